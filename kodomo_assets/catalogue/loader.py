@@ -1,0 +1,107 @@
+"""Reads the catalogue's YAML and lays a city's own file over it, key by key.
+
+A key that the defaults do not have is an error that names file and key: a misspelt threshold must never be ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from kodomo_assets.catalogue.models import Catalogue, SourceTable
+from kodomo_assets.errors import ConfigurationError
+
+_PACKAGE = "kodomo_assets.catalogue"
+# Mappings whose keys are a city's own words: anything may be added to them.
+_OPEN = {"headers", "codes", "fixed_items"}
+# Keys that a city may set although the defaults leave them out.
+_OPTIONAL = {"encoding", "era_scheme", "headers", "codes", "valid_until", "permanent", "sensitive", "retention_years"}
+
+
+def load_catalogue(overlay: Path | None = None) -> Catalogue:
+    """The defaults with ``overlay`` (a city's YAML file) laid over them.
+
+    Raises:
+        ConfigurationError: the file cannot be read as YAML, or a key in it is unknown or has a wrong value.
+    """
+    raw = _defaults()
+    origin = "catalogue defaults"
+    if overlay is not None:
+        origin = overlay.name
+        _overlay(raw, _read_overlay(overlay), origin, ())
+    return _validate(_complete(raw), origin)
+
+
+def _defaults() -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for name in ("sources.yaml", "items.yaml", "method.yaml"):
+        merged |= yaml.safe_load(resources.files(_PACKAGE).joinpath(name).read_text("utf-8"))
+    return merged
+
+
+def _read_overlay(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path.name}: cannot be read ({type(error).__name__})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigurationError(f"{path.name}: is no valid YAML{where}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path.name}: expected keys with values, found a {type(content).__name__}")
+    return content
+
+
+def _overlay(base: dict[str, Any], change: dict[str, Any], file: str, path: tuple[str, ...]) -> None:
+    for key, value in change.items():
+        where = ".".join((*path, str(key)))
+        open_mapping = bool(path) and path[-1] in _OPEN
+        if key not in base and not open_mapping and key not in _OPTIONAL:
+            near = difflib.get_close_matches(str(key), [str(known) for known in base], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(f"{file}: unknown key {where}{hint}")
+        if isinstance(base.get(key), dict):
+            if not isinstance(value, dict):
+                raise ConfigurationError(f"{file}: {where}: expected keys with values, found {value!r}")
+            _overlay(base[key], value, file, (*path, str(key)))
+        else:
+            base[key] = value
+
+
+def _complete(raw: dict[str, Any]) -> dict[str, Any]:
+    """Writes names into the entries that carry them as keys, and adds the declared output tables."""
+    defaults = raw.pop("defaults")
+    for name, table in raw["tables"].items():
+        table["id"] = name
+        table["legal"] = defaults["legal"] | table.get("legal", {})
+        for column, facts in table["columns"].items():
+            if isinstance(facts, dict):
+                facts["name"] = column
+    for name, item in raw["items"].items():
+        item["id"] = name
+    return raw
+
+
+def _validate(raw: dict[str, Any], origin: str) -> Catalogue:
+    from kodomo_assets.catalogue.outputs import output_tables
+
+    try:
+        tables = {name: SourceTable.model_validate(table) for name, table in raw["tables"].items()}
+    except ValidationError:
+        tables = {}  # reported below, with the whole path of the key
+    try:
+        return Catalogue.model_validate(raw | {"outputs": output_tables(tables, raw["items"])})
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False, include_context=False):
+            where = ".".join(str(part) for part in problem["loc"])
+            lines.append(f"{origin}: {where or 'the file'}: {problem['msg']}")
+        raise ConfigurationError("\n".join(lines)) from None

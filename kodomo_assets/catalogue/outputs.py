@@ -1,0 +1,81 @@
+"""The declared tables of kodomo.duckdb: those of outputs.yaml, one per source table, and the matrix of the items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from kodomo_assets.catalogue.models import OutputColumn, OutputTable, SourceTable
+
+_REFERENCE_DATE = OutputColumn(name="reference_date", type="DATE", ja="基準日")
+
+
+def output_tables(sources: Mapping[str, SourceTable], items: Mapping[str, Any]) -> dict[str, OutputTable]:
+    """Every declared table by its qualified name (``schema.table``)."""
+    declared = yaml.safe_load(resources.files(__package__).joinpath("outputs.yaml").read_text("utf-8"))
+    tables = [_declared(name, facts) for name, facts in declared.items()]
+    tables += [_source_table(table) for table in sources.values()]
+    tables.append(_matrix(items))
+    return {table.qualified: table for table in tables}
+
+
+def _declared(qualified: str, facts: Mapping[str, Any]) -> OutputTable:
+    schema, name = qualified.split(".")
+    columns = [OutputColumn(name=column, **given) for column, given in facts["columns"].items()]
+    return OutputTable(
+        db_schema=schema,
+        name=name,
+        ja=facts["ja"],
+        key=tuple(facts.get("key", ())),
+        partition=tuple(facts["partition"]),
+        columns=tuple(columns),
+        published=facts.get("published", True),
+    )
+
+
+def _source_table(table: SourceTable) -> OutputTable:
+    """Accepted rows of one delivered table, with where each row stood and which of its cells could not be read."""
+    columns = [
+        OutputColumn(
+            name=column.name,
+            type=column.duckdb_type,
+            ja=column.ja,
+            nullable=not column.required,
+        )
+        for column in table.columns.values()
+    ]
+    trace = [
+        OutputColumn(name="source_file", type="VARCHAR", ja="ファイル名"),
+        OutputColumn(name="source_sheet", type="VARCHAR", ja="シート名（Excelのみ）", nullable=True),
+        OutputColumn(name="source_row", type="INTEGER", ja="行番号（1から）"),
+        OutputColumn(name="invalid_cells", type="VARCHAR[]", ja="読めなかったため欠損にした項目"),
+        OutputColumn(name="unknown_cells", type="VARCHAR[]", ja="不詳と書かれていた日付の項目"),
+    ]
+    return OutputTable(
+        db_schema="sources",
+        name=table.id,
+        ja=f"{table.ja}（受け入れた行）",
+        key=("reference_date", *table.key),
+        partition=("reference_date",),
+        columns=(_REFERENCE_DATE, *columns, *trace),
+        published=False,
+    )
+
+
+def _matrix(items: Mapping[str, Any]) -> OutputTable:
+    columns = [
+        OutputColumn(name=name, type="VARCHAR", ja=str(item["ja"]))
+        for name, item in items.items()
+        if item.get("levels")
+    ]
+    return OutputTable(
+        db_schema="features",
+        name="matrix",
+        ja="児童と項目の行列（各セルは段階）",
+        key=("reference_date", "child_key"),
+        partition=("reference_date",),
+        columns=(_REFERENCE_DATE, OutputColumn(name="child_key", type="VARCHAR", ja="児童キー"), *columns),
+    )

@@ -1,0 +1,32 @@
+"""The project's own exceptions: what a caller may show to a person. No text in them holds a cell of anyone's record."""
+
+
+class KodomoError(Exception):
+    """A condition that a person can mend; the message says what was found, what was expected and where."""
+
+
+class ConfigurationError(KodomoError):
+    """A key of a configuration file is unknown or its value is wrong; the message names file and key."""
+
+
+class DeliveryError(KodomoError):
+    """A delivered file cannot be read as its table, or a delivery that a refresh needs is not there."""
+
+
+class StoreBusyError(KodomoError):
+    """Another process holds the database."""
+
+
+class FitError(KodomoError):
+    """A band cannot be fitted (too few events, separated design, no item left); the last version stays in force."""
+
+
+class CheckFailedError(KodomoError):
+    """A blocking check failed inside the transaction; nothing was written.
+
+    ``outcomes`` holds every outcome of the checks that ran, the passed ones too.
+    """
+
+    def __init__(self, message: str, outcomes: list) -> None:
+        super().__init__(message)
+        self.outcomes = outcomes

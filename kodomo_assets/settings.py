@@ -1,0 +1,65 @@
+"""Where this installation keeps its things: paths from the environment. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+def project_root() -> Path:
+    """The checkout that holds this package, or the working directory where the package is installed elsewhere."""
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "workspace.yaml").is_file() else Path.cwd()
+
+
+class Settings(BaseModel):
+    """Paths of one installation.
+
+    Attributes:
+        data_dir: ``KODOMO_DATA_DIR``; holds inbox/, outbox/ and both databases.
+        key_file: ``KODOMO_KEY_FILE``; the secret of the pseudonyms, outside both databases.
+        overlay: ``KODOMO_CONFIG``; the city's own configuration, ``city.yaml`` in the data folder where it exists.
+        dagster_home: ``DAGSTER_HOME``; run history of Dagster.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    data_dir: Path
+    key_file: Path
+    overlay: Path | None
+    dagster_home: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Settings from ``environment`` (default: the process's own)."""
+        given = os.environ if environment is None else environment
+        root = project_root()
+
+        def path(name: str, default: Path) -> Path:
+            return (root / given[name]).resolve() if given.get(name) else default
+
+        data_dir = path("KODOMO_DATA_DIR", root / "data")
+        city = data_dir / "city.yaml"
+        return cls(
+            data_dir=data_dir,
+            key_file=path("KODOMO_KEY_FILE", root / ".kodomo" / "pseudonym.key"),
+            overlay=path("KODOMO_CONFIG", city) if given.get("KODOMO_CONFIG") or city.is_file() else None,
+            dagster_home=path("DAGSTER_HOME", root / ".dagster"),
+        )
+
+    @property
+    def inbox(self) -> Path:
+        return self.data_dir / "inbox"
+
+    @property
+    def database(self) -> Path:
+        """Confidential: it holds names."""
+        return self.data_dir / "kodomo.duckdb"
+
+    @property
+    def analyst_database(self) -> Path:
+        return self.data_dir / "analyst.duckdb"

@@ -1,0 +1,60 @@
+"""The keyed pseudonym of a child: HMAC-SHA256 of the 宛名番号 with a secret that lies outside every database (method §3)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.errors import ConfigurationError
+
+_SECRET_BYTES = 32
+_KEY_DIGITS = 32
+
+
+def load_secret(path: Path) -> bytes:
+    """The secret in ``path``, made at first use with mode 0600.
+
+    Raises:
+        ConfigurationError: the file is there but holds no usable secret.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        return load_secret(path)
+    else:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_SECRET_BYTES))
+    try:
+        secret = bytes.fromhex(path.read_text("ascii").strip())
+    except (ValueError, UnicodeDecodeError):
+        secret = b""
+    if len(secret) < _SECRET_BYTES:
+        raise ConfigurationError(f"{path.name}: expected at least {2 * _SECRET_BYTES} hex digits as the pseudonym key")
+    return secret
+
+
+def child_key(secret: bytes, resident_id: str) -> str:
+    """The first 32 hex digits of HMAC-SHA256(secret, 宛名番号)."""
+    return hmac.new(secret, resident_id.encode("ascii"), hashlib.sha256).hexdigest()[:_KEY_DIGITS]
+
+
+def create_pseudonyms(con: duckdb.DuckDBPyConnection, secret: bytes, resident_ids: str) -> None:
+    """Temp table ``pseudonyms(resident_id, child_key)`` for the distinct ``resident_id`` of relation ``resident_ids``."""
+    ids = con.execute(f"select distinct resident_id from {resident_ids} order by resident_id").fetchnumpy()
+    known = ids["resident_id"].tolist()
+    frame = pd.DataFrame(  # noqa: F841  (DuckDB reads it by name)
+        {"resident_id": known, "child_key": [child_key(secret, resident_id) for resident_id in known]}, dtype="object"
+    )
+    con.execute(
+        "create or replace temp table pseudonyms as "
+        "select resident_id::varchar as resident_id, child_key::varchar as child_key from frame"
+    )

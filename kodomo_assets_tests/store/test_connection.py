@@ -1,0 +1,49 @@
+"""One writer; who holds the file is told; the file is the owner's only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from kodomo_assets.errors import StoreBusyError
+from kodomo_assets.store.connection import connect
+
+
+def test_a_second_process_is_told_who_holds_the_file(tmp_path):
+    database = tmp_path / "kodomo.duckdb"
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(StoreBusyError, match=f"held by process {holder.pid}"), connect(database):
+            pass
+        holder.stdin.close()
+    with connect(database) as con:
+        assert con.execute("select 1").fetchone() == (1,)
+
+
+def test_the_connection_closes_when_the_block_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), connect(tmp_path / "kodomo.duckdb") as con:
+        1 / 0  # noqa: B018
+    with pytest.raises(duckdb.ConnectionException):
+        con.execute("select 1")
+
+
+def test_the_file_is_readable_by_its_owner_only(tmp_path):
+    with connect(tmp_path / "new" / "kodomo.duckdb"):
+        pass
+    assert (tmp_path / "new" / "kodomo.duckdb").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_is_ever_downloaded(tmp_path):
+    with connect(tmp_path / "kodomo.duckdb") as con:
+        on = con.execute(
+            "select count(*) from duckdb_settings() where value = 'true' and name in "
+            "('autoinstall_known_extensions', 'autoload_known_extensions', 'allow_community_extensions')"
+        ).fetchone()
+    assert on == (0,)
