@@ -1,4 +1,7 @@
-"""What a check of data says: counts, never people. Stages compute outcomes, the store acts on blocking ones, Dagster shows them."""
+"""What a check of data says: counts, never people.
+
+Stages compute outcomes, the store acts on blocking ones, Dagster shows them.
+"""
 
 from __future__ import annotations
 

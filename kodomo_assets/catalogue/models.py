@@ -156,6 +156,8 @@ class Item(Model):
     legacy: str | None = None
     screen: Literal["fairness", "no_causal_path", "format"] | None = None
     thresholds: Mapping[str, float] = Field(default_factory=dict)
+    comparison: Literal["at_least", "at_most", "under"] = "at_least"
+    codes: Mapping[str, str] = Field(default_factory=dict, description="code of the contract -> own level")
     window_months: int | None = Field(default=None, ge=1)
     words: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
@@ -163,6 +165,9 @@ class Item(Model):
     def _consistent(self) -> Self:
         if set(self.level_labels) != set(self.levels):
             raise ValueError("`level_labels` must name each of the item's own levels and no other")
+        for code, level in self.codes.items():
+            if level not in self.levels:
+                raise ValueError(f"codes: {code!r} means level {level!r}, which the item does not have")
         if self.legacy is not None and self.legacy not in self.levels:
             raise ValueError(f"legacy names level {self.legacy!r}, which the item does not have")
         return self
@@ -244,6 +249,10 @@ class Linkage(Model):
     max_household_size: int = Field(ge=1)
 
 
+class Features(Model):
+    max_missing_change: Share
+
+
 class Weights(Model):
     label: Literal["ever", "incident_12m"]
     min_column_children: int = Field(ge=1)
@@ -260,6 +269,7 @@ class Weights(Model):
 class Screening(Model):
     share_percent: int = Field(ge=1, le=100)
     score_decimals: int = Field(ge=1, le=12)
+    min_school_coverage: Share
 
 
 class Legacy(Model):
@@ -314,6 +324,7 @@ class Catalogue(Model):
     schools: Schools
     ingest: Ingest
     linkage: Linkage
+    features: Features
     weights: Weights
     screening: Screening
     legacy: Legacy

@@ -54,11 +54,13 @@ def _source_table(table: SourceTable) -> OutputTable:
         OutputColumn(name="invalid_cells", type="VARCHAR[]", ja="読めなかったため欠損にした項目"),
         OutputColumn(name="unknown_cells", type="VARCHAR[]", ja="不詳と書かれていた日付の項目"),
     ]
+    # Where rows of two files are summed later, both stand here: one row per delivered row.
+    place = ("source_file", "source_row") if table.resolve_duplicates == "sum" else ()
     return OutputTable(
         db_schema="sources",
         name=table.id,
         ja=f"{table.ja}（受け入れた行）",
-        key=("reference_date", *table.key),
+        key=("reference_date", *table.key, *place),
         partition=("reference_date",),
         columns=(_REFERENCE_DATE, *columns, *trace),
         published=False,

@@ -45,5 +45,3 @@ def connect(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckD
         yield con
     finally:
         con.close()
-
-

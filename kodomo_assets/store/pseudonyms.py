@@ -1,4 +1,4 @@
-"""The keyed pseudonym of a child: HMAC-SHA256 of the 宛名番号 with a secret that lies outside every database (method §3)."""
+"""The keyed pseudonym of a child (method §3): HMAC-SHA256 of the 宛名番号; the secret lies outside every database."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def child_key(secret: bytes, resident_id: str) -> str:
 
 
 def create_pseudonyms(con: duckdb.DuckDBPyConnection, secret: bytes, resident_ids: str) -> None:
-    """Temp table ``pseudonyms(resident_id, child_key)`` for the distinct ``resident_id`` of relation ``resident_ids``."""
+    """Temp table ``pseudonyms(resident_id, child_key)`` for the ids in column ``resident_id`` of ``resident_ids``."""
     ids = con.execute(f"select distinct resident_id from {resident_ids} order by resident_id").fetchnumpy()
     known = ids["resident_id"].tolist()
     frame = pd.DataFrame(  # noqa: F841  (DuckDB reads it by name)

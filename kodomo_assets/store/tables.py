@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 
 import duckdb
 
@@ -25,9 +24,7 @@ def create_tables(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
         ).fetchall()
     }
-    missing = [
-        table for table in catalogue.outputs.values() if (table.db_schema, table.name) not in present
-    ]
+    missing = [table for table in catalogue.outputs.values() if (table.db_schema, table.name) not in present]
     for schema in dict.fromkeys(table.db_schema for table in missing):
         con.execute(f"create schema if not exists {schema}")
     for table in missing:
@@ -103,9 +100,7 @@ def replace(
 _KEY_CHECK = "key_unique"
 
 
-def _check_key(
-    con: duckdb.DuckDBPyConnection, table: OutputTable, keys: Mapping[str, PartitionValue]
-) -> CheckOutcome:
+def _check_key(con: duckdb.DuckDBPyConnection, table: OutputTable, keys: Mapping[str, PartitionValue]) -> CheckOutcome:
     """A repeated key is a fault of the program, not of a delivery: it always blocks."""
     repeated = 0
     if table.key:

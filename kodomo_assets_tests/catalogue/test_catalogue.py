@@ -93,7 +93,10 @@ def test_an_empty_overlay_changes_nothing(city):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("items: {absense_days: {thresholds: {30+: 3}}}", "unknown key items.absense_days; did you mean 'absence_days'?"),
+        (
+            "items: {absense_days: {thresholds: {30+: 3}}}",
+            "unknown key items.absense_days; did you mean 'absence_days'?",
+        ),
         ("items: {absence_days: {thresholds: {31+: 3}}}", "unknown key items.absence_days.thresholds.31+"),
         ("items: {absence_days: {thresholds: {30+: many}}}", "items.absence_days.thresholds.30+: "),
         ("screening: {share: 5}", "unknown key screening.share"),

@@ -30,14 +30,19 @@ def rows(con):
 
 def put(con, day, version, checks=()):
     # columns in the other order than declared: they must not land in one another
-    con.execute("create or replace temp table new_in_force as select $1::varchar as version, $2::date as reference_date", [version, day])
+    con.execute(
+        "create or replace temp table new_in_force as select $1::varchar as version, $2::date as reference_date",
+        [version, day],
+    )
     return replace(con, [(IN_FORCE, "new_in_force")], {"reference_date": day}, checks)
 
 
 def test_every_declared_table_is_made_with_comments(con):
     made = con.execute("select count(*), count(comment) from duckdb_tables() where not internal").fetchone()
     assert made == (len(CATALOGUE.outputs), len(CATALOGUE.outputs))
-    assert con.execute("select count(*) from duckdb_columns() where not internal and comment is null").fetchone() == (0,)
+    assert con.execute("select count(*) from duckdb_columns() where not internal and comment is null").fetchone() == (
+        0,
+    )
     create_tables(con, CATALOGUE)  # a second time changes nothing
 
 

@@ -1,0 +1,63 @@
+# Every target sets up what it needs. Without make: see "Plain commands" in README.md.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export KODOMO_DATA_DIR ?= $(CURDIR)/data
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export DAGSTER_REDACT_USER_CODE_ERRORS := 1
+RESIDENTS ?= 259000
+
+.PHONY: help demo test ui refresh summary lint format lock clean
+
+help:
+	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
+	@echo "make test                      ruff, mypy, import-linter, pytest"
+	@echo "make ui                        Dagster UI on the same data, http://127.0.0.1:3000"
+	@echo "make refresh DATE=2025-04-01   everything that this reference date needs"
+	@echo "make summary DATE=2025-04-01   the funnel of a refreshed reference date"
+
+$(VENV)/.runtime: requirements.lock setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	mkdir -p -m 700 $(DAGSTER_HOME)
+	cp dagster.yaml $@
+
+demo: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --residents $(RESIDENTS)
+	$(BIN)/python -m kodomo_assets refresh --all
+
+refresh: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
+	@test -n "$(DATE)" || { echo "usage: make refresh DATE=2025-04-01"; exit 2; }
+	$(BIN)/python -m kodomo_assets refresh $(DATE)
+
+summary: $(VENV)/.runtime
+	@test -n "$(DATE)" || { echo "usage: make summary DATE=2025-04-01"; exit 2; }
+	$(BIN)/python -m kodomo_assets summary $(DATE)
+
+ui: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,106 @@
+"""``python -m kodomo_assets``: refresh a reference date and show its funnel, without the UI."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import logging
+import os
+import shutil
+import sys
+
+from kodomo_assets.catalogue import Catalogue, load_catalogue
+from kodomo_assets.errors import ConfigurationError, KodomoError
+from kodomo_assets.settings import Settings, project_root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; 0 = done, 1 = a refresh failed, 2 = something a person has to mend first."""
+    parser = argparse.ArgumentParser(prog="python -m kodomo_assets", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    refresh = commands.add_parser("refresh", help="bring everything up to date for one reference date")
+    refresh.add_argument("date", nargs="?", help="reference date (基準日), YYYY-MM-DD")
+    refresh.add_argument("--all", action="store_true", help="all reference dates of the inbox, oldest first")
+    summary = commands.add_parser("summary", help="show the funnel of a refreshed reference date")
+    summary.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
+    given = parser.parse_args(arguments)
+    try:
+        settings = Settings.from_environment()
+        catalogue = load_catalogue(settings.overlay)
+        if given.command == "summary":
+            return _summary(settings, catalogue, _reference_date(catalogue, given.date))
+        if given.all:
+            dates = _inbox_dates(settings, catalogue)
+        elif given.date:
+            dates = [_reference_date(catalogue, given.date)]
+        else:
+            parser.error("refresh needs a reference date or --all")
+        return _refresh(settings, catalogue, dates)
+    except KodomoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _reference_date(catalogue: Catalogue, text: str) -> dt.date:
+    calendar = catalogue.calendar
+    expected = f"YYYY-MM-DD from {calendar.first_reference_date} on, month and day one of {', '.join(calendar.terms)}"
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"reference date: found {text!r}, expected {expected}") from None
+    if not calendar.is_reference_date(day):
+        raise ConfigurationError(f"reference date: found {text!r}, expected {expected}")
+    return day
+
+
+def _inbox_dates(settings: Settings, catalogue: Catalogue) -> list[dt.date]:
+    if not settings.inbox.is_dir():
+        raise ConfigurationError(
+            f"{settings.inbox.name}/: no such folder in KODOMO_DATA_DIR, expected deliveries in it"
+        )
+    folders = sorted(path.name for path in settings.inbox.iterdir() if path.is_dir() and path.name[:1].isdigit())
+    return [_reference_date(catalogue, name) for name in folders]
+
+
+def _refresh(settings: Settings, catalogue: Catalogue, dates: list[dt.date]) -> int:
+    _prepare_dagster(settings)
+    # Dagster takes seconds to import and reads its home from the environment: not before it is needed.
+    import dagster as dg
+
+    from kodomo_assets.defs.refresh import refresh
+
+    with dg.DagsterInstance.get() as instance:
+        for day in dates:
+            print(f"refresh {day}", file=sys.stderr)
+            if not refresh(settings, catalogue, day, instance):
+                print(f"refresh {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
+                return 1
+    return _summary(settings, catalogue, dates[-1])
+
+
+def _prepare_dagster(settings: Settings) -> None:
+    """DAGSTER_HOME for this process, with the shipped dagster.yaml, readable by nobody else."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, mode=0o700, exist_ok=True)
+    shipped = project_root() / "dagster.yaml"
+    target = home / shipped.name
+    if shipped.is_file() and not target.exists():
+        shutil.copyfile(shipped, target)
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
+    # What Dagster redacts from the event log it would print here; the progress lines already say what failed.
+    logging.getLogger("dagster.redacted_errors").addFilter(lambda _: False)
+
+
+def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
+    from kodomo_assets.stages.screening.summary import funnel_summary
+    from kodomo_assets.store.connection import connect
+
+    with connect(settings.database, read_only=True) as con:
+        print(funnel_summary(con, catalogue, day).text())
+    print(f"\nanalysts: {settings.analyst_database}  (read-only; see docs/analysts.md)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

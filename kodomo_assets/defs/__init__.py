@@ -1,0 +1,46 @@
+"""Dagster only, one module a stage: what depends on what, and "read stage n, call it, write stage n+1".
+
+What does not belong here: any rule about deliveries, children, items or weights; those stand in ``stages``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.defs.common import House
+from kodomo_assets.defs.features import build_feature_assets
+from kodomo_assets.defs.jobs import build_jobs, build_schedules
+from kodomo_assets.defs.linkage import build_linkage_assets
+from kodomo_assets.defs.partitions import reference_dates
+from kodomo_assets.defs.published import build_published_assets
+from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.defs.screening import build_screening_assets
+from kodomo_assets.defs.sources import build_source_assets
+from kodomo_assets.defs.weights import build_weight_assets
+from kodomo_assets.settings import Settings
+
+
+def build_definitions(
+    settings: Settings, catalogue: Catalogue, loggers: Mapping[str, dg.LoggerDefinition] | None = None
+) -> dg.Definitions:
+    """All stages over one data folder; ``loggers`` replace Dagster's console logger."""
+    house = House(catalogue=catalogue, settings=settings, partitions=reference_dates(catalogue.calendar))
+    jobs = build_jobs()
+    return dg.Definitions(
+        assets=[
+            *build_source_assets(house),
+            *build_linkage_assets(house),
+            *build_feature_assets(house),
+            *build_weight_assets(house),
+            *build_screening_assets(house),
+            *build_published_assets(house),
+        ],
+        jobs=jobs,
+        schedules=build_schedules(house, jobs),
+        resources={"kodomo": KodomoDuckDB(database=str(settings.database))},
+        executor=dg.in_process_executor,
+        loggers=loggers,
+    )

@@ -1,0 +1,92 @@
+"""Jobs and schedules: a refresh of one reference date, and when it is asked for (architecture, decision 8)."""
+
+import datetime as dt
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from kodomo_assets.catalogue.models import Calendar
+from kodomo_assets.defs.common import House, asset_key
+from kodomo_assets.defs.partitions import DATE_FORMAT
+from kodomo_assets.stages.sources.inbox import scan_inbox
+
+YEARLY, TERMLY = "yearly_refresh", "termly_refresh"
+_LAST_ASSET = "published.analyst"
+_EVERY_MORNING = "0 6 * * *"
+
+
+def job_name(calendar: Calendar, day: dt.date) -> str:
+    """The job that refreshes the reference date ``day``."""
+    return YEARLY if calendar.is_yearly(day) else TERMLY
+
+
+_DESCRIPTIONS = {
+    YEARLY: (
+        "年次更新：4月1日の基準日について全資産を更新し、重みを推定し直す。"
+        "Refresh of a yearly reference date, with a new fit."
+    ),
+    TERMLY: (
+        "学期更新：その他の基準日について全資産を更新し、有効な重みで採点する。"
+        "Refresh of a termly reference date, scored with the weights in force."
+    ),
+}
+
+
+def build_jobs() -> list[UnresolvedAssetJobDefinition]:
+    """Both jobs hold every asset; they differ in the dates that their schedules ask for."""
+    return [
+        dg.define_asset_job(
+            name, selection=dg.AssetSelection.all(), description=description, executor_def=dg.in_process_executor
+        )
+        for name, description in _DESCRIPTIONS.items()
+    ]
+
+
+def build_schedules(house: House, jobs: list[UnresolvedAssetJobDefinition]) -> list[dg.ScheduleDefinition]:
+    """Every morning: is the newest reference date of this kind delivered, and not refreshed yet?"""
+    return [_schedule(house, job) for job in jobs]
+
+
+def _schedule(house: House, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"{job.name}_schedule",
+        job=job,
+        cron_schedule=_EVERY_MORNING,
+        execution_timezone=house.catalogue.calendar.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=(
+            "毎朝、必須の資料がそろった最新の基準日を一度だけ更新する。"
+            "Asks once for the newest reference date of its kind as soon as its required tables are delivered."
+        ),
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        day = newest_reference_date(house, job.name, context.scheduled_execution_time)
+        if day is None:
+            yield dg.SkipReason("no reference date of this kind has come yet")
+            return
+        key = day.strftime(DATE_FORMAT)
+        if context.instance.get_materialized_partitions(asset_key(_LAST_ASSET)) & {key}:
+            yield dg.SkipReason(f"{key} is refreshed")
+        elif awaited := awaited_tables(house, day):
+            yield dg.SkipReason(f"{key} awaits {'・'.join(awaited)} in inbox/{key}/")
+        else:
+            yield dg.RunRequest(run_key=key, partition_key=key)
+
+    return schedule
+
+
+def newest_reference_date(house: House, job: str, now: dt.datetime) -> dt.date | None:
+    """The newest reference date of the job's kind on or before ``now`` (in the calendar's time zone)."""
+    calendar = house.catalogue.calendar
+    today = now.astimezone(ZoneInfo(calendar.timezone)).date()
+    dates = (dt.date.fromisoformat(key) for key in house.partitions.get_partition_keys(now))
+    return max((day for day in dates if day <= today and job_name(calendar, day) == job), default=None)
+
+
+def awaited_tables(house: House, day: dt.date) -> list[str]:
+    """Japanese names of the tables that a refresh of ``day`` cannot do without and whose files are not there."""
+    there = {file.table_id for file in scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)}
+    needed = {"always", "fit"} if house.catalogue.calendar.is_yearly(day) else {"always"}
+    return [table.ja for table in house.catalogue.tables.values() if table.required in needed and table.id not in there]

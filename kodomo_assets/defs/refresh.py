@@ -1,0 +1,78 @@
+"""Runs one refresh in this process, as the command line does, with a line of progress per step."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sys
+
+import dagster as dg
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.defs import build_definitions
+from kodomo_assets.defs.jobs import job_name
+from kodomo_assets.defs.partitions import DATE_FORMAT
+from kodomo_assets.settings import Settings
+
+
+_LOGGER = "progress"
+
+
+def refresh(settings: Settings, catalogue: Catalogue, day: dt.date, instance: dg.DagsterInstance) -> bool:
+    """Refreshes the reference date ``day`` and records the run in ``instance``; whether every step succeeded."""
+    definitions = build_definitions(settings, catalogue, loggers={_LOGGER: progress_logger})
+    job = definitions.resolve_job_def(job_name(catalogue.calendar, day))
+    result = job.execute_in_process(
+        partition_key=day.strftime(DATE_FORMAT),
+        instance=instance,
+        raise_on_error=False,
+        run_config={"loggers": {_LOGGER: {}}},
+    )
+    return result.success
+
+
+@dg.logger(description="One line per finished step and per message of an asset, on standard error.")
+def progress_logger(_context: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger("kodomo_assets.progress", level=logging.DEBUG)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_ProgressFormatter())
+    handler.addFilter(_is_progress)
+    logger.addHandler(handler)
+    return logger
+
+
+_SHOWN_EVENTS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
+
+
+def _is_progress(record: logging.LogRecord) -> bool:
+    event = _event(record)
+    if event is None:
+        return record.levelno >= logging.INFO
+    if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return not event.asset_check_evaluation_data.passed
+    return event.event_type in _SHOWN_EVENTS
+
+
+def _event(record: logging.LogRecord) -> dg.DagsterEvent | None:
+    event = getattr(record, "dagster_meta", {}).get("dagster_event")
+    return event if isinstance(event, dg.DagsterEvent) else None
+
+
+class _ProgressFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        event = _event(record)
+        if event is None:
+            text = getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
+            mark = "  ! " if record.levelno >= logging.WARNING else "    "
+            return f"{mark}{text}"
+        step = (event.step_key or "").replace("__", ".")
+        if event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            return f"  ok {step}  {event.step_success_data.duration_ms / 1000:.1f} s"
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            return (
+                f"  ! check {check.check_name} on {check.asset_key.to_user_string()}: {check.description or 'failed'}"
+            )
+        failure = event.step_failure_data
+        described = failure.user_failure_data.description if failure.user_failure_data else None
+        return f"  FAILED {step}: {described or (failure.error.message if failure.error else 'no message')}"

@@ -1,0 +1,29 @@
+"""``python -m kodomo_assets.demo``: write the synthetic city into a data folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from kodomo_assets.demo import parameters
+from kodomo_assets.demo.city import write_city
+from kodomo_assets.errors import KodomoError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m kodomo_assets.demo", description=__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder for inbox/, city.yaml and demo_truth/")
+    parser.add_argument("--residents", type=int, default=parameters.RESIDENTS)
+    parser.add_argument("--seed", type=int, default=parameters.SEED)
+    given = parser.parse_args()
+    try:
+        write_city(given.data_dir, given.residents, given.seed)
+    except KodomoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

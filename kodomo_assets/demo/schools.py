@@ -1,0 +1,108 @@
+"""Schools of the synthetic city and who attends which: the model schools hold exactly the configured cohorts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kodomo_assets.demo import parameters as p
+
+_NAMES = (
+    "若葉 青葉 緑野 花園 桜台 松代 竹園 梅園 栗原 柏木 水守 谷津 春日 手代 二宮 並木 天久 観音 学園 研究 高崎 茎野 九重 栄町 大曽 吉沼 "
+    "前野 要田 沼崎 今鹿 島名 真瀬 葛城 小野 東野 西野 南野 北野 中野 上野 下野 山口 川口 田倉 作岡 菅間 北条 小田 大形 筑波"
+).split()
+PRIVATE = ("089001", "089002")
+
+
+@dataclass(frozen=True)
+class Schools:
+    """Codes and names; the first elementaries and the first junior high are the model schools."""
+
+    names: dict[str, str]
+    elementaries: tuple[str, ...]
+    junior_highs: tuple[str, ...]
+    model: tuple[str, ...]
+
+    def junior_of(self, elementary: np.ndarray) -> np.ndarray:
+        """The junior high (index) that an elementary (index) feeds."""
+        others = np.maximum(elementary - p.MODEL_ELEMENTARIES, 0)
+        return np.where(elementary < p.MODEL_ELEMENTARIES, 0, 1 + others % (p.JUNIOR_HIGHS - 1))
+
+
+def make_schools() -> Schools:
+    elementaries = tuple(f"08{1001 + number}" for number in range(p.ELEMENTARIES))
+    junior_highs = tuple(f"08{2001 + number}" for number in range(p.JUNIOR_HIGHS))
+    names = {code: f"{_NAMES[number]}小学校" for number, code in enumerate(elementaries)}
+    names |= {code: f"{_NAMES[-1 - number]}中学校" for number, code in enumerate(junior_highs)}
+    names |= dict(zip(PRIVATE, ("私立清風学院", "私立明和学園"), strict=True))
+    return Schools(names, elementaries, junior_highs, elementaries[: p.MODEL_ELEMENTARIES] + junior_highs[:1])
+
+
+def school_year(birth: pd.Series, day: dt.date) -> pd.Series:
+    """The legal school year on ``day``; 1-9 go to school."""
+    before = birth - pd.Timedelta(days=1)
+    fiscal = before.dt.year - (before.dt.month < 4)
+    return (day.year - (day.month < 4)) - fiscal - 6
+
+
+def make_pupils(rng: np.random.Generator, people: pd.DataFrame, scale: float) -> pd.DataFrame:
+    """Everyone who goes to school at any reference date: area, private or not, model or not, numbers."""
+    child = people[people["role"] == "child"]
+    pupils = child[school_year(child["birth"], p.LAST).between(1, 10)].copy()
+    pupils["year_last"] = school_year(pupils["birth"], p.LAST)
+    pupils["model"] = _model_households(rng, pupils, scale)
+    codes, household = np.unique(pupils["household"], return_inverse=True)
+    area = rng.integers(p.MODEL_ELEMENTARIES, p.ELEMENTARIES, len(codes))[household]
+    pupils["area"] = np.where(pupils["model"], rng.integers(0, p.MODEL_ELEMENTARIES, len(codes))[household], area)
+    private = (rng.random(len(codes)) < p.PRIVATE_SHARE)[household]
+    pupils["private"] = private & ~pupils["model"]
+    numbers = rng.choice(10**8 // 4, size=2 * len(pupils), replace=False)
+    text = np.array([f"{number:08d}" for number in numbers], dtype=object)
+    pupils["elementary_number"], pupils["junior_number"] = text[: len(pupils)], text[len(pupils) :]
+    pupils["class"] = rng.integers(1, 5, len(pupils))
+    return pupils.reset_index(names="person")
+
+
+def _model_households(rng: np.random.Generator, pupils: pd.DataFrame, scale: float) -> np.ndarray:
+    """Households taken until every cohort of the model schools is exactly full at the last reference date."""
+    left = {year: max(1, round(n * scale)) for year, n in enumerate(p.MODEL_COHORTS, start=1)}
+    # children of year 10 have left school, leavers the city: they neither fill a place nor exclude their siblings
+    counted = pupils[pupils["year_last"].between(1, 9) & ~pupils["leaves"]]
+    years = counted.groupby("household")["year_last"].agg(list)
+    taken = set()
+    for household in rng.permutation(years.index.to_numpy()):
+        wanted = years[household]
+        if all(left[year] >= wanted.count(year) for year in set(wanted)):
+            taken.add(household)
+            for year in wanted:
+                left[year] -= 1
+            if not any(left.values()):
+                break
+    return pupils["household"].isin(taken).to_numpy()
+
+
+def attendance_of(pupils: pd.DataFrame, schools: Schools, day: dt.date) -> pd.DataFrame:
+    """School, year and 学籍番号 of each pupil at ``day``; ``attends`` where the year is 1-9."""
+    year = school_year(pupils["birth"], day)
+    junior = year >= 7
+    area = pupils["area"].to_numpy()
+    public = np.where(
+        junior,
+        np.array(schools.junior_highs, dtype=object)[schools.junior_of(area)],
+        np.array(schools.elementaries, dtype=object)[area],
+    )
+    private = np.where(junior, PRIVATE[1], PRIVATE[0])
+    code = np.where(pupils["private"], private, public)
+    return pd.DataFrame(
+        {
+            "school_year": year,
+            "attends": year.between(1, 9),
+            "school_code": code,
+            "school_name": pd.Series(code).map(schools.names).to_numpy(),
+            "pupil_id": np.where(junior, pupils["junior_number"], pupils["elementary_number"]),
+        },
+        index=pupils.index,
+    )

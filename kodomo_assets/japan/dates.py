@@ -1,0 +1,136 @@
+"""Date cells in every form that offices write (method §1): ISO, compact, eras in words and digits, Excel's serials.
+
+The scheme of one-digit eras is declared per table and never guessed: in ``5070401`` the 5 is 令和 in one scheme and 昭和
+in the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Container
+from dataclasses import dataclass
+
+from kodomo_assets.japan.reading import UNKNOWN, Reading
+from kodomo_assets.japan.text import comparable
+
+
+@dataclass(frozen=True)
+class Era:
+    name: str
+    letter: str
+    first: dt.date
+    last: dt.date
+
+
+# On 1912-07-30 and 1926-12-25 both names hold. Before 1873 the calendar was another one.
+ERAS = (
+    Era("明治", "M", dt.date(1873, 1, 1), dt.date(1912, 7, 30)),
+    Era("大正", "T", dt.date(1912, 7, 30), dt.date(1926, 12, 25)),
+    Era("昭和", "S", dt.date(1926, 12, 25), dt.date(1989, 1, 7)),
+    Era("平成", "H", dt.date(1989, 1, 8), dt.date(2019, 4, 30)),
+    Era("令和", "R", dt.date(2019, 5, 1), dt.date.max),
+)
+_FIRST_YEAR = {"明治": 1868, "大正": 1912, "昭和": 1926, "平成": 1989, "令和": 2019}
+_BY_NAME = {key: era for era in ERAS for key in (era.name, era.name[0], era.letter)}
+_ERA_NAMES = "|".join(sorted(_BY_NAME, key=len, reverse=True))
+
+_TIME = re.compile(r"[T\s]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$")
+_DECIMAL_ZERO = re.compile(r"\.0+$")
+_WESTERN = re.compile(r"(\d{4})(?:年|[-/.])(\d{1,2})(?:月|[-/.])(\d{1,2})日?")
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_ERA_WORD = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})(?:月|[-/.])(\d{{1,2}})日?")
+_ERA_DIGIT = re.compile(r"(\d)(\d{2})(\d{2})(\d{2})")
+_SERIAL = re.compile(r"\d{5}")
+_ZEROS_OR_NINES = re.compile(r"0{7,8}|9{7,8}")
+_WESTERN_MONTH = re.compile(r"(\d{4})(?:年|[-/.])?(\d{1,2})月?")
+_ERA_MONTH = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})月?")
+_ERA_DIGIT_MONTH = re.compile(r"(\d)(\d{2})(\d{2})")
+
+# Excel's 1900 system counts a 29 February 1900 that never was.
+_SERIAL_ZERO = dt.date(1899, 12, 30)
+_UNKNOWN_PARTS = {0, 99}
+
+
+def read_date(text: str, scheme: str, unknown_words: Container[str] = ()) -> Reading[dt.date]:
+    """A day.
+
+    Args:
+        text: the cell, not blank.
+        scheme: ``12345`` or ``13579``, the digits for 明治 大正 昭和 平成 令和.
+        unknown_words: words that say that nobody knows the date.
+
+    Returns:
+        the day; or the problem ``unknown``, ``not_a_date`` (no known form), ``no_such_day`` (30 February) or
+        ``outside_era`` (平成40年).
+    """
+    compared = _plain(text)
+    if compared in unknown_words or _ZEROS_OR_NINES.fullmatch(compared):
+        return Reading(None, UNKNOWN)
+    if found := _WESTERN.fullmatch(compared) or _COMPACT.fullmatch(compared):
+        return _day(int(found[1]), int(found[2]), int(found[3]))
+    if found := _ERA_WORD.fullmatch(compared):
+        return _era_day(_BY_NAME[found[1]], _era_year(found[2]), int(found[3]), int(found[4]))
+    if found := _ERA_DIGIT.fullmatch(compared):
+        return _era_digit_day(scheme, found[1], int(found[2]), int(found[3]), int(found[4]))
+    if _SERIAL.fullmatch(compared):
+        return Reading(_SERIAL_ZERO + dt.timedelta(days=int(compared)))
+    return Reading(None, "not_a_date")
+
+
+def read_month(text: str, scheme: str, unknown_words: Container[str] = ()) -> Reading[dt.date]:
+    """A month as its first day; a whole date stands for its month."""
+    compared = _plain(text)
+    if compared in unknown_words:
+        return Reading(None, UNKNOWN)
+    if found := _WESTERN_MONTH.fullmatch(compared):
+        return _day(int(found[1]), int(found[2]), 1)
+    if found := _ERA_MONTH.fullmatch(compared):
+        return _era_month(_BY_NAME[found[1]], _era_year(found[2]), int(found[3]))
+    if found := _ERA_DIGIT_MONTH.fullmatch(compared):
+        if found[1] not in scheme:
+            return Reading(None, "not_a_date")
+        return _era_month(ERAS[scheme.index(found[1])], int(found[2]), int(found[3]))
+    day = read_date(text, scheme, unknown_words)
+    return Reading(day.value.replace(day=1)) if day.value else Reading(None, day.problem)
+
+
+def _plain(text: str) -> str:
+    """The cell as compared, without a time of day and without the ``.0`` of a number."""
+    return _DECIMAL_ZERO.sub("", comparable(_TIME.sub("", text.strip())).upper())
+
+
+def _era_year(text: str) -> int:
+    return 1 if text == "元" else int(text)
+
+
+def _day(year: int, month: int, day: int) -> Reading[dt.date]:
+    if month in _UNKNOWN_PARTS or day in _UNKNOWN_PARTS:
+        return Reading(None, UNKNOWN)
+    try:
+        return Reading(dt.date(year, month, day))
+    except ValueError:
+        return Reading(None, "no_such_day")
+
+
+def _era_day(era: Era, year: int, month: int, day: int) -> Reading[dt.date]:
+    reading = _day(_FIRST_YEAR[era.name] + year - 1, month, day)
+    if reading.value is not None and not (year >= 1 and era.first <= reading.value <= era.last):
+        return Reading(None, "outside_era")
+    return reading
+
+
+def _era_month(era: Era, year: int, month: int) -> Reading[dt.date]:
+    """A month belongs to an era when any of its days does: 平成31年4月, 昭和64年1月."""
+    reading = _day(_FIRST_YEAR[era.name] + year - 1, month, 1)
+    if reading.value is not None and not (year >= 1 and era.first.replace(day=1) <= reading.value <= era.last):
+        return Reading(None, "outside_era")
+    return reading
+
+
+def _era_digit_day(scheme: str, digit: str, year: int, month: int, day: int) -> Reading[dt.date]:
+    if digit not in scheme:
+        return Reading(None, "not_a_date")
+    if year == 0:
+        return Reading(None, UNKNOWN if month == 0 else "outside_era")
+    return _era_day(ERAS[scheme.index(digit)], year, month, day)

@@ -1,0 +1,98 @@
+"""The matrix: one level per child of the spine and item, exactly as items.yaml says, as of the reference date.
+
+The office files collect evidence (numbers, codes, facts, doubts); levels.sql turns it into levels with the catalogue's
+thresholds and codes; this module loads the catalogue and lays the levels out, one column per item.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+
+from kodomo_assets.catalogue import NO_RECORD, NOT_APPLICABLE, Catalogue, Item
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.sql import run_sql
+
+_OFFICES = ("household", "benefits", "health", "school", "counselling")
+
+
+def build_matrix(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
+    """Makes the temp table ``new_matrix`` (features.matrix).
+
+    Reads the views of the delivered tables, and linkage.children, residents and links at the reference date.
+    """
+    _load_catalogue(con, catalogue, reference_date)
+    for name in ("prepare", *_OFFICES, "levels"):
+        run_sql(con, __package__, name)
+    con.execute(_layout(catalogue, _undelivered(con)))
+
+
+def _load_catalogue(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
+    items = catalogue.matrix_items
+    con.execute("create or replace temp table refresh as select $1::date as reference_date", [reference_date])
+    con.execute("set variable reference_date = (select reference_date from refresh)")
+    con.execute(
+        "create or replace temp table item_thresholds "
+        "(item varchar, level varchar, value double, comparison varchar, position integer)"
+    )
+    con.executemany(
+        "insert into item_thresholds values ($1, $2, $3, $4, $5)",
+        [
+            (item.id, level, value, item.comparison, _position(item, level))
+            for item in items
+            for level, value in item.thresholds.items()
+        ],
+    )
+    con.execute("create or replace temp table item_codes (item varchar, code varchar, level varchar, position integer)")
+    con.executemany(
+        "insert into item_codes values ($1, $2, $3, $4)",
+        [(item.id, code, level, _position(item, level)) for item in items for code, level in item.codes.items()],
+    )
+    con.execute("create or replace temp table item_words (item varchar, kind varchar, words varchar[])")
+    con.executemany(
+        "insert into item_words values ($1, $2, $3)",
+        [(item.id, kind, [comparable(word) for word in words]) for item in items for kind, words in item.words.items()],
+    )
+    con.execute("create or replace temp table item_windows (item varchar, months integer)")
+    con.executemany(
+        "insert into item_windows values ($1, $2)",
+        [(item.id, item.window_months) for item in items if item.window_months is not None],
+    )
+    run_sql(con, __package__, "macros")
+
+
+def _position(item: Item, level: str) -> int:
+    """Strength of an own level, mildest 0; a threshold that is no level of its own (EPDS) has none."""
+    return list(item.levels).index(level) if level in item.levels else 0
+
+
+def _undelivered(con: duckdb.DuckDBPyConnection) -> set[str]:
+    return {name for (name,) in con.execute("select table_name from delivered where delivered_on is null").fetchall()}
+
+
+def _layout(catalogue: Catalogue, undelivered: set[str]) -> str:
+    """SQL that lays the levels out; item and level names come from the catalogue."""
+    columns = ",\n    ".join(_column(catalogue, item, undelivered) for item in catalogue.matrix_items)
+    return (
+        "create or replace temp table new_matrix as\n"
+        "select\n"
+        "    getvariable('reference_date') as reference_date,\n"
+        "    s.child_key,\n"
+        f"    {columns}\n"
+        "from spine as s\n"
+        "left join child_levels as l using (child_key)\n"
+        "group by s.child_key, s.band"
+    )
+
+
+def _column(catalogue: Catalogue, item: Item, undelivered: set[str]) -> str:
+    if undelivered.issuperset(item.tables):
+        found = f"'{NO_RECORD}'"
+    else:
+        # Whoever stands in no row of a complete table is 非該当, of a partial one 欠損.
+        partial = any(catalogue.tables[table].coverage == "partial" for table in item.tables)
+        default = NO_RECORD if partial else NOT_APPLICABLE
+        found = f"coalesce(max(l.level) filter (l.item = '{item.id}'), '{default}')"
+    bands = ", ".join(f"'{band}'" for band in item.bands)
+    return f"case when s.band in ({bands}) then {found} else '{NOT_APPLICABLE}' end as {item.id}"

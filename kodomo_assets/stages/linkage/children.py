@@ -1,0 +1,57 @@
+"""Residents, households and the spine at a reference date (method §3, items.yaml header)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.sql import run_sql
+
+
+@dataclass(frozen=True)
+class ChildrenCounts:
+    """What the spine is made of; counts only."""
+
+    residents: int
+    children: int
+    registered_without_resident: int
+    differing_school_year: int
+    blank_school_year: int
+    facilities_residents: int
+    protected: int
+
+
+def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ChildrenCounts:
+    """Makes the temp tables ``new_residents`` and ``new_children`` (linkage.residents, linkage.children).
+
+    Reads ``delivered_resident_register``, ``delivered_school_register`` and ``pseudonyms(resident_id, child_key)``.
+    """
+    con.execute("create or replace temp table bands (band varchar, school_year integer)")
+    con.executemany(
+        "insert into bands values ($1, $2)",
+        [(name, year) for name, band in catalogue.bands.items() for year in band.school_years],
+    )
+    run_sql(
+        con,
+        __package__,
+        "children",
+        {"reference_date": reference_date, "max_household_size": catalogue.linkage.max_household_size},
+    )
+    row = con.execute(
+        """
+        select
+            (select count(*) from new_residents),
+            (select count(*) from new_children),
+            (select count(*) from delivered_school_register anti join new_residents using (resident_id)),
+            (select count(*) from new_children where school_year <> legal_school_year),
+            (select count(*) from delivered_school_register semi join new_residents using (resident_id)
+             where school_year is null),
+            (select count(*) from new_residents where is_facility),
+            (select count(*) from new_children where protected)
+        """
+    ).fetchone()
+    assert row is not None  # noqa: S101  (an aggregate always has a row)
+    return ChildrenCounts(*row)

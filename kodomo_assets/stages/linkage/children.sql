@@ -1,0 +1,78 @@
+-- Everyone resident at the reference date, with the effective household: a 世帯番号 with too many members is a
+-- facility and no household, so each of its residents stands alone (items.yaml, header).
+create or replace temp table new_residents as
+with present as (
+    select
+        resident_id,
+        household_id as register_household_id,
+        relationship,
+        birth_date,
+        count(*) over (partition by household_id) > $max_household_size as is_facility
+    from delivered_resident_register
+    where
+        (resident_since is null or resident_since <= $reference_date)
+        and (removed_on is null or removed_on > $reference_date)
+)
+
+select
+    $reference_date::date as reference_date,
+    resident_id,
+    case when is_facility then 'facility:' || resident_id else register_household_id end as household_id,
+    is_facility,
+    relationship,
+    -- Age is completed the day before the birthday (年齢計算ニ関スル法律), so it is counted on the day after.
+    (
+        year($reference_date::date + 1) - year(birth_date)
+        - (
+            (month($reference_date::date + 1), day($reference_date::date + 1))
+            < (month(birth_date), day(birth_date))
+        )::integer
+    )::integer as legal_age
+from present;
+
+create or replace temp table protected_households as
+select distinct residents.household_id
+from new_residents as residents
+join delivered_resident_register as r using (resident_id)
+where r.protection;
+
+-- The spine: every child of the school register who is resident.
+create or replace temp table new_children as
+with registered as (
+    select
+        s.resident_id,
+        s.school_code,
+        s.school_year as register_school_year,
+        residents.household_id,
+        -- Born 2 April to 1 April: fy(R) - fy(birth - 1 day) - 6, fy being the year that begins in April.
+        (
+            year($reference_date::date) - (month($reference_date::date) < 4)::integer
+            - year(r.birth_date - 1) + (month(r.birth_date - 1) < 4)::integer
+            - 6
+        )::integer as legal_school_year
+    from delivered_school_register as s
+    join new_residents as residents using (resident_id)
+    join delivered_resident_register as r using (resident_id)
+),
+
+placed as (
+    select
+        *,
+        -- 学年 may be blank; a legal school year outside 1 to 9 (原級留置, 早い就学) stands at the nearer end.
+        coalesce(register_school_year, greatest(1, least(9, legal_school_year))) as school_year
+    from registered
+)
+
+select
+    $reference_date::date as reference_date,
+    pseudonyms.child_key,
+    placed.resident_id,
+    placed.household_id,
+    placed.school_code,
+    placed.school_year,
+    placed.legal_school_year,
+    bands.band,
+    placed.household_id in (select household_id from protected_households) as protected
+from placed
+join pseudonyms using (resident_id)
+join bands using (school_year);

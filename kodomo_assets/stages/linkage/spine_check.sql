@@ -1,0 +1,46 @@
+-- Quarantined rows of the two registers that may take a child off the spine, by file and row.
+with quarantined as (
+    select q.*
+    from delivered_quarantine as q
+    anti join acknowledged as a
+        on
+            a.reference_date = q.reference_date
+            and a.table_name = q.table_name
+            and a.file = q.file
+            and a.row_number = q.row_number
+    where
+        q.scope = 'row'
+        and q.table_name in ('resident_register', 'school_register')
+),
+
+on_spine as (
+    select resident_id
+    from linkage.children
+    where reference_date = $reference_date
+),
+
+residents as (
+    select resident_id
+    from linkage.residents
+    where reference_date = $reference_date
+),
+
+registered_without_resident_row as (
+    select resident_id
+    from delivered_school_register
+    anti join delivered_resident_register using (resident_id)
+)
+
+select
+    q.file,
+    q.row_number
+from quarantined as q
+where
+    (q.person_ref is null or q.person_ref not in (from on_spine))
+    and case
+        when q.table_name = 'school_register'
+            then q.person_ref is null or q.person_ref in (from residents)
+        when q.person_ref is null then exists (from registered_without_resident_row)
+        else q.person_ref in (from registered_without_resident_row)
+    end
+order by all

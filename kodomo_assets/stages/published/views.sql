@@ -1,0 +1,98 @@
+-- The questions that analysts ask first. Points = score x 1000, one decimal; never a probability.
+create schema if not exists views;
+
+create view views.current_list as
+select
+    r.reference_date,
+    r.cohort,
+    r.rank,
+    r.child_key,
+    r.school_code,
+    round(r.score * 1000, 1) as points,
+    r.tied_at_cut,
+    r.legacy_hits,
+    r.legacy_flag,
+    r.newly_found,
+    r.open_consultation,
+    r.known_before,
+    r.incomplete_delivery,
+    r.sibling_selected,
+    r.weights_version
+from screening.ranking as r
+where
+    r.selected
+    and r.reference_date = (select max(latest.reference_date) from screening.ranking as latest)
+order by r.cohort, r.rank;
+
+create view views.why as
+select
+    c.reference_date,
+    c.child_key,
+    row_number() over (
+        partition by c.reference_date, c.child_key
+        order by abs(c.contribution) desc, c.item
+    ) as factor,
+    c.item,
+    coalesce(i.ja, 'ー') as item_ja,
+    c.level,
+    coalesce(
+        l.ja,
+        case c.level
+            when 'not_applicable' then '非該当'
+            when 'blank' then '欠損（未記入）'
+            when 'no_record' then '欠損（記録なし）'
+            when 'recorded' then '記録あり'
+            else c.level
+        end
+    ) as level_ja,
+    round(c.contribution * 1000, 1) as points,
+    case when c.contribution > 0 then '上げる' when c.contribution < 0 then '下げる' else '変えない' end as direction
+from screening.contributions as c
+left join catalogue.names as i using (item)
+left join catalogue.levels as l using (item, level)
+where c.item <> '(base)';
+
+create view views.weights_in_force as
+select
+    f.reference_date,
+    w.version,
+    w.band,
+    w.item,
+    coalesce(i.ja, w.item) as item_ja,
+    w.level,
+    round(w.weight * 1000, 1) as points,
+    round(w.std_error * 1000, 1) as std_error_points,
+    w.p_value,
+    w.children
+from weights.in_force as f
+join weights.coefficients as w using (version)
+left join catalogue.names as i on i.item = w.item;
+
+create view views.selection_log as
+select
+    s.version,
+    s.band,
+    s.sequence,
+    s.step,
+    s.round,
+    s.item,
+    coalesce(i.ja, s.item) as item_ja,
+    s.level,
+    s.action,
+    s.reason,
+    s.statistic,
+    s.p_value
+from weights.selection_log as s
+left join catalogue.names as i on i.item = s.item
+order by s.version, s.band, s.sequence;
+
+create view views.children_per_school as
+select
+    c.reference_date,
+    c.school_code,
+    c.school_year,
+    case when count(*) >= s.suppress_below then count(*) end as children
+from linkage.children as c
+cross join catalogue.settings as s
+group by c.reference_date, c.school_code, c.school_year, s.suppress_below
+order by c.reference_date, c.school_code, c.school_year;

@@ -1,0 +1,201 @@
+-- From levels and weights to the list (method §6). Reads the temp tables that scoring.py loads (screened, model_levels,
+-- model_items, model_tables, difficulties, difficulty_items, legacy_items, legacy_settings), incomplete_children, and
+-- the matrix, the labels and the spine at the reference date.
+--
+-- Contributions are added as decimals: a sum of doubles would depend on the order in which threads meet the rows.
+
+create or replace temp table screened_children as
+select
+    child_key,
+    household_id,
+    school_code,
+    band,
+    school_year as cohort
+from linkage.children
+where
+    reference_date = $reference_date
+    and ($all_schools or school_code in (from screened));
+
+-- One row per screened child and item.
+create or replace temp table child_levels as
+unpivot (
+    select
+        c.band,
+        m.* exclude (reference_date)
+    from features.matrix as m
+    join screened_children as c using (child_key)
+    where m.reference_date = $reference_date
+)
+on columns(* exclude (child_key, band))
+into name item value level;
+
+create or replace temp table new_contributions as
+with item_levels as (
+    select
+        l.child_key,
+        l.band,
+        l.item,
+        l.level,
+        m.first_table,
+        m.mean_weight
+    from child_levels as l
+    join model_items as m using (band, item)
+),
+
+-- A child has no record in a table when any item of the model whose first table it is says so.
+table_levels as (
+    select
+        l.child_key,
+        l.band,
+        m.item,
+        case when bool_or(l.level = 'no_record') then 'no_record' else 'recorded' end as level,
+        any_value(m.mean_weight) as mean_weight
+    from item_levels as l
+    join model_tables as m on m.band = l.band and m.item = 'table:' || l.first_table
+    group by l.child_key, l.band, m.item
+),
+
+levels as (
+    select child_key, band, item, level, mean_weight
+    from item_levels
+    union all by name
+    from table_levels
+)
+
+select
+    $reference_date::date as reference_date,
+    l.child_key,
+    l.item,
+    l.level,
+    case
+        -- no fitted child held this level
+        when w.children = 0 then 0
+        when w.children > 0 then w.weight - l.mean_weight
+        -- the coefficients hold no row of a missing level that stands on the reference
+        when l.level in ('blank', 'no_record', 'recorded') then -l.mean_weight
+        else 0
+    end::double as contribution
+from levels as l
+left join model_levels as w using (band, item, level)
+union all
+select
+    $reference_date::date as reference_date,
+    c.child_key,
+    '(base)' as item,
+    '(base)' as level,
+    w.weight as contribution
+from screened_children as c
+join model_levels as w on w.band = c.band and w.item = '(base)';
+
+create or replace temp table new_difficulty_scores as
+with sums as (
+    select
+        n.child_key,
+        a.difficulty,
+        sum(n.contribution::decimal(18, 15))::double as score
+    from new_contributions as n
+    join difficulty_items as a using (item)
+    group by n.child_key, a.difficulty
+)
+
+select
+    $reference_date::date as reference_date,
+    c.child_key,
+    d.difficulty,
+    coalesce(s.score, 0) as score
+from screened_children as c
+cross join difficulties as d
+left join sums as s using (child_key, difficulty);
+
+create or replace temp table legacy_results as
+select
+    l.child_key,
+    count(*) filter (list_contains(g.hit_levels, l.level))::integer as hits,
+    hits >= any_value(s.min_hits) as flag,
+    count(*) filter (l.level in ('blank', 'no_record')) > any_value(s.max_missing_share) * count(*) as too_few_known
+from child_levels as l
+join legacy_items as g using (band, item)
+join legacy_settings as s using (band)
+group by l.child_key;
+
+create or replace temp table new_ranking as
+with scores as (
+    select
+        child_key,
+        sum(contribution::decimal(18, 15))::double as score
+    from new_contributions
+    group by child_key
+),
+
+own_levels as (
+    select
+        l.child_key,
+        count(*)::integer as own_levels
+    from child_levels as l
+    join model_items using (band, item)
+    where l.level not in ('not_applicable', 'blank', 'no_record')
+    group by l.child_key
+),
+
+ranked as (
+    select
+        c.*,
+        s.score,
+        round(s.score, $score_decimals) as compared_score,
+        coalesce(o.own_levels, 0) as own_levels,
+        row_number() over (
+            partition by c.cohort
+            order by
+                round(s.score, $score_decimals) desc,
+                coalesce(o.own_levels, 0) desc,
+                sha256($reference_date::date::varchar || '|' || c.child_key)
+        )::integer as rank,
+        count(*) over (partition by c.cohort) * $share_percent // 100 as places
+    from screened_children as c
+    join scores as s using (child_key)
+    left join own_levels as o using (child_key)
+),
+
+cut as (
+    select
+        *,
+        rank <= places as selected,
+        max(case when rank = places then compared_score end) over (partition by cohort) as cut_score
+    from ranked
+),
+
+flagged as (
+    select
+        *,
+        coalesce(
+            compared_score = cut_score
+            and bool_or(not selected) over (partition by cohort, compared_score),
+            false
+        ) as tied_at_cut,
+        count(*) filter (selected) over (partition by household_id) > selected::integer as sibling_selected
+    from cut
+)
+
+select
+    $reference_date::date as reference_date,
+    $version as weights_version,
+    f.band,
+    f.cohort,
+    f.rank,
+    f.child_key,
+    f.school_code,
+    f.score,
+    f.own_levels,
+    f.selected,
+    f.tied_at_cut,
+    coalesce(h.hits, 0) as legacy_hits,
+    case when not h.too_few_known then h.flag end as legacy_flag,
+    case when not h.too_few_known then f.selected and not h.flag end as newly_found,
+    coalesce(b.open_consultation, false) as open_consultation,
+    coalesce(b.known_before, false) as known_before,
+    f.child_key in (from incomplete_children) as incomplete_delivery,
+    f.sibling_selected
+from flagged as f
+left join legacy_results as h using (child_key)
+left join features.labels as b
+    on b.reference_date = $reference_date and b.child_key = f.child_key;

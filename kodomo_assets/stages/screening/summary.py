@@ -1,0 +1,145 @@
+"""The funnel of a reference date in numbers, for the end of a refresh and for Dagster's metadata: counts, no person."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+
+_NO_VERSION = "none"
+
+
+@dataclass(frozen=True)
+class CohortCounts:
+    """One school year: children ranked, children selected, and the score of the last selected one in points."""
+
+    school_year: int
+    screened: int
+    selected: int
+    cut_points: float | None
+
+
+@dataclass(frozen=True)
+class KeptItem:
+    """One kept item of a band: its heaviest own level, with that level's weight in points and p value."""
+
+    band: str
+    item: str
+    ja: str
+    level: str
+    points: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class ScreeningSummary:
+    """What came out at a reference date; ``legacy_unknown`` = children with too much missing for the legacy rule."""
+
+    reference_date: dt.date
+    version: str
+    cohorts: tuple[CohortCounts, ...]
+    newly_found: int
+    legacy_flagged: int
+    legacy_unknown: int
+    items: tuple[KeptItem, ...]
+
+    @property
+    def screened(self) -> int:
+        return sum(cohort.screened for cohort in self.cohorts)
+
+    @property
+    def selected(self) -> int:
+        return sum(cohort.selected for cohort in self.cohorts)
+
+    def text(self) -> str:
+        """The summary as people read it on a screen."""
+        return "\n".join([*self._funnel(), *self._school_years(), *self._items()])
+
+    def _funnel(self) -> Iterator[str]:
+        yield f"基準日 {self.reference_date}   重み weights {self.version}"
+        yield f"  対象 screened               {self.screened:>7,}"
+        yield f"  抽出 selected               {self.selected:>7,}"
+        yield f"  新たに発見 newly found      {self.newly_found:>7,}   selected, not flagged by データベースみまもり"
+        yield f"  旧方式の該当 legacy flagged {self.legacy_flagged:>7,}   by データベースみまもり"
+        yield f"  旧方式は不明 legacy unknown {self.legacy_unknown:>7,}   more than half of its items are missing"
+
+    def _school_years(self) -> Iterator[str]:
+        yield "\n  学年 school year   対象 screened   抽出 selected   境界の点 cut in points"
+        for cohort in self.cohorts:
+            cut = "-" if cohort.cut_points is None else f"{cohort.cut_points:.1f}"
+            yield f"  {cohort.school_year:>16}   {cohort.screened:>13,}   {cohort.selected:>13,}   {cut:>22}"
+
+    def _items(self) -> Iterator[str]:
+        for band in dict.fromkeys(item.band for item in self.items):
+            kept = [item for item in self.items if item.band == band]
+            yield f"\n  {band}: {len(kept)} items kept\n    points   p value   item (heaviest level)"
+            for item in kept:
+                yield f"  {item.points:>8.1f}  {item.p_value:8.2g}   {item.item} ({item.level})  {item.ja}"
+
+
+def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ScreeningSummary:
+    """Reads screening.ranking at ``reference_date`` and the weights that made it."""
+    cohorts = con.execute(
+        """
+        select
+            cohort,
+            count(*),
+            count(*) filter (selected),
+            round(min(score) filter (selected) * 1000, 1)
+        from screening.ranking where reference_date = $1 group by cohort order by cohort
+        """,
+        [reference_date],
+    ).fetchall()
+    row = con.execute(
+        """
+        select
+            any_value(weights_version),
+            count(*) filter (newly_found),
+            count(*) filter (legacy_flag),
+            count(*) filter (legacy_flag is null)
+        from screening.ranking where reference_date = $1
+        """,
+        [reference_date],
+    ).fetchone()
+    version, newly_found, legacy_flagged, legacy_unknown = row or (None, 0, 0, 0)
+    return ScreeningSummary(
+        reference_date=reference_date,
+        version=version or _NO_VERSION,
+        cohorts=tuple(CohortCounts(*cohort) for cohort in cohorts),
+        newly_found=newly_found,
+        legacy_flagged=legacy_flagged,
+        legacy_unknown=legacy_unknown,
+        items=_kept_items(con, catalogue, version),
+    )
+
+
+def _kept_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str | None) -> tuple[KeptItem, ...]:
+    """Heaviest items first; only own levels that the fit had (a level without an error has no p value)."""
+    rows = con.execute(
+        """
+        select
+            band,
+            item,
+            level,
+            weight * 1000 as points,
+            p_value
+        from weights.coefficients
+        where
+            version = $1
+            and not starts_with(item, 'table:')
+            and not starts_with(item, '(')
+            and level not in ('not_applicable', 'blank', 'no_record')
+            and p_value is not null
+        qualify row_number() over (partition by band, item order by abs(weight) desc, level) = 1
+        order by band, points desc, item
+        """,
+        [version],
+    ).fetchall()
+    return tuple(
+        KeptItem(band, item, catalogue.items[item].ja, catalogue.items[item].level_labels[level], points, p)
+        for band, item, level, points, p in rows
+    )

@@ -1,0 +1,182 @@
+"""Cells as text -> typed cells, set-based: SQL takes what is in canonical form, Python reads each other distinct value once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue import Column, SourceTable
+from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.japan.calendar import years_before
+from kodomo_assets.japan.dates import read_date, read_month
+from kodomo_assets.japan.reading import UNKNOWN, Reading
+from kodomo_assets.japan.text import comparable, flag_word, nfkc, read_flag, read_id, read_int, read_number
+
+CELLS, TYPED = "cells", "typed"
+
+_OLDEST_AGE, _FUTURE_YEARS = 120, 20
+_FIRST_DAY = dt.date(1900, 1, 1)
+_CANONICAL_TEXT = "[0-9A-Za-z\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff々〇・、。_-]+"
+_CANONICAL_KANA = "[\u30a1-\u30fa\u30fc]+( [\u30a1-\u30fa\u30fc]+)?"
+
+Reader = Callable[[str], Reading]
+
+
+def convert(con: duckdb.DuckDBPyConnection, table: SourceTable, ingest: Ingest, reference_date: dt.date) -> None:
+    """Makes the temp table ``typed`` from ``cells``: place, typed columns, and per column what was wrong (``p_<name>``)."""
+    expressions = [_expressions(con, table, column, ingest, reference_date) for column in table.columns.values()]
+    values = ",\n    ".join(f"{value} as {column}" for column, value, _, _ in expressions)
+    problems = ",\n    ".join(f"{problem} as p_{column}" for column, _, problem, _ in expressions)
+    joins = "\n".join(join for *_, join in expressions if join)
+    con.execute(
+        f"create or replace temp table {TYPED} as\n"
+        f"select\n    c.file,\n    c.sheet,\n    c.source_row,\n    {values},\n    {problems}\n"
+        f"from {CELLS} as c\n{joins}"
+    )
+
+
+def _expressions(
+    con: duckdb.DuckDBPyConnection, table: SourceTable, column: Column, ingest: Ingest, reference_date: dt.date
+) -> tuple[str, str, str, str]:
+    """Name, value, problem and join of one column in ``typed``."""
+    raw = f"c.{column.name}"
+    canonical, value = _canonical(column, raw, reference_date)
+    if canonical == "true":
+        return column.name, value, "null::varchar", ""
+    other = con.execute(
+        f"select distinct {raw} as raw from {CELLS} as c where {raw} is not null and not ({canonical})"
+    ).fetchnumpy()["raw"]
+    if len(other) == 0:
+        return column.name, value, "null::varchar", ""
+    read = reader(table, column, ingest, reference_date)
+    readings = [read(text) for text in other]
+    frame = pd.DataFrame(  # noqa: F841  (DuckDB reads it by name)
+        {
+            "raw": list(other),
+            "value": [None if r.value is None else str(r.value) for r in readings],
+            "problem": [r.problem for r in readings],
+        },
+        dtype=object,
+    )
+    name = f"read_{column.name}"
+    con.execute(
+        f"create or replace temp table {name} as select raw::varchar as raw, "
+        f"value::varchar::{column.duckdb_type} as value, problem::varchar as problem from frame"
+    )
+    return (
+        column.name,
+        f"case when {canonical} then {value} else {name}.value end",
+        f"{name}.problem",
+        f"left join {name} on {name}.raw = {raw}",
+    )
+
+
+def _canonical(column: Column, raw: str, reference_date: dt.date) -> tuple[str, str]:
+    """SQL for "this cell is in canonical form and in range", and for its value then."""
+    match column.type:
+        case "name" | "free_text":
+            return "true", raw
+        case "text":
+            return f"regexp_full_match({raw}, '{_CANONICAL_TEXT}')", raw
+        case "kana":
+            return f"regexp_full_match({raw}, '{_CANONICAL_KANA}')", raw
+        case "id":
+            return f"regexp_full_match({raw}, '[0-9]{{{column.digits}}}')", raw
+        case "date":
+            first, last = date_range(column, reference_date)
+            day = f"try_cast({raw} as date)"
+            return (
+                f"regexp_full_match({raw}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') "
+                f"and coalesce({day} between date '{first}' and date '{last}', false)",
+                day,
+            )
+        case "month":
+            month = f"try_cast({raw} || '-01' as date)"
+            return f"regexp_full_match({raw}, '[0-9]{{4}}-[0-9]{{2}}') and {month} is not null", month
+        case "int":
+            number = f"try_cast({raw} as integer)"
+            low, high = int_range(column)
+            return f"regexp_full_match({raw}, '[0-9]{{1,9}}') and {number} between {low} and {high}", number
+        case "number":
+            return f"regexp_full_match({raw}, '-?[0-9]{{1,9}}([.][0-9]{{1,9}})?')", f"try_cast({raw} as double)"
+        case "code" | "flag":
+            # a handful of distinct values: Python reads them all
+            return "false", f"null::{column.duckdb_type}"
+
+
+def reader(table: SourceTable, column: Column, ingest: Ingest, reference_date: dt.date) -> Reader:
+    """The function that reads one cell of ``column`` (method §1); never called with a blank cell."""
+    meanings = {comparable(theirs): ours for theirs, ours in column.codes.items()}
+    unknown = {comparable(word) for word in ingest.unknown_date_words}
+    match column.type:
+        case "id":
+            digits = column.digits or 0
+            return lambda text: read_id(text, digits)
+        case "int":
+            low, high = int_range(column)
+            return lambda text: _within(read_int(text), low, high)
+        case "number":
+            return read_number
+        case "kana":
+            return lambda text: Reading(nfkc(text))
+        case "date":
+            first, last = date_range(column, reference_date)
+            ends = set(ingest.open_end_dates) if column.end else set()
+            return lambda text: _day(read_date(text, table.era_scheme, unknown), first, last, ends)
+        case "month":
+            return lambda text: read_month(text, table.era_scheme, unknown)
+        case "code":
+            allowed = {comparable(code): code for code in column.allowed}
+            return lambda text: _code(meanings.get(comparable(text), comparable(text)), allowed)
+        case "flag":
+            yes = {flag_word(word) for word in ingest.yes_words}
+            no = {flag_word(word) for word in ingest.no_words}
+            return lambda text: _flag(meanings.get(comparable(text), text), yes, no, column.unclear_is_yes)
+        case _:
+            return lambda text: Reading(comparable(text))
+
+
+def date_range(column: Column, reference_date: dt.date) -> tuple[dt.date, dt.date]:
+    """The days that a cell of this column may hold: a birth within 120 years, any other date to 20 years ahead."""
+    if column.birth:
+        return years_before(reference_date, _OLDEST_AGE), reference_date
+    return _FIRST_DAY, years_before(reference_date, -_FUTURE_YEARS)
+
+
+def int_range(column: Column) -> tuple[int, int]:
+    return (0 if column.min is None else column.min), (999_999_999 if column.max is None else column.max)
+
+
+def _within(reading: Reading[int], low: int, high: int) -> Reading[int]:
+    if reading.value is not None and not low <= reading.value <= high:
+        return Reading(None, "out_of_range")
+    return reading
+
+
+def _day(reading: Reading[dt.date], first: dt.date, last: dt.date, ends: set[dt.date]) -> Reading[dt.date]:
+    if reading.value is None:
+        return reading
+    if reading.value in ends:
+        # open: not ended, and nothing is wrong with the cell
+        return Reading(None)
+    return reading if first <= reading.value <= last else Reading(None, "out_of_range")
+
+
+def _code(text: str, allowed: dict[str, str]) -> Reading[str]:
+    found = allowed.get(comparable(text))
+    return Reading(found) if found is not None else Reading(None, "not_a_known_code")
+
+
+def _flag(text: str, yes: set[str], no: set[str], unclear_is_yes: bool) -> Reading[bool]:
+    reading = read_flag(text, yes, no)
+    if reading.value is None and unclear_is_yes:
+        return Reading(True)
+    return reading
+
+
+def is_wrong(column: str) -> str:
+    """SQL: the cell of ``column`` was there and could not be read."""
+    return f"coalesce(p_{column} <> '{UNKNOWN}', false)"

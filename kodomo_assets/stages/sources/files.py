@@ -1,0 +1,136 @@
+"""One delivered file -> the raw cells of one sheet in DuckDB, every cell as text, every row with its number.
+
+What does not belong here: what a header or a cell means.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import datetime as dt
+import io
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+from python_calamine import CalamineError, CalamineWorkbook
+
+from kodomo_assets.catalogue import SourceTable
+from kodomo_assets.errors import DeliveryError
+from kodomo_assets.japan.text import comparable
+
+RAW = "raw_cells"
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BLANK_LINE = re.compile(r"(?:\A|\n)[ \t\u3000]*\n")
+_HEAD_LINES = 30
+
+
+def load_raw(
+    con: duckdb.DuckDBPyConnection, table: SourceTable, path: Path, name: str, content: bytes
+) -> tuple[int, str | None]:
+    """Makes the temp table ``raw_cells(row_number, c0, c1, ...)`` from one file.
+
+    Returns:
+        the number of cell columns, and the name of the sheet (None for CSV).
+
+    Raises:
+        DeliveryError: the file is empty, cannot be decoded or is no workbook.
+    """
+    if not content:
+        raise DeliveryError(f"{name}: the file is empty (0 bytes), expected a header and rows")
+    if path.suffix.lower() == ".csv":
+        return _load_csv(con, _decode(content, table.encoding, name)), None
+    return _load_sheet(con, table, name, content)
+
+
+def _decode(content: bytes, declared: str | None, name: str) -> str:
+    """Strictly: the declared encoding, else BOM, UTF-8, CP932 in this order (method §1)."""
+    candidates = [encoding for bom, encoding in _BOMS if content.startswith(bom)]
+    if declared is not None and not candidates:
+        candidates = [declared]
+    for encoding in candidates or ["utf-8", "cp932"]:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            place = f"line {line}, byte {error.start + 1}"
+            continue
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    tried = ", ".join(candidates or ["UTF-8", "CP932"])
+    raise DeliveryError(f"{name}: {place} cannot be decoded, expected text in {tried}")
+
+
+def _load_csv(con: duckdb.DuckDBPyConnection, text: str) -> int:
+    head = text.split("\n", _HEAD_LINES)[:_HEAD_LINES]
+    delimiter = "\t" if sum(line.count("\t") for line in head) > sum(line.count(",") for line in head) else ","
+    plain = '"' not in text and not _BLANK_LINE.search(text) and "\0" not in text
+    width = max(line.count(delimiter) for line in head) + 1
+    if plain:
+        try:
+            _split_in_duckdb(con, text, delimiter, width)
+        except duckdb.Error:
+            pass  # a line longer than the head's: the exact way finds the width
+        else:
+            return width
+    return _load_rows(con, enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), start=1))
+
+
+def _split_in_duckdb(con: duckdb.DuckDBPyConnection, text: str, delimiter: str, width: int) -> None:
+    """DuckDB's reader, told everything, on a private copy in UTF-8: it knows no CP932, and reads names as globs."""
+    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(width))
+    with tempfile.TemporaryDirectory(prefix="kodomo-") as folder:
+        copy = Path(folder) / "cells.csv"
+        copy.write_text(text, "utf-8", newline="\n")
+        con.execute(
+            f"create or replace temp table {RAW} as "
+            "select (row_number() over ())::integer as row_number, * "
+            f"from read_csv('{copy}', delim = '{delimiter}', quote = '', escape = '', header = false, "
+            f"auto_detect = false, columns = {{{columns}}}, null_padding = true, max_line_size = 16777216)"
+        )
+
+
+def _load_sheet(con: duckdb.DuckDBPyConnection, table: SourceTable, name: str, content: bytes) -> tuple[int, str]:
+    """The sheet that is named like the table, else the first."""
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        wanted = {comparable(table.ja), table.id}
+        sheet = next((s for s in workbook.sheet_names if comparable(s) in wanted), workbook.sheet_names[0])
+        rows = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    except (CalamineError, IndexError, OSError) as error:
+        raise DeliveryError(
+            f"{name}: is no readable workbook ({type(error).__name__}), expected .xlsx, .xlsm or .xls"
+        ) from None
+    return _load_rows(
+        con, ((number, [_cell_text(cell) for cell in row]) for number, row in enumerate(rows, start=1))
+    ), sheet
+
+
+def _cell_text(cell: object) -> str:
+    """A typed Excel cell as the text that an office would have written into a CSV file."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "1" if cell else "0"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, dt.datetime):
+        return cell.date().isoformat()
+    return str(cell)
+
+
+def _load_rows(con: duckdb.DuckDBPyConnection, rows: Iterable[tuple[int, Sequence[str]]]) -> int:
+    """The exact way: rows that Python split, blank ones left out but counted."""
+    numbered = [(number, row) for number, row in rows if any(row)]
+    width = max((len(row) for _, row in numbered), default=0)
+    columns = [f"c{index}" for index in range(width)]
+    frame = pd.DataFrame([row for _, row in numbered], columns=columns, dtype=object)  # noqa: F841
+    numbers = pd.DataFrame({"row_number": [number for number, _ in numbered]}, dtype="int32")
+    frame.insert(0, "row_number", numbers["row_number"])
+    casts = ", ".join(f"{column}::varchar as {column}" for column in columns)
+    con.execute(
+        f"create or replace temp table {RAW} as select row_number::integer as row_number{', ' if casts else ''}{casts} from frame"
+    )
+    return width

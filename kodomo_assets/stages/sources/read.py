@@ -1,0 +1,185 @@
+"""One table's delivery of one reference date: files -> accepted rows, quarantine and an account of every file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue, SourceTable
+from kodomo_assets.errors import DeliveryError
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.stages.sources.cells import CELLS, convert
+from kodomo_assets.stages.sources.files import RAW, load_raw
+from kodomo_assets.stages.sources.headers import Layout, find_layout
+from kodomo_assets.stages.sources.inbox import InboxFile
+from kodomo_assets.stages.sources.rows import settle
+
+_BLANKS = " \t\n\r\u3000\u00a0\ufeff"
+
+
+@dataclass(frozen=True)
+class FileAccount:
+    """What became of one file."""
+
+    file: InboxFile
+    sha256: str
+    problem: str | None
+    absent: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeliveryOutcome:
+    """Counts of one delivery of one table; ``rows_in`` = ``rows_accepted`` + ``rows_quarantined``."""
+
+    table: SourceTable
+    rows_in: int
+    rows_accepted: int
+    rows_quarantined: int
+    cells_quarantined: int
+    accounts: tuple[FileAccount, ...]
+
+    @property
+    def files_read(self) -> int:
+        return sum(account.problem is None for account in self.accounts)
+
+    @property
+    def files_refused(self) -> list[str]:
+        """Why each refused file was refused; every text names its file."""
+        return [account.problem for account in self.accounts if account.problem is not None]
+
+    @property
+    def absent_columns(self) -> list[str]:
+        return sorted({column for account in self.accounts for column in account.absent})
+
+    @property
+    def surplus_columns(self) -> list[str]:
+        return sorted({column for account in self.accounts for column in account.surplus})
+
+
+def read_delivery(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    table: SourceTable,
+    files: Sequence[InboxFile],
+    reference_date: dt.date,
+) -> DeliveryOutcome:
+    """Makes the temp tables ``new_<table id>``, ``new_quarantine`` and ``new_deliveries``.
+
+    Raises:
+        DeliveryError: the table's only file is refused, or too few of its files are readable (method §2).
+    """
+    columns = ", ".join(f"{name} varchar" for name in table.columns)
+    con.execute(f"create or replace temp table {CELLS} (file varchar, sheet varchar, source_row integer, {columns})")
+    accounts = tuple(_read_file(con, catalogue, table, file) for file in files)
+    refused = [account.problem for account in accounts if account.problem is not None]
+    readable = 1 - len(refused) / len(accounts)
+    if refused and readable < (catalogue.ingest.min_readable_files_share if len(files) > 1 else 1):
+        raise DeliveryError("; ".join(refused))
+    convert(con, table, catalogue.ingest, reference_date)
+    settle(con, table, reference_date)
+    _account(con, table, accounts, reference_date)
+    con.execute(f"drop table {RAW}")
+    row = con.execute(
+        f"""
+        select
+            (select count(*) from {CELLS}),
+            (select count(*) from new_{table.id}),
+            (select count(*) from new_quarantine where scope = 'row'),
+            (select count(*) from new_quarantine where scope = 'cell')
+        """
+    ).fetchone()
+    return DeliveryOutcome(table, *(row or (0, 0, 0, 0)), accounts)
+
+
+def _read_file(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable, file: InboxFile
+) -> FileAccount:
+    content = file.path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        width, sheet = load_raw(con, table, file.path, file.name, content)
+        layout = find_layout(con, table, file.name, width, catalogue.ingest.header_search_rows)
+    except DeliveryError as error:
+        return FileAccount(file, sha256, str(error))
+    _take_rows(con, catalogue, table, file, sheet, width, layout)
+    return FileAccount(file, sha256, None, layout.absent, layout.surplus)
+
+
+def _take_rows(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    table: SourceTable,
+    file: InboxFile,
+    sheet: str | None,
+    width: int,
+    layout: Layout,
+) -> None:
+    """Appends to ``cells`` the rows that count: below the header, a contract cell filled, no 合計 line (method §1)."""
+    trimmed = {index: f"nullif(trim(c{index}, $blanks), '')" for index in range(width)}
+    taken = ", ".join(f"{trimmed[index]} as {name}" for name, index in layout.positions.items())
+    filled = ", ".join(layout.positions)
+    con.execute(
+        f"""
+        insert into {CELLS} by name
+        select $file as file, $sheet as sheet, row_number as source_row, {filled}
+        from (
+            select row_number, {taken}, coalesce({", ".join(trimmed.values())}) as first_filled
+            from {RAW} where row_number > $header_row
+        )
+        where
+            coalesce({filled}) is not null
+            and not list_contains($total_words, regexp_replace(first_filled, '[\\s\\pZ]', '', 'g'))
+        """,
+        {
+            "file": file.name,
+            "sheet": sheet,
+            "header_row": layout.header_row,
+            "blanks": _BLANKS,
+            "total_words": [comparable(word) for word in catalogue.ingest.total_words],
+        },
+    )
+
+
+def _account(
+    con: duckdb.DuckDBPyConnection, table: SourceTable, accounts: Sequence[FileAccount], reference_date: dt.date
+) -> None:
+    con.execute(
+        "create or replace temp table file_accounts (file varchar, sha256 varchar, received_at timestamptz, "
+        "problem varchar, absent_columns varchar[], surplus_columns varchar[])"
+    )
+    con.executemany(
+        "insert into file_accounts values ($1, $2, $3, $4, $5, $6)",
+        [(a.file.name, a.sha256, a.file.received_at, a.problem, list(a.absent), list(a.surplus)) for a in accounts],
+    )
+    con.execute(
+        f"""
+        create or replace temp table new_deliveries as
+        with rows_in as (select file, count(*) as n from {CELLS} group by file),
+        accepted as (select source_file as file, count(*) as n from new_{table.id} group by source_file),
+        quarantined as (select file, count(*) as n from new_quarantine where scope = 'row' group by file)
+        select
+            $1::date as reference_date,
+            '{table.id}' as table_name,
+            a.file,
+            a.sha256,
+            a.received_at,
+            false as superseded,
+            if(a.problem is null, 'accepted', 'refused') as status,
+            a.problem,
+            coalesce(rows_in.n, 0)::integer as rows_in,
+            coalesce(accepted.n, 0)::integer as rows_accepted,
+            coalesce(quarantined.n, 0)::integer as rows_quarantined,
+            a.absent_columns,
+            a.surplus_columns
+        from file_accounts as a
+        left join rows_in using (file)
+        left join accepted using (file)
+        left join quarantined using (file)
+        """,
+        [reference_date],
+    )

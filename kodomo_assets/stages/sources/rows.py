@@ -1,0 +1,127 @@
+"""Typed rows -> accepted and quarantined ones (method §2): keys, required cells, duplicates.
+
+Nothing is lost: every row of ``typed`` ends in exactly one of ``new_<table id>`` and ``new_quarantine``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+
+from kodomo_assets.catalogue import SourceTable
+from kodomo_assets.stages.sources.cells import CELLS, TYPED, is_wrong
+
+#: Row reasons of their own; other reasons are those of ``japan`` for the cell at fault (docs/quarantine in README).
+BLANK, DUPLICATE_ROW, DUPLICATE_KEY = "blank", "duplicate_row", "duplicate_key"
+
+
+def settle(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> None:
+    """Makes ``new_<table id>`` and ``new_quarantine`` from ``typed`` and ``cells``."""
+    _judge(con, table)
+    _accept(con, table, reference_date)
+    _quarantine(con, table, reference_date)
+
+
+def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
+    """Temp table ``judged(file, source_row, column_name, reason)``: the rows that may not stay."""
+    needed = [column.name for column in table.columns.values() if column.required]
+    column_case = " ".join(f"when {name} is null then '{name}'" for name in needed)
+    reason_case = " ".join(f"when {name} is null then coalesce(p_{name}, '{BLANK}')" for name in needed)
+    con.execute(
+        f"create or replace temp table judged as select file, source_row, case {column_case} end as column_name, "
+        f"case {reason_case} end as reason from {TYPED} where {' or '.join(f'{name} is null' for name in needed)}"
+    )
+    key = ", ".join(table.key)
+    con.execute(
+        f"create or replace temp table repeated as select t.* from {TYPED} as t "
+        f"anti join judged using (file, source_row) "
+        f"qualify count(*) over (partition by {key}) > 1"
+    )
+    every = ", ".join(table.columns)
+    con.execute(
+        f"insert into judged select file, source_row, null, '{DUPLICATE_ROW}' from repeated "
+        f"qualify row_number() over (partition by {every} order by file, source_row) > 1"
+    )
+    con.execute(
+        f"insert into judged select file, source_row, null, '{DUPLICATE_KEY}' from ("
+        f"select r.* from repeated as r anti join judged using (file, source_row) "
+        f"qualify count(*) over (partition by {key}) > 1) as r where not {_stays(con, table)}"
+    )
+
+
+def _stays(con: duckdb.DuckDBPyConnection, table: SourceTable) -> str:
+    """SQL over different rows ``r`` with one key: whether a row stays all the same (sources.yaml)."""
+    if table.resolve_duplicates == "sum":
+        # Rows of two schools' files are summed later; within a file of one school they contradict one another.
+        key = " and ".join(f"o.{name} = r.{name}" for name in table.key)
+        one_file = f"(select count(distinct file) from {CELLS}) = 1"
+        return (
+            f"({one_file} or not exists (select 1 from repeated as o anti join judged using (file, source_row) "
+            f"where {key} and o.file = r.file and o.source_row <> r.source_row))"
+        )
+    if table.resolve_duplicates == "registered_school":
+        registered = con.execute("select count(*) from duckdb_views() where view_name = 'registered_pupils'").fetchone()
+        if registered and registered[0]:
+            matching = (
+                "exists (select 1 from registered_pupils as g where g.name_kana = {0}.name_kana "
+                "and g.birth_date = {0}.birth_date and g.school_code = {0}.school_code)"
+            )
+            # the only one of its number: two children who both match make the number nobody's
+            return (
+                f"({matching.format('r')} and 1 = (select count(*) from repeated as o "
+                f"anti join judged using (file, source_row) where o.pupil_id = r.pupil_id and {matching.format('o')}))"
+            )
+    return "false"
+
+
+def _accept(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> None:
+    columns = list(table.columns)
+    wrong = ", ".join(f"case when {is_wrong(name)} then '{name}' end" for name in columns)
+    unknown = ", ".join(f"case when p_{name} = 'unknown' then '{name}' end" for name in columns)
+    con.execute(
+        f"create or replace temp table new_{table.id} as select "
+        f"$1::date as reference_date, {', '.join(columns)}, file as source_file, sheet as source_sheet, source_row, "
+        f"list_filter([{wrong}], lambda x: x is not null) as invalid_cells, "
+        f"list_filter([{unknown}], lambda x: x is not null) as unknown_cells "
+        f"from {TYPED} anti join judged using (file, source_row)",
+        [reference_date],
+    )
+
+
+def _quarantine(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> None:
+    person = table.person.resident or table.person.pupil
+    person_ref = f"t.{person}" if person else "null::varchar"
+    headers = ", ".join(f"'{column.name}': '{column.ja}'" for column in table.columns.values())
+    raw = " ".join(f"when '{name}' then c.{name}" for name in table.columns)
+    wrong = ", ".join(f"case when {is_wrong(name)} then {{'c': '{name}', 'r': p_{name}}} end" for name in table.columns)
+    con.execute(
+        f"""
+        create or replace temp table new_quarantine as
+        with problems as (
+            select file, source_row, column_name, reason, 'row' as scope from judged
+            union all
+            select file, source_row, problem.c, problem.r, 'cell'
+            from (
+                select file, source_row, unnest(list_filter([{wrong}], lambda x: x is not null)) as problem
+                from {TYPED} anti join judged using (file, source_row)
+                where {" or ".join(is_wrong(name) for name in table.columns)}
+            )
+        )
+        select
+            $1::date as reference_date,
+            '{table.id}' as table_name,
+            p.file,
+            c.sheet,
+            p.source_row as row_number,
+            map {{{headers}}}[p.column_name] as column_name,
+            p.scope,
+            p.reason,
+            case p.column_name {raw} end as raw_value,
+            {person_ref} as person_ref
+        from problems as p
+        join {CELLS} as c using (file, source_row)
+        join {TYPED} as t using (file, source_row)
+        """,
+        [reference_date],
+    )

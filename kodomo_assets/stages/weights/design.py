@@ -1,0 +1,188 @@
+"""Levels -> columns of the regression (method §5): merging of weak levels, blanks, one no_record column per table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item
+from kodomo_assets.catalogue.models import Weights
+
+Indicator = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Children:
+    """The children of one band: their levels (one string column per item), events and households."""
+
+    levels: pd.DataFrame
+    event: Indicator
+    household: NDArray[np.int64]
+
+    def at(self, item: str, level: str) -> Indicator:
+        return np.asarray(self.levels[item] == level)
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A level or column that stands in another one's place: ``level`` of ``item`` counts with ``into``."""
+
+    item: str
+    level: str
+    into: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ItemColumns:
+    """An item's groups of own levels (mildest first) and its blank; ``problem`` says why it cannot enter."""
+
+    item: Item
+    groups: tuple[tuple[str, ...], ...]
+    has_blank: bool
+    problem: str | None
+    merges: tuple[Merge, ...]
+
+
+def enough(chosen: Indicator, event: Indicator, settings: Weights) -> bool:
+    """At least 20 children, of whom at least 5 with and 5 without the event (by default)."""
+    n, events = int(chosen.sum()), int((chosen & event).sum())
+    return n >= settings.min_column_children and min(events, n - events) >= settings.min_column_events
+
+
+def item_columns(children: Children, item: Item, settings: Weights) -> ItemColumns:
+    """Which columns an item may have; depends on no other item."""
+    found = children.levels[item.id].unique()
+    if len(found) < 2:
+        return ItemColumns(item, (), False, "no_variation", ())
+    own = np.isin(children.levels[item.id], list(item.levels))
+    if not enough(own, children.event, settings):
+        return ItemColumns(item, (), False, "rare", ())
+    if int(children.at(item.id, NOT_APPLICABLE).sum()) < settings.min_column_children:
+        return ItemColumns(item, (), False, "no_reference", ())
+    groups, merges = _merge_levels(children, item, settings)
+    blank = children.at(item.id, BLANK)
+    has_blank = enough(blank, children.event, settings)
+    if blank.any() and not has_blank:
+        merges.append(Merge(item.id, BLANK, NOT_APPLICABLE, "rare"))
+    return ItemColumns(item, groups, has_blank, None, tuple(merges))
+
+
+def _merge_levels(children: Children, item: Item, settings: Weights) -> tuple[tuple[tuple[str, ...], ...], list[Merge]]:
+    """From the strongest down a weak level joins the next milder one; the mildest joins upwards."""
+    groups: list[list[str]] = []  # strongest first; the last one may still be open
+    open_group: list[str] = []
+    for level in reversed(item.levels):
+        open_group.insert(0, level)
+        if enough(np.isin(children.levels[item.id], open_group), children.event, settings):
+            groups.append(open_group)
+            open_group = []
+    if open_group:
+        # the item as a whole has enough (tested before), so a stronger group is there
+        groups[-1] = open_group + groups[-1]
+    merges = [Merge(item.id, level, group[0], "rare") for group in groups for level in group[1:] if len(group) > 1]
+    return tuple(tuple(group) for group in reversed(groups)), merges
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the regression: an item's group of levels or its blank, or a table's no_record."""
+
+    item: str
+    levels: tuple[str, ...]
+    values: Indicator = field(repr=False)
+
+    @property
+    def is_own(self) -> bool:
+        return not self.item.startswith("table:") and self.levels != (BLANK,)
+
+
+@dataclass(frozen=True)
+class Design:
+    """The columns of a set of items (the intercept is column 0 of ``matrix`` and stands in no ``columns``)."""
+
+    items: tuple[ItemColumns, ...]
+    columns: tuple[Column, ...]
+    merges: tuple[Merge, ...]
+
+    def positions(self, item: str, *, own_only: bool = False) -> list[int]:
+        """Positions in ``matrix`` of the columns of ``item`` (or of ``table:<id>``)."""
+        return [
+            number
+            for number, column in enumerate(self.columns, start=1)
+            if column.item == item and (column.is_own or not own_only)
+        ]
+
+    def matrix(self, n: int) -> NDArray[np.float64]:
+        result = np.ones((n, len(self.columns) + 1))
+        for number, column in enumerate(self.columns, start=1):
+            result[:, number] = column.values
+        return result
+
+
+def build_design(
+    children: Children, catalogue: Catalogue, items: Sequence[ItemColumns], cache: dict[tuple[str, ...], Indicator]
+) -> Design:
+    """The columns of ``items`` (in the order of items.yaml), own levels and blanks, then no_record by table.
+
+    ``cache`` keeps the indicators of levels between calls for the same children.
+    """
+    columns = []
+    for entry in items:
+        levels = [*entry.groups, *([(BLANK,)] if entry.has_blank else [])]
+        columns += [Column(entry.item.id, group, _indicator(children, cache, entry.item.id, group)) for group in levels]
+    tables, merges = _table_columns(children, catalogue, items, cache)
+    return Design(tuple(items), (*columns, *tables), tuple(merges))
+
+
+def _indicator(
+    children: Children, cache: dict[tuple[str, ...], Indicator], item: str, levels: tuple[str, ...]
+) -> Indicator:
+    key = (item, *levels)
+    if key not in cache:
+        cache[key] = np.isin(children.levels[item], levels)
+    return cache[key]
+
+
+def _table_columns(
+    children: Children, catalogue: Catalogue, items: Sequence[ItemColumns], cache: dict[tuple[str, ...], Indicator]
+) -> tuple[list[Column], list[Merge]]:
+    """One no_record column per table; one that hardly differs from an earlier one, or its complement, is merged."""
+    settings = catalogue.weights
+    kept: list[Column] = []
+    merges: list[Merge] = []
+    for table in catalogue.tables:
+        of_table = [entry.item.id for entry in items if entry.item.tables[0] == table]
+        if not of_table:
+            continue
+        missing = np.logical_or.reduce([_indicator(children, cache, item, (NO_RECORD,)) for item in of_table])
+        name = f"table:{table}"
+        if not missing.any():
+            continue
+        if not enough(missing, children.event, settings):
+            merges.append(Merge(name, NO_RECORD, "recorded", "rare"))
+            continue
+        twin = next((column for column in kept if _hardly_differ(column.values, missing, settings)), None)
+        if twin is not None:
+            merges.append(Merge(name, NO_RECORD, twin.item, "gvif"))
+        else:
+            kept.append(Column(name, (NO_RECORD,), missing))
+    return kept, merges
+
+
+def _hardly_differ(one: Indicator, other: Indicator, settings: Weights) -> bool:
+    different = int((one != other).sum())
+    return min(different, len(one) - different) < settings.min_column_children
+
+
+def level_counts(children: Children, item: Item) -> Mapping[str, int]:
+    """Children on each level of ``item``, the levels that nobody holds included."""
+    counts = children.levels[item.id].value_counts()
+    return {level: int(counts.get(level, 0)) for level in (*item.levels, NOT_APPLICABLE, BLANK, NO_RECORD)}

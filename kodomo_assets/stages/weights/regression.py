@@ -1,0 +1,118 @@
+"""The engine: ordinary least squares with household-clustered errors, and the quantities that the selection compares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import statsmodels.api as sm
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_SINGULAR = 1e-8
+_LOADING = 1e-6
+
+
+@dataclass(frozen=True)
+class Wald:
+    """A joint test that several coefficients are zero: chi-squared statistic and p value."""
+
+    statistic: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A least-squares fit; arrays are in the order of the design's columns, the intercept first."""
+
+    coefficients: Array
+    std_errors: Array
+    p_values: Array
+    r_squared: float
+    fitted: Array
+    result: Any
+
+    def wald(self, columns: Sequence[int]) -> Wald:
+        """Joint Wald test of the coefficients of ``columns`` (chi-squared)."""
+        restriction = np.zeros((len(columns), len(self.coefficients)))
+        restriction[np.arange(len(columns)), list(columns)] = 1
+        test = self.result.wald_test(restriction, use_f=False, scalar=True)
+        return Wald(float(test.statistic), float(test.pvalue))
+
+
+def fit_ols(design: Array, outcome: Array, clusters: NDArray[np.int64] | None = None) -> Fit:
+    """OLS of ``outcome`` (n) on ``design`` (n x k, intercept included).
+
+    With ``clusters`` (n, a number per cluster) the covariance is the cluster sandwich with statsmodels' default
+    corrections and p values are normal; without, the classical one with t values.
+    """
+    model = sm.OLS(outcome, design)
+    if clusters is None:
+        result = model.fit()
+    else:
+        result = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=False)
+    return Fit(
+        coefficients=np.asarray(result.params),
+        std_errors=np.asarray(result.bse),
+        p_values=np.asarray(result.pvalues),
+        r_squared=float(result.rsquared),
+        fitted=np.asarray(result.fittedvalues),
+        result=result,
+    )
+
+
+@dataclass(frozen=True)
+class Moments:
+    """X'X, X'y and y'y of a design: all that least squares needs to compare subsets of its columns."""
+
+    xx: Array
+    xy: Array
+    yy: float
+    n: int
+
+    @classmethod
+    def of(cls, design: Array, outcome: Array) -> Moments:
+        return cls(design.T @ design, design.T @ outcome, float(outcome @ outcome), len(outcome))
+
+    def residual_sum(self, columns: Sequence[int]) -> float:
+        """Residual sum of squares of the regression on ``columns`` (the intercept among them)."""
+        index = np.asarray(columns)
+        block, right = self.xx[np.ix_(index, index)], self.xy[index]
+        try:
+            solution = np.linalg.solve(block, right)
+        except np.linalg.LinAlgError:
+            solution = np.linalg.lstsq(block, right, rcond=None)[0]
+        return max(self.yy - float(right @ solution), 0.0)
+
+    def aic(self, columns: Sequence[int]) -> float:
+        """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercept (method §5)."""
+        return self.n * float(np.log(2 * np.pi * self.residual_sum(columns) / self.n)) + self.n + 2 * len(columns)
+
+
+def generalised_vif(design: Array, groups: Sequence[Sequence[int]]) -> list[float]:
+    """GVIF^(1/(2 df)) of each group of columns of ``design`` (no intercept) (Fox and Monette 1992).
+
+    Infinite where the group's columns depend on the others (smallest eigenvalue of the correlation under 1e-8).
+    """
+    correlation = np.atleast_2d(np.corrcoef(design, rowvar=False))
+    values, vectors = np.linalg.eigh(correlation)
+    dependent = np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0.0) > _LOADING
+    _, whole = np.linalg.slogdet(correlation)
+    result = []
+    for group in groups:
+        if dependent[list(group)].any():
+            result.append(float("inf"))
+            continue
+        rest = np.setdiff1d(np.arange(design.shape[1]), group)
+        _, own = np.linalg.slogdet(correlation[np.ix_(group, group)])
+        _, others = np.linalg.slogdet(correlation[np.ix_(rest, rest)])
+        result.append(float(np.exp((own + others - whole) / (2 * len(group)))))
+    return result
+
+
+def condition_number(design: Array) -> float:
+    """Of the columns scaled to unit length (Belsley, Kuh and Welsch 1980), intercept included."""
+    return float(np.linalg.cond(design / np.linalg.norm(design, axis=0)))

@@ -1,0 +1,213 @@
+"""When weights are fitted, which version is in force, and that nothing is ever overwritten (method §5, §8)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.errors import FitError
+from kodomo_assets.japan.calendar import years_before
+from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.fit import BandFit, fit_band
+
+_LEGAL = "no_legal_basis"
+
+
+@dataclass(frozen=True)
+class WeightsOutcome:
+    """What a refresh did with the weights.
+
+    Attributes:
+        version: the version in force at the reference date.
+        refitted: whether this refresh made it (the temp tables ``new_*`` hold it then).
+        reason: why it was fitted or reused, one phrase.
+        fit_error: why a due fit failed while an older version stays in force.
+        later_version: a version of a later reference date, where the refresh is out of order.
+    """
+
+    version: str
+    refitted: bool
+    reason: str
+    fit_error: str | None = None
+    later_version: str | None = None
+    bands: Mapping[Band, BandFit] = field(default_factory=dict)
+
+
+def refresh_weights(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> WeightsOutcome:
+    """Fits a version, or names the one in force; makes the temp tables ``new_in_force`` and, with a fit, the others.
+
+    Raises:
+        FitError: the fit failed and no older version can stay in force.
+    """
+    due = why_due(con, catalogue, reference_date)
+    later = _version(con, "reference_date > $1", reference_date)
+    if due is None:
+        outcome = WeightsOutcome(_in_force(con, reference_date) or "", False, "the version in force", None, later)
+    else:
+        outcome = _fit_or_reuse(con, catalogue, reference_date, due, later)
+    con.execute(
+        "create or replace temp table new_in_force as select $1::date as reference_date, $2::varchar as version",
+        [reference_date, outcome.version],
+    )
+    return outcome
+
+
+def why_due(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> str | None:
+    """Why a fit is due at ``reference_date``; None where the version in force scores it."""
+    if catalogue.calendar.is_yearly(reference_date):
+        return "yearly refresh"
+    version = _in_force(con, reference_date)
+    if version is None:
+        return "no version on or before this date"
+    lapsed = excluded_items(catalogue, reference_date)
+    used = con.execute("select distinct item from weights.coefficients where version = $1", [version]).fetchall()
+    if any(item in lapsed for (item,) in used):
+        return "the version in force uses a table whose legal basis has lapsed"
+    return None
+
+
+def excluded_items(catalogue: Catalogue, reference_date: dt.date) -> dict[str, str]:
+    """Items that may not be used because a table of theirs has no legal basis in force (method §8)."""
+    lapsed = {table.id for table in catalogue.tables.values() if not table.legal.in_force(reference_date)}
+    return {item.id: _LEGAL for item in catalogue.items.values() if lapsed.intersection(item.tables)}
+
+
+def _in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> str | None:
+    return _version(con, "reference_date <= $1", reference_date)
+
+
+def _version(con: duckdb.DuckDBPyConnection, condition: str, reference_date: dt.date) -> str | None:
+    row = con.execute(
+        f"select version from weights.versions where {condition} "
+        "order by reference_date desc, split_part(version, '.', 2)::integer desc limit 1",
+        [reference_date],
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def _fit_or_reuse(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, due: str, later: str | None
+) -> WeightsOutcome:
+    features_at = _load_fit_data(con, catalogue, reference_date)
+    fingerprint = _fingerprint(con, catalogue, reference_date, features_at)
+    same = con.execute(
+        "select version from weights.versions where reference_date = $1 and fingerprint = $2 order by version limit 1",
+        [reference_date, fingerprint],
+    ).fetchone()
+    if same:
+        return WeightsOutcome(str(same[0]), False, "same matrix, label, catalogue and settings", None, later)
+    excluded = excluded_items(catalogue, reference_date)
+    try:
+        bands = {band: fit_band(catalogue, band, _children(con, catalogue, band), excluded) for band in catalogue.bands}
+    except FitError as error:
+        standing = _in_force(con, reference_date)
+        if standing is None:
+            raise
+        return WeightsOutcome(standing, False, "the last version stays in force", f"{due}: {error}", later)
+    number = con.execute(
+        "select coalesce(max(split_part(version, '.', 2)::integer), 0) + 1 from weights.versions where reference_date = $1",
+        [reference_date],
+    ).fetchone()
+    version = f"{reference_date}.{number[0] if number else 1}"
+    _make_tables(con, catalogue, version, reference_date, fingerprint, bands)
+    return WeightsOutcome(version, True, due, None, later, bands)
+
+
+def _load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dt.date:
+    """Temp table ``fit_data``: the matrix with band, household and event of every child in the fit.
+
+    With the label ``incident_12m`` the features are those of a year ago and the event is a first consultation since.
+
+    Returns:
+        the date of the features.
+    """
+    features_at = reference_date
+    if catalogue.weights.label == "incident_12m":
+        features_at = years_before(reference_date, 1)
+        there = con.execute("select count(*) from features.matrix where reference_date = $1", [features_at]).fetchone()
+        if not there or not there[0]:
+            raise FitError(
+                f"label incident_12m at {reference_date} needs the matrix of {features_at}; found no row of it"
+            )
+    run_sql(
+        con,
+        __package__,
+        "fit_data",
+        {
+            "reference_date": reference_date,
+            "features_at": features_at,
+            "incident": catalogue.weights.label == "incident_12m",
+        },
+    )
+    return features_at
+
+
+def _fingerprint(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, features_at: dt.date
+) -> str:
+    """SHA-256 of everything that the fit depends on; the order of rows and the time of day do not count."""
+    columns = ", ".join(
+        f"coalesce({name}::varchar, '')" for name in (*_ids(catalogue), "band", "household_id", "event")
+    )
+    row = con.execute(
+        f"select sha256(coalesce(string_agg(sha256(concat_ws('|', child_key, {columns})), '' order by child_key), '')) from fit_data"
+    ).fetchone()
+    settings = {
+        "weights": catalogue.weights.model_dump(mode="json"),
+        "items": [item.model_dump(mode="json") for item in catalogue.items.values()],
+        "tables": list(catalogue.tables),
+        "excluded": excluded_items(catalogue, reference_date),
+        "features_at": features_at.isoformat(),
+        "matrix": row[0] if row else "",
+    }
+    return hashlib.sha256(json.dumps(settings, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _ids(catalogue: Catalogue) -> list[str]:
+    return [item.id for item in catalogue.matrix_items]
+
+
+def _children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, band: Band) -> Children:
+    frame = con.execute("select * from fit_data where band = $1 order by child_key", [band]).df()
+    _, household = np.unique(frame["household_id"].to_numpy(dtype=str), return_inverse=True)
+    levels = pd.DataFrame({item: frame[item].astype("category") for item in _ids(catalogue)})
+    return Children(levels=levels, event=frame["event"].to_numpy(dtype=bool), household=household.astype(np.int64))
+
+
+def _make_tables(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    version: str,
+    reference_date: dt.date,
+    fingerprint: str,
+    bands: Mapping[Band, BandFit],
+) -> None:
+    facts = {"version": version, "reference_date": reference_date}
+    frames = {
+        "coefficients": pd.concat([fit.coefficients for fit in bands.values()], ignore_index=True).assign(**facts),
+        "selection_log": pd.concat([fit.log for fit in bands.values()], ignore_index=True).assign(version=version),
+        "model_cards": pd.DataFrame([fit.card for fit in bands.values()]).assign(**facts),
+        "versions": pd.DataFrame(
+            [
+                {
+                    **facts,
+                    "fingerprint": fingerprint,
+                    "label": catalogue.weights.label,
+                    "created_at": dt.datetime.now(dt.UTC),
+                }
+            ]
+        ),
+    }
+    for name, frame in frames.items():  # noqa: B007  (DuckDB reads ``frame`` by name)
+        declared = catalogue.output(f"weights.{name}")
+        casts = ", ".join(f'"{column.name}"::{column.type} as "{column.name}"' for column in declared.columns)
+        con.execute(f"create or replace temp table new_{name} as select {casts} from frame")

@@ -1,0 +1,92 @@
+"""A small synthetic city, delivered and refreshed once, that the whole-system tests look at."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+from kodomo_assets.demo.city import write_city
+
+from kodomo_assets.catalogue import Catalogue, load_catalogue
+from kodomo_assets.defs.refresh import refresh
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.connection import connect
+
+RESIDENTS = 12_000
+DATES = [dt.date(2024, 4, 1), dt.date(2024, 9, 1), dt.date(2025, 1, 1), dt.date(2025, 4, 1)]
+
+
+@dataclass(frozen=True)
+class City:
+    """A data folder with its Dagster home, and how to refresh and read it."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_environment(
+            {
+                "KODOMO_DATA_DIR": str(self.root / "data"),
+                "KODOMO_KEY_FILE": str(self.root / "key" / "pseudonym.key"),
+                "DAGSTER_HOME": str(self.root / "dagster"),
+            }
+        )
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return load_catalogue(self.settings.overlay)
+
+    def inbox(self, day: dt.date) -> Path:
+        return self.settings.inbox / day.isoformat()
+
+    def instance(self) -> dg.DagsterInstance:
+        home = self.settings.dagster_home
+        home.mkdir(exist_ok=True)
+        shutil.copyfile(Path(__file__).parents[1] / "dagster.yaml", home / "dagster.yaml")
+        return dg.DagsterInstance.from_config(str(home))
+
+    def refresh(self, *days: dt.date) -> bool:
+        """Refreshes the dates in order, as the command line does; whether all of them succeeded."""
+        with self.instance() as instance:
+            return all(refresh(self.settings, self.catalogue, day, instance) for day in days)
+
+    def query(self, sql: str, database: Path | None = None) -> list[tuple]:
+        if database is None:
+            with connect(self.settings.database, read_only=True) as con:
+                return con.execute(sql).fetchall()
+        with duckdb.connect(str(database), read_only=True) as con:
+            return con.execute(sql).fetchall()
+
+    def table(self, name: str, where: str = "true") -> list[tuple]:
+        return self.query(f"select * from {name} where {where} order by all")
+
+    def copy(self, target: Path) -> City:
+        shutil.copytree(self.root, target)
+        return City(target)
+
+
+@pytest.fixture(scope="session")
+def delivered_city(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """The small city's deliveries, not refreshed yet. Do not change it: copy it."""
+    root = tmp_path_factory.mktemp("delivered")
+    write_city(root / "data", residents=RESIDENTS)
+    return City(root)
+
+
+@pytest.fixture(scope="session")
+def refreshed_city(delivered_city: City, tmp_path_factory: pytest.TempPathFactory) -> City:
+    """The small city after the refresh of all its reference dates. Do not change it: copy it."""
+    city = delivered_city.copy(tmp_path_factory.mktemp("refreshed") / "city")
+    assert city.refresh(*DATES)
+    return city
+
+
+@pytest.fixture
+def city(refreshed_city: City, tmp_path: Path) -> City:
+    """A refreshed city of the test's own."""
+    return refreshed_city.copy(tmp_path / "city")

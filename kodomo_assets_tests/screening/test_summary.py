@@ -1,0 +1,62 @@
+"""The funnel in numbers and the picture of the scores."""
+
+from __future__ import annotations
+
+import pytest
+
+from kodomo_assets.stages.screening.plots import score_distribution_plot
+from kodomo_assets.stages.screening.summary import CohortCounts, KeptItem, funnel_summary
+
+
+@pytest.fixture
+def ranked(small_city):
+    city = small_city
+    for band in ("lower", "upper"):
+        city.base(band, 0.05)
+        city.weight(band, "table:attendance", 0.0, {"recorded": (0, 900), "no_record": (0.01, 100)})
+        city.weight(
+            band,
+            "absence_days",
+            0.0,
+            {"not_applicable": (0, 9), "10-19": (0.02, 6), "20-29": (0.05, 4), "30+": (0.05, 1)},
+        )
+    city.weight("upper", "bullied", 0.0, {"not_applicable": (0, 900), "applicable": (-0.03, 100)})
+    city.child("one", {"absence_days": "30+"}, school_year=1)
+    city.children("first", 9, school_year=1)
+    city.children("ninth", 5, school_year=9)
+    city.screen()
+    return city
+
+
+def test_the_summary_counts(ranked):
+    summary = funnel_summary(ranked.con, ranked.catalogue, ranked.day)
+    assert summary.version == "2025-04-01.1"
+    assert (summary.screened, summary.selected) == (15, 1)
+    assert summary.cohorts == (CohortCounts(1, 10, 1, 100.0), CohortCounts(9, 5, 0, None))
+    assert (summary.newly_found, summary.legacy_flagged, summary.legacy_unknown) == (1, 0, 0)
+    assert summary.items == (
+        KeptItem("lower", "absence_days", "欠席日数", "20〜29日", 50.0, 0.001),
+        KeptItem("upper", "absence_days", "欠席日数", "20〜29日", 50.0, 0.001),
+        KeptItem("upper", "bullied", "いじめ被害", "該当", -30.0, 0.001),
+    )
+
+
+def test_the_text_tells_every_number_and_no_child(ranked):
+    text = funnel_summary(ranked.con, ranked.catalogue, ranked.day).text()
+    for expected in ("2025-09-01", "2025-04-01.1", "100.0", "upper: 2 items kept", "-30.0", "bullied", "いじめ被害"):
+        assert expected in text
+    assert "first00" not in text
+
+
+def test_a_date_without_a_list_has_an_empty_summary(small_city):
+    summary = funnel_summary(small_city.con, small_city.catalogue, small_city.day)
+    assert (summary.version, summary.screened, summary.cohorts, summary.items) == ("none", 0, (), ())
+    assert "none" in summary.text()
+
+
+def test_the_plot_is_a_png(ranked):
+    assert score_distribution_plot(ranked.con, ranked.day).startswith(b"\x89PNG")
+
+
+def test_the_plot_of_an_empty_list_is_a_png(small_city):
+    assert score_distribution_plot(small_city.con, small_city.day).startswith(b"\x89PNG")

@@ -1,0 +1,150 @@
+"""What Dagster is told (a snapshot of assets, checks, jobs, schedules), and when the schedules ask for a refresh."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+
+from kodomo_assets.definitions import build_defs
+from kodomo_assets.settings import Settings
+
+SNAPSHOT = Path(__file__).with_name("definitions.snapshot.json")
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.from_environment({"KODOMO_DATA_DIR": str(tmp_path), "KODOMO_KEY_FILE": str(tmp_path / "k")})
+
+
+@pytest.fixture
+def definitions(settings: Settings) -> dg.Definitions:
+    return build_defs(settings)
+
+
+def described(definitions: dg.Definitions) -> dict:
+    repository = definitions.get_repository_def()
+    graph = repository.asset_graph
+    return {
+        "assets": {
+            key.to_user_string(): {
+                "group": graph.get(key).group_name,
+                "deps": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+                "owners": list(graph.get(key).owners),
+                "kinds": sorted(graph.get(key).kinds),
+                "checks": sorted(check.name for check in graph.get(key).check_keys),
+            }
+            for key in sorted(graph.get_all_asset_keys())
+        },
+        "jobs": sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")),
+        "schedules": {
+            schedule.name: {
+                "cron": schedule.cron_schedule,
+                "timezone": schedule.execution_timezone,
+                "status": schedule.default_status.value,
+                "job": schedule.job_name,
+            }
+            for schedule in repository.schedule_defs
+        },
+    }
+
+
+def test_snapshot(definitions):
+    """After a wanted change: ``python -m kodomo_assets_tests.test_definitions`` writes it anew."""
+    assert described(definitions) == json.loads(SNAPSHOT.read_text("utf-8"))
+
+
+def test_definitions_validate(definitions):
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_every_asset_has_both_languages_an_owner_and_the_reference_dates(definitions):
+    graph = definitions.get_repository_def().asset_graph
+    partitions = {graph.get(key).partitions_def for key in graph.get_all_asset_keys()}
+    assert len(partitions) == 1
+    assert partitions.pop().get_partition_keys(dt.datetime(2025, 4, 1, 0, 1, tzinfo=TOKYO)) == [
+        "2024-04-01",
+        "2024-09-01",
+        "2025-01-01",
+        "2025-04-01",
+    ]
+    for key in graph.get_all_asset_keys():
+        description = graph.get(key).description or ""
+        assert any("ぁ" <= c <= "鿿" for c in description), key
+        assert any(word.isascii() and word.isalpha() and len(word) > 3 for word in description.split()), key
+        assert graph.get(key).owners, key
+
+
+def test_a_source_asset_shows_office_law_cadence_and_columns(definitions):
+    spec = next(s for s in definitions.resolve_all_asset_specs() if s.key == dg.AssetKey(["sources", "attendance"]))
+    assert spec.metadata["保有・管理主体"] == "各学校"
+    assert spec.metadata["法的根拠"] == "個人情報保護法 第69条第2項第3号"
+    assert spec.metadata["法的根拠の期限"] == "2027-03-31"
+    assert spec.metadata["cadence"] == "termly"
+    columns = {column.name: column.description for column in spec.metadata["dagster/column_schema"].columns}
+    assert columns["absence_days"] == "欠席日数"
+
+
+def deliver(settings: Settings, day: str, *tables: str) -> None:
+    folder = settings.inbox / day
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in tables:
+        (folder / f"{table}.csv").write_text("x", "utf-8")
+
+
+def tick(definitions: dg.Definitions, name: str, now: dt.datetime, instance: dg.DagsterInstance):
+    schedule = definitions.get_repository_def().get_schedule_def(name)
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=now, repository_def=definitions.get_repository_def()
+    )
+    return schedule.evaluate_tick(context)
+
+
+def test_a_schedule_waits_for_the_required_files_and_then_asks_once(settings, definitions):
+    now = dt.datetime(2025, 4, 10, 6, 0, tzinfo=TOKYO)
+    with dg.DagsterInstance.ephemeral() as instance:
+        waiting = tick(definitions, "yearly_refresh_schedule", now, instance)
+        assert not waiting.run_requests
+        assert "2025-04-01 awaits 住民記録・児童相談記録・学齢簿" in waiting.skip_message
+        deliver(settings, "2025-04-01", "住民記録", "学齢簿")
+        assert "児童相談記録" in tick(definitions, "yearly_refresh_schedule", now, instance).skip_message
+        deliver(settings, "2025-04-01", "児童相談記録")
+        asked = tick(definitions, "yearly_refresh_schedule", now, instance).run_requests
+        assert [(request.partition_key, request.run_key) for request in asked] == [("2025-04-01", "2025-04-01")]
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(dg.AssetKey(["published", "analyst"]), partition="2025-04-01")
+        )
+        assert "2025-04-01 is refreshed" in tick(definitions, "yearly_refresh_schedule", now, instance).skip_message
+
+
+@pytest.mark.parametrize(
+    ("job", "now", "asked"),
+    [
+        # 06:00 in Tokyo is 21:00 of the day before in UTC: the day counts in Tokyo
+        ("yearly_refresh", dt.datetime(2025, 3, 31, 21, 0, tzinfo=dt.UTC), "2025-04-01"),
+        ("yearly_refresh", dt.datetime(2025, 3, 31, 14, 0, tzinfo=dt.UTC), "2024-04-01"),
+        ("termly_refresh", dt.datetime(2025, 3, 31, 21, 0, tzinfo=dt.UTC), "2025-01-01"),
+        ("termly_refresh", dt.datetime(2025, 12, 31, 21, 0, tzinfo=dt.UTC), "2026-01-01"),
+    ],
+)
+def test_the_newest_date_of_the_kind_in_tokyo(settings, definitions, job, now, asked):
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert tick(definitions, f"{job}_schedule", now, instance).skip_message.startswith(f"{asked} awaits")
+
+
+def test_the_termly_date_does_not_wait_for_consultations(settings, definitions):
+    deliver(settings, "2025-09-01", "住民記録", "学齢簿")
+    now = dt.datetime(2025, 9, 3, 6, 0, tzinfo=TOKYO)
+    with dg.DagsterInstance.ephemeral() as instance:
+        asked = tick(definitions, "termly_refresh_schedule", now, instance).run_requests
+    assert [request.partition_key for request in asked] == ["2025-09-01"]
+
+
+if __name__ == "__main__":
+    current = described(build_defs(Settings.from_environment({"KODOMO_DATA_DIR": "nowhere"})))
+    SNAPSHOT.write_text(json.dumps(current, ensure_ascii=False, indent=1) + "\n", "utf-8")

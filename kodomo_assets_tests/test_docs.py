@@ -1,0 +1,38 @@
+"""What the documentation says is true: its example configuration loads, its keys exist, its queries run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from kodomo_assets.catalogue import load_catalogue
+
+DOCS = Path(__file__).parents[1] / "docs"
+QUERIES = re.findall(r"```sql\n(.*?)```", (DOCS / "analysts.md").read_text("utf-8"), re.DOTALL)
+
+
+def test_the_example_configuration_loads(tmp_path):
+    (example,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "configuration.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "city.yaml").write_text(example, "utf-8")
+    city = load_catalogue(tmp_path / "city.yaml")
+    assert city.items["absence_days"].thresholds["30+"] == 25
+    assert city.tables["attendance"].headers["欠席"] == "欠席日数"
+
+
+def test_every_key_of_the_settings_is_explained():
+    text = (DOCS / "configuration.md").read_text("utf-8")
+    defaults = Path(load_catalogue.__globals__["__file__"]).with_name("method.yaml")
+    for section, settings in yaml.safe_load(defaults.read_text("utf-8")).items():
+        assert section in text
+        if section not in {"bands", "difficulties"}:
+            assert [key for key in settings if not re.search(rf"`({section}\.)?{key}`", text)] == []
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_queries_for_analysts_find_something(refreshed_city, query):
+    with duckdb.connect(str(refreshed_city.settings.analyst_database), read_only=True) as con:
+        assert con.execute(query).fetchall()

@@ -1,0 +1,237 @@
+"""From the files of the offices to the published list, on real files, real DuckDB and through Dagster."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kodomo_assets_tests.conftest import DATES, City
+
+APRIL_24, SEPTEMBER, JANUARY, APRIL = DATES
+
+# everything a refresh of one date writes, but for the time at which a version was made
+RESULTS = [
+    "linkage.residents",
+    "linkage.children",
+    "linkage.links",
+    "linkage.coverage",
+    "features.matrix",
+    "features.labels",
+    "weights.in_force",
+    "weights.coefficients",
+    "weights.selection_log",
+    "weights.model_cards",
+    "screening.ranking",
+    "screening.contributions",
+    "screening.difficulty_scores",
+]
+
+
+def results(city: City, *dates: dt.date) -> dict[str, list[tuple]]:
+    wanted = ", ".join(f"date '{day}'" for day in dates)
+    return {
+        name: city.table(name, "true" if name == "weights.selection_log" else f"reference_date in ({wanted})")
+        for name in RESULTS
+    }
+
+
+def test_every_stage_has_rows_at_every_date(refreshed_city):
+    for name in RESULTS:
+        if name in {"weights.coefficients", "weights.selection_log", "weights.model_cards"}:
+            continue
+        dates = [row[0] for row in refreshed_city.query(f"select distinct reference_date from {name} order by 1")]
+        assert dates == DATES, name
+
+
+def test_weights_are_fitted_on_the_yearly_dates_only(refreshed_city):
+    assert refreshed_city.query("select version from weights.versions order by 1") == [
+        ("2024-04-01.1",),
+        ("2025-04-01.1",),
+    ]
+    assert refreshed_city.query("select version from weights.in_force order by reference_date") == [
+        ("2024-04-01.1",),
+        ("2024-04-01.1",),
+        ("2024-04-01.1",),
+        ("2025-04-01.1",),
+    ]
+
+
+def test_rows_are_conserved_and_the_quarantine_is_not_empty(refreshed_city):
+    broken = refreshed_city.query(
+        "select count(*) from sources.deliveries where rows_in <> rows_accepted + rows_quarantined"
+    )
+    assert broken == [(0,)]
+    scopes = refreshed_city.query("select distinct scope from sources.quarantine order by 1")
+    assert scopes == [("cell",), ("row",)]
+
+
+def test_contributions_sum_to_the_score(refreshed_city):
+    worst = refreshed_city.query(
+        """
+        select max(abs(total - score)), count(*)
+        from screening.ranking
+        join (
+            select reference_date, child_key, sum(contribution) as total
+            from screening.contributions group by all
+        ) using (reference_date, child_key)
+        """
+    )[0]
+    assert worst[0] < 1e-9
+    assert worst[1] == refreshed_city.query("select count(*) from screening.ranking")[0][0]
+
+
+def test_the_floor_of_ten_percent_per_school_year(refreshed_city):
+    for n, selected in refreshed_city.query(
+        "select count(*), count(*) filter (selected) from screening.ranking group by reference_date, cohort"
+    ):
+        assert selected == n * 10 // 100
+
+
+def test_only_screened_schools_are_ranked_and_everyone_is_fitted(refreshed_city):
+    screened = set(refreshed_city.catalogue.schools.screened)
+    assert {row[0] for row in refreshed_city.query("select distinct school_code from screening.ranking")} == screened
+    children = refreshed_city.query("select count(*) from linkage.children where reference_date = '2025-04-01'")
+    fitted = refreshed_city.query("select sum(children) from weights.model_cards where version = '2025-04-01.1'")
+    assert children == fitted
+
+
+def test_links_agree_with_the_truth(refreshed_city):
+    """Every exact link reaches the child that the generator wrote it for."""
+    truth_file = refreshed_city.settings.data_dir / "demo_truth" / "links.csv"
+    with truth_file.open(encoding="utf-8", newline="") as file:
+        truth = {(row["table_name"], row["person_ref"]): row["resident_id"] for row in csv.DictReader(file)}
+    linked = refreshed_city.query(
+        "select l.table_name, l.person_ref, c.resident_id from linkage.links as l "
+        "join linkage.children as c using (reference_date, child_key) where reference_date = '2025-04-01'"
+    )
+    assert linked
+    assert [row for row in linked if truth[row[0], row[1]] != row[2]] == []
+
+
+def test_refreshing_twice_changes_nothing_and_makes_no_version(city):
+    before = results(city, *DATES)
+    assert city.refresh(APRIL, SEPTEMBER)
+    assert results(city, *DATES) == before
+    assert len(city.query("from weights.versions")) == 2
+
+
+def test_what_is_delivered_later_changes_nothing_before(city):
+    """Rows of the future in the deliveries, and a whole delivery of the future, change no earlier result."""
+    before = results(city, JANUARY)
+    moves = next(city.inbox(JANUARY).glob("異動履歴*"))
+    add_row_to_csv(moves, {"異動日": "2025-02-01", "異動事由": "転居"})
+    assert city.refresh(JANUARY)
+    assert results(city, JANUARY) == before
+
+
+def add_row_to_csv(path: Path, changes: dict[str, str]) -> None:
+    """Repeats the file's first row with other values in some of its cells."""
+    raw = path.read_bytes()
+    encoding = next(e for e in ("utf-8-sig", "cp932") if decodes(raw, e))
+    lines = raw.decode(encoding).splitlines()
+    delimiter = "\t" if "\t" in lines[0] else ","
+    header, first = (next(csv.reader([line], delimiter=delimiter)) for line in lines[:2])
+    row = dict(zip(header, first, strict=True)) | changes
+    text = "\n".join([*lines, delimiter.join(row[name] for name in header)]) + "\n"
+    path.write_bytes(text.encode(encoding))
+
+
+def decodes(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("table", ["生活保護", "出欠"])
+def test_a_termly_table_that_is_late_is_replaced_by_its_last_delivery(delivered_city, tmp_path, table):
+    city = delivered_city.copy(tmp_path / "city")
+    for file in city.inbox(SEPTEMBER).glob(f"{table}*"):
+        file.unlink()
+    assert city.refresh(APRIL_24, SEPTEMBER)
+    flagged = "select bool_and(incomplete_delivery) from screening.ranking where reference_date = date '{}'"
+    assert city.query(flagged.format(SEPTEMBER)) == [(True,)]
+
+
+def test_a_table_that_never_came_is_missing_for_everyone(delivered_city, tmp_path):
+    city = delivered_city.copy(tmp_path / "city")
+    for file in city.inbox(APRIL_24).glob("要介護認定*"):
+        file.unlink()
+    assert city.refresh(APRIL_24)
+    assert city.query("select distinct household_care from features.matrix") == [("no_record",)]
+
+
+def test_a_refused_file_stops_what_depends_on_it_and_nothing_else(city, capfd):
+    before = results(city, APRIL)
+    deliveries = city.table("sources.deliveries")
+    file = next(city.inbox(APRIL).glob("生活保護*"))
+    file.write_text("氏名,住所\n誰か,どこか\n", "utf-8")
+    assert not city.refresh(APRIL)
+    said = capfd.readouterr().err
+    assert file.name in said
+    assert "宛名番号" in said
+    assert "誰か" not in said
+    assert "Traceback" not in said
+    assert results(city, APRIL) == before
+    assert city.table("sources.deliveries") == deliveries
+
+
+def test_an_empty_file_is_refused_with_its_name(city, capfd):
+    file = next(city.inbox(APRIL).glob("就学援助*"))
+    file.write_bytes(b"")
+    assert not city.refresh(APRIL)
+    said = capfd.readouterr().err
+    assert file.name in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("table", ["住民記録", "学齢簿", "児童相談記録"])
+def test_without_a_required_table_there_is_no_refresh_and_the_error_says_what_is_awaited(
+    delivered_city, tmp_path, capfd, table
+):
+    city = delivered_city.copy(tmp_path / "city")
+    for file in city.inbox(APRIL_24).glob(f"{table}*"):
+        file.unlink()
+    assert not city.refresh(APRIL_24)
+    assert f"inbox/2024-04-01/{table}" in capfd.readouterr().err
+    assert city.query("select count(*) from screening.ranking") == [(0,)]
+
+
+def test_the_command_line_refreshes_and_shows_the_funnel(delivered_city, tmp_path):
+    city = delivered_city.copy(tmp_path / "city")
+    settings = city.settings
+    environment = {
+        "PATH": "",
+        "KODOMO_DATA_DIR": str(settings.data_dir),
+        "KODOMO_KEY_FILE": str(settings.key_file),
+        "DAGSTER_HOME": str(settings.dagster_home),
+    }
+    command = [sys.executable, "-m", "kodomo_assets"]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *arguments],
+            env=environment,
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    refused = run("refresh", "2025-04-02")
+    assert refused.returncode == 2
+    assert "found '2025-04-02', expected" in refused.stderr
+    done = run("refresh", "2025-04-01")
+    assert done.returncode == 0, done.stderr
+    ranked = city.query("select count(*), count(*) filter (selected) from screening.ranking")[0]
+    assert f"{ranked[0]:,}" in done.stdout
+    assert f"{ranked[1]:,}" in done.stdout
+    # no version before it: the termly date fits its own
+    assert run("refresh", "2024-09-01").returncode == 0
+    assert city.query("select version from weights.versions order by 1") == [("2024-09-01.1",), ("2025-04-01.1",)]

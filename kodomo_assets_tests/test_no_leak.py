@@ -1,0 +1,149 @@
+"""After good and bad refreshes nobody can be found in Dagster's home, on the screen or in analyst.duckdb."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from kodomo_assets_tests.conftest import DATES, City
+from kodomo_assets_tests.test_end_to_end import decodes
+
+APRIL = DATES[-1]
+MARK = "漏洩確認"
+DIGITS = re.compile(rb"(?<![0-9a-zA-Z])\d{8,10}(?![0-9a-zA-Z])")
+
+
+def plant(city: City) -> None:
+    """A row of unmistakable strings at the end of every CSV file of the date, and one in a new column."""
+    for path in city.inbox(APRIL).glob("*.csv"):
+        raw = path.read_bytes()
+        encoding = next((e for e in ("utf-8-sig", "cp932") if decodes(raw, e)), None)
+        if encoding is None:
+            continue
+        text = raw.decode(encoding)
+        first = text.splitlines()[0]
+        delimiter = "\t" if "\t" in first else ","
+        header = next(csv.reader([first], delimiter=delimiter))
+        planted = delimiter.join(f"{MARK}{number}" for number, _ in enumerate(header))
+        path.write_bytes((text.rstrip("\r\n") + "\n" + planted + "\n").encode(encoding))
+
+
+@pytest.fixture(scope="module")
+def leaky_city(refreshed_city, tmp_path_factory) -> City:
+    city = refreshed_city.copy(tmp_path_factory.mktemp("leak") / "city")
+    plant(city)
+    return city
+
+
+@pytest.fixture(scope="module")
+def screen(leaky_city, tmp_path_factory) -> str:
+    """What a good and two bad refreshes print, all streams of the process."""
+    import subprocess
+    import sys
+
+    settings = leaky_city.settings
+    environment = {
+        "PATH": "",
+        "KODOMO_DATA_DIR": str(settings.data_dir),
+        "KODOMO_KEY_FILE": str(settings.key_file),
+        "DAGSTER_HOME": str(settings.dagster_home),
+    }
+
+    def refresh() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "kodomo_assets", "refresh", "2025-04-01"],
+            env=environment,
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    good = refresh()
+    assert good.returncode == 0, good.stderr
+    broken = next(leaky_city.inbox(APRIL).glob("生活保護*"))
+    whole = broken.read_bytes()
+    # half a file: the header is gone, what stands first is a person
+    broken.write_bytes(whole.split(b"\n", 1)[1])
+    refused = refresh()
+    assert refused.returncode == 1
+    broken.write_bytes(b"\xff\xfe\x00" + whole)
+    undecodable = refresh()
+    assert undecodable.returncode == 1
+    return "".join(run.stdout + run.stderr for run in (good, refused, undecodable))
+
+
+@pytest.fixture(scope="module")
+def identities(leaky_city) -> dict[str, set[str]]:
+    people = "sources.resident_register"
+    return {
+        "numbers": {
+            row[0]
+            for row in leaky_city.query(
+                f"select resident_id from {people} union select household_id from {people} "
+                "union select pupil_id from sources.school_roster"
+            )
+        },
+        "names": {
+            row[0]
+            for row in leaky_city.query(
+                f"select name from {people} union select name_kana from {people} union select address from {people}"
+            )
+            if row[0] and len(row[0]) >= 4
+        },
+    }
+
+
+def test_the_planted_rows_were_seen(leaky_city, screen):
+    assert screen
+    planted = leaky_city.query(
+        f"select count(distinct table_name) from sources.quarantine where raw_value like '{MARK}%'"
+    )
+    assert planted[0][0] > 10
+
+
+def test_dagster_home_holds_no_person(leaky_city, screen, identities):
+    names = re.compile("|".join(re.escape(name) for name in sorted(identities["names"])))
+    for path in leaky_city.settings.dagster_home.rglob("*"):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        text = content.decode("utf-8", "ignore") + content.decode("unicode_escape", "ignore")
+        assert MARK not in text, path.name
+        assert not names.search(text), path.name
+        digits = {found.decode() for found in DIGITS.findall(content)}
+        assert not digits & identities["numbers"], path.name
+
+
+def test_the_screen_shows_no_person(screen, identities):
+    assert MARK not in screen
+    assert not [name for name in identities["names"] if name in screen]
+    assert not {found.decode() for found in DIGITS.findall(screen.encode())} & identities["numbers"]
+
+
+def test_the_analysts_database_holds_no_person(leaky_city, screen, identities):
+    with duckdb.connect(str(leaky_city.settings.analyst_database), read_only=True) as con:
+        columns = con.execute(
+            "select database_name, schema_name, table_name, column_name, data_type from duckdb_columns() "
+            "where not internal"
+        ).fetchall()
+        assert columns
+        birth_dates = {
+            str(row[0]) for row in leaky_city.query("select distinct birth_date from sources.resident_register")
+        }
+        for _, schema, table, column, kind in columns:
+            values = {
+                str(row[0]) for row in con.execute(f'select distinct "{column}" from {schema}."{table}"').fetchall()
+            }
+            place = f"{schema}.{table}.{column}"
+            assert not values & identities["numbers"], place
+            assert not values & identities["names"], place
+            assert not any(MARK in value for value in values), place
+            if kind == "DATE":
+                assert column in {"reference_date", "first_received_on"} or not values & birth_dates, place
+    raw = leaky_city.settings.analyst_database.read_bytes()
+    assert MARK.encode() not in raw
