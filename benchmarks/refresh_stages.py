@@ -3,8 +3,8 @@
     python -m benchmarks.refresh_stages --data-dir data              # the plain stage functions, without Dagster
     python -m benchmarks.refresh_stages --data-dir data --dagster    # the whole process, as `make refresh` starts it
 
-The folder is only read: databases and run history go to a temporary folder. All earlier dates of the inbox are refreshed
-first, unmeasured, because a refresh reads what they left. Memory is resident memory (RSS); per stage on Linux only.
+The folder is only read: databases and run history go to a temporary folder. Earlier dates of the inbox are refreshed
+too, unmeasured, because a refresh reads what they left. Memory is resident memory (RSS); per stage on Linux only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ from kodomo_assets.store.publish import publish
 from kodomo_assets.store.tables import Check, create_tables, replace
 
 Con = duckdb.DuckDBPyConnection
+LINUX = platform.system() == "Linux"
 
 
 def main() -> int:
@@ -101,7 +103,7 @@ def measure_process(
             raise SystemExit(f"the refresh of {day} failed; run it by hand to see why")
         if day in measured:
             wall, processor = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
-            peak = usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+            peak = usage.ru_maxrss / (1024 if LINUX else 1024**2)
             print(f"{day}  whole process  {wall:6.1f} s  processor {processor:6.1f} s  peak {peak:6.0f} MB")
 
 
@@ -141,12 +143,12 @@ class Clock:
 
 def reset_peak() -> None:
     """Linux forgets the highest memory use so far; elsewhere the figures are the highest of the process."""
-    if sys.platform == "linux":
+    if LINUX:
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_megabytes() -> float:
-    if sys.platform == "linux":
+    if LINUX:
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
     import resource

@@ -7,6 +7,7 @@ from functools import cache
 from importlib import resources
 
 import duckdb
+import pandas as pd
 
 
 @cache
@@ -22,3 +23,15 @@ def run_sql(
     given = parameters or {}
     for statement in con.extract_statements(read_sql(package, name)):
         con.execute(statement, {name: given[name] for name in statement.named_parameters})
+
+
+def create_from_frame(
+    con: duckdb.DuckDBPyConnection, table: str, frame: pd.DataFrame, types: Mapping[str, str]
+) -> None:
+    """Makes the temp table ``table`` from ``frame``; ``types`` names its columns and their DuckDB types, in order."""
+    columns = ", ".join(f'"{name}"::{kind} as "{name}"' for name, kind in types.items())
+    con.register("frame_to_load", frame)
+    try:
+        con.execute(f"create or replace temp table {table} as select {columns} from frame_to_load")
+    finally:
+        con.unregister("frame_to_load")

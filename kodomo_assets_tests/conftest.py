@@ -10,10 +10,10 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from kodomo_assets.demo.city import write_city
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.defs.refresh import refresh
+from kodomo_assets.demo.city import write_city
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 

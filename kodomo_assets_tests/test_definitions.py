@@ -107,7 +107,7 @@ def tick(definitions: dg.Definitions, name: str, now: dt.datetime, instance: dg.
 
 def test_a_schedule_waits_for_the_required_files_and_then_asks_once(settings, definitions):
     now = dt.datetime(2025, 4, 10, 6, 0, tzinfo=TOKYO)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         waiting = tick(definitions, "yearly_refresh_schedule", now, instance)
         assert not waiting.run_requests
         assert "2025-04-01 awaits 住民記録・児童相談記録・学齢簿" in waiting.skip_message
@@ -133,14 +133,14 @@ def test_a_schedule_waits_for_the_required_files_and_then_asks_once(settings, de
     ],
 )
 def test_the_newest_date_of_the_kind_in_tokyo(settings, definitions, job, now, asked):
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         assert tick(definitions, f"{job}_schedule", now, instance).skip_message.startswith(f"{asked} awaits")
 
 
 def test_the_termly_date_does_not_wait_for_consultations(settings, definitions):
     deliver(settings, "2025-09-01", "住民記録", "学齢簿")
     now = dt.datetime(2025, 9, 3, 6, 0, tzinfo=TOKYO)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         asked = tick(definitions, "termly_refresh_schedule", now, instance).run_requests
     assert [request.partition_key for request in asked] == ["2025-09-01"]
 

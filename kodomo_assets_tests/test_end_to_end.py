@@ -170,7 +170,8 @@ def test_a_table_that_never_came_is_missing_for_everyone(delivered_city, tmp_pat
 def test_a_refused_file_stops_what_depends_on_it_and_nothing_else(city, capfd):
     before = results(city, APRIL)
     deliveries = city.table("sources.deliveries")
-    file = next(city.inbox(APRIL).glob("生活保護*"))
+    next(city.inbox(APRIL).glob("生活保護*")).unlink()
+    file = city.inbox(APRIL) / "生活保護.csv"
     file.write_text("氏名,住所\n誰か,どこか\n", "utf-8")
     assert not city.refresh(APRIL)
     said = capfd.readouterr().err

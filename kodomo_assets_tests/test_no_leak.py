@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -17,9 +19,11 @@ MARK = "漏洩確認"
 DIGITS = re.compile(rb"(?<![0-9a-zA-Z])\d{8,10}(?![0-9a-zA-Z])")
 
 
-def plant(city: City) -> None:
-    """A row of unmistakable strings at the end of every CSV file of the date, and one in a new column."""
+def plant(city: City, *, school_register: bool) -> None:
+    """A row of unmistakable strings at the end of the date's CSV files: of 学齢簿 (which stops the refresh), or the others."""
     for path in city.inbox(APRIL).glob("*.csv"):
+        if path.name.startswith("学齢簿") != school_register:
+            continue
         raw = path.read_bytes()
         encoding = next((e for e in ("utf-8-sig", "cp932") if decodes(raw, e)), None)
         if encoding is None:
@@ -35,16 +39,13 @@ def plant(city: City) -> None:
 @pytest.fixture(scope="module")
 def leaky_city(refreshed_city, tmp_path_factory) -> City:
     city = refreshed_city.copy(tmp_path_factory.mktemp("leak") / "city")
-    plant(city)
+    plant(city, school_register=False)
     return city
 
 
 @pytest.fixture(scope="module")
 def screen(leaky_city, tmp_path_factory) -> str:
     """What a good and two bad refreshes print, all streams of the process."""
-    import subprocess
-    import sys
-
     settings = leaky_city.settings
     environment = {
         "PATH": "",
@@ -65,7 +66,10 @@ def screen(leaky_city, tmp_path_factory) -> str:
 
     good = refresh()
     assert good.returncode == 0, good.stderr
-    broken = next(leaky_city.inbox(APRIL).glob("生活保護*"))
+    plant(leaky_city, school_register=True)
+    stopped = refresh()
+    assert stopped.returncode == 1
+    broken = next(leaky_city.inbox(APRIL).glob("医療費助成*"))
     whole = broken.read_bytes()
     # half a file: the header is gone, what stands first is a person
     broken.write_bytes(whole.split(b"\n", 1)[1])
@@ -74,7 +78,7 @@ def screen(leaky_city, tmp_path_factory) -> str:
     broken.write_bytes(b"\xff\xfe\x00" + whole)
     undecodable = refresh()
     assert undecodable.returncode == 1
-    return "".join(run.stdout + run.stderr for run in (good, refused, undecodable))
+    return "".join(run.stdout + run.stderr for run in (good, stopped, refused, undecodable))
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.errors import CheckFailedError, KodomoError
 from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.errors import CheckFailedError, KodomoError
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.tables import Check, PartitionValue, create_tables, replace
 

@@ -110,7 +110,7 @@ def _links(house: House) -> dg.AssetsDefinition:
                         "linkage.links",
                         "new_links",
                         _per_method(counts),
-                        [lambda c: check_links(c, house.catalogue, day)],
+                        [lambda c: check_links(c, house.catalogue)],
                     ),
                     Written("linkage.coverage", "new_coverage", {}),
                 ],

@@ -40,7 +40,7 @@ def build_published_assets(house: House) -> list[dg.AssetsDefinition]:
                     con,
                     house.settings.analyst_database,
                     house.catalogue,
-                    context.run_id,
+                    context.run.run_id,
                     create_views,
                     lambda c: check_no_identity(c, house.catalogue, confidential[0] if confidential else "kodomo"),
                 )

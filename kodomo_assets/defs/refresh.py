@@ -14,7 +14,6 @@ from kodomo_assets.defs.jobs import job_name
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.settings import Settings
 
-
 _LOGGER = "progress"
 
 
@@ -31,8 +30,8 @@ def refresh(settings: Settings, catalogue: Catalogue, day: dt.date, instance: dg
     return result.success
 
 
-@dg.logger(description="One line per finished step and per message of an asset, on standard error.")
-def progress_logger(_context: dg.InitLoggerContext) -> logging.Logger:
+def _make_logger(_context: dg.InitLoggerContext) -> logging.Logger:
+    """One line per finished step and per message of an asset, on standard error."""
     logger = logging.Logger("kodomo_assets.progress", level=logging.DEBUG)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_ProgressFormatter())
@@ -40,6 +39,8 @@ def progress_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     logger.addHandler(handler)
     return logger
 
+
+progress_logger = dg.LoggerDefinition(_make_logger)
 
 _SHOWN_EVENTS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 

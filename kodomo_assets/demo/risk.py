@@ -47,7 +47,7 @@ def draw_levels(stream: Stream, pupils: pd.DataFrame, members: pd.DataFrame) -> 
 def _cut(latent: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
     """Levels from a standard normal value; the strongest level holds the last share."""
     cuts = norm.ppf(1 - np.cumsum(shares[::-1])[::-1])
-    return (latent[:, None] > cuts).sum(axis=1)
+    return np.asarray((latent[:, None] > cuts).sum(axis=1))
 
 
 def _structural(stream: Stream, levels: pd.DataFrame, pupils: pd.DataFrame, members: pd.DataFrame) -> None:

@@ -29,7 +29,8 @@ class Schools:
     def junior_of(self, elementary: np.ndarray) -> np.ndarray:
         """The junior high (index) that an elementary (index) feeds."""
         others = np.maximum(elementary - p.MODEL_ELEMENTARIES, 0)
-        return np.where(elementary < p.MODEL_ELEMENTARIES, 0, 1 + others % (p.JUNIOR_HIGHS - 1))
+        result: np.ndarray = np.where(elementary < p.MODEL_ELEMENTARIES, 0, 1 + others % (p.JUNIOR_HIGHS - 1))
+        return result
 
 
 def make_schools() -> Schools:

@@ -42,7 +42,7 @@ class City:
         return self.stream(f"pupil {name}").random(len(self.pupils))
 
     def has_level(self, item: str) -> np.ndarray:
-        return self.levels[item].to_numpy() > 0
+        return np.asarray(self.levels[item] > 0)
 
 
 def _dates(first: str, last: str, position: np.ndarray) -> np.ndarray:
@@ -530,7 +530,7 @@ def school_survey(city: City, day: dt.date) -> pd.DataFrame:
     def answer(item: str, *texts: object) -> np.ndarray:
         level = city.levels[item].loc[chosen.index].to_numpy()
         values = np.array([str(text) for text in texts], dtype=object)[level]
-        return np.where(city.blanks[item].loc[chosen.index], "", values)
+        return np.asarray(np.where(city.blanks[item].loc[chosen.index], "", values))
 
     return _frame(
         chosen,

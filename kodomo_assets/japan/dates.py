@@ -1,7 +1,7 @@
 """Date cells in every form that offices write (method §1): ISO, compact, eras in words and digits, Excel's serials.
 
-The scheme of one-digit eras is declared per table and never guessed: in ``5070401`` the 5 is 令和 in one scheme and 昭和
-in the other.
+The scheme of one-digit eras is declared per table and never guessed: the 5 of ``5070401`` is 令和 in one scheme and
+昭和 in the other.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.sql import create_from_frame
 
 _SECRET_BYTES = 32
 _KEY_DIGITS = 32
@@ -51,10 +52,6 @@ def create_pseudonyms(con: duckdb.DuckDBPyConnection, secret: bytes, resident_id
     """Temp table ``pseudonyms(resident_id, child_key)`` for the ids in column ``resident_id`` of ``resident_ids``."""
     ids = con.execute(f"select distinct resident_id from {resident_ids} order by resident_id").fetchnumpy()
     known = ids["resident_id"].tolist()
-    frame = pd.DataFrame(  # noqa: F841  (DuckDB reads it by name)
-        {"resident_id": known, "child_key": [child_key(secret, resident_id) for resident_id in known]}, dtype="object"
-    )
-    con.execute(
-        "create or replace temp table pseudonyms as "
-        "select resident_id::varchar as resident_id, child_key::varchar as child_key from frame"
-    )
+    keys = [child_key(secret, resident_id) for resident_id in known]
+    frame = pd.DataFrame({"resident_id": known, "child_key": keys}, dtype="object")
+    create_from_frame(con, "pseudonyms", frame, {"resident_id": "varchar", "child_key": "varchar"})

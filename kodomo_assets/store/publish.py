@@ -86,7 +86,8 @@ def _data_dictionary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> No
     con.execute("create schema if not exists catalogue")
     con.execute(
         "create table catalogue.columns "
-        "(table_schema varchar, table_name varchar, column_name varchar, data_type varchar, ja varchar, table_ja varchar)"
+        "(table_schema varchar, table_name varchar, column_name varchar, data_type varchar, ja varchar, "
+        "table_ja varchar)"
     )
     con.executemany(
         "insert into catalogue.columns values ($1, $2, $3, $4, $5, $6)",

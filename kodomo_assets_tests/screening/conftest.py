@@ -92,6 +92,22 @@ class SmallCity:
                 },
             )
 
+    def keep(self, band: str, item: str, p_value: float) -> None:
+        self._insert(
+            "weights.selection_log",
+            {
+                "version": VERSION,
+                "band": band,
+                "sequence": 1,
+                "round": 0,
+                "step": 3,
+                "item": item,
+                "action": "keep",
+                "reason": "selected",
+                "p_value": p_value,
+            },
+        )
+
     def base(self, band: str, rate: float) -> None:
         self.weight(band, "(base)", rate, {"(base)": (rate, 1000)})
 

@@ -21,6 +21,7 @@ def ranked(small_city):
             {"not_applicable": (0, 9), "10-19": (0.02, 6), "20-29": (0.05, 4), "30+": (0.05, 1)},
         )
     city.weight("upper", "bullied", 0.0, {"not_applicable": (0, 900), "applicable": (-0.03, 100)})
+    city.keep("upper", "bullied", 0.02)
     city.child("one", {"absence_days": "30+"}, school_year=1)
     city.children("first", 9, school_year=1)
     city.children("ninth", 5, school_year=9)
@@ -37,7 +38,7 @@ def test_the_summary_counts(ranked):
     assert summary.items == (
         KeptItem("lower", "absence_days", "欠席日数", "20〜29日", 50.0, 0.001),
         KeptItem("upper", "absence_days", "欠席日数", "20〜29日", 50.0, 0.001),
-        KeptItem("upper", "bullied", "いじめ被害", "該当", -30.0, 0.001),
+        KeptItem("upper", "bullied", "いじめ被害", "該当", -30.0, 0.02),
     )
 
 

@@ -25,8 +25,8 @@ def require_delivered(
     lapsed = [t.ja for t in catalogue.tables.values() if t.serves and status[t.id] == "lapsed"]
     if lapsed:
         raise DeliveryError(
-            f"{'・'.join(lapsed)}: no legal basis is in force at {reference_date}, and the spine, the links or the label "
-            "need it; expected a later tables.<id>.legal.valid_until in the city's configuration"
+            f"{'・'.join(lapsed)}: no legal basis is in force at {reference_date}, and the spine, the links or the "
+            "label need it; expected a later tables.<id>.legal.valid_until in the city's configuration"
         )
     needed = {"always", "fit"} if fit else {"always"}
     awaited = [t.ja for t in catalogue.tables.values() if t.required in needed and status[t.id] != "delivered"]
@@ -42,12 +42,14 @@ def check_spine(
 ) -> Iterable[CheckOutcome]:
     """Whether a quarantined row of 住民記録 or 学齢簿 takes a child off the spine (method §2).
 
-    A row whose person is on the spine all the same (another row of it stands) takes nobody off, nor does an adult's row
-    of 住民記録: one counts only when 学齢簿 knows its number, or when its number cannot be read and a child of 学齢簿 lacks
-    its resident row. A row of 学齢簿 counts when its number cannot be read or is a resident's. Rows that a person acknowledged in the configuration are left out.
+    A row whose person is on the spine all the same (another row of it stands) takes nobody off, nor does an adult's
+    row of 住民記録: one counts only when 学齢簿 knows its number, or when its number cannot be read and a child of
+    学齢簿 lacks its resident row. A row of 学齢簿 counts when its number cannot be read or is a resident's. Rows that
+    a person acknowledged in the configuration are left out.
     """
     con.execute(
-        "create or replace temp table acknowledged (reference_date date, table_name varchar, file varchar, row_number integer)"
+        "create or replace temp table acknowledged "
+        "(reference_date date, table_name varchar, file varchar, row_number integer)"
     )
     rows = [(a.reference_date, a.table, a.file, a.row_number) for a in catalogue.ingest.acknowledged_rows]
     if rows:
@@ -64,9 +66,7 @@ def check_spine(
     )
 
 
-def check_links(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date
-) -> Iterable[CheckOutcome]:
+def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
     """Links are one to one (blocking); the share that stayed unlinked is told (a warning when some did)."""
     row = con.execute(
         """
@@ -80,7 +80,7 @@ def check_links(
         name="one_to_one",
         passed=twice == 0 and two_numbers == 0,
         blocking=True,
-        message=f"{twice} numbers linked twice and {two_numbers} children with two 学籍番号 of one delivery, expected 0",
+        message=f"{twice} numbers linked twice, {two_numbers} children with two 学籍番号 of a delivery, expected 0",
         facts={"linked_twice": twice, "two_numbers": two_numbers},
     )
     shares = con.execute(

@@ -33,6 +33,6 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
     linked = con.execute("select table_name, method, count(*) from new_links group by all order by all").fetchall()
     by_name = [table.id for table in catalogue.tables.values() if table.person.name]
     return LinkCounts(
-        persons=dict.fromkeys(by_name, 0) | {table: count for table, count in persons},
+        persons=dict.fromkeys(by_name, 0) | dict(persons),
         linked={(table, method): count for table, method, count in linked},
     )

@@ -25,7 +25,7 @@ class CohortCounts:
 
 @dataclass(frozen=True)
 class KeptItem:
-    """One kept item of a band: its heaviest own level, with that level's weight in points and p value."""
+    """One kept item of a band: its heaviest own level, that level's weight in points, the item's joint p value."""
 
     band: str
     item: str
@@ -118,24 +118,26 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
 
 
 def _kept_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str | None) -> tuple[KeptItem, ...]:
-    """Heaviest items first; only own levels that the fit had (a level without an error has no p value)."""
+    """Heaviest items first; the joint p value stands in the log of the selection."""
     rows = con.execute(
         """
         select
-            band,
-            item,
-            level,
-            weight * 1000 as points,
-            p_value
-        from weights.coefficients
+            c.band,
+            c.item,
+            c.level,
+            c.weight * 1000 as points,
+            coalesce(s.p_value, c.p_value)
+        from weights.coefficients as c
+        left join weights.selection_log as s
+            on s.version = c.version and s.band = c.band and s.item = c.item and s.action = 'keep'
         where
-            version = $1
-            and not starts_with(item, 'table:')
-            and not starts_with(item, '(')
-            and level not in ('not_applicable', 'blank', 'no_record')
-            and p_value is not null
-        qualify row_number() over (partition by band, item order by abs(weight) desc, level) = 1
-        order by band, points desc, item
+            c.version = $1
+            and not starts_with(c.item, 'table:')
+            and not starts_with(c.item, '(')
+            and c.level not in ('not_applicable', 'blank', 'no_record')
+            and c.p_value is not null
+        qualify row_number() over (partition by c.band, c.item order by abs(c.weight) desc, c.level) = 1
+        order by c.band, points desc, c.item
         """,
         [version],
     ).fetchall()

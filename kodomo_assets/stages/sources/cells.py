@@ -1,4 +1,4 @@
-"""Cells as text -> typed cells, set-based: SQL takes what is in canonical form, Python reads each other distinct value once."""
+"""Cells as text -> typed cells: SQL takes what is in canonical form, Python reads each other value once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kodomo_assets.japan.calendar import years_before
 from kodomo_assets.japan.dates import read_date, read_month
 from kodomo_assets.japan.reading import UNKNOWN, Reading
 from kodomo_assets.japan.text import comparable, flag_word, nfkc, read_flag, read_id, read_int, read_number
+from kodomo_assets.sql import create_from_frame
 
 CELLS, TYPED = "cells", "typed"
 
@@ -22,11 +23,14 @@ _FIRST_DAY = dt.date(1900, 1, 1)
 _CANONICAL_TEXT = "[0-9A-Za-z\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff々〇・、。_-]+"
 _CANONICAL_KANA = "[\u30a1-\u30fa\u30fc]+( [\u30a1-\u30fa\u30fc]+)?"
 
+# Types whose cells repeat a few values: telling them apart first is cheaper than looking at every cell.
+_FEW_VALUES = {"date", "month", "int", "number", "flag", "code"}
+
 Reader = Callable[[str], Reading]
 
 
 def convert(con: duckdb.DuckDBPyConnection, table: SourceTable, ingest: Ingest, reference_date: dt.date) -> None:
-    """Makes the temp table ``typed`` from ``cells``: place, typed columns, and per column what was wrong (``p_<name>``)."""
+    """Makes the temp table ``typed`` from ``cells``: place, typed columns, and what was wrong (``p_<name>``)."""
     expressions = [_expressions(con, table, column, ingest, reference_date) for column in table.columns.values()]
     values = ",\n    ".join(f"{value} as {column}" for column, value, _, _ in expressions)
     problems = ",\n    ".join(f"{problem} as p_{column}" for column, _, problem, _ in expressions)
@@ -46,14 +50,17 @@ def _expressions(
     canonical, value = _canonical(column, raw, reference_date)
     if canonical == "true":
         return column.name, value, "null::varchar", ""
+    cells = f"select {raw} from {CELLS} as c where {raw} is not null"
+    if column.type in _FEW_VALUES:
+        cells = f"select distinct {column.name} from ({cells})"
     other = con.execute(
-        f"select distinct {raw} as raw from {CELLS} as c where {raw} is not null and not ({canonical})"
+        f"select distinct {column.name} as raw from ({cells}) as c where not ({canonical})"
     ).fetchnumpy()["raw"]
     if len(other) == 0:
         return column.name, value, "null::varchar", ""
     read = reader(table, column, ingest, reference_date)
     readings = [read(text) for text in other]
-    frame = pd.DataFrame(  # noqa: F841  (DuckDB reads it by name)
+    frame = pd.DataFrame(
         {
             "raw": list(other),
             "value": [None if r.value is None else str(r.value) for r in readings],
@@ -62,10 +69,7 @@ def _expressions(
         dtype=object,
     )
     name = f"read_{column.name}"
-    con.execute(
-        f"create or replace temp table {name} as select raw::varchar as raw, "
-        f"value::varchar::{column.duckdb_type} as value, problem::varchar as problem from frame"
-    )
+    create_from_frame(con, name, frame, {"raw": "varchar", "value": column.duckdb_type, "problem": "varchar"})
     return (
         column.name,
         f"case when {canonical} then {value} else {name}.value end",

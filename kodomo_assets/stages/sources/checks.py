@@ -32,6 +32,6 @@ def check_quarantined_share(outcome: DeliveryOutcome, catalogue: Catalogue) -> C
         name="quarantined_share",
         passed=share <= limit,
         blocking=True,
-        message=f"{outcome.table.ja}: {share:.1%} of {outcome.rows_in} rows are quarantined, expected at most {limit:.1%}",
+        message=f"{outcome.table.ja}: {share:.1%} of {outcome.rows_in} rows quarantined, expected at most {limit:.1%}",
         facts={"share": round(share, 6), "limit": limit, "cells_quarantined": outcome.cells_quarantined},
     )

@@ -21,6 +21,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.text import comparable
+from kodomo_assets.sql import create_from_frame
 
 RAW = "raw_cells"
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -126,11 +127,7 @@ def _load_rows(con: duckdb.DuckDBPyConnection, rows: Iterable[tuple[int, Sequenc
     numbered = [(number, row) for number, row in rows if any(row)]
     width = max((len(row) for _, row in numbered), default=0)
     columns = [f"c{index}" for index in range(width)]
-    frame = pd.DataFrame([row for _, row in numbered], columns=columns, dtype=object)  # noqa: F841
-    numbers = pd.DataFrame({"row_number": [number for number, _ in numbered]}, dtype="int32")
-    frame.insert(0, "row_number", numbers["row_number"])
-    casts = ", ".join(f"{column}::varchar as {column}" for column in columns)
-    con.execute(
-        f"create or replace temp table {RAW} as select row_number::integer as row_number{', ' if casts else ''}{casts} from frame"
-    )
+    frame = pd.DataFrame([row for _, row in numbered], columns=columns, dtype=object)
+    frame.insert(0, "row_number", [number for number, _ in numbered])
+    create_from_frame(con, RAW, frame, {"row_number": "integer"} | dict.fromkeys(columns, "varchar"))
     return width

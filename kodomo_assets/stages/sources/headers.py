@@ -28,7 +28,7 @@ class Layout:
     surplus: tuple[str, ...]
 
 
-def find_layout(con: duckdb.DuckDBPyConnection, table: SourceTable, name: str, width: int, search_rows: int) -> Layout:
+def find_layout(con: duckdb.DuckDBPyConnection, table: SourceTable, name: str, search_rows: int) -> Layout:
     """The layout of the sheet in ``raw_cells``.
 
     Raises:
@@ -89,18 +89,25 @@ def _refuse_individual_numbers(con: duckdb.DuckDBPyConnection, name: str, number
             raise DeliveryError(
                 f"{name}, row {number}: has a column {header}; マイナンバー may not be delivered, expected none"
             )
-    for index in range(len(headers)):
-        cells = f"select c{index} as cell from {RAW} where row_number > $1 and trim(c{index}) <> ''"
-        row = con.execute(
-            f"select count(*), count(*) filter (length(cell) >= 12 and length(cell) < 16) from ({cells})", [number]
-        ).fetchone()
-        filled, twelve = row or (0, 0)
-        if filled < _FORBIDDEN_CELLS or twelve < filled * _FORBIDDEN_SHARE:
+    for index, (filled, long_enough) in enumerate(_filled_cells(con, number, len(headers))):
+        if filled < _FORBIDDEN_CELLS or long_enough < filled * _FORBIDDEN_SHARE:
             continue
-        values = con.execute(cells, [number]).fetchnumpy()["cell"]
+        values = con.execute(
+            f"select c{index} from {RAW} where row_number > $1 and trim(c{index}) <> ''", [number]
+        ).fetchnumpy()[f"c{index}"]
         valid = sum(individual_number.is_valid(comparable(value).replace("-", "")) for value in values)
         if valid >= filled * _FORBIDDEN_SHARE:
             raise DeliveryError(
                 f"{name}: column {index + 1} holds マイナンバー ({valid} of {filled} cells have a valid check digit); "
                 "it may not be delivered, expected none"
             )
+
+
+def _filled_cells(con: duckdb.DuckDBPyConnection, header_row: int, width: int) -> list[tuple[int, int]]:
+    """Per cell column: how many cells below the header are filled, and how many could hold twelve digits."""
+    counts = ", ".join(
+        f"count(*) filter (trim(c{index}) <> ''), count(*) filter (length(c{index}) between 12 and 16)"
+        for index in range(width)
+    )
+    row = con.execute(f"select {counts} from {RAW} where row_number > $1", [header_row]).fetchone() or ()
+    return list(zip(row[::2], row[1::2], strict=True))

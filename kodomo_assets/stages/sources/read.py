@@ -19,6 +19,7 @@ from kodomo_assets.stages.sources.inbox import InboxFile
 from kodomo_assets.stages.sources.rows import settle
 
 _BLANKS = " \t\n\r\u3000\u00a0\ufeff"
+_BLANK_ENDS = r"^[\s\pZ\x{FEFF}]|[\s\pZ\x{FEFF}]$"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def read_delivery(
             (select count(*) from new_quarantine where scope = 'cell')
         """
     ).fetchone()
-    return DeliveryOutcome(table, *(row or (0, 0, 0, 0)), accounts)
+    rows_in, accepted, quarantined, cells = row or (0, 0, 0, 0)
+    return DeliveryOutcome(table, rows_in, accepted, quarantined, cells, accounts)
 
 
 def _read_file(
@@ -103,24 +105,23 @@ def _read_file(
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         width, sheet = load_raw(con, table, file.path, file.name, content)
-        layout = find_layout(con, table, file.name, width, catalogue.ingest.header_search_rows)
+        layout = find_layout(con, table, file.name, catalogue.ingest.header_search_rows)
     except DeliveryError as error:
         return FileAccount(file, sha256, str(error))
-    _take_rows(con, catalogue, table, file, sheet, width, layout)
+    _take_rows(con, catalogue, file, sheet, width, layout)
     return FileAccount(file, sha256, None, layout.absent, layout.surplus)
 
 
 def _take_rows(
     con: duckdb.DuckDBPyConnection,
     catalogue: Catalogue,
-    table: SourceTable,
     file: InboxFile,
     sheet: str | None,
     width: int,
     layout: Layout,
 ) -> None:
     """Appends to ``cells`` the rows that count: below the header, a contract cell filled, no 合計 line (method §1)."""
-    trimmed = {index: f"nullif(trim(c{index}, $blanks), '')" for index in range(width)}
+    trimmed = {index: _trimmed(f"c{index}") for index in range(width)}
     taken = ", ".join(f"{trimmed[index]} as {name}" for name, index in layout.positions.items())
     filled = ", ".join(layout.positions)
     con.execute(
@@ -133,7 +134,10 @@ def _take_rows(
         )
         where
             coalesce({filled}) is not null
-            and not list_contains($total_words, regexp_replace(first_filled, '[\\s\\pZ]', '', 'g'))
+            and not case
+                when length(first_filled) > $longest_total then false
+                else list_contains($total_words, regexp_replace(first_filled, '[\\s\\pZ]', '', 'g'))
+            end
         """,
         {
             "file": file.name,
@@ -141,8 +145,15 @@ def _take_rows(
             "header_row": layout.header_row,
             "blanks": _BLANKS,
             "total_words": [comparable(word) for word in catalogue.ingest.total_words],
+            # white space may stand between the letters (合　　計); longer cells need no look
+            "longest_total": 4 * max(map(len, catalogue.ingest.total_words), default=0),
         },
     )
+
+
+def _trimmed(cell: str) -> str:
+    """SQL: the cell without white space at its ends, NULL where nothing is left (a look is cheaper than a trim)."""
+    return f"nullif(case when regexp_matches({cell}, '{_BLANK_ENDS}') then trim({cell}, $blanks) else {cell} end, '')"
 
 
 def _account(

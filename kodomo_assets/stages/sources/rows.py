@@ -34,9 +34,10 @@ def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
     )
     key = ", ".join(table.key)
     con.execute(
-        f"create or replace temp table repeated as select t.* from {TYPED} as t "
-        f"anti join judged using (file, source_row) "
-        f"qualify count(*) over (partition by {key}) > 1"
+        f"create or replace temp table repeated as "
+        f"with staying as (select * from {TYPED} anti join judged using (file, source_row)) "
+        f"select staying.* from staying "
+        f"semi join (select {key} from staying group by {key} having count(*) > 1) as keys using ({key})"
     )
     every = ", ".join(table.columns)
     con.execute(

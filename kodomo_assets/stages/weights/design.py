@@ -79,7 +79,7 @@ def _merge_levels(children: Children, item: Item, settings: Weights) -> tuple[tu
     """From the strongest down a weak level joins the next milder one; the mildest joins upwards."""
     groups: list[list[str]] = []  # strongest first; the last one may still be open
     open_group: list[str] = []
-    for level in reversed(item.levels):
+    for level in reversed(list(item.levels)):
         open_group.insert(0, level)
         if enough(np.isin(children.levels[item.id], open_group), children.event, settings):
             groups.append(open_group)

@@ -46,14 +46,14 @@ def fit_band(catalogue: Catalogue, band: Band, children: Children, excluded: Map
         raise FitError(f"band {band}: {events} children with a consultation record, expected at least {needed}")
     selected = Selection(catalogue, band, children, excluded).run()
     return BandFit(
-        coefficients=_coefficients(band, children, catalogue, selected),
+        coefficients=_coefficients(band, children, selected),
         log=pd.DataFrame(selected.log.rows, columns=list(LOG_COLUMNS)),
         card=_card(catalogue, band, children, selected),
         fitted=selected.fit.fitted,
     )
 
 
-def _coefficients(band: Band, children: Children, catalogue: Catalogue, selected: Selected) -> pd.DataFrame:
+def _coefficients(band: Band, children: Children, selected: Selected) -> pd.DataFrame:
     """Columns band, item, level, weight, std_error, p_value, children, mean_weight."""
     design, fit, n = selected.design, selected.fit, len(children)
     rows: list[tuple[object, ...]] = []

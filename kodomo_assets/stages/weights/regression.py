@@ -1,4 +1,4 @@
-"""The engine: ordinary least squares with household-clustered errors, and the quantities that the selection compares."""
+"""The engine: least squares with household-clustered errors, and the quantities that the selection compares."""
 
 from __future__ import annotations
 
@@ -100,17 +100,23 @@ def generalised_vif(design: Array, groups: Sequence[Sequence[int]]) -> list[floa
     correlation = np.atleast_2d(np.corrcoef(design, rowvar=False))
     values, vectors = np.linalg.eigh(correlation)
     dependent = np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0.0) > _LOADING
-    _, whole = np.linalg.slogdet(correlation)
+    whole = _log_determinant(correlation)
     result = []
     for group in groups:
         if dependent[list(group)].any():
             result.append(float("inf"))
             continue
         rest = np.setdiff1d(np.arange(design.shape[1]), group)
-        _, own = np.linalg.slogdet(correlation[np.ix_(group, group)])
-        _, others = np.linalg.slogdet(correlation[np.ix_(rest, rest)])
+        own = _log_determinant(correlation[np.ix_(group, group)])
+        others = _log_determinant(correlation[np.ix_(rest, rest)])
         result.append(float(np.exp((own + others - whole) / (2 * len(group)))))
     return result
+
+
+def _log_determinant(matrix: Array) -> float:
+    """Of the part that is not singular: what other columns depend on one another says nothing about this group."""
+    values = np.linalg.eigvalsh(matrix)
+    return float(np.log(values[values >= _SINGULAR]).sum())
 
 
 def condition_number(design: Array) -> float:

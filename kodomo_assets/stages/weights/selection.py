@@ -1,4 +1,4 @@
-"""Which items stay (report; method §5): left out beforehand, variable selection by AIC, significance by Wald. Every step is logged."""
+"""Which items stay (report; method §5): left out beforehand, selected by AIC, significant by Wald; all of it logged."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Selection:
     # ---- step 1
 
     def _leave_out(self) -> list[ItemColumns]:
-        """What cannot be a cause, what fairness or format forbids, what has no legal basis, what does not vary or is rare."""
+        """What cannot be a cause, what fairness or format forbids, has no legal basis, does not vary or is rare."""
         kept = []
         for item in self.catalogue.items.values():
             if self.band not in item.bands:

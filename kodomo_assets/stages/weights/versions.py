@@ -15,7 +15,7 @@ import pandas as pd
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.japan.calendar import years_before
-from kodomo_assets.sql import run_sql
+from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import BandFit, fit_band
 
@@ -114,7 +114,8 @@ def _fit_or_reuse(
             raise
         return WeightsOutcome(standing, False, "the last version stays in force", f"{due}: {error}", later)
     number = con.execute(
-        "select coalesce(max(split_part(version, '.', 2)::integer), 0) + 1 from weights.versions where reference_date = $1",
+        "select coalesce(max(split_part(version, '.', 2)::integer), 0) + 1 from weights.versions "
+        "where reference_date = $1",
         [reference_date],
     ).fetchone()
     version = f"{reference_date}.{number[0] if number else 1}"
@@ -159,7 +160,8 @@ def _fingerprint(
         f"coalesce({name}::varchar, '')" for name in (*_ids(catalogue), "band", "household_id", "event")
     )
     row = con.execute(
-        f"select sha256(coalesce(string_agg(sha256(concat_ws('|', child_key, {columns})), '' order by child_key), '')) from fit_data"
+        f"select sha256(coalesce(string_agg(sha256(concat_ws('|', child_key, {columns})), '' order by child_key), '')) "
+        "from fit_data"
     ).fetchone()
     settings = {
         "weights": catalogue.weights.model_dump(mode="json"),
@@ -207,7 +209,6 @@ def _make_tables(
             ]
         ),
     }
-    for name, frame in frames.items():  # noqa: B007  (DuckDB reads ``frame`` by name)
+    for name, frame in frames.items():
         declared = catalogue.output(f"weights.{name}")
-        casts = ", ".join(f'"{column.name}"::{column.type} as "{column.name}"' for column in declared.columns)
-        con.execute(f"create or replace temp table new_{name} as select {casts} from frame")
+        create_from_frame(con, f"new_{name}", frame, {column.name: column.type for column in declared.columns})
