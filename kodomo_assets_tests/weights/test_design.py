@@ -17,7 +17,8 @@ NA = "not_applicable"
 def children(**items: list[tuple[str, int, int]]) -> Children:
     """Children from runs of (level, without the event, with the event) per item; all items have the same length."""
     columns = {
-        item: [level for level, without, events in runs for _ in range(without + events)] for item, runs in items.items()
+        item: [level for level, without, events in runs for _ in range(without + events)]
+        for item, runs in items.items()
     }
     first = next(iter(items.values()))
     event = [flag for _, without, events in first for flag in [False] * without + [True] * events]

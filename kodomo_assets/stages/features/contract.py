@@ -68,11 +68,7 @@ def _contract(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_da
     try:
         matrix_schema(catalogue).validate(frame, lazy=True)
     except SchemaErrors as errors:
-        cases = errors.failure_cases
-        problems = {
-            f"{column}: {check}": int(count)
-            for (column, check), count in cases.groupby(["column", "check"], dropna=False).size().items()
-        }
+        problems = _rows_at_fault(errors)
     named = "; ".join(f"{place} ({count})" for place, count in sorted(problems.items())[:10])
     return CheckOutcome(
         name="contract",
@@ -82,6 +78,14 @@ def _contract(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_da
         + (f": {named}" if named else ""),
         facts={"children": len(frame), "against_contract": sum(problems.values())},
     )
+
+
+def _rows_at_fault(errors: SchemaErrors) -> dict[str, int]:
+    """Rows against each check; a check of the whole frame lists every cell of a row, which counts once."""
+    cases = errors.failure_cases
+    of_column = cases["schema_context"] == "Column"
+    place = cases["check"].where(~of_column, cases["column"].astype(str) + ": " + cases["check"].astype(str))
+    return {str(name): int(count) for name, count in cases.groupby(place)["index"].nunique().items()}
 
 
 def _complete(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> CheckOutcome:
