@@ -43,7 +43,8 @@ _ERA_WORD = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})(
 _ERA_DIGIT = re.compile(r"(\d)(\d{2})(\d{2})(\d{2})")
 _SERIAL = re.compile(r"\d{5}")
 _ZEROS_OR_NINES = re.compile(r"0{7,8}|9{7,8}")
-_WESTERN_MONTH = re.compile(r"(\d{4})(?:年|[-/.])?(\d{1,2})月?")
+_WESTERN_MONTH = re.compile(r"(\d{4})(?:年|[-/.])(\d{1,2})月?")
+_COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
 _ERA_MONTH = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})月?")
 _ERA_DIGIT_MONTH = re.compile(r"(\d)(\d{2})(\d{2})")
 
@@ -83,7 +84,7 @@ def read_month(text: str, scheme: str, unknown_words: Container[str] = ()) -> Re
     compared = _plain(text)
     if compared in unknown_words:
         return Reading(None, UNKNOWN)
-    if found := _WESTERN_MONTH.fullmatch(compared):
+    if found := _WESTERN_MONTH.fullmatch(compared) or _COMPACT_MONTH.fullmatch(compared):
         return _day(int(found[1]), int(found[2]), 1)
     if found := _ERA_MONTH.fullmatch(compared):
         return _era_month(_BY_NAME[found[1]], _era_year(found[2]), int(found[3]))

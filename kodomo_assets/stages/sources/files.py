@@ -43,7 +43,7 @@ def load_raw(
     if not content:
         raise DeliveryError(f"{name}: the file is empty (0 bytes), expected a header and rows")
     if path.suffix.lower() == ".csv":
-        return _load_csv(con, _decode(content, table.encoding, name)), None
+        return _load_csv(con, name, _decode(content, table.encoding, name)), None
     return _load_sheet(con, table, name, content)
 
 
@@ -64,7 +64,7 @@ def _decode(content: bytes, declared: str | None, name: str) -> str:
     raise DeliveryError(f"{name}: {place} cannot be decoded, expected text in {tried}")
 
 
-def _load_csv(con: duckdb.DuckDBPyConnection, text: str) -> int:
+def _load_csv(con: duckdb.DuckDBPyConnection, name: str, text: str) -> int:
     head = text.split("\n", _HEAD_LINES)[:_HEAD_LINES]
     delimiter = "\t" if sum(line.count("\t") for line in head) > sum(line.count(",") for line in head) else ","
     plain = '"' not in text and not _BLANK_LINE.search(text) and "\0" not in text
@@ -76,7 +76,15 @@ def _load_csv(con: duckdb.DuckDBPyConnection, text: str) -> int:
             pass  # a line longer than the head's: the exact way finds the width
         else:
             return width
-    return _load_rows(con, enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), start=1))
+    # Strict: a quotation mark that is never closed would swallow the rows behind it.
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        return _load_rows(con, list(enumerate(lines, start=1)))
+    except csv.Error:
+        raise DeliveryError(
+            f"{name}: line {lines.line_num}: found a quotation mark that is not closed, or text behind a closed one; "
+            "expected cells as Excel writes them"
+        ) from None
 
 
 def _split_in_duckdb(con: duckdb.DuckDBPyConnection, text: str, delimiter: str, width: int) -> None:
@@ -127,7 +135,8 @@ def _load_rows(con: duckdb.DuckDBPyConnection, rows: Iterable[tuple[int, Sequenc
     numbered = [(number, row) for number, row in rows if any(row)]
     width = max((len(row) for _, row in numbered), default=0)
     columns = [f"c{index}" for index in range(width)]
-    frame = pd.DataFrame([row for _, row in numbered], columns=columns, dtype=object)
+    padded = [[*row, *[None] * (width - len(row))] for _, row in numbered]
+    frame = pd.DataFrame(padded, columns=columns, dtype=object)
     frame.insert(0, "row_number", [number for number, _ in numbered])
     create_from_frame(con, RAW, frame, {"row_number": "integer"} | dict.fromkeys(columns, "varchar"))
     return width
