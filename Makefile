@@ -34,6 +34,8 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 demo: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --residents $(RESIDENTS)
 	$(BIN)/python -m kodomo_assets refresh --all
+	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --compare
+	@echo "look next: make ui (http://127.0.0.1:3000), docs/analysts.md (analyst.duckdb), docs/method.md"
 
 refresh: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
 	@test -n "$(DATE)" || { echo "usage: make refresh DATE=2025-04-01"; exit 2; }

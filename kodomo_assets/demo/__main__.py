@@ -1,4 +1,4 @@
-"""``python -m kodomo_assets.demo``: write the synthetic city into a data folder."""
+"""``python -m kodomo_assets.demo``: write the synthetic city, or hold a refresh of it against the truth."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kodomo_assets.demo import parameters
 from kodomo_assets.demo.city import write_city
+from kodomo_assets.demo.truth import comparison
 from kodomo_assets.errors import KodomoError
 
 
@@ -16,9 +17,13 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path, required=True, help="folder for inbox/, city.yaml and demo_truth/")
     parser.add_argument("--residents", type=int, default=parameters.RESIDENTS)
     parser.add_argument("--seed", type=int, default=parameters.SEED)
+    parser.add_argument("--compare", action="store_true", help="show how far the last fit found the true items")
     given = parser.parse_args()
     try:
-        write_city(given.data_dir, given.residents, given.seed)
+        if given.compare:
+            print(comparison(given.data_dir))
+        else:
+            write_city(given.data_dir, given.residents, given.seed)
     except KodomoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

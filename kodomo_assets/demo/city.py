@@ -112,12 +112,15 @@ def _set_cases(pupils: pd.DataFrame, levels: pd.DataFrame) -> None:
     if len(second):
         family = pupils.index[pupils["household"] == pupils.loc[second[0], "household"]]
         levels.loc[family, ["single_parent", "child_rearing_allowance", "school_expense_aid"]] = [0, 3, 1]
-        levels.loc[second[0], ["worry_study", "late_or_early_leave", "untreated_teeth", "lunch_fee_arrears"]] = [
-            1,
-            1,
-            2,
-            1,
+        needs = [
+            "worry_study",
+            "late_or_early_leave",
+            "untreated_teeth",
+            "lunch_fee_arrears",
+            "skips_breakfast",
+            "short_sleep",
         ]
+        levels.loc[second[0], needs] = [1, 2, 2, 1, 2, 2]
         pupils.loc[second[0], "case"] = 2
 
 

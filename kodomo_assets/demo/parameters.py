@@ -126,7 +126,8 @@ WEIGHTS = {
         "low_grades": (0.025, 0.055),
     },
 }
-CONSULTED_SHARE = {"lower": 0.046, "upper": 0.056}
+# before probabilities are cut at their bounds, which raises the share
+CONSULTED_SHARE = {"lower": 0.040, "upper": 0.046}
 PROBABILITY_BOUNDS = (0.002, 0.9)
 # share of consultations that were received before the first reference date
 EARLY_SHARE = 0.75

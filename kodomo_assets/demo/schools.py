@@ -82,7 +82,7 @@ def _model_households(rng: np.random.Generator, pupils: pd.DataFrame, scale: flo
                 left[year] -= 1
             if not any(left.values()):
                 break
-    return pupils["household"].isin(taken).to_numpy()
+    return np.asarray(pupils["household"].isin(taken))
 
 
 def attendance_of(pupils: pd.DataFrame, schools: Schools, day: dt.date) -> pd.DataFrame:

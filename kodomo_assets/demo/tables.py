@@ -489,7 +489,7 @@ def attendance(city: City, day: dt.date) -> pd.DataFrame:
 
 def _month_share(total: np.ndarray, slot: int) -> np.ndarray:
     """The part of a yearly total that falls on one of twelve slots; the twelve parts sum to the total."""
-    return total * (slot + 1) // 12 - total * slot // 12
+    return np.asarray(total * (slot + 1) // 12 - total * slot // 12)
 
 
 def _round_before(day: dt.date) -> dt.date:

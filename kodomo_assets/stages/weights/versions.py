@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import duckdb
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError
@@ -107,7 +108,11 @@ def _fit_or_reuse(
         return WeightsOutcome(str(same[0]), False, "same matrix, label, catalogue and settings", None, later)
     excluded = excluded_items(catalogue, reference_date)
     try:
-        bands = {band: fit_band(catalogue, band, _children(con, catalogue, band), excluded) for band in catalogue.bands}
+        # BLAS threads that wait for work beside DuckDB's take four times as long on two cores as one thread alone
+        with threadpool_limits(limits=1, user_api="blas"):
+            bands = {
+                band: fit_band(catalogue, band, _children(con, catalogue, band), excluded) for band in catalogue.bands
+            }
     except FitError as error:
         standing = _in_force(con, reference_date)
         if standing is None:
