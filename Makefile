@@ -61,5 +61,15 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# uv resolves once for all platforms and Python versions.
+lock: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet uv
+	echo "duckdb==1.5.5" > $(VENV)/constraints.txt
+	echo "setuptools" > $(VENV)/build.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		--constraint $(VENV)/constraints.txt setup.cfg $(VENV)/build.in --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		--constraint requirements.lock --extra dev setup.cfg $(VENV)/build.in --output-file requirements-dev.lock
+
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
