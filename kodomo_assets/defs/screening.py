@@ -10,7 +10,6 @@ from kodomo_assets.defs.common import House, Results, Written, check_spec, guard
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.screening.completeness import check_completeness
-from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.stages.screening.scoring import build_screening, check_ranks, check_scores
 from kodomo_assets.stages.screening.summary import funnel_summary
 from kodomo_assets.stages.sources.in_force import create_delivered_views
@@ -81,6 +80,8 @@ def build_screening_assets(house: House) -> list[dg.AssetsDefinition]:
 
 
 def _ranking(con: duckdb.DuckDBPyConnection, house: House, day: dt.date) -> dict[str, Any]:
+    from kodomo_assets.stages.screening.plots import score_distribution_plot  # late: matplotlib is slow to import
+
     summary = funnel_summary(con, house.catalogue, day)
     return {
         "weights_version": summary.version,

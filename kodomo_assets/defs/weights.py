@@ -9,7 +9,6 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.defs.common import House, Results, Written, check_spec, guarded, png, store_results, table_of
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
-from kodomo_assets.stages.weights.plots import coefficient_plot
 from kodomo_assets.stages.weights.versions import WeightsOutcome, refresh_weights
 
 
@@ -85,6 +84,8 @@ def _checks(outcome: WeightsOutcome) -> list[CheckOutcome]:
 
 
 def _coefficients(con: duckdb.DuckDBPyConnection, house: House, outcome: WeightsOutcome) -> dict[str, Any]:
+    from kodomo_assets.stages.weights.plots import coefficient_plot  # late: matplotlib is slow to import
+
     frame = con.execute(
         "select * from weights.coefficients where version = $1 order by band, item, level", [outcome.version]
     ).df()

@@ -1,4 +1,4 @@
-"""The contract of the matrix as a Pandera schema made from the catalogue, and its checks (method §4).
+"""The checks of the stored matrix (method §4): its Pandera contract, completeness, and how far 欠損 moved.
 
 Pandera's own messages quote failing cells; only column, check and count are told on.
 """
@@ -9,43 +9,9 @@ import datetime as dt
 from collections.abc import Iterable
 
 import duckdb
-import pandera.pandas as pa
-from pandera.errors import SchemaErrors
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item
+from kodomo_assets.catalogue import BLANK, NO_RECORD, Catalogue, Item
 from kodomo_assets.checks import CheckOutcome
-
-
-def matrix_schema(catalogue: Catalogue) -> pa.DataFrameSchema:
-    """The matrix of one reference date: child_key (unique), band, and one column of levels per item."""
-    columns = {
-        "child_key": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{32}$"), unique=True, description="児童キー"),
-        "band": pa.Column(str, pa.Check.isin(list(catalogue.bands)), description="区分"),
-        "school_year": pa.Column(
-            int,
-            pa.Check.isin([year for band in catalogue.bands.values() for year in band.school_years]),
-            description="学年",
-        ),
-    }
-    columns |= {item.id: _item_column(item) for item in catalogue.matrix_items}
-    return pa.DataFrameSchema(columns, strict=True, checks=_band_checks(catalogue))
-
-
-def _item_column(item: Item) -> pa.Column:
-    levels = [*item.levels, NOT_APPLICABLE, BLANK, NO_RECORD]
-    return pa.Column(str, pa.Check.isin(levels), nullable=False, description=item.ja)
-
-
-def _band_checks(catalogue: Catalogue) -> list[pa.Check]:
-    """An item of one band leaves the other band on 非該当."""
-    return [
-        pa.Check(
-            lambda frame, item=item: frame["band"].isin(item.bands) | (frame[item.id] == NOT_APPLICABLE),
-            name=f"{item.id}_outside_its_band",
-        )
-        for item in catalogue.matrix_items
-        if len(item.bands) < len(catalogue.bands)
-    ]
 
 
 def check_matrix(
@@ -64,11 +30,15 @@ def _contract(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_da
         [reference_date],
     ).df()
     frame["school_year"] = frame["school_year"].astype("int64")
+    from pandera.errors import SchemaErrors
+
+    from kodomo_assets.stages.features.schema import matrix_schema, rows_at_fault
+
     problems: dict[str, int] = {}
     try:
         matrix_schema(catalogue).validate(frame, lazy=True)
     except SchemaErrors as errors:
-        problems = _rows_at_fault(errors)
+        problems = rows_at_fault(errors)
     named = "; ".join(f"{place} ({count})" for place, count in sorted(problems.items())[:10])
     return CheckOutcome(
         name="contract",
@@ -78,14 +48,6 @@ def _contract(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_da
         + (f": {named}" if named else ""),
         facts={"children": len(frame), "against_contract": sum(problems.values())},
     )
-
-
-def _rows_at_fault(errors: SchemaErrors) -> dict[str, int]:
-    """Rows against each check; a check of the whole frame lists every cell of a row, which counts once."""
-    cases = errors.failure_cases
-    of_column = cases["schema_context"] == "Column"
-    place = cases["check"].where(~of_column, cases["column"].astype(str) + ": " + cases["check"].astype(str))
-    return {str(name): int(count) for name, count in cases.groupby(place)["index"].nunique().items()}
 
 
 def _complete(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> CheckOutcome:

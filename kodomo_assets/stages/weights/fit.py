@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.errors import FitError
@@ -124,6 +123,9 @@ def _cross_validation(catalogue: Catalogue, children: Children, matrix: Array) -
 
 def figures(predicted: Array, event: np.ndarray) -> dict[str, float]:
     """AUC (Mann-Whitney, ties half) and precision, recall and lift of the tenth with the highest prediction."""
+    # imported late: loading the definitions would take twice as long
+    from scipy.stats import rankdata
+
     ranks = rankdata(predicted)
     positives = int(event.sum())
     negatives = len(event) - positives

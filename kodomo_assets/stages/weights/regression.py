@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import statsmodels.api as sm
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -49,7 +48,10 @@ def fit_ols(design: Array, outcome: Array, clusters: NDArray[np.int64] | None = 
     With ``clusters`` (n, a number per cluster) the covariance is the cluster sandwich with statsmodels' default
     corrections and p values are normal; without, the classical one with t values.
     """
-    model = sm.OLS(outcome, design)
+    # imported late: loading the definitions would take twice as long
+    from statsmodels.regression.linear_model import OLS
+
+    model = OLS(outcome, design)
     if clusters is None:
         result = model.fit()
     else:
