@@ -91,7 +91,7 @@ class Deliveries:
             "relationship": relationship,
         }
         self.row("resident_register", **(facts | values))
-        age = 2025 - birth.year - ((4, 2) < (birth.month, birth.day))
+        age = 2025 - birth.year - ((birth.month, birth.day) > (4, 2))
         self.insert("linkage.residents", reference_date=R, resident_id=person(child, member), household_id=f"{100 + child:010d}", is_facility=False, relationship=relationship, legal_age=age)  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def test_moments_give_the_aic_of_every_subset(clustered):
     for size in range(1, 5):
         for columns in itertools.combinations(range(1, 4), size - 1):
             chosen = [0, *columns]
-            solution, residual, *_ = np.linalg.lstsq(design[:, chosen], event, rcond=None)
+            solution, *_ = np.linalg.lstsq(design[:, chosen], event, rcond=None)
             rss = float(((event - design[:, chosen] @ solution) ** 2).sum())
             n = len(event)
             assert moments.residual_sum(chosen) == pytest.approx(rss, rel=1e-10)
