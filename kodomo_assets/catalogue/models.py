@@ -247,6 +247,7 @@ class Ingest(Model):
 
 class Linkage(Model):
     max_household_size: int = Field(ge=1)
+    max_unlinked_share: Share
 
 
 class Features(Model):
@@ -343,6 +344,9 @@ class Catalogue(Model):
             for name in item.about:
                 if name not in self.difficulties:
                     raise ValueError(f"items.{item.id}.about: no difficulty {name!r}")
+        years = sorted(year for band in self.bands.values() for year in band.school_years)
+        if years != list(range(1, 10)):
+            raise ValueError(f"bands: expected each school year from 1 to 9 in exactly one band, found {years}")
         for band, names in self.weights.fixed_items.items():
             for name in names:
                 if name not in self.items or band not in self.items[name].bands:

@@ -36,7 +36,7 @@ _BY_NAME = {key: era for era in ERAS for key in (era.name, era.name[0], era.lett
 _ERA_NAMES = "|".join(sorted(_BY_NAME, key=len, reverse=True))
 
 _TIME = re.compile(r"[T\s]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$")
-_DECIMAL_ZERO = re.compile(r"\.0+$")
+_DECIMAL_ZERO = re.compile(r"([0-9]+)\.0+")
 _WESTERN = re.compile(r"(\d{4})(?:年|[-/.])(\d{1,2})(?:月|[-/.])(\d{1,2})日?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _ERA_WORD = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})(?:月|[-/.])(\d{{1,2}})日?")
@@ -98,7 +98,9 @@ def read_month(text: str, scheme: str, unknown_words: Container[str] = ()) -> Re
 
 def _plain(text: str) -> str:
     """The cell as compared, without a time of day and without the ``.0`` of a number."""
-    return _DECIMAL_ZERO.sub("", comparable(_TIME.sub("", text.strip())).upper())
+    compared = comparable(_TIME.sub("", text.strip())).upper()
+    number = _DECIMAL_ZERO.fullmatch(compared)
+    return number[1] if number else compared
 
 
 def _era_year(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Container
@@ -9,8 +10,9 @@ from collections.abc import Container
 from kodomo_assets.japan.reading import Reading
 
 _WHITE_SPACE = re.compile(r"\s+")
-_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?")
-_WHOLE = re.compile(r"(\d+)(\.0*)?")
+# After NFKC the digits of other scripts are left; they are no digits of ours.
+_NUMBER = re.compile(r"[+-]?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]*)?")
+_WHOLE = re.compile(r"([0-9]+)(\.0*)?")
 _MINUS = str.maketrans({"−": "-", "‐": "-", "–": "-", "▲": "-", "△": "-"})
 _MAX_INT = 2**31 - 1
 
@@ -39,9 +41,9 @@ def read_id(text: str, digits: int) -> Reading[str]:
 def read_number(text: str) -> Reading[float]:
     """A decimal number; ``1,234`` and full-width signs are read."""
     compared = comparable(text).translate(_MINUS)
-    if not _NUMBER.fullmatch(compared):
-        return Reading(None, "not_a_number")
-    return Reading(float(compared.replace(",", "")))
+    number = float(compared.replace(",", "")) if _NUMBER.fullmatch(compared) else math.inf
+    # four hundred digits match the pattern too, and are infinite as a DOUBLE
+    return Reading(number) if math.isfinite(number) else Reading(None, "not_a_number")
 
 
 def read_int(text: str) -> Reading[int]:

@@ -14,6 +14,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import CheckFailedError
+from kodomo_assets.store.dictionary import describe_columns, explain_names
 from kodomo_assets.store.tables import comment
 
 # Readable by every client from DuckDB 1.4 on, whatever writes it.
@@ -46,16 +47,17 @@ def publish(
     _remove(building)
     home = con.execute("select current_database()").fetchone()
     source = home[0] if home else "memory"
-    con.execute(f"attach '{_escaped(building)}' as {ALIAS} (storage_version '{_STORAGE_VERSION}')")
     try:
+        con.execute(f"attach '{_escaped(building)}' as {ALIAS} (storage_version '{_STORAGE_VERSION}')")
         try:
             building.chmod(0o600)
             con.execute(f"use {ALIAS}")
             for table in catalogue.outputs.values():
                 if table.published:
                     _copy(con, table, source)
-            _data_dictionary(con, catalogue)
+            explain_names(con, catalogue)
             build_views(con)
+            describe_columns(con)
             outcomes = list(check(con))
             _raise_if_blocked(outcomes)
         finally:
@@ -79,62 +81,6 @@ def _copy(con: duckdb.DuckDBPyConnection, table: OutputTable, source: str) -> No
     con.execute(f"create schema if not exists {table.db_schema}")
     con.execute(f"create table {table.qualified} as select {names} from {source}.{table.qualified} order by all")
     comment(con, public)
-
-
-def _data_dictionary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Schema ``catalogue``: columns, items, levels and names, so that the file explains itself."""
-    con.execute("create schema if not exists catalogue")
-    con.execute(
-        "create table catalogue.columns "
-        "(table_schema varchar, table_name varchar, column_name varchar, data_type varchar, ja varchar, "
-        "table_ja varchar)"
-    )
-    con.executemany(
-        "insert into catalogue.columns values ($1, $2, $3, $4, $5, $6)",
-        [
-            (table.db_schema, table.name, column.name, column.type, column.ja, table.ja)
-            for table in map(public_part, catalogue.outputs.values())
-            if table.published
-            for column in table.columns
-        ],
-    )
-    con.execute(
-        "create table catalogue.items "
-        "(position integer, item varchar, ja varchar, bands varchar[], about varchar[], tables varchar[], "
-        "legacy_level varchar, screened_out varchar)"
-    )
-    con.executemany(
-        "insert into catalogue.items values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        [
-            (position, i.id, i.ja, list(i.bands), list(i.about), list(i.tables), i.legacy, i.screen)
-            for position, i in enumerate(catalogue.items.values(), start=1)
-        ],
-    )
-    con.execute(
-        "create table catalogue.levels (item varchar, position integer, level varchar, ja varchar, meaning varchar)"
-    )
-    con.executemany(
-        "insert into catalogue.levels values ($1, $2, $3, $4, $5)",
-        [
-            (item.id, position, level, item.level_labels[level], item.levels[level])
-            for item in catalogue.matrix_items
-            for position, level in enumerate(item.levels, start=1)
-        ],
-    )
-
-    con.execute("create table catalogue.names (item varchar, ja varchar)")
-    con.executemany(
-        "insert into catalogue.names values ($1, $2)",
-        [
-            *((item.id, item.ja) for item in catalogue.items.values()),
-            *((f"table:{table.id}", f"{table.ja}の記録") for table in catalogue.tables.values()),
-            ("(intercept)", "切片"),
-            ("(base)", "基準率"),
-        ],
-    )
-    con.execute(
-        "create table catalogue.settings as select $1::integer as suppress_below", [catalogue.publish.suppress_below]
-    )
 
 
 def _raise_if_blocked(outcomes: list[CheckOutcome]) -> None:

@@ -6,12 +6,15 @@ import datetime as dt
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.japan.calendar import legal_school_year
 from kodomo_assets.stages.linkage.checks import check_links, check_spine, require_delivered
 from kodomo_assets.stages.linkage.children import build_children
-from kodomo_assets.stages.linkage.links import build_links
+from kodomo_assets.stages.linkage.links import births_of_school_age, build_links
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import child_key, create_pseudonyms
 from kodomo_assets.store.tables import create_tables, replace
@@ -215,6 +218,14 @@ def test_twins_with_different_names_are_never_swapped(register):
     assert links["school_roster", "00000012"][0] == 1
 
 
+def test_a_private_use_character_is_no_part_of_the_key(register):
+    register.child(1, "ヤマダ\ue000 タロウ")
+    register.child(2, "\ue000")  # nothing is left: as blank
+    register.pupil(11, "ヤマダタロウ\U000f0000")
+    register.pupil(12, "\ue001")
+    assert register.link() == {("school_roster", "00000011"): (1, "kana_birth_sex_school")}
+
+
 def test_an_old_number_and_a_new_one_are_both_the_childs(register):
     register.child(1, "ヤマダ タロウ", school="082001", school_year=7, birth=D(2012, 5, 5))
     register.deliver("school_roster", EARLIER)
@@ -241,6 +252,10 @@ def test_records_link_by_school_name_or_where_one_child_fits(register):
     register.child(2, "サトウ ミ", school="081001")
     register.child(3, "サトウ ミ", school="081002")
     born = D(2015, 5, 5)
+    register.row("education_counselling", reception_id="K1", name_kana="サトウ ミ", birth_date=born, school_name=None)
+    register.row(
+        "education_counselling", reception_id="K2", name_kana="サトウ ミ", birth_date=born, school_name="081001小学校"
+    )
     for number, kana, school in (
         (1, "ヤマダ タロウ", "081001 小学校"),
         (2, "ヤマダタロウ", None),
@@ -253,6 +268,7 @@ def test_records_link_by_school_name_or_where_one_child_fits(register):
         ("ssw_records", "W1"): (1, "kana_birth_school"),
         ("ssw_records", "W2"): (1, "kana_birth"),
         ("ssw_records", "W3"): (3, "kana_birth_school"),
+        ("education_counselling", "K2"): (2, "kana_birth_school"),
     }
     coverage = register.con.execute(
         "select school_code, persons, linked, unlinked from new_coverage where table_name = 'ssw_records' order by all"
@@ -280,14 +296,66 @@ def test_consultations_link_by_number_and_only_without_one_by_name(register):
     assert outcomes["unlinked_share"].facts["unlinked_child_consultations"] == 2
 
 
-def test_an_unrelated_person_changes_no_other_link(register):
+def test_only_the_roster_in_force_counts_as_covered(register):
     register.child(1, "ヤマダ タロウ")
+    register.deliver("school_roster", EARLIER)
     register.pupil(11, "ヤマダ タロウ")
+    register.pupil(12, "ソツギョウ セイ", D(2010, 3, 3), day=EARLIER)  # left school in March
+    register.link()
+    covered = register.con.execute("select school_code, persons, linked, unlinked from new_coverage").fetchall()
+    assert covered == [("081001", 1, 1, 0)]
+    assert register.counts.unlinked("school_roster") == 0
+
+
+@pytest.mark.parametrize(("strangers", "told"), [(9, []), (10, ["081002"])])
+def test_many_unlinked_pupils_of_one_school_are_a_warning(register, strangers, told):
+    for who in range(1, 251):
+        register.child(who, "ア" * who)
+        register.pupil(who, "ア" * who)
+    for number in range(1001, 1001 + strangers):  # fewer than 5 % of the table, all of one school
+        register.pupil(number, "イ" * number, school="081002")
+    for number in range(2001, 2101):  # born on 2 April six years before: not of school age yet
+        register.pupil(number, "ウ" * number, D(2019, 4, 2), school="081003")
+    register.link()
+    (outcome,) = (o for o in check_links(register.con, register.catalogue) if o.name == "unlinked_share")
+    assert outcome.passed is (not told)
+    assert not outcome.blocking
+    assert outcome.facts["unlinked_school_roster"] == strangers + 100
+    assert outcome.facts["unlinked_of_school_age_school_roster"] == strangers
+    assert all(f"exceeded in 校務支援学籍 {school}" in outcome.message for school in told)
+
+
+@pytest.mark.parametrize(
+    ("day", "window"),
+    [
+        (R, (D(2010, 4, 2), D(2019, 4, 1))),
+        (EARLIER, (D(2009, 4, 2), D(2018, 4, 1))),  # still the school year that began in April 2024
+    ],
+)
+def test_births_of_school_age(day, window):
+    assert births_of_school_age(day) == window
+    assert [legal_school_year(birth, day) for birth in window] == [9, 1]
+
+
+_KANA = st.sampled_from(["ヤマダ タロウ", "ヤマダ ハナ", "サトウ ミ", None])
+_SCHOOL = st.sampled_from(["081001", "081002"])
+_SEX = st.sampled_from(["男", "女", None])
+_PEOPLE = st.lists(st.tuples(_KANA, _SEX, _SCHOOL), max_size=5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(children=_PEOPLE, pupils=_PEOPLE)
+def test_an_unrelated_person_changes_no_other_link_and_links_are_one_to_one(children, pupils):
+    register = Register()
+    for who, (kana, sex, school) in enumerate(children, start=1):
+        register.child(who, kana, sex=sex, school=school)
+    for number, (kana, sex, school) in enumerate(pupils, start=1):
+        register.pupil(number, kana, sex=sex, school=school)
     before = register.link()
-    register.child(2, "スズキ イチ")
-    register.pupil(12, "スズキ イチ")
-    after = register.link()
-    assert before.items() <= after.items()
+    assert len({who for who, _ in before.values()}) == len(before)
+    register.child(90, "スズキ イチ")
+    register.pupil(90, "スズキ イチ")
+    assert register.link() == before | {("school_roster", "00000090"): (90, "kana_birth_sex_school")}
 
 
 def quarantine(register: Register, table: str, row: int, who: int | None, reason: str = "not_a_date") -> None:
@@ -302,6 +370,7 @@ def quarantine(register: Register, table: str, row: int, who: int | None, reason
         ("school_register", 1, False),  # another row of the child stands
         ("school_register", 77, False),  # not a resident here
         ("resident_register", 3, True),  # the register knows the child, its resident row is lost
+        ("resident_register", None, True),  # it may be the row of child 3
         ("resident_register", 88, False),  # an adult
     ],
 )
@@ -315,6 +384,32 @@ def test_a_quarantined_row_that_takes_a_child_off_the_spine_blocks(register, tab
     assert outcome.passed is not blocks
     assert outcome.blocking
     assert ("f.csv row 9" in outcome.message) is blocks
+
+
+def test_a_child_whose_rows_both_registers_lost_is_not_lost_in_silence(register):
+    register.child(1)
+    quarantine(register, "school_register", 8, 5)
+    quarantine(register, "resident_register", 9, 5)
+    register.build()
+    (outcome,) = check_spine(register.con, register.catalogue, R)
+    assert outcome.facts["rows"] == 2
+
+
+def test_an_unreadable_adult_blocks_nothing_where_every_child_has_its_row(register):
+    register.child(1)
+    quarantine(register, "resident_register", 9, None)
+    quarantine(register, "school_register", 9, 1, "duplicate_row")
+    register.build()
+    (outcome,) = check_spine(register.con, register.catalogue, R)
+    assert outcome.passed
+
+
+def test_a_spine_without_children_blocks(register):
+    register.resident(1)
+    register.build()
+    (outcome,) = check_spine(register.con, register.catalogue, R)
+    assert not outcome.passed
+    assert outcome.blocking
 
 
 def test_an_acknowledged_row_no_longer_blocks(tmp_path):

@@ -58,19 +58,13 @@ def test_private_columns_and_sources_are_left_out_and_the_checks_pass(kodomo):
 def test_every_table_column_and_view_has_a_japanese_comment(kodomo):
     con, target = kodomo
     build(con, target)
-    assert (
-        query(target, "select table_name from duckdb_tables() where schema_name <> 'catalogue' and comment is null")
-        == []
-    )
+    assert query(target, "select table_name from duckdb_tables() where comment is null") == []
     assert query(target, "select view_name from duckdb_views() where not internal and comment is null") == []
-    missing = query(
-        target,
-        "select c.table_name, c.column_name from duckdb_columns() as c join duckdb_tables() using (table_oid) "
-        "where c.schema_name <> 'catalogue' and c.comment is null",
-    )
-    assert missing == []
-    described = query(target, "select count(*) from catalogue.columns where table_name = 'children'")
-    assert described == [(6,)]
+    columns = "select {} from duckdb_columns() where not internal"
+    assert query(target, f"{columns.format('table_name, column_name')} and coalesce(comment, '') = ''") == []
+    described = query(target, "select table_schema, table_name, column_name from catalogue.columns order by all")
+    assert described == query(target, f"{columns.format('schema_name, table_name, column_name')} order by all")
+    assert query(target, "select ja, table_ja from catalogue.columns where table_name = 'why' and column_name = 'level'") == [("段階", "児童がその位置にある理由：項目ごとの寄与（大きい順、点＝得点×1000）")]  # fmt: skip
 
 
 def test_a_cell_of_fewer_than_ten_children_is_suppressed(kodomo):
@@ -102,6 +96,49 @@ def test_a_failed_check_leaves_the_old_file_and_no_other(kodomo):
     assert target.read_bytes() == before
     assert sorted(path.name for path in target.parent.glob("analyst*")) == ["analyst.duckdb"]
     build(con, target)  # and the next one works: nothing is left attached
+
+
+def test_why_tells_the_strongest_factor_first_in_japanese(kodomo):
+    con, target = kodomo
+    key = "0" * 32
+    for item, level, contribution in (
+        ("(base)", "", 0.05),
+        ("absence_days", "30+", 0.0512),
+        ("bullied", "not_applicable", -0.06),
+        ("table:ssw_records", "no_record", 0.0),
+    ):
+        con.execute(
+            "insert into screening.contributions values ($1, $2, $3, $4, $5)", [R, key, item, level, contribution]
+        )
+    build(con, target)
+    assert query(target, "select factor, item_ja, level_ja, points, direction from views.why order by factor") == [
+        (1, "いじめ被害", "非該当", -60.0, "下げる"),
+        (2, "欠席日数", "30日以上", 51.2, "上げる"),
+        (3, "SSW相談記録の記録", "欠損（記録なし）", 0.0, "変えない"),
+    ]
+
+
+def test_this_terms_list_is_that_of_the_newest_date_in_order(kodomo):
+    con, target = kodomo
+    rows = [
+        (dt.date(2025, 1, 1), 1, 1, True),
+        (R, 5, 2, True),
+        (R, 5, 1, True),
+        (R, 4, 1, True),
+        (R, 4, 2, False),
+    ]
+    for number, (day, cohort, rank, selected) in enumerate(rows):
+        con.execute("insert into screening.ranking (reference_date, weights_version, band, cohort, rank, child_key, school_code, score, own_levels, selected, tied_at_cut, legacy_hits, open_consultation, known_before, incomplete_delivery, sibling_selected) values ($1, '2025-04-01.1', 'upper', $2, $3, $4, '081001', 0.12345, 1, $5, false, 0, false, false, false, false)", [day, cohort, rank, f"{number:032x}", selected])  # fmt: skip
+    build(con, target)
+    listed = query(target, "select cohort, rank, child_key[-1], points from views.current_list")
+    assert listed == [(4, 1, "3", 123.5), (5, 1, "2", 123.5), (5, 2, "1", 123.5)]
+
+
+def test_a_record_number_that_looks_like_a_school_code_is_no_leak(kodomo):
+    con, target = kodomo
+    con.execute("insert into sources.school_register (reference_date, resident_id, school_code, school_name, source_file, source_row, invalid_cells, unknown_cells) values ($1, '0000000001', '081001', '架空小', 'f', 1, [], [])", [R])  # fmt: skip
+    con.execute("insert into sources.ssw_records (reference_date, record_id, name_kana, birth_date, source_file, source_row, invalid_cells, unknown_cells) values ($1, '081001', 'カクウ', date '2015-01-01', 'f', 1, [], [])", [R])  # fmt: skip
+    assert all(outcome.passed for outcome in build(con, target))
 
 
 @pytest.mark.parametrize("leak", ["0000000007", "架空　花子"])

@@ -45,7 +45,7 @@ def check_spine(
     A row whose person is on the spine all the same (another row of it stands) takes nobody off, nor does an adult's
     row of 住民記録: one counts only when 学齢簿 knows its number, or when its number cannot be read and a child of
     学齢簿 lacks its resident row. A row of 学齢簿 counts when its number cannot be read or is a resident's. Rows that
-    a person acknowledged in the configuration are left out.
+    a person acknowledged in the configuration are left out. A spine without any child never passes.
     """
     con.execute(
         "create or replace temp table acknowledged "
@@ -56,18 +56,26 @@ def check_spine(
         con.executemany("insert into acknowledged values ($1, $2, $3, $4)", rows)
     lost = con.execute(read_sql(__package__, "spine_check"), {"reference_date": reference_date}).fetchall()
     places = "; ".join(f"{file} row {row}" for file, row in lost[:10])
+    counted = con.execute(
+        "select count(*) from linkage.children where reference_date = $1", [reference_date]
+    ).fetchone()
+    children = counted[0] if counted else 0
     yield CheckOutcome(
         name="spine_complete",
-        passed=not lost,
+        passed=not lost and children > 0,
         blocking=True,
-        message=f"{len(lost)} quarantined rows of 住民記録 or 学齢簿 may take a child off the list, expected 0"
-        + (f" (mend or acknowledge: {places})" if lost else ""),
-        facts={"rows": len(lost), "acknowledged": len(rows)},
+        message=f"{children} children, expected at least 1; {len(lost)} quarantined rows of 住民記録 or 学齢簿 "
+        "may take a child off the list, expected 0" + (f" (mend or acknowledge: {places})" if lost else ""),
+        facts={"children": children, "rows": len(lost), "acknowledged": len(rows)},
     )
 
 
 def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
-    """Links are one to one (blocking); the share that stayed unlinked is told (a warning when some did)."""
+    """Links are one to one (blocking); a high share of unlinked persons of school age is a warning (method §3).
+
+    The share is judged per table and per school in it; a school counts from as many unlinked persons as a published
+    cell needs, so that one newcomer of a small school is no alarm. ``build_links`` must have run on ``con``.
+    """
     row = con.execute(
         """
         select
@@ -83,14 +91,40 @@ def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         message=f"{twice} numbers linked twice, {two_numbers} children with two 学籍番号 of a delivery, expected 0",
         facts={"linked_twice": twice, "two_numbers": two_numbers},
     )
+    yield _unlinked_outcome(con, catalogue)
+
+
+def _unlinked_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
     shares = con.execute(
-        "select table_name, sum(persons), sum(unlinked) from new_coverage group by all order by all"
+        """
+        select
+            table_name,
+            school_code,
+            grouping(school_code) = 0 as is_school,
+            count(*) filter (of_school_age) as persons,
+            count(*) filter (of_school_age and not is_linked) as unlinked,
+            count(*) filter (not is_linked) as unlinked_of_any_age
+        from persons_in_force
+        group by grouping sets ((table_name), (table_name, school_code))
+        order by all
+        """
     ).fetchall()
-    named = {table: f"{unlinked} of {persons}" for table, persons, unlinked in shares}
-    yield CheckOutcome(
+    most, enough = catalogue.linkage.max_unlinked_share, catalogue.publish.suppress_below
+    tables = [row for row in shares if not row[2]]
+    high = [
+        f"{catalogue.tables[table].ja} {school}" if is_school else catalogue.tables[table].ja
+        for table, school, is_school, persons, unlinked, _ in shares
+        if unlinked > most * persons and (not is_school or (school and unlinked >= enough))
+    ]
+    told = ", ".join(f"{catalogue.tables[row[0]].ja} {row[4]} of {row[3]}" for row in tables)
+    return CheckOutcome(
         name="unlinked_share",
-        passed=all(unlinked == 0 for _, _, unlinked in shares),
+        passed=not high,
         blocking=False,
-        message="unlinked: " + ", ".join(f"{catalogue.tables[t].ja} {text}" for t, text in named.items()),
-        facts={f"unlinked_{table}": int(unlinked) for table, _, unlinked in shares},
+        message=f"unlinked persons of school age: {told or 'none delivered'}; "
+        f"expected at most {most:.0%} of each table and school"
+        + (f", exceeded in {', '.join(high[:10])}" if high else ""),
+        facts={f"unlinked_{row[0]}": row[5] for row in tables}
+        | {f"unlinked_of_school_age_{row[0]}": row[4] for row in tables}
+        | {"exceeding": len(high)},
     )

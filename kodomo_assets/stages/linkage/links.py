@@ -9,18 +9,23 @@ from dataclasses import dataclass
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.japan.calendar import fiscal_year
 from kodomo_assets.sql import run_sql
 
 
 @dataclass(frozen=True)
 class LinkCounts:
-    """Per table that links by name: persons or records, and how many of them each method linked."""
+    """Per table that links by name: persons or records of the delivery in force, and how many of them reach nobody.
+
+    ``linked`` counts per table and method, and the pupil numbers of older rosters too.
+    """
 
     persons: Mapping[str, int]
+    without_link: Mapping[str, int]
     linked: Mapping[tuple[str, str], int]
 
     def unlinked(self, table: str) -> int:
-        return self.persons[table] - sum(n for (name, _), n in self.linked.items() if name == table)
+        return self.without_link[table]
 
 
 def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> LinkCounts:
@@ -28,11 +33,24 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
 
     Reads linkage.children at the reference date, sources.school_roster and the views of the delivered tables.
     """
-    run_sql(con, __package__, "links", {"reference_date": reference_date})
-    persons = con.execute("select table_name, count(*) from persons group by all").fetchall()
+    first, last = births_of_school_age(reference_date)
+    run_sql(
+        con,
+        __package__,
+        "links",
+        {"reference_date": reference_date, "first_birth_date": first, "last_birth_date": last},
+    )
+    persons = con.execute("select table_name, sum(persons), sum(unlinked) from new_coverage group by all").fetchall()
     linked = con.execute("select table_name, method, count(*) from new_links group by all order by all").fetchall()
-    by_name = [table.id for table in catalogue.tables.values() if table.person.name]
+    none = {table.id: 0 for table in catalogue.tables.values() if table.person.name}
     return LinkCounts(
-        persons=dict.fromkeys(by_name, 0) | dict(persons),
+        persons=none | {table: int(count) for table, count, _ in persons},
+        without_link=none | {table: int(count) for table, _, count in persons},
         linked={(table, method): count for table, method, count in linked},
     )
+
+
+def births_of_school_age(reference_date: dt.date) -> tuple[dt.date, dt.date]:
+    """First and last birth date of the legal school years 1 to 9 at ``reference_date`` (born 2 April to 1 April)."""
+    year = fiscal_year(reference_date)
+    return dt.date(year - 15, 4, 2), dt.date(year - 6, 4, 1)

@@ -3,7 +3,7 @@
 
 -- Exact kana: NFKC (as stored) without any white space and without private-use characters, nothing more.
 create or replace temp macro kana_key(kana) as
-    nullif(regexp_replace(kana, '[\s\pZ\x{E000}-\x{F8FF}]', '', 'g'), '');
+    nullif(regexp_replace(kana, '[\s\pZ\p{Co}]', '', 'g'), '');
 
 create or replace temp macro text_key(name) as regexp_replace(name, '[\s\pZ]', '', 'g');
 
@@ -180,15 +180,26 @@ select
     1.0::double as probability
 from linked;
 
+-- Whoever stands in the delivery in force; the numbers of older rosters belong for the most part to who left since.
+create or replace temp table persons_in_force as
+select
+    p.table_name,
+    coalesce(p.school_code, n.school_code, '') as school_code,
+    l.person_ref is not null as is_linked,
+    coalesce(p.birth_date between $first_birth_date and $last_birth_date, false) as of_school_age
+from persons as p
+join delivered as d using (table_name)
+left join linked as l on l.table_name = p.table_name and l.person_ref = p.person_ref
+left join school_names as n on n.school_name = p.school_name
+where p.batch is null or p.batch = d.delivered_on;
+
 create or replace temp table new_coverage as
 select
     $reference_date::date as reference_date,
-    p.table_name,
-    coalesce(p.school_code, n.school_code, '') as school_code,
+    table_name,
+    school_code,
     count(*)::integer as persons,
-    count(l.person_ref)::integer as linked,
-    (count(*) - count(l.person_ref))::integer as unlinked
-from persons as p
-left join linked as l on l.table_name = p.table_name and l.person_ref = p.person_ref
-left join school_names as n on n.school_name = p.school_name
+    (count(*) filter (is_linked))::integer as linked,
+    (count(*) filter (not is_linked))::integer as unlinked
+from persons_in_force
 group by all;

@@ -25,9 +25,22 @@ residents as (
     where reference_date = $reference_date
 ),
 
+-- Both registers may have lost the row of one child: a quarantined row still tells that its number is known.
+known_residents as (
+    select resident_id from residents
+    union
+    select person_ref as resident_id from quarantined where table_name = 'resident_register'
+),
+
 registered_without_resident_row as (
     select resident_id
-    from delivered_school_register
+    from (
+        select resident_id from delivered_school_register
+        union
+        select person_ref as resident_id
+        from quarantined
+        where table_name = 'school_register' and person_ref is not null
+    )
     anti join delivered_resident_register using (resident_id)
 )
 
@@ -39,7 +52,7 @@ where
     (q.person_ref is null or q.person_ref not in (from on_spine))
     and case
         when q.table_name = 'school_register'
-            then q.person_ref is null or q.person_ref in (from residents)
+            then q.person_ref is null or exists (from known_residents as k where k.resident_id = q.person_ref)
         when q.person_ref is null then exists (from registered_without_resident_row)
         else q.person_ref in (from registered_without_resident_row)
     end

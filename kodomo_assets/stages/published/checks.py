@@ -64,7 +64,10 @@ def _columns_outcome(catalogue: Catalogue, columns: list[tuple[str, str, str, st
 
 
 def _identities(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> None:
-    """Temp table ``identities(value)``: every distinct text that tells who somebody is."""
+    """Temp table ``identities(value)``: every distinct text that tells who somebody is.
+
+    An office may number its records as schools are coded (081001): school codes say nothing about a person.
+    """
     selects = [
         f'select "{column.name}" as value from {confidential}.sources.{table.id}'
         for table in catalogue.tables.values()
@@ -74,7 +77,8 @@ def _identities(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidenti
     con.execute(
         "create or replace temp table identities as select distinct value from ("
         + " union all ".join(selects)
-        + f") where length(value) >= {_MIN_LENGTH}"
+        + f") where length(value) >= {_MIN_LENGTH} "
+        f"except select school_code from {confidential}.sources.school_register"
     )
 
 

@@ -1,4 +1,4 @@
-"""Makes the analysts' views in the database that is in use, with a Japanese comment on each."""
+"""Makes the analysts' views in the database that is in use, with a Japanese comment on each and on its columns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import duckdb
 
 from kodomo_assets.sql import run_sql
 
-_COMMENTS = {
+_VIEWS = {
     "current_list": "最新の基準日に抽出された児童（学年と順位の順）",
     "why": "児童がその位置にある理由：項目ごとの寄与（大きい順、点＝得点×1000）",
     "weights_in_force": "基準日ごとに有効な重み（点＝重み×1000）",
@@ -14,9 +14,49 @@ _COMMENTS = {
     "children_per_school": "学校と学年ごとの対象児童数（少数のセルは秘匿）",
 }
 
+# What a view works out itself; every other column keeps the comment of the table that it comes from.
+_COLUMNS = {
+    "current_list.points": "得点×1000（小数第1位まで。確率ではない）",
+    "why.factor": "寄与の大きさの順番（1＝最も大きい、上げるものも下げるものも）",
+    "why.item_ja": "項目名",
+    "why.level_ja": "段階名",
+    "why.points": "寄与×1000（小数第1位まで）",
+    "why.direction": "得点を上げる、下げる、変えない",
+    "weights_in_force.item_ja": "項目名",
+    "weights_in_force.points": "重み×1000（小数第1位まで）",
+    "weights_in_force.std_error_points": "標準誤差×1000（小数第1位まで）",
+    "selection_log.item_ja": "項目名",
+    "children_per_school.children": "児童数（NULL＝少数のため秘匿）",
+}
+
+# The table whose comments a view's columns take.
+_FROM = {
+    "current_list": "screening.ranking",
+    "why": "screening.contributions",
+    "weights_in_force": "weights.coefficients",
+    "selection_log": "weights.selection_log",
+    "children_per_school": "linkage.children",
+}
+
 
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Schema ``views``: the questions that analysts ask first (docs/analysts.md)."""
     run_sql(con, __package__, "views")
-    for view, text in _COMMENTS.items():
+    for view, text in _VIEWS.items():
         con.execute(f"comment on view views.{view} is '{text}'")
+        given = _columns(con, _FROM[view])
+        for column in _columns(con, f"views.{view}"):
+            meaning = _COLUMNS.get(f"{view}.{column}") or given[column]
+            literal = meaning.replace("'", "''")
+            con.execute(f"comment on column views.{view}.{column} is '{literal}'")
+
+
+def _columns(con: duckdb.DuckDBPyConnection, qualified: str) -> dict[str, str]:
+    """Column -> comment of a table or view of the database in use."""
+    schema, name = qualified.split(".")
+    rows = con.execute(
+        "select column_name, coalesce(comment, '') from duckdb_columns() "
+        "where database_name = current_database() and schema_name = $1 and table_name = $2",
+        [schema, name],
+    ).fetchall()
+    return dict(rows)

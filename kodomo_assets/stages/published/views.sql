@@ -33,7 +33,7 @@ select
         order by abs(c.contribution) desc, c.item
     ) as factor,
     c.item,
-    coalesce(i.ja, 'ー') as item_ja,
+    coalesce(i.ja, c.item) as item_ja,
     c.level,
     coalesce(
         l.ja,

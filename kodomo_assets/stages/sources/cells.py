@@ -98,8 +98,13 @@ def _canonical(column: Column, raw: str, reference_date: dt.date) -> tuple[str, 
                 day,
             )
         case "month":
+            first, last = date_range(column, reference_date)
             month = f"try_cast({raw} || '-01' as date)"
-            return f"regexp_full_match({raw}, '[0-9]{{4}}-[0-9]{{2}}') and {month} is not null", month
+            return (
+                f"regexp_full_match({raw}, '[0-9]{{4}}-[0-9]{{2}}') "
+                f"and coalesce({month} between date '{first}' and date '{last}', false)",
+                month,
+            )
         case "int":
             number = f"try_cast({raw} as integer)"
             low, high = int_range(column)
@@ -131,7 +136,8 @@ def reader(table: SourceTable, column: Column, ingest: Ingest, reference_date: d
             ends = set(ingest.open_end_dates) if column.end else set()
             return lambda text: _day(read_date(text, table.era_scheme, unknown), first, last, ends)
         case "month":
-            return lambda text: read_month(text, table.era_scheme, unknown)
+            first, last = date_range(column, reference_date)
+            return lambda text: _day(read_month(text, table.era_scheme, unknown), first, last, set())
         case "code":
             allowed = {comparable(code): code for code in column.allowed}
             return lambda text: _code(meanings.get(comparable(text), comparable(text)), allowed)

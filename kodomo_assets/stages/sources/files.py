@@ -9,7 +9,6 @@ import codecs
 import csv
 import datetime as dt
 import io
-import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,7 +24,6 @@ from kodomo_assets.sql import create_from_frame
 
 RAW = "raw_cells"
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_BLANK_LINE = re.compile(r"(?:\A|\n)[ \t\u3000]*\n")
 _HEAD_LINES = 30
 
 
@@ -52,30 +50,32 @@ def _decode(content: bytes, declared: str | None, name: str) -> str:
     candidates = [encoding for bom, encoding in _BOMS if content.startswith(bom)]
     if declared is not None and not candidates:
         candidates = [declared]
+    furthest = 0
     for encoding in candidates or ["utf-8", "cp932"]:
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            place = f"line {line}, byte {error.start + 1}"
+            # what reads furthest is what the office meant; where the other stops says nothing
+            furthest = max(furthest, error.start)
             continue
         return text.replace("\r\n", "\n").replace("\r", "\n")
     tried = ", ".join(candidates or ["UTF-8", "CP932"])
-    raise DeliveryError(f"{name}: {place} cannot be decoded, expected text in {tried}")
+    line = content.count(b"\n", 0, furthest) + 1
+    raise DeliveryError(f"{name}: line {line}, byte {furthest + 1} cannot be decoded, expected text in {tried}")
 
 
 def _load_csv(con: duckdb.DuckDBPyConnection, name: str, text: str) -> int:
     head = text.split("\n", _HEAD_LINES)[:_HEAD_LINES]
     delimiter = "\t" if sum(line.count("\t") for line in head) > sum(line.count(",") for line in head) else ","
-    plain = '"' not in text and not _BLANK_LINE.search(text) and "\0" not in text
     width = max(line.count(delimiter) for line in head) + 1
-    if plain:
+    if _is_simple(text, delimiter):
         try:
-            _split_in_duckdb(con, text, delimiter, width)
+            rows = _split_in_duckdb(con, text, delimiter, width)
         except duckdb.Error:
-            pass  # a line longer than the head's: the exact way finds the width
-        else:
+            rows = -1  # a line longer than the head's, or a stray quotation mark
+        if rows == text.count("\n") + (not text.endswith("\n")):
             return width
+        # fewer rows than lines: a cell holds a line break, or a blank line was skipped
     # Strict: a quotation mark that is never closed would swallow the rows behind it.
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -87,18 +87,34 @@ def _load_csv(con: duckdb.DuckDBPyConnection, name: str, text: str) -> int:
         ) from None
 
 
-def _split_in_duckdb(con: duckdb.DuckDBPyConnection, text: str, delimiter: str, width: int) -> None:
-    """DuckDB's reader, told everything, on a private copy in UTF-8: it knows no CP932, and reads names as globs."""
+def _is_simple(text: str, delimiter: str) -> bool:
+    """Whether DuckDB splits the text as Python does: it skips blank lines, and blanks around quotation marks."""
+    blanks = {" ", "\t"} - {delimiter}
+    return not (
+        "\0" in text
+        or "\n\n" in text
+        or ('"' in text and any(f'{blank}"' in text or f'"{blank}' in text for blank in blanks))
+    )
+
+
+def _split_in_duckdb(con: duckdb.DuckDBPyConnection, text: str, delimiter: str, width: int) -> int:
+    """DuckDB's reader, told everything, on a private copy in UTF-8: it knows no CP932, and reads names as globs.
+
+    Returns the number of rows.
+    """
+    quote = '"' if '"' in text else ""
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(width))
     with tempfile.TemporaryDirectory(prefix="kodomo-") as folder:
         copy = Path(folder) / "cells.csv"
         copy.write_text(text, "utf-8", newline="\n")
-        con.execute(
+        made = con.execute(
             f"create or replace temp table {RAW} as "
             "select (row_number() over ())::integer as row_number, * "
-            f"from read_csv('{copy}', delim = '{delimiter}', quote = '', escape = '', header = false, "
-            f"auto_detect = false, columns = {{{columns}}}, null_padding = true, max_line_size = 16777216)"
-        )
+            f"from read_csv('{copy}', delim = '{delimiter}', quote = '{quote}', escape = '{quote}', header = false, "
+            f"auto_detect = false, columns = {{{columns}}}, null_padding = true, strict_mode = true, "
+            "max_line_size = 16777216)"
+        ).fetchone()
+    return made[0] if made else 0
 
 
 def _load_sheet(con: duckdb.DuckDBPyConnection, table: SourceTable, name: str, content: bytes) -> tuple[int, str]:

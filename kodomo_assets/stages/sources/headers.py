@@ -89,7 +89,8 @@ def _refuse_individual_numbers(con: duckdb.DuckDBPyConnection, name: str, number
             raise DeliveryError(
                 f"{name}, row {number}: has a column {header}; マイナンバー may not be delivered, expected none"
             )
-    for index, (filled, long_enough) in enumerate(_filled_cells(con, number, len(headers))):
+    for index in _columns_of_long_cells(con, number, len(headers)):
+        filled, long_enough = _filled_cells(con, number, index)
         if filled < _FORBIDDEN_CELLS or long_enough < filled * _FORBIDDEN_SHARE:
             continue
         values = con.execute(
@@ -103,11 +104,18 @@ def _refuse_individual_numbers(con: duckdb.DuckDBPyConnection, name: str, number
             )
 
 
-def _filled_cells(con: duckdb.DuckDBPyConnection, header_row: int, width: int) -> list[tuple[int, int]]:
-    """Per cell column: how many cells below the header are filled, and how many could hold twelve digits."""
-    counts = ", ".join(
-        f"count(*) filter (trim(c{index}) <> ''), count(*) filter (length(c{index}) between 12 and 16)"
-        for index in range(width)
-    )
+def _columns_of_long_cells(con: duckdb.DuckDBPyConnection, header_row: int, width: int) -> list[int]:
+    """The cell columns of which enough cells could hold twelve digits by their bytes, which are quick to count."""
+    counts = ", ".join(f"count(*) filter (strlen(c{index}) >= 12)" for index in range(width))
     row = con.execute(f"select {counts} from {RAW} where row_number > $1", [header_row]).fetchone() or ()
-    return list(zip(row[::2], row[1::2], strict=True))
+    return [index for index, count in enumerate(row) if count >= _FORBIDDEN_CELLS * _FORBIDDEN_SHARE]
+
+
+def _filled_cells(con: duckdb.DuckDBPyConnection, header_row: int, index: int) -> tuple[int, int]:
+    """How many cells of a column below the header are filled, and how many could hold twelve digits."""
+    row = con.execute(
+        f"select count(*) filter (trim(c{index}) <> ''), count(*) filter (length(c{index}) between 12 and 16) "
+        f"from {RAW} where row_number > $1",
+        [header_row],
+    ).fetchone()
+    return row or (0, 0)

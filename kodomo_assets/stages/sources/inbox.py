@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,10 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
     if not folder.is_dir():
         return []
     names = {key: table.id for table in catalogue.tables.values() for key in (table.id.casefold(), _nfc(table.ja))}
+    paths = sorted(folder.iterdir(), key=lambda p: (_nfc(p.name), p.name))
+    counted = Counter(_nfc(path.name) for path in paths)
     found = []
-    for path in sorted(folder.iterdir(), key=lambda p: _nfc(p.name)):
+    for path in paths:
         if path.name.startswith(_SKIPPED) or path.is_symlink() or not path.is_file():
             continue
         stat = path.stat()
@@ -49,7 +52,8 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
         found.append(
             InboxFile(
                 path=path,
-                name=_nfc(path.name),
+                # two names that differ in normalisation only stay apart: a name tells a file's rows from another's
+                name=_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name,
                 table_id=table,
                 returned=table is None and _nfc(path.stem).startswith(_RETURNED),
                 size=stat.st_size,

@@ -18,8 +18,9 @@ from kodomo_assets.stages.sources.headers import Layout, find_layout
 from kodomo_assets.stages.sources.inbox import InboxFile
 from kodomo_assets.stages.sources.rows import settle
 
-_BLANKS = " \t\n\r\u3000\u00a0\ufeff"
-_BLANK_ENDS = r"^[\s\pZ\x{FEFF}]|[\s\pZ\x{FEFF}]$"
+_BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+_BLANK = r"[\s\pZ\x{0B}\x{85}\x{FEFF}]"
+_BLANK_ENDS = f"^{_BLANK}|{_BLANK}$"
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ def read_delivery(
     con.execute(f"create or replace temp table {CELLS} (file varchar, sheet varchar, source_row integer, {columns})")
     accounts = tuple(_read_file(con, catalogue, table, file) for file in files)
     refused = [account.problem for account in accounts if account.problem is not None]
-    readable = 1 - len(refused) / len(accounts)
+    readable = (len(accounts) - len(refused)) / len(accounts)
     if refused and readable < (catalogue.ingest.min_readable_files_share if len(files) > 1 else 1):
         raise DeliveryError("; ".join(refused))
     convert(con, table, catalogue.ingest, reference_date)
     settle(con, table, reference_date)
     _account(con, table, accounts, reference_date)
-    con.execute(f"drop table {RAW}")
+    con.execute(f"drop table if exists {RAW}")
     row = con.execute(
         f"""
         select
@@ -101,7 +102,11 @@ def read_delivery(
 def _read_file(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable, file: InboxFile
 ) -> FileAccount:
-    content = file.path.read_bytes()
+    try:
+        content = file.path.read_bytes()
+    except OSError as error:
+        reason = f"{file.name}: cannot be opened ({type(error).__name__}), expected a readable file"
+        return FileAccount(file, "", reason)
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         width, sheet = load_raw(con, table, file.path, file.name, content)
@@ -121,22 +126,26 @@ def _take_rows(
     layout: Layout,
 ) -> None:
     """Appends to ``cells`` the rows that count: below the header, a contract cell filled, no 合計 line (method §1)."""
-    trimmed = {index: _trimmed(f"c{index}") for index in range(width)}
-    taken = ", ".join(f"{trimmed[index]} as {name}" for name, index in layout.positions.items())
+    trimmed = ", ".join(f"{_trimmed(f'c{index}')} as c{index}" for index in range(width))
+    taken = ", ".join(f"c{index} as {name}" for name, index in layout.positions.items())
     filled = ", ".join(layout.positions)
+    total_words = [comparable(word) for word in catalogue.ingest.total_words]
+    # materialized: otherwise every use of a cell trims it again
     con.execute(
         f"""
         insert into {CELLS} by name
+        with trimmed as materialized (select row_number, {trimmed} from {RAW} where row_number > $header_row)
         select $file as file, $sheet as sheet, row_number as source_row, {filled}
         from (
-            select row_number, {taken}, coalesce({", ".join(trimmed.values())}) as first_filled
-            from {RAW} where row_number > $header_row
+            select row_number, {taken}, coalesce({", ".join(f"c{index}" for index in range(width))}) as first_filled
+            from trimmed
         )
         where
             coalesce({filled}) is not null
             and not case
-                when length(first_filled) > $longest_total then false
-                else list_contains($total_words, regexp_replace(first_filled, '[\\s\\pZ]', '', 'g'))
+                when list_contains($last_letters, right(first_filled, 1))
+                then list_contains($total_words, regexp_replace(first_filled, '[\\s\\pZ]', '', 'g'))
+                else false
             end
         """,
         {
@@ -144,9 +153,9 @@ def _take_rows(
             "sheet": sheet,
             "header_row": layout.header_row,
             "blanks": _BLANKS,
-            "total_words": [comparable(word) for word in catalogue.ingest.total_words],
-            # white space may stand between the letters (合　　計); longer cells need no look
-            "longest_total": 4 * max(map(len, catalogue.ingest.total_words), default=0),
+            # white space may stand between the letters (合　　計); a cell that ends otherwise needs no look
+            "total_words": total_words,
+            "last_letters": [word[-1] for word in total_words],
         },
     )
 

@@ -6,14 +6,19 @@ Nothing is lost: every row of ``typed`` ends in exactly one of ``new_<table id>`
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import duckdb
 
 from kodomo_assets.catalogue import SourceTable
+from kodomo_assets.japan.reading import UNKNOWN
 from kodomo_assets.stages.sources.cells import CELLS, TYPED, is_wrong
 
 #: Row reasons of their own; other reasons are those of ``japan`` for the cell at fault (docs/quarantine in README).
 BLANK, DUPLICATE_ROW, DUPLICATE_KEY = "blank", "duplicate_row", "duplicate_key"
+
+# White space and private-use characters (外字) have no part in a match of names (method §1, §3).
+_NO_PART_OF_A_KEY = r"[\s\pZ\x{E000}-\x{F8FF}]"
 
 
 def settle(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> None:
@@ -35,9 +40,10 @@ def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
     key = ", ".join(table.key)
     con.execute(
         f"create or replace temp table repeated as "
-        f"with staying as (select * from {TYPED} anti join judged using (file, source_row)) "
-        f"select staying.* from staying "
-        f"semi join (select {key} from staying group by {key} having count(*) > 1) as keys using ({key})"
+        f"with keys as (select {key} from {TYPED} group by {key} having count(*) > 1), "
+        f"staying as (select t.* from {TYPED} as t semi join keys using ({key}) "
+        f"anti join judged on judged.file = t.file and judged.source_row = t.source_row) "
+        f"select * from staying qualify count(*) over (partition by {key}) > 1"
     )
     every = ", ".join(table.columns)
     con.execute(
@@ -64,30 +70,43 @@ def _stays(con: duckdb.DuckDBPyConnection, table: SourceTable) -> str:
     if table.resolve_duplicates == "registered_school":
         registered = con.execute("select count(*) from duckdb_views() where view_name = 'registered_pupils'").fetchone()
         if registered and registered[0]:
-            matching = (
-                "exists (select 1 from registered_pupils as g where g.name_kana = {0}.name_kana "
-                "and g.birth_date = {0}.birth_date and g.school_code = {0}.school_code)"
-            )
             # the only one of its number: two children who both match make the number nobody's
             return (
-                f"({matching.format('r')} and 1 = (select count(*) from repeated as o "
-                f"anti join judged using (file, source_row) where o.pupil_id = r.pupil_id and {matching.format('o')}))"
+                f"({_is_registered('r')} and 1 = (select count(*) from repeated as o "
+                f"anti join judged using (file, source_row) where o.pupil_id = r.pupil_id and {_is_registered('o')}))"
             )
     return "false"
 
 
+def _is_registered(row: str) -> str:
+    """SQL: whether the register puts the child of ``row`` (an alias) in the school that delivered the row."""
+    ours, registers = (
+        f"nullif(regexp_replace({name}.name_kana, '{_NO_PART_OF_A_KEY}', '', 'g'), '')" for name in (row, "g")
+    )
+    return (
+        f"exists (select 1 from registered_pupils as g where {registers} = {ours} "
+        f"and g.birth_date = {row}.birth_date and g.school_code = {row}.school_code)"
+    )
+
+
 def _accept(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> None:
     columns = list(table.columns)
-    wrong = ", ".join(f"case when {is_wrong(name)} then '{name}' end" for name in columns)
-    unknown = ", ".join(f"case when p_{name} = 'unknown' then '{name}' end" for name in columns)
+    wrong = _list_of({name: is_wrong(name) for name in columns})
+    unknown = _list_of({name: f"p_{name} = '{UNKNOWN}'" for name in columns})
     con.execute(
         f"create or replace temp table new_{table.id} as select "
         f"$1::date as reference_date, {', '.join(columns)}, file as source_file, sheet as source_sheet, source_row, "
-        f"list_filter([{wrong}], lambda x: x is not null) as invalid_cells, "
-        f"list_filter([{unknown}], lambda x: x is not null) as unknown_cells "
+        f"{wrong} as invalid_cells, {unknown} as unknown_cells "
         f"from {TYPED} anti join judged using (file, source_row)",
         [reference_date],
     )
+
+
+def _list_of(conditions: Mapping[str, str]) -> str:
+    """SQL: the names whose condition holds; the list of the few rows with any is made for these rows only."""
+    names = ", ".join(f"case when {condition} then '{name}' end" for name, condition in conditions.items())
+    any_holds = " or ".join(conditions.values())
+    return f"case when {any_holds} then list_filter([{names}], lambda x: x is not null) else []::varchar[] end"
 
 
 def _quarantine(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> None:

@@ -1,0 +1,120 @@
+"""Schema ``catalogue`` of the analysts' database: what items, levels, tables and columns mean, in Japanese."""
+
+from __future__ import annotations
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
+from kodomo_assets.store.tables import comment
+
+_NAMES = (
+    OutputTable(
+        db_schema="catalogue",
+        name="items",
+        ja="項目の一覧",
+        columns=(
+            OutputColumn(name="position", type="INTEGER", ja="項目の順番"),
+            OutputColumn(name="item", type="VARCHAR", ja="項目ID"),
+            OutputColumn(name="ja", type="VARCHAR", ja="項目名"),
+            OutputColumn(name="bands", type="VARCHAR[]", ja="用いる区分"),
+            OutputColumn(name="about", type="VARCHAR[]", ja="関係する困難の種類"),
+            OutputColumn(name="tables", type="VARCHAR[]", ja="もとになる表ID"),
+            OutputColumn(name="legacy_level", type="VARCHAR", ja="データベースみまもりで該当となる段階", nullable=True),
+            OutputColumn(name="screened_out", type="VARCHAR", ja="事前に除外する理由", nullable=True),
+        ),
+    ),
+    OutputTable(
+        db_schema="catalogue",
+        name="levels",
+        ja="項目の段階の一覧（軽い順）",
+        columns=(
+            OutputColumn(name="item", type="VARCHAR", ja="項目ID"),
+            OutputColumn(name="position", type="INTEGER", ja="段階の順番（1＝最も軽い）"),
+            OutputColumn(name="level", type="VARCHAR", ja="段階"),
+            OutputColumn(name="ja", type="VARCHAR", ja="段階名"),
+            OutputColumn(name="meaning", type="VARCHAR", ja="段階の定義"),
+        ),
+    ),
+    OutputTable(
+        db_schema="catalogue",
+        name="names",
+        ja="重みと寄与に現れる項目IDの名前",
+        columns=(
+            OutputColumn(name="item", type="VARCHAR", ja="項目ID（table:<表ID>、(intercept)、(base) を含む）"),
+            OutputColumn(name="ja", type="VARCHAR", ja="名前"),
+        ),
+    ),
+    OutputTable(
+        db_schema="catalogue",
+        name="settings",
+        ja="公開の設定",
+        columns=(OutputColumn(name="suppress_below", type="INTEGER", ja="これより少ない児童数のセルは秘匿"),),
+    ),
+)
+
+_COLUMNS = OutputTable(
+    db_schema="catalogue",
+    name="columns",
+    ja="表と項目の説明（データ辞書）",
+    columns=(
+        OutputColumn(name="table_schema", type="VARCHAR", ja="スキーマ"),
+        OutputColumn(name="table_name", type="VARCHAR", ja="表またはビューの名前"),
+        OutputColumn(name="column_name", type="VARCHAR", ja="項目の名前"),
+        OutputColumn(name="data_type", type="VARCHAR", ja="型"),
+        OutputColumn(name="ja", type="VARCHAR", ja="項目の説明"),
+        OutputColumn(name="table_ja", type="VARCHAR", ja="表の説明"),
+    ),
+)
+
+
+def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """Schema ``catalogue``: items, levels, names and settings, so that the file explains itself."""
+    rows: dict[str, list[tuple[object, ...]]] = {
+        "items": [
+            (position, i.id, i.ja, list(i.bands), list(i.about), list(i.tables), i.legacy, i.screen)
+            for position, i in enumerate(catalogue.items.values(), start=1)
+        ],
+        "levels": [
+            (item.id, position, level, item.level_labels[level], item.levels[level])
+            for item in catalogue.matrix_items
+            for position, level in enumerate(item.levels, start=1)
+        ],
+        "names": [
+            *((item.id, item.ja) for item in catalogue.items.values()),
+            *((f"table:{table.id}", f"{table.ja}の記録") for table in catalogue.tables.values()),
+            ("(intercept)", "切片"),
+            ("(base)", "基準率"),
+        ],
+        "settings": [(catalogue.publish.suppress_below,)],
+    }
+    con.execute("create schema if not exists catalogue")
+    for table in _NAMES:
+        _create(con, table)
+        places = ", ".join(f"${place}" for place in range(1, len(table.columns) + 1))
+        con.executemany(f"insert into {table.qualified} values ({places})", rows[table.name])
+
+
+def describe_columns(con: duckdb.DuckDBPyConnection) -> None:
+    """Table ``catalogue.columns``: every table and view of the file with its columns, itself too."""
+    _create(con, _COLUMNS)
+    con.execute(
+        f"""
+        insert into {_COLUMNS.qualified}
+        with described as (
+            select database_name, schema_name, table_name, comment from duckdb_tables()
+            union all
+            select database_name, schema_name, view_name, comment from duckdb_views()
+        )
+        select c.schema_name, c.table_name, c.column_name, c.data_type, c.comment, d.comment
+        from duckdb_columns() as c
+        join described as d using (database_name, schema_name, table_name)
+        where database_name = current_database() and not c.internal
+        order by c.schema_name, c.table_name, c.column_index
+        """
+    )
+
+
+def _create(con: duckdb.DuckDBPyConnection, table: OutputTable) -> None:
+    columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+    con.execute(f"create table {table.qualified} ({columns})")
+    comment(con, table)
