@@ -17,7 +17,8 @@ from kodomo_assets.demo.city import write_city
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 
-RESIDENTS = 12_000
+# enough for twenty consultations in the lower band, and for ten screened children in a school year
+RESIDENTS = 18_000
 DATES = [dt.date(2024, 4, 1), dt.date(2024, 9, 1), dt.date(2025, 1, 1), dt.date(2025, 4, 1)]
 
 

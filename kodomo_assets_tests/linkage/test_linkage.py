@@ -162,6 +162,16 @@ def test_one_protected_member_protects_the_household(register):
     assert register.children("protected") == [(True,), (False,)]
 
 
+def test_a_quarantined_row_keeps_the_protection_of_the_persons_last_readable_row(register):
+    register.child(1, household=5)
+    register.child(2, household=6)
+    for who, household, protection in ((11, 5, True), (12, 6, False)):
+        register.row("resident_register", EARLIER, resident_id=f"{who:010d}", household_id=f"{household:010d}", birth_date=D(1985, 1, 1), protection=protection)  # fmt: skip
+        quarantine(register, "resident_register", who, who)
+    register.build()
+    assert register.children("protected") == [(True,), (False,)]
+
+
 def test_pupil_numbers_by_kana_birth_sex_and_school_then_without_them(register):
     register.child(1, "ヤマダ タロウ")
     register.child(2, "ヤマダ\u3000ハナ", sex="女", school="081002")

@@ -45,13 +45,43 @@ MODEL = [
 
 # weight of the child's level minus the item's mean; lower: base, absence, SSW, no attendance, no SSW record
 CONTRIBUTIONS = {
-    1: {"(base)": 0.05, "absence_days": -0.01, "ssw_family": -0.004, "table:attendance": 0.024, "table:ssw_records": -0.001},
-    2: {"(base)": 0.05, "absence_days": 0.01, "ssw_family": -0.004, "table:attendance": -0.006, "table:ssw_records": -0.001},
-    3: {"(base)": 0.05, "absence_days": 0.04, "ssw_family": -0.004, "table:attendance": -0.006, "table:ssw_records": -0.001},
+    1: {
+        "(base)": 0.05,
+        "absence_days": -0.01,
+        "ssw_family": -0.004,
+        "table:attendance": 0.024,
+        "table:ssw_records": -0.001,
+    },
+    2: {
+        "(base)": 0.05,
+        "absence_days": 0.01,
+        "ssw_family": -0.004,
+        "table:attendance": -0.006,
+        "table:ssw_records": -0.001,
+    },
+    3: {
+        "(base)": 0.05,
+        "absence_days": 0.04,
+        "ssw_family": -0.004,
+        "table:attendance": -0.006,
+        "table:ssw_records": -0.001,
+    },
     # 11: 非該当 in SSW (a record of another kind); its only month of 出欠 lies before the window
-    11: {"(base)": 0.05, "absence_days": -0.01, "ssw_family": -0.004, "table:attendance": 0.024, "table:ssw_records": 0.009},
+    11: {
+        "(base)": 0.05,
+        "absence_days": -0.01,
+        "ssw_family": -0.004,
+        "table:attendance": 0.024,
+        "table:ssw_records": 0.009,
+    },
     # 12: blank in SSW, a level that no fitted child held: it contributes nothing
-    12: {"(base)": 0.05, "absence_days": -0.01, "ssw_family": 0.0, "table:attendance": 0.024, "table:ssw_records": 0.009},
+    12: {
+        "(base)": 0.05,
+        "absence_days": -0.01,
+        "ssw_family": 0.0,
+        "table:attendance": 0.024,
+        "table:ssw_records": 0.009,
+    },
     4: {"(base)": 0.06, "worry_study": 0.03, "public_assistance": -0.002},
     5: {"(base)": 0.06, "worry_study": -0.01, "public_assistance": -0.002},
     6: {"(base)": 0.06, "worry_study": -0.015, "public_assistance": -0.002},
@@ -60,7 +90,20 @@ CONTRIBUTIONS = {
     9: {"(base)": 0.06, "worry_study": -0.01, "public_assistance": -0.002},
     10: {"(base)": 0.06, "worry_study": -0.01, "public_assistance": -0.002},
 }
-SCORES = {1: 0.059, 2: 0.049, 3: 0.079, 11: 0.069, 12: 0.073, 4: 0.088, 5: 0.048, 6: 0.043, 7: 0.138, 8: 0.048, 9: 0.048, 10: 0.048}
+SCORES = {
+    1: 0.059,
+    2: 0.049,
+    3: 0.079,
+    11: 0.069,
+    12: 0.073,
+    4: 0.088,
+    5: 0.048,
+    6: 0.043,
+    7: 0.138,
+    8: 0.048,
+    9: 0.048,
+    10: 0.048,
+}
 
 
 @pytest.fixture

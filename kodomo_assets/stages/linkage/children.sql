@@ -30,11 +30,28 @@ select
     )::integer as legal_age
 from present;
 
+-- What cannot be read protects: a person whose row is quarantined keeps the protection of its last readable row.
 create or replace temp table protected_households as
 select distinct residents.household_id
 from new_residents as residents
 join delivered_resident_register as r using (resident_id)
-where r.protection;
+where r.protection
+union
+select household_id
+from (
+    select
+        r.household_id,
+        r.protection
+    from sources.resident_register as r
+    semi join (
+        select person_ref as resident_id
+        from delivered_quarantine
+        where table_name = 'resident_register' and scope = 'row' and reason <> 'duplicate_row'
+    ) using (resident_id)
+    where r.reference_date < $reference_date
+    qualify row_number() over (partition by r.resident_id order by r.reference_date desc) = 1
+)
+where protection;
 
 -- The spine: every child of the school register who is resident.
 create or replace temp table new_children as
