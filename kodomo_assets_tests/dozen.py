@@ -20,18 +20,18 @@ D = dt.date
 
 # child -> (school year, band, sex, relationship)
 CHILDREN = {
-    1: (1, "lower", "男", "子"),
-    2: (2, "lower", "男", "子"),
-    3: (3, "lower", "男", "子"),
-    4: (4, "upper", "男", "子"),
-    5: (5, "upper", "男", "子"),
-    6: (6, "upper", "男", "子"),
-    7: (7, "upper", "男", "子"),
-    8: (8, "upper", "男", "子"),
-    9: (9, "upper", "男", "子"),
-    10: (9, "upper", "女", "子"),
-    11: (2, "lower", "男", "子"),
-    12: (3, "lower", "男", "子"),
+    1: (1, "lower", "男", "子"),  # stands in the registers only; no 学籍番号 reaches it
+    2: (2, "lower", "男", "子"),  # alone with the 世帯主 and no benefit; the mild levels of the school's tables
+    3: (3, "lower", "男", "子"),  # ひとり親 subsidy; two moves, worse teeth
+    4: (4, "upper", "男", "子"),  # every survey answer at its worst; 全部停止, 準要保護
+    5: (5, "upper", "男", "子"),  # every survey answer in the middle; 一部支給, 要保護
+    6: (6, "upper", "男", "子"),  # rows in every school table, all cells blank; 全部支給, 否認定
+    7: (7, "upper", "男", "子"),  # the household: three under 18, a grandmother in care, assistance, small arrears
+    8: (8, "upper", "男", "子"),  # the heavier of the same: four under 18, care, arrears; own certificate and services
+    9: (9, "upper", "男", "子"),  # rows everywhere, none of which applies
+    10: (9, "upper", "女", "子"),  # sex, nationality, no medical visit; SSW of 虐待, counselling of 不登校
+    11: (2, "lower", "男", "子"),  # an end that cannot be read; SSW of いじめ, 適応指導教室
+    12: (3, "lower", "男", "子"),  # quarantined rows of the child and its household, cells that cannot be read
 }
 
 
@@ -49,16 +49,16 @@ def pupil(child: int) -> str:
 
 
 class Deliveries:
-    """Inserts rows as the stage ``sources`` would have left them."""
+    """Inserts rows as the stage ``sources`` would have left them; every table is delivered for the reference date."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-        self.con, self.catalogue = con, catalogue
+    def __init__(self, con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date = R) -> None:
+        self.con, self.catalogue, self.reference_date = con, catalogue, reference_date
         create_tables(con, catalogue)
         self.rows = 0
         for table in catalogue.tables:
-            self.deliver(table)
+            self.deliver(table, reference_date)
 
-    def deliver(self, table: str, day: dt.date = R) -> None:
+    def deliver(self, table: str, day: dt.date) -> None:
         self.insert("sources.deliveries", reference_date=day, table_name=table, file=f"{table}.csv", sha256="", received_at=day, superseded=False, status="accepted", rows_in=0, rows_accepted=0, rows_quarantined=0, absent_columns=[], surplus_columns=[])  # fmt: skip
 
     def insert(self, name: str, **values: Any) -> None:
@@ -70,7 +70,7 @@ class Deliveries:
     def row(self, table: str, **values: Any) -> None:
         self.rows += 1
         trace = {
-            "reference_date": R,
+            "reference_date": self.reference_date,
             "source_file": f"{table}.csv",
             "source_row": self.rows,
             "invalid_cells": [],
@@ -81,7 +81,7 @@ class Deliveries:
     def doubt(self, table: str, who: str, reason: str = "not_a_date") -> None:
         """A quarantined row about ``who``."""
         self.rows += 1
-        self.insert("sources.quarantine", reference_date=R, table_name=table, file=f"{table}.csv", row_number=self.rows, scope="row", reason=reason, person_ref=who)  # fmt: skip
+        self.insert("sources.quarantine", reference_date=self.reference_date, table_name=table, file=f"{table}.csv", row_number=self.rows, scope="row", reason=reason, person_ref=who)  # fmt: skip
 
     def resident(self, child: int, member: int, birth: dt.date, relationship: str, **values: Any) -> None:
         facts = {
@@ -91,8 +91,19 @@ class Deliveries:
             "relationship": relationship,
         }
         self.row("resident_register", **(facts | values))
-        age = 2025 - birth.year - ((birth.month, birth.day) > (4, 2))
-        self.insert("linkage.residents", reference_date=R, resident_id=person(child, member), household_id=f"{100 + child:010d}", is_facility=False, relationship=relationship, legal_age=age)  # fmt: skip
+        # counted on the day after: age is completed the day before the birthday
+        day = self.reference_date + dt.timedelta(days=1)
+        age = day.year - birth.year - ((birth.month, birth.day) > (day.month, day.day))
+        self.insert("linkage.residents", reference_date=self.reference_date, resident_id=person(child, member), household_id=f"{100 + child:010d}", is_facility=False, relationship=relationship, legal_age=age)  # fmt: skip
+
+    def child(self, child: int, year: int, relationship: str = "子", **values: Any) -> None:
+        """A child of the spine in this school year, born on 1 October."""
+        band = "lower" if year <= 3 else "upper"
+        self.resident(child, 0, D(2018 - year, 10, 1), relationship, **values)
+        self.insert("linkage.children", reference_date=self.reference_date, child_key=key(child), resident_id=person(child), household_id=f"{100 + child:010d}", school_code="081001", school_year=year, legal_school_year=year, band=band, protected=False)  # fmt: skip
+
+    def link(self, table: str, ref: str, child: int, method: str = "kana_birth") -> None:
+        self.insert("linkage.links", reference_date=self.reference_date, table_name=table, person_ref=ref, child_key=key(child), method=method, probability=1.0)  # fmt: skip
 
 
 def load_dozen(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deliveries:
@@ -108,13 +119,10 @@ def load_dozen(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deliveri
 
 
 def _households(d: Deliveries) -> None:
-    for child, (year, band, sex, relationship) in CHILDREN.items():
-        d.resident(
-            child, 0, D(2018 - year, 10, 1), relationship, sex=sex, nationality="ベトナム" if child == 10 else None
-        )
-        d.insert("linkage.children", reference_date=R, child_key=key(child), resident_id=person(child), household_id=f"{100 + child:010d}", school_code="081001", school_year=year, legal_school_year=year, band=band, protected=False)  # fmt: skip
+    for child, (year, _, sex, relationship) in CHILDREN.items():
+        d.child(child, year, relationship, sex=sex, nationality="ベトナム" if child == 10 else None)
         if child != 1:  # child 1 has no 学籍番号 that reaches it
-            d.insert("linkage.links", reference_date=R, table_name="school_roster", person_ref=pupil(child), child_key=key(child), method="kana_birth", probability=1.0)  # fmt: skip
+            d.link("school_roster", pupil(child), child)
         d.resident(child, 1, D(1985, 1, 1), "世帯主")
         if child != 2:  # child 2: 世帯主 and 子 alone
             d.resident(child, 2, D(1986, 1, 1), "妻")
@@ -353,7 +361,7 @@ def _counselling(d: Deliveries) -> None:
         table: str, number: str, ref: str, child: int, kind: str | None, day: dt.date = D(2024, 5, 1), **more: Any
     ) -> None:
         d.row(table, **{number: ref}, birth_date=D(2015, 1, 1), consulted_on=day, consultation_type=kind, **more)
-        d.insert("linkage.links", reference_date=R, table_name=table, person_ref=ref, child_key=key(child), method="kana_birth", probability=1.0)  # fmt: skip
+        d.link(table, ref, child)
 
     record("ssw_records", "record_id", "W9", 9, "不登校")
     record("ssw_records", "record_id", "W10", 10, "虐待")
@@ -371,4 +379,4 @@ def _counselling(d: Deliveries) -> None:
         ("S7", 7, D(2023, 1, 1), D(2025, 4, 2)),
     ):
         d.row("child_consultations", consultation_id=ref, received_on=day, closed_on=closed)
-        d.insert("linkage.links", reference_date=R, table_name="child_consultations", person_ref=ref, child_key=key(child), method="resident_id", probability=1.0)  # fmt: skip
+        d.link("child_consultations", ref, child, method="resident_id")

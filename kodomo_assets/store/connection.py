@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # a misspelt table must be an error and never a local variable of that name
     "python_enable_replacements": False,
 }
+_OWNER_ONLY = 0o077
 _HOLDER = re.compile(r"PID (\d+)")
 
 
@@ -30,6 +32,8 @@ def connect(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckD
         StoreBusyError: another process holds the file; the message says which.
     """
     if not read_only:
+        # For the rest of the process: DuckDB makes its write-ahead log and its temporary files when it needs them.
+        os.umask(_OWNER_ONLY)
         database.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     try:
         con = duckdb.connect(str(database), read_only=read_only, config=_CONFIG)

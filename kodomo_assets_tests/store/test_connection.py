@@ -40,6 +40,14 @@ def test_the_file_is_readable_by_its_owner_only(tmp_path):
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
+def test_the_write_ahead_log_is_the_owners_only_too(tmp_path):
+    with connect(tmp_path / "kodomo.duckdb") as con:
+        con.execute("create table t (i integer)")
+        con.execute("insert into t values (1)")
+        log = tmp_path / "kodomo.duckdb.wal"
+        assert log.stat().st_mode & 0o777 == 0o600
+
+
 def test_nothing_is_ever_downloaded(tmp_path):
     with connect(tmp_path / "kodomo.duckdb") as con:
         on = con.execute(

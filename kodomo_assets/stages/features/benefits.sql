@@ -106,7 +106,7 @@ join doubted using (resident_id)
 where doubted.table_name = 'child_rearing_allowance';
 
 -- 就学援助: the latest 年度 that is not still filling up (at least half as many rows as the one before).
-insert into coded
+create or replace temp table aid as
 with usable as (
     select *
     from delivered_school_expense_aid
@@ -132,18 +132,26 @@ chosen as (
 
 select
     s.child_key,
-    'school_expense_aid',
     u.certification
 from usable as u
 join chosen using (fiscal_year)
 join spine as s on s.resident_id = u.child_resident_id;
 
+insert into coded
+select
+    child_key,
+    'school_expense_aid',
+    certification
+from aid;
+
+-- A child has one row a 年度, so a readable one of that 年度 decides, 否認定 too.
 insert into doubts
 select
     s.child_key,
     'school_expense_aid'
 from spine as s
 join doubted using (resident_id)
+anti join (from aid where certification is not null) as readable using (child_key)
 where doubted.table_name = 'school_expense_aid';
 
 insert into facts
@@ -217,27 +225,30 @@ from spine as s
 join doubted using (resident_id)
 where doubted.table_name = 'nursery_enrolment';
 
--- 医療機関受診なし: a child without an active subsidy is 欠損, which is why every child has a row here.
+-- 医療機関受診なし: a child without an active subsidy is 欠損, which is why every child has a row here. One visit
+-- decides; a sum of 0 does not where a row that cannot be read may hold more.
 insert into numbers
+with visits as (
+    select
+        s.child_key,
+        sum(m.claims_12_months) filter (m.is_active) as visits,
+        count(*) filter (
+            m.child_key is not null
+            and m.is_active is null
+            and m.claims_12_months is distinct from 0
+        ) > 0 as may_be_more
+    from spine as s
+    left join subsidies as m using (child_key)
+    group by s.child_key
+)
+
 select
     s.child_key,
     'no_medical_visits',
-    sum(m.claims_12_months) filter (m.is_active)
+    case
+        when v.visits > threshold('no_medical_visits', 'applicable') then v.visits
+        when not v.may_be_more and d.resident_id is null then v.visits
+    end
 from spine as s
-left join subsidies as m using (child_key)
-where exists (from delivered where table_name = 'medical_subsidies' and delivered_on is not null)
-group by s.child_key;
-
-insert into doubts
-select
-    child_key,
-    'no_medical_visits'
-from subsidies
-where is_active is null
-union all
-select
-    s.child_key,
-    'no_medical_visits'
-from spine as s
-join doubted using (resident_id)
-where doubted.table_name = 'medical_subsidies';
+join visits as v using (child_key)
+left join doubted as d on d.resident_id = s.resident_id and d.table_name = 'medical_subsidies';

@@ -29,7 +29,8 @@ def _contract(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_da
         "left join linkage.children as c using (reference_date, child_key) where reference_date = $1",
         [reference_date],
     ).df()
-    frame["school_year"] = frame["school_year"].astype("int64")
+    # A row of no child has no school year: it must fail the check, not the conversion.
+    frame["school_year"] = frame["school_year"].astype("Int64")
     from pandera.errors import SchemaErrors
 
     from kodomo_assets.stages.features.schema import matrix_schema, rows_at_fault

@@ -86,10 +86,9 @@ create or replace temp table checkups as
 select
     s.child_key,
     case
-        when c.due_month is null then null
-        when c.due_month >= getvariable('reference_date') then false
         when list_contains(c.unknown_cells, 'attended_on') then false
-        else not coalesce(c.attended_on <= getvariable('reference_date'), false)
+        when c.attended_on <= getvariable('reference_date') then false
+        else c.due_month < getvariable('reference_date')
     end as is_missed,
     coalesce(c.due_month < getvariable('reference_date'), true)
     and list_contains(c.invalid_cells, 'attended_on') as is_doubtful

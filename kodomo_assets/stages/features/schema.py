@@ -17,7 +17,7 @@ def matrix_schema(catalogue: Catalogue) -> pa.DataFrameSchema:
         "child_key": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{32}$"), unique=True, description="児童キー"),
         "band": pa.Column(str, pa.Check.isin(list(catalogue.bands)), description="区分"),
         "school_year": pa.Column(
-            int,
+            "Int64",
             pa.Check.isin([year for band in catalogue.bands.values() for year in band.school_years]),
             description="学年",
         ),

@@ -54,13 +54,13 @@ where f.fiscal_year <= fiscal_year_of(getvariable('reference_date'))
 group by p.child_key, f.fiscal_year
 qualify f.fiscal_year = max(f.fiscal_year) over (partition by p.child_key);
 
--- The latest check in which the needed cell is filled.
+-- The latest check in which the needed cell is filled (arg_max skips blank cells); of one day's the higher number's.
 create or replace temp table checks as
 select
     p.child_key,
-    arg_max(h.untreated_teeth, h.conducted_on) as untreated_teeth,
-    arg_max(h.obesity_percent, h.conducted_on) as obesity_percent,
-    arg_max(h.vision, h.conducted_on) as vision
+    arg_max(h.untreated_teeth, (h.conducted_on, h.pupil_id)) as untreated_teeth,
+    arg_max(h.obesity_percent, (h.conducted_on, h.pupil_id)) as obesity_percent,
+    arg_max(h.vision, (h.conducted_on, h.pupil_id)) as vision
 from delivered_school_health_checks as h
 join pupils as p using (pupil_id)
 where not_after(h.conducted_on)
@@ -88,6 +88,7 @@ select
     avg(g.rating)
 from delivered_grades as g
 join pupils as p using (pupil_id)
+where g.fiscal_year <= fiscal_year_of(getvariable('reference_date'))
 group by p.child_key, g.fiscal_year, g.term
 qualify row_number() over (partition by p.child_key order by g.fiscal_year desc, g.term desc) = 1;
 
