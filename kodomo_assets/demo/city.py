@@ -13,13 +13,11 @@ import yaml
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.files import write_table
+from kodomo_assets.demo.footprint import TRUTH, clear_own_files, remember
 from kodomo_assets.demo.population import Stream, make_population
 from kodomo_assets.demo.risk import blank_cells, draw_consultations, draw_levels, observed, probability
 from kodomo_assets.demo.schools import PRIVATE, make_pupils, make_schools, school_year
 from kodomo_assets.demo.tables import TABLES, City
-from kodomo_assets.errors import ConfigurationError
-
-TRUTH = "demo_truth"
 
 
 def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED) -> None:
@@ -28,21 +26,25 @@ def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED)
     Raises:
         ConfigurationError: the folder holds deliveries or a configuration that are not the demo's.
     """
-    _refuse_real_data(data_dir)
+    clear_own_files(data_dir)
     _say(f"synthetic city of {residents:,} residents")
     city = make_city(residents, seed)
     catalogue = load_catalogue()
     for day in p.DATES:
         folder = data_dir / "inbox" / day.isoformat()
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
+        due = [t for t in catalogue.tables.values() if t.cadence == "termly" or catalogue.calendar.is_yearly(day)]
         rows = 0
-        for name, table in catalogue.tables.items():
-            if table.cadence == "yearly" and not catalogue.calendar.is_yearly(day):
-                continue
-            dirt = np.random.default_rng([seed, zlib.crc32(f"dirt {name} {day}".encode())])
-            rows += write_table(folder, table, TABLES[name](city, day), city.schools.names, dirt)
-        (folder / "送付メモ.txt").write_text("よろしくお願いします。\n", "utf-8")
-        _say(f"  {day}: {rows:,} rows delivered")
+        for number, table in enumerate(due, start=1):
+            _say(f"  {day}  {number:2}/{len(due)}  {table.ja}", passing=True)
+            dirt = np.random.default_rng([seed, zlib.crc32(f"dirt {table.id} {day}".encode())])
+            delivered = TABLES[table.id](city, day)
+            remember(data_dir, write_table(folder, table, delivered, city.schools.names, dirt))
+            rows += len(delivered)
+        note = folder / "送付メモ.txt"
+        note.write_text("よろしくお願いします。\n", "utf-8")
+        remember(data_dir, [note])
+        _say(f"  {day}: {rows:,} rows of {len(due)} tables delivered")
     _write_configuration(data_dir, city)
     _write_truth(data_dir, city)
 
@@ -57,71 +59,55 @@ def make_city(residents: int, seed: int) -> City:
     schools = make_schools()
     pupils = make_pupils(stream("pupils"), people, residents / p.RESIDENTS)
     levels = draw_levels(stream, pupils, people)
-    _set_cases(pupils, levels)
+    pupils["case"] = _set_cases(pupils, levels)
     blanks = blank_cells(stream, levels)
-    has = _holders(stream, levels)
+    blanks.loc[pupils["case"] > 0] = False
+    has = _holders(stream, levels, pupils)
     known = observed(levels, blanks, pupils, has, p.LAST)
     year = school_year(pupils["birth"], p.LAST).to_numpy()
-    chance, _ = probability(known, year)
+    chance, factors = probability(known, year)
     chance[pupils["case"].to_numpy() > 0] = 0
     consultations = draw_consultations(stream("consultations"), pupils, chance)
-    return City(stream, people, pupils, levels, blanks, has, consultations, schools)
+    return City(stream, people, pupils, levels, blanks, has, consultations, schools, factors)
 
 
-def _holders(stream: Stream, levels: pd.DataFrame) -> dict[str, np.ndarray]:
-    """For items of partial tables: who has any record."""
-    n = len(levels)
+def _holders(stream: Stream, levels: pd.DataFrame, pupils: pd.DataFrame) -> dict[str, np.ndarray]:
+    """For items of partial tables: who has any record. Newcomers' are in another city, the two cases' are all there."""
+    settled, case = ~pupils["newcomer"].to_numpy(dtype=bool), pupils["case"].to_numpy() > 0
 
     def some(name: str, share: float) -> np.ndarray:
-        return stream(f"has {name}").random(n) < share
+        chosen: np.ndarray = (stream(f"has {name}").random(len(levels)) < share) & settled
+        return chosen
 
     ssw = (levels["ssw_family"] > 0) | (levels["ssw_bullying"] > 0) | some("ssw", p.SHARE_WITH_SSW / 2)
     counselling = (levels["counselling_truancy"] > 0) | some("counselling", p.SHARE_WITH_COUNSELLING / 2)
     pregnancy = some("pregnancy", p.SHARE_WITH_PREGNANCY)
     return {
-        "ssw_family": ssw.to_numpy(),
-        "ssw_bullying": ssw.to_numpy(),
-        "counselling_truancy": counselling.to_numpy(),
-        "maternal_epds": some("epds", p.SHARE_WITH_EPDS),
-        "missed_checkups": some("checkups", p.SHARE_WITH_CHECKUPS),
+        "ssw_family": ssw.to_numpy() & settled,
+        "ssw_bullying": ssw.to_numpy() & settled,
+        "counselling_truancy": counselling.to_numpy() & settled,
+        "maternal_epds": some("epds", p.SHARE_WITH_EPDS) | case,
+        "missed_checkups": some("checkups", p.SHARE_WITH_CHECKUPS) | case,
         "young_mother": pregnancy,
         "late_notification": pregnancy,
     }
 
 
-def _set_cases(pupils: pd.DataFrame, levels: pd.DataFrame) -> None:
-    """The report's two cases among the model pupils: who they are, and levels that put them on the list."""
-    pupils["case"] = 0
-    siblings = pupils["household"].map(pupils["household"].value_counts())
-    single = pupils["single"].to_numpy(dtype=bool) & pupils["model"].to_numpy() & ~pupils["newcomer"].to_numpy()
+def _set_cases(pupils: pd.DataFrame, levels: pd.DataFrame) -> np.ndarray:
+    """The report's two cases: sets their levels; 1 and 2 where they are, 0 elsewhere. A tiny city may have no fit child."""
+    case = np.zeros(len(pupils), dtype=int)
+    brood = pupils["household"].map(pupils["household"].value_counts())
+    eligible = pupils["single"].to_numpy(dtype=bool) & pupils["model"] & ~pupils["newcomer"] & ~pupils["leaves"]
     year = pupils["year_last"]
-    first = pupils.index[single & (siblings == 1) & (levels["many_children"] == 0) & year.between(3, 9)]
-    second = pupils.index[single & (levels["many_children"] == 1) & year.between(5, 9)]
-    if len(first):
-        benefits = ["child_rearing_allowance", "school_expense_aid", "public_assistance", "absence_days"]
-        levels.loc[first[0], benefits] = 0
-        levels.loc[first[0], ["single_parent", "residential_moves", "moves", "untreated_teeth", "missed_checkups"]] = [
-            1,
-            2,
-            2,
-            2,
-            2,
-        ]
-        levels.loc[first[0], ["lunch_fee_arrears", "nursery_fee_arrears", "late_or_early_leave"]] = [1, 1, 1]
-        pupils.loc[first[0], "case"] = 1
-    if len(second):
-        family = pupils.index[pupils["household"] == pupils.loc[second[0], "household"]]
-        levels.loc[family, ["single_parent", "child_rearing_allowance", "school_expense_aid"]] = [0, 3, 1]
-        needs = [
-            "worry_study",
-            "late_or_early_leave",
-            "untreated_teeth",
-            "lunch_fee_arrears",
-            "skips_breakfast",
-            "short_sleep",
-        ]
-        levels.loc[second[0], needs] = [1, 2, 2, 1, 2, 2]
-        pupils.loc[second[0], "case"] = 2
+    first = np.flatnonzero(eligible & (brood == 1) & (levels["many_children"] == 0) & year.between(5, 9))[:1]
+    levels.loc[first, list(p.CASES[1])] = list(p.CASES[1].values())
+    case[first] = 1
+    second = np.flatnonzero(eligible & (levels["many_children"] == 1) & year.between(5, 9))[:1]
+    family = np.flatnonzero(pupils["household"].isin(pupils["household"].iloc[second]))
+    levels.loc[family, list(p.CASE_2_FAMILY)] = list(p.CASE_2_FAMILY.values())
+    levels.loc[second, list(p.CASES[2])] = list(p.CASES[2].values())
+    case[second] = 2
+    return case
 
 
 def _write_configuration(data_dir: Path, city: City) -> None:
@@ -129,13 +115,14 @@ def _write_configuration(data_dir: Path, city: City) -> None:
         {"schools": {"screened": list(city.schools.model), "without_delivery": list(PRIVATE)}}, allow_unicode=True
     )
     head = "# The demo city's own configuration: its model schools are the screened ones.\n"
-    (data_dir / "city.yaml").write_text(head + text, "utf-8")
+    path = data_dir / "city.yaml"
+    path.write_text(head + text, "utf-8")
+    remember(data_dir, [path])
 
 
 def _write_truth(data_dir: Path, city: City) -> None:
     """links.csv (whose number is whose), weights.csv (what each level truly adds), cases.csv (the report's two cases)."""
     folder = data_dir / TRUTH
-    folder.mkdir(exist_ok=True)
     person = city.people["resident_id"]
     links = []
     for day in p.DATES:
@@ -152,7 +139,7 @@ def _write_truth(data_dir: Path, city: City) -> None:
     pd.concat(links).drop_duplicates().to_csv(folder / "links.csv", index=False)
     catalogue = load_catalogue()
     weights = [
-        (band, item, level, weight)
+        (band, item, level, weight * city.factors[band])
         for band, items in p.WEIGHTS.items()
         for item, values in items.items()
         for level, weight in zip(catalogue.items[item].levels, values, strict=True)
@@ -162,16 +149,9 @@ def _write_truth(data_dir: Path, city: City) -> None:
     cases[["case", "resident_id"]].to_csv(folder / "cases.csv", index=False)
 
 
-def _refuse_real_data(data_dir: Path) -> None:
-    if (data_dir / TRUTH).is_dir():
-        return
-    for name in ("inbox", "city.yaml", "kodomo.duckdb"):
-        if (data_dir / name).exists():
-            raise ConfigurationError(
-                f"{data_dir.name}/{name} is there and is not the demo's: the synthetic city is not written beside real data; "
-                "choose another --data-dir (KODOMO_DATA_DIR)"
-            )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _say(text: str, passing: bool = False) -> None:
+    """Progress for whoever watches; a passing line is overwritten by the next one, and left out of logs."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
+    elif not passing:
+        print(text, file=sys.stderr, flush=True)

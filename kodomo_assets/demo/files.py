@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -16,12 +18,18 @@ from kodomo_assets.catalogue import SourceTable
 
 @dataclass(frozen=True)
 class Style:
-    """How an office writes: ``file`` is csv or xlsx; ``dates`` a form of ``_DATE_FORMS``; ``per_school`` one file a school."""
+    """How an office writes: ``file`` is csv or xlsx; ``dates`` iso, slash, compact, era, era_short or era_digit.
+
+    ``signs`` is what its program does to kana and digits (half_kana, wide_digits), ``surplus`` a column that nobody asked
+    for, ``per_school`` one file a school.
+    """
 
     file: str = "csv"
     encoding: str = "utf-8"
     delimiter: str = ","
     dates: str = "iso"
+    signs: str = ""
+    surplus: str = ""
     per_school: bool = False
 
 
@@ -32,7 +40,7 @@ STYLES = {
     "disability_certificates": Style(file="xlsx", dates="era"),
     "disability_child_services": Style(file="xlsx"),
     "nursery_enrolment": Style(encoding="cp932", dates="slash"),
-    "child_rearing_allowance": Style(dates="era_digit"),
+    "child_rearing_allowance": Style(dates="era_digit", surplus="備考"),
     "child_consultations": Style(file="xlsx", dates="era_short"),
     "care_certifications": Style(encoding="cp932", dates="era_short"),
     "infant_checkups": Style(encoding="utf-8-sig"),
@@ -41,8 +49,9 @@ STYLES = {
     "medical_subsidies": Style(encoding="cp932"),
     "school_register": Style(dates="slash"),
     "school_expense_aid": Style(encoding="cp932"),
-    "ssw_records": Style(file="xlsx", dates="slash"),
-    "education_counselling": Style(file="xlsx"),
+    "school_lunch_fees": Style(encoding="cp932", signs="wide_digits"),
+    "ssw_records": Style(file="xlsx", dates="slash", surplus="担当"),
+    "education_counselling": Style(file="xlsx", signs="half_kana"),
     "school_roster": Style(encoding="cp932", dates="slash", per_school=True),
     "attendance": Style(encoding="cp932", per_school=True),
     "school_survey": Style(encoding="utf-8-sig"),
@@ -54,28 +63,47 @@ _ERA_STARTS = (
     (1926, 12, 26, "昭和", "S", 3),
     (1912, 7, 31, "大正", "T", 2),
 )
+_WIDE_KANA = (
+    "ガギグゲゴザジズゼゾダヂヅデドバビブベボパピプペポヴアイウエオカキクケコサシスセソタチツテトナニヌネノ"
+    "ハヒフヘホマミムメモヤユヨラリルレロワヲンァィゥェォッャュョー"
+)
+_HALF_KANA = (
+    "ｶﾞ ｷﾞ ｸﾞ ｹﾞ ｺﾞ ｻﾞ ｼﾞ ｽﾞ ｾﾞ ｿﾞ ﾀﾞ ﾁﾞ ﾂﾞ ﾃﾞ ﾄﾞ ﾊﾞ ﾋﾞ ﾌﾞ ﾍﾞ ﾎﾞ ﾊﾟ ﾋﾟ ﾌﾟ ﾍﾟ ﾎﾟ ｳﾞ ｱ ｲ ｳ ｴ ｵ ｶ ｷ ｸ ｹ ｺ ｻ ｼ ｽ ｾ ｿ ﾀ ﾁ ﾂ ﾃ ﾄ ﾅ ﾆ ﾇ ﾈ ﾉ "
+    "ﾊ ﾋ ﾌ ﾍ ﾎ ﾏ ﾐ ﾑ ﾒ ﾓ ﾔ ﾕ ﾖ ﾗ ﾘ ﾙ ﾚ ﾛ ﾜ ｦ ﾝ ｧ ｨ ｩ ｪ ｫ ｯ ｬ ｭ ｮ ｰ"
+).split()
+_SIGNS: dict[str, dict[int, Any]] = {
+    "": {},
+    "half_kana": str.maketrans(dict(zip(_WIDE_KANA, _HALF_KANA, strict=True))),
+    "wide_digits": str.maketrans("0123456789", "０１２３４５６７８９"),
+}
 # Excel's own time, so that the same city gives the same bytes
 _STAMP = (2024, 1, 1, 0, 0, 0)
 
 
 def write_table(
-    folder: Path, table: SourceTable, rows: pd.DataFrame, schools: dict[str, str], rng: np.random.Generator
-) -> int:
-    """Writes one table's file or files into ``folder``; how many rows."""
+    folder: Path, table: SourceTable, rows: pd.DataFrame, schools: Mapping[str, str], rng: np.random.Generator
+) -> list[Path]:
+    """Writes one table's file or files into ``folder``; which."""
     style = STYLES.get(table.id, Style())
     texts = pd.DataFrame(
         {column.ja: _texts(rows[name], style) for name, column in table.columns.items() if name in rows}
     )
+    if style.surplus:
+        texts[style.surplus] = "なし"
     if not style.per_school:
-        _write(folder / f"{table.ja}.{style.file}", style, _with_dirt(texts, table, rng))
-        return len(texts)
+        path = folder / f"{table.ja}.{style.file}"
+        _write(path, style, _with_dirt(texts, table, rng))
+        return [path]
     codes = rows["school_code"].to_numpy()
+    paths = []
     for number, code in enumerate(np.unique(codes)):
         part = texts[codes == code]
-        _write(
-            folder / f"{table.ja}_{schools[code]}.csv", style, _with_dirt(part, table, rng) if number % 9 == 5 else part
-        )
-    return len(texts)
+        # programs differ from school to school
+        kind = replace(style, signs="half_kana") if number % 5 == 3 else style
+        path = folder / f"{table.ja}_{schools[code]}.{style.file}"
+        _write(path, kind, _with_dirt(part, table, rng) if number % 9 == 5 else part)
+        paths.append(path)
+    return paths
 
 
 def _texts(values: pd.Series, style: Style) -> pd.Series:
@@ -106,34 +134,45 @@ def _date_text(day: pd.Timestamp, form: str) -> str:
 
 
 def _with_dirt(texts: pd.DataFrame, table: SourceTable, rng: np.random.Generator) -> pd.DataFrame:
-    """A few rows that no office means: a repeated one, one without a key, one with a broken cell, a 合計 line."""
+    """A few rows that no office means: repeated, without a key, with a broken date or an unknown code, a 合計 line."""
     if len(texts) < 200:
         return texts
     if table.required == "always":
         return _register_dirt(texts, table, rng)
-    extra = texts.iloc[rng.choice(len(texts), 3, replace=False)].copy()
+    picked = rng.choice(len(texts), 4, replace=False)
     key = table.columns[table.key[0]].ja
-    extra.iloc[1, extra.columns.get_loc(key)] = ""
-    broken = next((c.ja for c in table.columns.values() if c.type in {"date", "int", "month"} and c.ja in extra), key)
-    extra.iloc[2, extra.columns.get_loc(key)] = "9" * 7
-    extra.iloc[2, extra.columns.get_loc(broken)] = "２月３０日ごろ"
-    total = pd.DataFrame([["合計", *[""] * (texts.shape[1] - 1)]], columns=texts.columns)
-    return pd.concat([texts, extra, total], ignore_index=True)
+    others = sorted((c for c in table.columns.values() if c.ja in texts and c.ja != key), key=lambda c: not c.required)
+    broken = next((c.ja for c in others if c.type in {"date", "int", "month"}), key)
+    extra = [
+        {},
+        {key: ""},
+        {key: "9999999", broken: "２月３０日ごろ"},
+    ]
+    coded = next((c.ja for c in others if c.type == "code"), None)
+    # a stray row that bears a name could take the real one's link
+    if coded and not table.person.name:
+        extra.append({key: "8888888", coded: "調査中"})
+    rows = [texts.iloc[row].to_dict() | changes for row, changes in zip(picked, extra, strict=False)]
+    total = {name: "合計" if number == 0 else "" for number, name in enumerate(texts.columns)}
+    return pd.concat([texts, pd.DataFrame([*rows, total])], ignore_index=True)
 
 
 def _register_dirt(texts: pd.DataFrame, table: SourceTable, rng: np.random.Generator) -> pd.DataFrame:
-    """In a register a lost row would stop the refresh: a row is repeated, and a day that nobody needs is broken."""
+    """In a register a lost row would stop the refresh: a row is repeated, and a day that nobody needs is broken.
+
+    Both fall on the last rows, which are no model school's.
+    """
     texts = texts.copy()
     optional = next(c.ja for c in table.columns.values() if c.type == "date" and not c.required and not c.end)
     texts.iloc[-1, texts.columns.get_loc(optional)] = "昭和百年"
-    return pd.concat([texts, texts.iloc[rng.choice(len(texts), 1)]], ignore_index=True)
+    return pd.concat([texts, texts.iloc[rng.choice(np.arange(len(texts) - 20, len(texts)), 1)]], ignore_index=True)
 
 
 def _write(path: Path, style: Style, texts: pd.DataFrame) -> None:
     if style.file == "xlsx":
-        path.write_bytes(_workbook(path.stem, texts))
+        path.write_bytes(_workbook(path.stem, texts, _SIGNS[style.signs]))
         return
-    path.write_bytes(_csv(texts, style.delimiter).encode(style.encoding, errors="replace"))
+    path.write_bytes(_csv(texts, style.delimiter).translate(_SIGNS[style.signs]).encode(style.encoding))
 
 
 def _csv(texts: pd.DataFrame, delimiter: str) -> str:
@@ -142,12 +181,12 @@ def _csv(texts: pd.DataFrame, delimiter: str) -> str:
     return "\n".join([delimiter.join(texts.columns), *lines, ""])
 
 
-def _workbook(title: str, texts: pd.DataFrame) -> bytes:
+def _workbook(title: str, texts: pd.DataFrame, signs: Mapping[int, Any]) -> bytes:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(title)
     sheet.append(list(texts.columns))
     for row in texts.itertuples(index=False):
-        sheet.append([_excel_cell(cell) for cell in row])
+        sheet.append([_excel_cell(cell.translate(signs)) for cell in row])
     buffer = io.BytesIO()
     book.save(buffer)
     return _stamped(buffer.getvalue())

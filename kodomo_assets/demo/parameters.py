@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
+
 RESIDENTS = 259_000
 CHILDREN = 52_576  # aged 0-19 at the last reference date, of RESIDENTS
 SEED = 20250401
 DATES = (dt.date(2024, 4, 1), dt.date(2024, 9, 1), dt.date(2025, 1, 1), dt.date(2025, 4, 1))
 LAST = DATES[-1]
+# who is under 18 at LAST: one of this day completed it the day before the birthday
+MINOR_BORN_AFTER = np.datetime64("2007-04-02")
 
 # 1,756 children in nine school years whose floors of 10 % sum to 170 (the report's model schools)
 MODEL_COHORTS = (197, 196, 196, 197, 196, 196, 195, 196, 187)
+# and those who left the model junior high at the last date, so that the earlier dates have a ninth year too
+MODEL_GRADUATES = 190
 MODEL_ELEMENTARIES, ELEMENTARIES, JUNIOR_HIGHS = 3, 33, 14
 PRIVATE_SHARE = 0.03
 
@@ -75,62 +81,68 @@ HOUSEHOLD_ITEMS = ("public_assistance", "household_disability", "household_care"
 WEIGHTS = {
     "lower": {
         "single_parent": (0.055,),
-        "child_rearing_allowance": (0.045, 0.05, 0.06),
-        "school_expense_aid": (0.04, 0.06),
-        "public_assistance": (0.11,),
-        "absence_days": (0.035, 0.08, 0.14),
-        "late_or_early_leave": (0.05, 0.10),
-        "many_children": (0.02, 0.045),
-        "residential_moves": (0.03, 0.08),
-        "untreated_teeth": (0.025, 0.07),
-        "child_disability": (0.08,),
-        "household_disability": (0.05,),
-        "household_care": (0.05, 0.08),
-        "missed_checkups": (0.05, 0.11),
-        "maternal_epds": (0.045,),
-        "nursery_fee_arrears": (0.08,),
-        "nhi_arrears": (0.05, 0.08),
-        "ssw_family": (0.18,),
-        "lunch_fee_arrears": (0.08,),
+        "child_rearing_allowance": (0.04, 0.045, 0.055),
+        "school_expense_aid": (0.045, 0.06),
+        "public_assistance": (0.10,),
+        "absence_days": (0.03, 0.065, 0.11),
+        "late_or_early_leave": (0.04, 0.08),
+        "many_children": (0.018, 0.04),
+        "residential_moves": (0.025, 0.065),
+        "untreated_teeth": (0.025, 0.06),
+        "child_disability": (0.07,),
+        "household_disability": (0.045,),
+        "household_care": (0.045, 0.07),
+        "missed_checkups": (0.04, 0.085),
+        "maternal_epds": (0.042,),
+        "nursery_fee_arrears": (0.075,),
+        "nhi_arrears": (0.045, 0.07),
+        "ssw_family": (0.13,),
+        "lunch_fee_arrears": (0.075,),
     },
     "upper": {
         "single_parent": (0.045,),
-        "child_rearing_allowance": (0.035, 0.04, 0.05),
+        "child_rearing_allowance": (0.03, 0.035, 0.045),
         "school_expense_aid": (0.03, 0.045),
-        "public_assistance": (0.09,),
-        "absence_days": (0.03, 0.07, 0.12),
-        "late_or_early_leave": (0.04, 0.08),
-        "many_children": (0.015, 0.035),
-        "residential_moves": (0.02, 0.06),
-        "untreated_teeth": (0.02, 0.05),
-        "child_disability": (0.05,),
-        "household_disability": (0.04,),
-        "household_care": (0.04, 0.06),
-        "missed_checkups": (0.03, 0.06),
-        "maternal_epds": (0.03,),
-        "nursery_fee_arrears": (0.05,),
-        "nhi_arrears": (0.035, 0.06),
-        "ssw_family": (0.14,),
-        "lunch_fee_arrears": (0.05,),
-        "worry_study": (0.02,),
-        "worry_friends": (0.03,),
-        "worry_family": (0.06,),
-        "bullied": (0.045,),
-        "skips_breakfast": (0.03, 0.08),
-        "short_sleep": (0.02, 0.05),
-        "dislikes_school": (0.03, 0.06),
-        "low_self_esteem": (0.025, 0.05),
-        "family_care_duties": (0.05, 0.10),
-        "no_one_to_talk_to": (0.05,),
-        "screen_time": (0.02, 0.05),
-        "low_grades": (0.025, 0.055),
+        "public_assistance": (0.08,),
+        "absence_days": (0.025, 0.055, 0.09),
+        "late_or_early_leave": (0.03, 0.065),
+        "many_children": (0.013, 0.03),
+        "residential_moves": (0.018, 0.05),
+        "untreated_teeth": (0.018, 0.045),
+        "child_disability": (0.045,),
+        "household_disability": (0.035,),
+        "household_care": (0.035, 0.05),
+        "missed_checkups": (0.025, 0.05),
+        "maternal_epds": (0.027,),
+        "nursery_fee_arrears": (0.045,),
+        "nhi_arrears": (0.03, 0.05),
+        "ssw_family": (0.10,),
+        "lunch_fee_arrears": (0.045,),
+        "worry_study": (0.018,),
+        "worry_friends": (0.027,),
+        "worry_family": (0.05,),
+        "bullied": (0.04,),
+        "skips_breakfast": (0.025, 0.065),
+        "short_sleep": (0.017, 0.042),
+        "dislikes_school": (0.025, 0.05),
+        "low_self_esteem": (0.02, 0.042),
+        "family_care_duties": (0.04, 0.08),
+        "no_one_to_talk_to": (0.045,),
+        "screen_time": (0.017, 0.042),
+        "low_grades": (0.02, 0.045),
     },
 }
-# before probabilities are cut at their bounds, which raises the share
-CONSULTED_SHARE = {"lower": 0.040, "upper": 0.046}
+CONSULTED_SHARE = {"lower": 0.046, "upper": 0.056}
+# A city of some thousand residents would hold fewer consultations than a fit needs (20 a band): there the share is raised
+# until a band holds this many, but not above the bound.
+FEWEST_CONSULTED, CONSULTED_SHARE_BOUND = 46, 0.15
 PROBABILITY_BOUNDS = (0.002, 0.9)
-# share of consultations that were received before the first reference date
-EARLY_SHARE = 0.75
+# share of first consultations that were received before the first reference date
+EARLY_SHARE = 0.85
+# share of consulted children who come a second time
+AGAIN_SHARE = 0.2
+# of children whose household draws 生活保護, those whom 就学援助 lists as 要保護 (the others get 教育扶助 instead)
+NEEDY_SHARE = 0.5
 
 SHARE_WITH_SSW = 0.05
 SHARE_WITH_COUNSELLING = 0.05
@@ -138,6 +150,59 @@ SHARE_WITH_EPDS = 0.75
 SHARE_WITH_PREGNANCY = 0.8
 SHARE_WITH_CHECKUPS = 0.9
 SHARE_NHI = 0.22
+SECOND_RECORD_SHARE = 0.25
+WITHOUT_SCHOOL_SHARE = 0.1
 BLANK_SHARE = 0.015
 KANA_TYPO_SHARE = 0.01
 WITHOUT_NUMBER_SHARE = 0.1
+
+# (month, day) of the year before an April date, and of that date's own year
+HEALTH_CHECK_DAY, LUNCH_FEE_DAY = (6, 10), (3, 1)
+SCHOOL_DAYS = 18
+# a yearly total is never squeezed into fewer months than this
+FEWEST_MONTHS = 4
+
+# The report's two cases: levels that they stand on, so that they come out on the list. Case 1: a single parent who draws
+# no benefit at all, no trouble at school. Case 2: a single parent of three with 児童扶養手当 and 就学援助, who ticked 勉強.
+CASES = {
+    1: {
+        "single_parent": 1,
+        "child_rearing_allowance": 0,
+        "school_expense_aid": 0,
+        "public_assistance": 0,
+        "absence_days": 0,
+        "late_or_early_leave": 0,
+        "nurse_office_visits": 0,
+        "child_disability": 0,
+        "household_disability": 0,
+        "kin_disability": 0,
+        "household_care": 0,
+        "child_services": 0,
+        "moves": 2,
+        "residential_moves": 2,
+        "untreated_teeth": 2,
+        "missed_checkups": 2,
+        "maternal_epds": 1,
+        "nursery_fee_arrears": 1,
+        "nursery_attended": 1,
+        "lunch_fee_arrears": 1,
+        "nhi_arrears": 2,
+    },
+    2: {
+        "worry_study": 1,
+        "low_grades": 2,
+        "short_sleep": 2,
+        "skips_breakfast": 2,
+        "late_or_early_leave": 1,
+        "untreated_teeth": 2,
+        "lunch_fee_arrears": 1,
+    },
+}
+# and those that the second case shares with brothers and sisters
+CASE_2_FAMILY = {
+    "single_parent": 0,
+    "child_rearing_allowance": 3,
+    "school_expense_aid": 1,
+    "public_assistance": 0,
+    "nhi_arrears": 2,
+}

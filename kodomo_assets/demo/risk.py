@@ -13,8 +13,6 @@ from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.population import Stream
 from kodomo_assets.demo.schools import school_year
 
-# Items whose data only schools of the city hold, by when a child begins to have them.
-_SCHOOL_ITEMS = ("absence_days", "late_or_early_leave", "untreated_teeth", "lunch_fee_arrears")
 _SURVEY_ITEMS = (
     "worry_study", "worry_friends", "worry_family", "bullied", "skips_breakfast", "short_sleep", "dislikes_school",
     "low_self_esteem", "family_care_duties", "no_one_to_talk_to", "screen_time",
@@ -61,13 +59,30 @@ def _structural(stream: Stream, levels: pd.DataFrame, pupils: pd.DataFrame, memb
     levels["child_rearing_allowance"] = np.where(single, allowance, 0)
     levels["single_parent"] = (single & (allowance == 0)).astype(int)
     needy = levels["public_assistance"].to_numpy() > 0
+    needy &= stream("needy").random(len(households))[index] < p.NEEDY_SHARE
     levels["school_expense_aid"] = np.where(needy, 2, levels["school_expense_aid"])
-    minors = members[(members["role"] == "child") & (members["birth"] > np.datetime64("2007-04-02"))]
+    _household_disability(levels, pupils)
+    levels["nursery_attended"] = np.maximum(levels["nursery_attended"], levels["nursery_fee_arrears"])
+    minors = members[(members["role"] == "child") & (members["birth"] > p.MINOR_BORN_AFTER)]
     count = pupils["household"].map(minors.groupby("household").size()).fillna(0)
     levels["many_children"] = np.select([count >= 4, count == 3], [2, 1], 0)
-    moves = levels["residential_moves"].to_numpy() + pupils["newcomer"].to_numpy(dtype=int)
-    levels["moves"] = levels["residential_moves"]
-    levels["residential_moves"] = np.minimum(moves, 2)
+    _newcomers(levels, pupils["newcomer"].to_numpy(dtype=bool))
+
+
+def _household_disability(levels: pd.DataFrame, pupils: pd.DataFrame) -> None:
+    """A brother's or sister's certificate counts as well as a parent's (``kin_disability``)."""
+    levels["kin_disability"] = levels["household_disability"]
+    certificates = levels["child_disability"].groupby(pupils["household"]).transform("sum")
+    of_others = certificates > levels["child_disability"]
+    levels["household_disability"] = np.maximum(levels["kin_disability"], of_others.astype(int))
+
+
+def _newcomers(levels: pd.DataFrame, new: np.ndarray) -> None:
+    """Whoever came lately moved once, into the city, and was in no nursery of it."""
+    levels["moves"] = np.where(new, 0, levels["residential_moves"])
+    levels["residential_moves"] = np.where(new, 1, levels["residential_moves"])
+    for item in ("nursery_attended", "nursery_fee_arrears"):
+        levels[item] = np.where(new, 0, levels[item])
 
 
 def blank_cells(stream: Stream, levels: pd.DataFrame) -> pd.DataFrame:
@@ -80,45 +95,85 @@ def blank_cells(stream: Stream, levels: pd.DataFrame) -> pd.DataFrame:
 def observed(
     levels: pd.DataFrame, blanks: pd.DataFrame, pupils: pd.DataFrame, has: Mapping[str, np.ndarray], day: dt.date
 ) -> pd.DataFrame:
-    """Levels as the deliveries of ``day`` tell them: 0 where nobody holds the datum (which has no effect)."""
+    """Levels as the deliveries of an April date tell them: 0 where nobody holds the datum (which has no effect)."""
     year = school_year(pupils["birth"], day).to_numpy()
     public = ~pupils["private"].to_numpy()
-    # On 1 April what schools know is of the year before.
-    known = levels.copy()
-    for item in _SCHOOL_ITEMS:
-        known[item] = np.where(public & (year >= 2), known[item], 0)
-    for item in _SURVEY_ITEMS:
-        known[item] = np.where(public & (year >= 5) & ~blanks[item], known[item], 0)
-    known["low_grades"] = np.where(public & (year >= 5), known["low_grades"], 0)
-    for item, holders in has.items():
-        known[item] = np.where(holders, known[item], 0)
-    return known
+
+    def here(month: int, of_month: int, years_back: int = 0) -> np.ndarray:
+        on = np.datetime64(dt.date(day.year - years_back, month, of_month))
+        return np.asarray(pupils["since"] <= on)
+
+    # on 1 April what schools know is of the year before
+    survey = public & (year >= 5) & here(2, 14)
+    seen = {
+        "absence_days": public & (year >= 2) & here(3, 1),
+        "late_or_early_leave": public & (year >= 2) & here(3, 1),
+        "untreated_teeth": public & (year >= 2) & here(*p.HEALTH_CHECK_DAY, 1),
+        "lunch_fee_arrears": public & (year >= 2) & here(*p.LUNCH_FEE_DAY),
+        "school_expense_aid": here(7, 1, 1),
+        "low_grades": survey,
+        **{item: survey & ~blanks[item].to_numpy() for item in _SURVEY_ITEMS},
+        **has,
+    }
+    return levels.assign(**{item: np.where(told, levels[item], 0) for item, told in seen.items()})
 
 
 def probability(known: pd.DataFrame, year: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-    """The linear probability of a consultation per pupil, and the intercept of each band."""
+    """The linear probability of a consultation per pupil, and by what the weights of each band are multiplied.
+
+    The factor is 1 but in a small city, whose probabilities are raised as a whole, base and weights alike.
+    """
     result = np.zeros(len(known))
-    intercepts = {}
+    factors = {}
     for band, of_band in (("lower", year <= 3), ("upper", year >= 4)):
         effect = np.zeros(len(known))
         for item, weights in p.WEIGHTS[band].items():
             effect += np.array((0.0, *weights))[known[item].to_numpy()]
-        intercepts[band] = float(p.CONSULTED_SHARE[band] - effect[of_band].mean())
-        result = np.where(of_band, intercepts[band] + effect, result)
-    return np.clip(result, *p.PROBABILITY_BOUNDS), intercepts
+        share = p.CONSULTED_SHARE[band]
+        enough = min(p.FEWEST_CONSULTED / max(1, of_band.sum()), p.CONSULTED_SHARE_BOUND)
+        factors[band] = max(1.0, enough / share)
+        chance = np.clip(effect + _intercept(effect[of_band], share), *p.PROBABILITY_BOUNDS)
+        result = np.where(of_band, factors[band] * chance, result)
+    return np.minimum(result, p.PROBABILITY_BOUNDS[1]), factors
+
+
+def _intercept(effect: np.ndarray, share: float) -> float:
+    """The base at which the mean probability, within its bounds, is ``share``: by halving, as the bounds bend it."""
+    low, high = -1.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        mean = np.clip(effect + middle, *p.PROBABILITY_BOUNDS).mean()
+        low, high = (middle, high) if mean < share else (low, middle)
+    return low
+
+
+def _systematic(rng: np.random.Generator, chance: np.ndarray, year: np.ndarray) -> np.ndarray:
+    """Draws with the given probabilities such that any run of school years holds as many as expected, but for one."""
+    order = np.lexsort((rng.random(len(chance)), year))
+    steps = np.floor(np.cumsum(chance[order]) + rng.random())
+    drawn = np.zeros(len(chance), dtype=bool)
+    drawn[order] = np.diff(steps, prepend=0) > 0
+    return drawn
 
 
 def draw_consultations(rng: np.random.Generator, pupils: pd.DataFrame, chance: np.ndarray) -> pd.DataFrame:
-    """First consultations: one row per consulted pupil with the day it was received."""
-    consulted = rng.random(len(pupils)) < chance
-    first, last = np.datetime64("2021-04-01"), np.datetime64(p.LAST)
-    early = rng.random(len(pupils)) < p.EARLY_SHARE
-    split = np.datetime64(p.DATES[0])
+    """One row per consultation with the day it was received, in that order; some children come twice."""
+    consulted = _systematic(rng, chance, pupils["year_last"].to_numpy())
+    early = (rng.random(len(pupils)) < p.EARLY_SHARE) & ~pupils["newcomer"].to_numpy()
     position = rng.random(len(pupils))
-    before = first + (position * int((split - first).astype(int))).astype(int).astype("timedelta64[D]")
-    after = split + (1 + position * (int((last - split).astype(int)) - 2)).astype(int).astype("timedelta64[D]")
+    first, split, last = (np.datetime64(day) for day in ("2021-04-01", p.DATES[0], p.LAST))
     # whoever came lately can only have been seen since
-    received = np.where(early & ~pupils["newcomer"].to_numpy(), before, after)
-    late = np.maximum(received, (pupils["since"] + pd.Timedelta(days=3)).to_numpy())
-    received = np.minimum(np.where(pupils["newcomer"], late, received), last - np.timedelta64(1, "D"))
-    return pd.DataFrame({"pupil": pupils.index[consulted], "received": received[consulted]})
+    start = np.maximum(np.where(early, first, split + 1), (pupils["since"] + pd.Timedelta(days=3)).to_numpy())
+    end = np.where(early, split, last)
+    start = np.minimum(start.astype("datetime64[D]"), end - 1)
+    received = start + (position * (end - start).astype(int)).astype(int)
+    again = consulted & (rng.random(len(pupils)) < p.AGAIN_SHARE)
+    second = received + rng.integers(100, 700, len(pupils))
+    again &= second < last
+    table = pd.DataFrame(
+        {
+            "pupil": np.concatenate([pupils.index[consulted], pupils.index[again]]),
+            "received": np.concatenate([received[consulted], second[again]]),
+        }
+    )
+    return table.sort_values(["received", "pupil"], ignore_index=True)

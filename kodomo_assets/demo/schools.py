@@ -54,7 +54,8 @@ def make_pupils(rng: np.random.Generator, people: pd.DataFrame, scale: float) ->
     child = people[people["role"] == "child"]
     pupils = child[school_year(child["birth"], p.LAST).between(1, 10)].copy()
     pupils["year_last"] = school_year(pupils["birth"], p.LAST)
-    pupils["model"] = _model_households(rng, pupils, scale)
+    minors = child[child["birth"] > p.MINOR_BORN_AFTER].groupby("household").size()
+    pupils["model"] = _model_households(rng, pupils, pupils["household"].map(minors).fillna(0), scale)
     codes, household = np.unique(pupils["household"], return_inverse=True)
     area = rng.integers(p.MODEL_ELEMENTARIES, p.ELEMENTARIES, len(codes))[household]
     pupils["area"] = np.where(pupils["model"], rng.integers(0, p.MODEL_ELEMENTARIES, len(codes))[household], area)
@@ -67,14 +68,21 @@ def make_pupils(rng: np.random.Generator, people: pd.DataFrame, scale: float) ->
     return pupils.reset_index(names="person")
 
 
-def _model_households(rng: np.random.Generator, pupils: pd.DataFrame, scale: float) -> np.ndarray:
+def _model_households(rng: np.random.Generator, pupils: pd.DataFrame, minors: pd.Series, scale: float) -> np.ndarray:
     """Households taken until every cohort of the model schools is exactly full at the last reference date."""
-    left = {year: max(1, round(n * scale)) for year, n in enumerate(p.MODEL_COHORTS, start=1)}
-    # children of year 10 have left school, leavers the city: they neither fill a place nor exclude their siblings
-    counted = pupils[pupils["year_last"].between(1, 9) & ~pupils["leaves"]]
+    cohorts = (*p.MODEL_COHORTS, p.MODEL_GRADUATES)
+    left = {year: max(1, round(n * scale)) for year, n in enumerate(cohorts, start=1)}
+    # leavers neither fill a place nor exclude their siblings
+    counted = pupils[~pupils["leaves"]]
     years = counted.groupby("household")["year_last"].agg(list)
     taken = set()
-    for household in rng.permutation(years.index.to_numpy()):
+    order = rng.permutation(years.index.to_numpy())
+    # small cities too are to hold the report's two cases: single parents of one child and of three
+    fit = counted["single"].astype(bool) & ~counted["newcomer"] & counted["year_last"].between(5, 9)
+    first = [order[np.isin(order, counted["household"][fit & (minors[counted.index] == n)])][:1] for n in (1, 3)]
+    for household in np.concatenate([*first, order]):
+        if household in taken:
+            continue
         wanted = years[household]
         if all(left[year] >= wanted.count(year) for year in set(wanted)):
             taken.add(household)

@@ -1,0 +1,59 @@
+"""Which files of a data folder the demo wrote itself, so that it never writes over, or beside, a real delivery."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from kodomo_assets.errors import ConfigurationError
+
+TRUTH = "demo_truth"
+_LIST = "written.csv"
+
+
+def remember(data_dir: Path, paths: Iterable[Path]) -> None:
+    """Notes files just written, so that a later run, also after a broken one, knows them as the demo's."""
+    folder = data_dir / TRUTH
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LIST).open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([path.relative_to(data_dir).as_posix(), _digest(path)] for path in paths)
+
+
+def clear_own_files(data_dir: Path) -> None:
+    """Deletes what an earlier run of the demo wrote.
+
+    Raises:
+        ConfigurationError: there is a delivery, a configuration or a database that the demo did not write, or that was
+            changed since; nothing was deleted then.
+    """
+    own = _own_files(data_dir)
+    found = [path for path in (data_dir / "city.yaml", *sorted((data_dir / "inbox").rglob("*"))) if path.is_file()]
+    foreign = [path for path in found if own.get(path.relative_to(data_dir).as_posix()) != _digest(path)]
+    if not own:
+        foreign += [data_dir / name for name in ("inbox", "kodomo.duckdb") if (data_dir / name).exists()]
+    if foreign:
+        raise ConfigurationError(
+            f"{data_dir.name}/{foreign[0].relative_to(data_dir).as_posix()} is there and is not the demo's, or was changed "
+            "since: the synthetic city is not written over or beside other data; choose another --data-dir "
+            "(KODOMO_DATA_DIR) or move it away"
+        )
+    for path in found:
+        path.unlink()
+    for folder in sorted((data_dir / "inbox").rglob("*"), reverse=True):
+        folder.rmdir()
+    (data_dir / TRUTH / _LIST).unlink(missing_ok=True)
+
+
+def _own_files(data_dir: Path) -> dict[str, str]:
+    """Path below the data folder -> SHA-256, the latest of each."""
+    path = data_dir / TRUTH / _LIST
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row[0]: row[1] for row in csv.reader(file) if len(row) == 2}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
