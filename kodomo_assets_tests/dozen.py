@@ -61,13 +61,13 @@ class Deliveries:
     def deliver(self, table: str, day: dt.date) -> None:
         self.insert("sources.deliveries", reference_date=day, table_name=table, file=f"{table}.csv", sha256="", received_at=day, superseded=False, status="accepted", rows_in=0, rows_accepted=0, rows_quarantined=0, absent_columns=[], surplus_columns=[])  # fmt: skip
 
-    def insert(self, name: str, **values: Any) -> None:
+    def insert(self, name: str, /, **values: Any) -> None:
         columns = ", ".join(values)
         self.con.execute(
             f"insert into {name} ({columns}) values ({', '.join('?' for _ in values)})", list(values.values())
         )
 
-    def row(self, table: str, **values: Any) -> None:
+    def row(self, table: str, /, **values: Any) -> None:
         self.rows += 1
         trace = {
             "reference_date": self.reference_date,

@@ -12,7 +12,7 @@ from kodomo_assets.stages.features.contract import check_matrix
 from kodomo_assets.stages.features.labels import build_labels
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.sources.in_force import create_delivered_views
-from kodomo_assets_tests.dozen import CHILDREN, R, key, load_dozen, person, pupil
+from kodomo_assets_tests.dozen import CHILDREN, R, key, load_dozen
 
 CATALOGUE = load_catalogue()
 NA, BLANK, NONE, YES = "not_applicable", "blank", "no_record", "applicable"
@@ -170,28 +170,6 @@ def test_a_table_that_never_came_is_no_record_for_everyone(dozen):
     # of several tables all must be missing: the register alone still tells a lone parent
     assert found[key(2)]["single_parent"] == "without_allowance"
     assert found[key(3)]["single_parent"] == NA
-
-
-def test_rows_of_tomorrow_change_nothing(dozen):
-    before = matrix_of(dozen.con)
-    later = dt.date(2025, 4, 2)
-    for child in CHILDREN:
-        who, number = person(child), pupil(child)
-        dozen.row("moves", resident_id=who, moved_on=later, move_type="転居")
-        dozen.row("public_assistance", resident_id=who, started_on=later)
-        dozen.row("child_rearing_allowance", child_resident_id=who, certified_on=later, payment_type="全部支給")
-        dozen.row(
-            "medical_subsidies", resident_id=who, subsidy_type="ひとり親", eligible_from=later, claims_12_months=0
-        )
-        dozen.row("nursery_enrolment", resident_id=who, entered_on=later, fee_arrears_months=3)
-        dozen.row("nhi_households", resident_id=who, acquired_on=later, arrears_periods=9)
-        dozen.row("disability_certificates", resident_id=who, certificate_type="身体", issued_on=later)
-        dozen.row("care_certifications", resident_id=person(child, 1), care_level="要介護5", certified_from=later)
-        dozen.row("epds", child_resident_id=who, conducted_on=later, total_score=30)
-        dozen.row("attendance", pupil_id=number, month=dt.date(2025, 4, 1), absence_days=30)
-        dozen.row("school_health_checks", pupil_id=number, conducted_on=later, untreated_teeth=9, vision="D")
-        dozen.row("school_survey", pupil_id=number, conducted_on=later, worry_study=True)
-    assert matrix_of(dozen.con) == before
 
 
 def test_a_citys_threshold_is_used(dozen, tmp_path):
