@@ -17,6 +17,10 @@ class StoreBusyError(KodomoError):
     """Another process holds the database."""
 
 
+class StoreVersionError(KodomoError):
+    """The database was written by another version of the program; the message names table and column."""
+
+
 class FitError(KodomoError):
     """A band cannot be fitted (too few events, separated design, no item left); the last version stays in force."""
 

@@ -56,6 +56,11 @@ class Settings(BaseModel):
         return self.data_dir / "inbox"
 
     @property
+    def outbox(self) -> Path:
+        """Files for people, one folder per reference date."""
+        return self.data_dir / "outbox"
+
+    @property
     def database(self) -> Path:
         """Confidential: it holds names."""
         return self.data_dir / "kodomo.duckdb"

@@ -20,7 +20,20 @@ _PACKAGE = "kodomo_assets.catalogue"
 # Mappings whose keys are a city's own words: anything may be added to them.
 _OPEN = {"headers", "codes", "fixed_items"}
 # Keys that a city may set although the defaults leave them out.
-_OPTIONAL = {"encoding", "era_scheme", "headers", "codes", "valid_until", "permanent", "sensitive", "retention_years"}
+_OPTIONAL = {
+    "encoding",
+    "password_file",
+    "era_scheme",
+    "headers",
+    "headers_by_date",
+    "oldest_years",
+    "ages",
+    "codes",
+    "valid_until",
+    "permanent",
+    "sensitive",
+    "retention_years",
+}
 
 
 def load_catalogue(overlay: Path | None = None) -> Catalogue:
@@ -34,12 +47,16 @@ def load_catalogue(overlay: Path | None = None) -> Catalogue:
     if overlay is not None:
         origin = overlay.name
         _overlay(raw, _read_overlay(overlay), origin, ())
+        for holder in (raw["ingest"], *raw["tables"].values()):
+            if isinstance(holder.get("password_file"), str):
+                # relative to the city's file, wherever the process was started
+                holder["password_file"] = overlay.parent / holder["password_file"]
     return _validate(_complete(raw), origin)
 
 
 def _defaults() -> dict[str, Any]:
     merged: dict[str, Any] = {}
-    for name in ("sources.yaml", "items.yaml", "method.yaml"):
+    for name in ("sources.yaml", "items.yaml", "method.yaml", "reasons.yaml"):
         merged |= yaml.safe_load(resources.files(_PACKAGE).joinpath(name).read_text("utf-8"))
     return merged
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -77,6 +78,7 @@ class Column(Model):
     required: bool = False
     end: bool = False
     birth: bool = False
+    ages: tuple[int, int] | None = Field(default=None, description="ages that the birth dates of a delivery give")
     unclear_is_yes: bool = False
     role: Literal["identity", "free"] | None = None
     codes: Mapping[str, str] = Field(
@@ -104,6 +106,23 @@ class Person(Model):
     name: tuple[str, ...] = ()
 
 
+class HeaderPeriod(Model):
+    """Headers of a city that hold for deliveries of some reference dates only (both ends included)."""
+
+    first: dt.date | None = Field(default=None, alias="from")
+    last: dt.date | None = Field(default=None, alias="until")
+    headers: Mapping[str, str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first and self.last and self.first > self.last:
+            raise ValueError(f"from {self.first} lies after until {self.last}")
+        return self
+
+    def holds(self, day: dt.date) -> bool:
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
+
 class SourceTable(Model):
     """One table that a section delivers."""
 
@@ -120,12 +139,23 @@ class SourceTable(Model):
     serves: tuple[Literal["spine", "links", "label"], ...] = ()
     required: Literal["always", "fit"] | None = None
     legal: Legal
-    encoding: Literal["utf-8", "utf-16", "cp932"] | None = None
+    encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp932"] | None = None
+    password_file: Path | None = Field(default=None, description="holds the password of this table's workbooks")
     era_scheme: EraScheme = "12345"
+    oldest_years: int | None = Field(default=None, ge=1, description="no row is dated earlier before the delivery")
     headers: Mapping[str, str] = Field(
         default_factory=dict, description="a city's own header -> the contract's Japanese header"
     )
+    headers_by_date: tuple[HeaderPeriod, ...] = ()
     columns: Mapping[str, Column]
+
+    def headers_at(self, day: dt.date) -> dict[str, str]:
+        """The city's own headers that hold for a delivery of ``day``."""
+        own = dict(self.headers)
+        for period in self.headers_by_date:
+            if period.holds(day):
+                own |= period.headers
+        return own
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -134,9 +164,12 @@ class SourceTable(Model):
             if name is not None and name not in self.columns:
                 raise ValueError(f"names column {name!r}, which the table does not have")
         known = {column.ja for column in self.columns.values()}
-        for header, ja in self.headers.items():
-            if ja not in known:
-                raise ValueError(f"headers: {header!r} is mapped to {ja!r}, which is no header of this table")
+        mappings = [("headers", self.headers)]
+        mappings += [(f"headers_by_date.{n}.headers", period.headers) for n, period in enumerate(self.headers_by_date)]
+        for key, headers in mappings:
+            for header, ja in headers.items():
+                if ja not in known:
+                    raise ValueError(f"{key}: {header!r} is mapped to {ja!r}, which is no header of this table")
         return self
 
 
@@ -237,6 +270,13 @@ class Ingest(Model):
     header_search_rows: int = Field(ge=1)
     max_quarantined_share: Share
     min_readable_files_share: Share
+    max_file_mb: int = Field(ge=1)
+    max_workbook_mb: int = Field(ge=1)
+    password_file: Path | None
+    settle_seconds: int = Field(ge=0)
+    max_row_change: float = Field(gt=0)
+    min_known_residents: Share
+    min_plausible_share: Share
     total_words: Words
     yes_words: Words
     no_words: Words
@@ -276,6 +316,13 @@ class Screening(Model):
 class Legacy(Model):
     min_hits: Mapping[Band, int]
     max_missing_share: Share
+
+
+class Reason(Model):
+    """Why something is sent back to an office, and what the office can do, in Japanese."""
+
+    ja: str
+    todo: str
 
 
 class Publish(Model):
@@ -330,6 +377,7 @@ class Catalogue(Model):
     screening: Screening
     legacy: Legacy
     publish: Publish
+    reasons: Mapping[str, Reason]
     outputs: Mapping[str, OutputTable]
 
     @model_validator(mode="after")

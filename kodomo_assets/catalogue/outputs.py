@@ -55,7 +55,7 @@ def _source_table(table: SourceTable) -> OutputTable:
         OutputColumn(name="unknown_cells", type="VARCHAR[]", ja="不詳と書かれていた日付の項目"),
     ]
     # Where rows of two files are summed later, both stand here: one row per delivered row.
-    place = ("source_file", "source_row") if table.resolve_duplicates == "sum" else ()
+    place = ("source_file", "source_sheet", "source_row") if table.resolve_duplicates == "sum" else ()
     return OutputTable(
         db_schema="sources",
         name=table.id,

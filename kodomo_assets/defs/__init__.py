@@ -18,6 +18,7 @@ from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.defs.published import build_published_assets
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.defs.screening import build_screening_assets
+from kodomo_assets.defs.sensors import build_sensors
 from kodomo_assets.defs.sources import build_source_assets
 from kodomo_assets.defs.weights import build_weight_assets
 from kodomo_assets.settings import Settings
@@ -40,6 +41,7 @@ def build_definitions(
         ],
         jobs=jobs,
         schedules=build_schedules(house, jobs),
+        sensors=build_sensors(house),
         resources={"kodomo": KodomoDuckDB(database=str(settings.database))},
         executor=dg.in_process_executor,
         loggers=loggers,

@@ -10,6 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from kodomo_assets.catalogue.models import Calendar
 from kodomo_assets.defs.common import House, asset_key
 from kodomo_assets.defs.partitions import DATE_FORMAT
+from kodomo_assets.stages.sources.arrivals import arriving
 from kodomo_assets.stages.sources.inbox import scan_inbox
 
 YEARLY, TERMLY = "yearly_refresh", "termly_refresh"
@@ -71,10 +72,18 @@ def _schedule(house: House, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDef
             yield dg.SkipReason(f"{key} is refreshed")
         elif awaited := awaited_tables(house, day):
             yield dg.SkipReason(f"{key} awaits {'・'.join(awaited)} in inbox/{key}/")
+        elif late := still_arriving(house, day):
+            yield dg.SkipReason(f"{key}: {len(late)} files were written to just now and may not be whole yet")
         else:
             yield dg.RunRequest(run_key=key, partition_key=key)
 
     return schedule
+
+
+def still_arriving(house: House, day: dt.date) -> list[str]:
+    """Files of the date that may still be on their way."""
+    files = scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
+    return arriving(files, dt.datetime.now(dt.UTC), house.catalogue.ingest.settle_seconds)
 
 
 def newest_reference_date(house: House, job: str, now: dt.datetime) -> dt.date | None:

@@ -1,5 +1,6 @@
 """Assets of the stage ``sources``: the inbox of a reference date, and one asset per table of the contract."""
 
+import datetime as dt
 from typing import Any
 
 import dagster as dg
@@ -9,12 +10,20 @@ from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.defs.common import House, Results, Written, check_spec, guarded, markdown_table, store_results
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
-from kodomo_assets.stages.sources.checks import check_quarantined_share, check_rows_conserved
+from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
+from kodomo_assets.stages.sources.checks import Delivery, checks_of
+from kodomo_assets.stages.sources.history import keep_superseded
 from kodomo_assets.stages.sources.in_force import create_registered_pupils, delivery_in_force
 from kodomo_assets.stages.sources.inbox import InboxFile, check_known_files, create_inbox, scan_inbox
+from kodomo_assets.stages.sources.problems import TableRefusedError
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
+from kodomo_assets.stages.sources.returns import create_returns, returns_workbook
+from kodomo_assets.store.outbox import remove_file, write_file
+from kodomo_assets.store.tables import replace
 
 _BOTH_REGISTERS = ("sources.resident_register", "sources.school_register")
+_PRIORITIES = {"sources.resident_register": 3, "sources.school_register": 2, "sources.school_roster": 1}
+_MOST_LINES = 20
 
 
 def build_source_assets(house: House) -> list[dg.AssetsDefinition]:
@@ -51,6 +60,7 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
     name = f"sources.{table.id}"
     section = house.catalogue.sections[table.section]
     uses_registers = table.resolve_duplicates == "registered_school"
+    checks = checks_of(table)
 
     @dg.multi_asset(
         name=f"sources__{table.id}",
@@ -64,10 +74,9 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
                 metadata=_facts(house, table),
             )
         ],
-        check_specs=[
-            check_spec(name, "rows_conserved", "ファイルの行数＝受け入れた行数＋隔離した行数", blocking=True),
-            check_spec(name, "quarantined_share", "隔離した行の割合が上限以下", blocking=True),
-        ],
+        check_specs=[check_spec(name, check.name, check.ja, blocking=check.blocking) for check in checks],
+        # what other tables are compared with is read first, and a fault in it keeps none of them from being read
+        op_tags={"dagster/priority": str(_PRIORITIES.get(name, 0))},
     )
     def delivered_table(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
         day = reference_date(context)
@@ -78,11 +87,17 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
                 return
             if uses_registers:
                 create_registered_pupils(con, house.catalogue, day)
-            outcome = read_delivery(con, house.catalogue, table, files, day)
-            context.log.info(
-                f"{table.ja}: {outcome.rows_in:,} rows in, {outcome.rows_accepted:,} accepted, "
-                f"{outcome.rows_quarantined:,} quarantined"
-            )
+            try:
+                outcome = read_delivery(con, house.catalogue, table, files, day)
+            except TableRefusedError as error:
+                create_returns(con, table, error.problems, day, table_refused=True)
+                _send_back(con, house, table, day)
+                raise
+            _tell(context, outcome)
+            keep_superseded(con, table, day)
+            create_returns(con, table, outcome.problems, day, table_refused=False)
+            returned = _send_back(con, house, table, day)
+            delivery = Delivery(con, house.catalogue, outcome, day)
             yield from store_results(
                 con,
                 house,
@@ -91,17 +106,41 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
                     Written(
                         name,
                         f"new_{table.id}",
-                        _counts(outcome),
-                        [
-                            lambda _: [check_rows_conserved(outcome)],
-                            lambda _: [check_quarantined_share(outcome, house.catalogue)],
-                        ],
+                        _counts(outcome) | {"差戻し": returned, FINGERPRINT: fingerprint(files)},
+                        [lambda _: [check.run(delivery) for check in checks]],
                     )
                 ],
                 also=[("sources.deliveries", "new_deliveries"), ("sources.quarantine", "new_quarantine")],
             )
 
     return delivered_table
+
+
+def _tell(context: dg.AssetExecutionContext, outcome: DeliveryOutcome) -> None:
+    context.log.info(
+        f"{outcome.table.ja}: {outcome.rows_in:,} rows in, {outcome.rows_accepted:,} accepted, "
+        f"{outcome.rows_quarantined:,} quarantined"
+    )
+    for text in [*outcome.files_refused, *outcome.notes][:_MOST_LINES]:
+        context.log.warning(text)
+
+
+def _send_back(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> int:
+    """Stores what the office has to mend and writes its workbook anew, even where the delivery itself is refused."""
+    replace(
+        con,
+        [(house.catalogue.output("sources.returns"), "new_returns")],
+        {"reference_date": day, "table_name": table.id},
+    )
+    office = house.catalogue.sections[table.section].ja
+    path = house.settings.outbox / day.isoformat() / f"差戻し_{office}.xlsx"
+    workbook = returns_workbook(con, house.catalogue, table.section, day)
+    if workbook is None:
+        remove_file(path)
+    else:
+        write_file(path, workbook)
+    row = con.execute("select count(*) from new_returns").fetchone()
+    return row[0] if row else 0
 
 
 def _files(house: House, table: SourceTable, context: dg.AssetExecutionContext) -> list[InboxFile]:
@@ -130,8 +169,7 @@ def _not_delivered(
     return dg.MaterializeResult(
         metadata={"dagster/partition_row_count": 0, "delivery_in_force": described},
         check_results=[
-            dg.AssetCheckResult(check_name="rows_conserved", passed=True, description=unread),
-            dg.AssetCheckResult(check_name="quarantined_share", passed=True, description=unread),
+            dg.AssetCheckResult(check_name=check.name, passed=True, description=unread) for check in checks_of(table)
         ],
     )
 
@@ -181,4 +219,6 @@ def _counts(outcome: DeliveryOutcome) -> dict[str, Any]:
         "cells_quarantined": outcome.cells_quarantined,
         "absent_columns": "・".join(outcome.absent_columns) or "なし",
         "surplus_columns": len(outcome.surplus_columns),
+        "外字のセル": outcome.gaiji_cells,
+        "注意": dg.MetadataValue.md("\n".join(f"- {note}" for note in outcome.notes[:_MOST_LINES]) or "なし"),
     }

@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from kodomo_assets.japan.reading import UNKNOWN, Reading
-from kodomo_assets.japan.text import comparable
+from kodomo_assets.japan.text import comparable, nfkc
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,15 @@ _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _ERA_WORD = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})(?:月|[-/.])(\d{{1,2}})日?")
 _ERA_DIGIT = re.compile(r"(\d)(\d{2})(\d{2})(\d{2})")
 _SERIAL = re.compile(r"\d{5}")
-_ZEROS_OR_NINES = re.compile(r"0{7,8}|9{7,8}")
+_ZEROS_OR_NINES = re.compile(r"0{5,8}|9{5,8}")
 _WESTERN_MONTH = re.compile(r"(\d{4})(?:年|[-/.])(\d{1,2})月?")
+_JANUARY_OR_OCTOBER = re.compile(r"\d{4}\.1")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
 _ERA_MONTH = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})月?")
 _ERA_DIGIT_MONTH = re.compile(r"(\d)(\d{2})(\d{2})")
 
-# Excel's 1900 system counts a 29 February 1900 that never was.
-_SERIAL_ZERO = dt.date(1899, 12, 30)
+# Excel's 1900 system counts a 29 February 1900 that never was: before it a serial means another day.
+_SERIAL_ZERO, _FIRST_SERIAL = dt.date(1899, 12, 30), 61
 _UNKNOWN_PARTS = {0, 99}
 
 
@@ -75,30 +76,36 @@ def read_date(text: str, scheme: str, unknown_words: Container[str] = ()) -> Rea
     if found := _ERA_DIGIT.fullmatch(compared):
         return _era_digit_day(scheme, found[1], int(found[2]), int(found[3]), int(found[4]))
     if _SERIAL.fullmatch(compared):
-        return Reading(_SERIAL_ZERO + dt.timedelta(days=int(compared)))
+        return _serial_day(int(compared))
     return Reading(None, "not_a_date")
 
 
 def read_month(text: str, scheme: str, unknown_words: Container[str] = ()) -> Reading[dt.date]:
-    """A month as its first day; a whole date stands for its month."""
+    """A month as its first day; a whole date stands for its month.
+
+    Five digits are an era and a month (50704) where such a month was, else Excel's serial of a day in it. ``2025.1`` is
+    what Excel makes of 2025.10 in a column of numbers, and January in one of texts: the problem ``ambiguous_month``.
+    """
     compared = _plain(text)
     if compared in unknown_words:
         return Reading(None, UNKNOWN)
+    if _JANUARY_OR_OCTOBER.fullmatch(compared):
+        return Reading(None, "ambiguous_month")
     if found := _WESTERN_MONTH.fullmatch(compared) or _COMPACT_MONTH.fullmatch(compared):
         return _day(int(found[1]), int(found[2]), 1)
     if found := _ERA_MONTH.fullmatch(compared):
         return _era_month(_BY_NAME[found[1]], _era_year(found[2]), int(found[3]))
-    if found := _ERA_DIGIT_MONTH.fullmatch(compared):
-        if found[1] not in scheme:
-            return Reading(None, "not_a_date")
-        return _era_month(ERAS[scheme.index(found[1])], int(found[2]), int(found[3]))
+    if (found := _ERA_DIGIT_MONTH.fullmatch(compared)) and found[1] in scheme:
+        month = _era_month(ERAS[scheme.index(found[1])], int(found[2]), int(found[3]))
+        if month.value is not None or month.problem == UNKNOWN:
+            return month
     day = read_date(text, scheme, unknown_words)
     return Reading(day.value.replace(day=1)) if day.value else Reading(None, day.problem)
 
 
 def _plain(text: str) -> str:
     """The cell as compared, without a time of day and without the ``.0`` of a number."""
-    compared = comparable(_TIME.sub("", text.strip())).upper()
+    compared = comparable(_TIME.sub("", nfkc(text))).upper()
     number = _DECIMAL_ZERO.fullmatch(compared)
     return number[1] if number else compared
 
@@ -114,6 +121,12 @@ def _day(year: int, month: int, day: int) -> Reading[dt.date]:
         return Reading(dt.date(year, month, day))
     except ValueError:
         return Reading(None, "no_such_day")
+
+
+def _serial_day(serial: int) -> Reading[dt.date]:
+    if serial < _FIRST_SERIAL:
+        return Reading(None, "no_such_day")
+    return Reading(_SERIAL_ZERO + dt.timedelta(days=serial))
 
 
 def _era_day(era: Era, year: int, month: int, day: int) -> Reading[dt.date]:

@@ -10,26 +10,59 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.errors import CheckFailedError
+from kodomo_assets.errors import CheckFailedError, StoreVersionError
 
 Check = Callable[[duckdb.DuckDBPyConnection], Iterable[CheckOutcome]]
 PartitionValue = str | dt.date
 
 
 def create_tables(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Makes every declared table that is not there yet, empty and typed, with Japanese comments."""
-    present = {
-        (schema, name)
-        for schema, name in con.execute(
-            "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
-        ).fetchall()
-    }
-    missing = [table for table in catalogue.outputs.values() if (table.db_schema, table.name) not in present]
+    """Makes every declared table that is not there yet, empty and typed, with Japanese comments.
+
+    A column that a newer version added is added to a table of an older one, empty.
+
+    Raises:
+        StoreVersionError: a table is of another version and cannot be brought to this one without its rows.
+    """
+    present: dict[str, dict[str, str]] = {}
+    for name, column, kind in con.execute(
+        "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() and not internal"
+    ).fetchall():
+        present.setdefault(name, {})[column] = kind
+    missing = [table for table in catalogue.outputs.values() if table.qualified not in present]
     for schema in dict.fromkeys(table.db_schema for table in missing):
         con.execute(f"create schema if not exists {schema}")
     for table in missing:
         con.execute(create_statement(table))
         comment(con, table)
+    for table in catalogue.outputs.values():
+        if table.qualified in present:
+            _bring_up_to_date(con, table, present[table.qualified])
+
+
+def _bring_up_to_date(con: duckdb.DuckDBPyConnection, table: OutputTable, present: Mapping[str, str]) -> None:
+    added = [column for column in table.columns if column.name not in present]
+    other = [name for name in present if name not in table.column_names]
+    other += [c.name for c in table.columns if not _same_type(present.get(c.name, c.type), c.type)]
+    other += [column.name for column in added if not column.nullable]
+    if other:
+        raise StoreVersionError(
+            f"{table.qualified}: column {', '.join(sorted(other))} was written by another version of this program; "
+            "expected the tables of this one. Move kodomo.duckdb away and refresh all dates anew (docs/operations.md)"
+        )
+    for column in added:
+        con.execute(f"alter table {table.qualified} add column {_quoted(column.name)} {column.type}")
+    if added:
+        comment(con, table)
+
+
+def _same_type(present: str, declared: str) -> bool:
+    return _TYPE_NAMES.get(declared, declared) == present
+
+
+# how DuckDB calls a declared type in its catalogue
+_TYPE_NAMES = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 
 def create_statement(table: OutputTable) -> str:
@@ -97,7 +130,7 @@ def replace(
     return [outcome for outcome in outcomes if outcome.name != _KEY_CHECK]
 
 
-_KEY_CHECK = "key_unique"
+_KEY_CHECK = "stored_key_unique"
 
 
 def _check_key(con: duckdb.DuckDBPyConnection, table: OutputTable, keys: Mapping[str, PartitionValue]) -> CheckOutcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 
 import duckdb
@@ -13,15 +14,36 @@ from kodomo_assets.catalogue.models import Ingest
 from kodomo_assets.japan.calendar import years_before
 from kodomo_assets.japan.dates import read_date, read_month
 from kodomo_assets.japan.reading import UNKNOWN, Reading
-from kodomo_assets.japan.text import comparable, flag_word, nfkc, read_flag, read_id, read_int, read_number
+from kodomo_assets.japan.text import (
+    BLANKS,
+    comparable,
+    flag_word,
+    nfkc,
+    read_flag,
+    read_id,
+    read_int,
+    read_number,
+)
 from kodomo_assets.sql import create_from_frame
+from kodomo_assets.stages.sources.intake import CELLS
 
-CELLS, TYPED = "cells", "typed"
+TYPED = "typed"
 
 _OLDEST_AGE, _FUTURE_YEARS = 120, 20
 _FIRST_DAY = dt.date(1900, 1, 1)
 _CANONICAL_TEXT = "[0-9A-Za-z\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff々〇・、。_-]+"
+_NOT_AT_THE_ENDS = r"[\s\pZ\x{00}\x{0B}\x{85}\x{FEFF}#＃]"
 _CANONICAL_KANA = "[\u30a1-\u30fa\u30fc]+( [\u30a1-\u30fa\u30fc]+)?"
+
+# What stands in a file where Excel could not show a value: the column was too narrow, or a formula went wrong.
+_HASH_SIGNS = re.compile("#{2,}")
+_EXCEL_ERRORS = {
+    *("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"),
+    *("#SPILL!", "#CALC!", "#GETTING_DATA", "#FIELD!", "#BLOCKED!", "#CONNECT!"),
+}
+# A long number that Excel shortened: its last digits are lost.
+_SCIENTIFIC = re.compile(r"[+-]?[0-9](\.[0-9]+)?[eE][+-]?[0-9]{1,3}")
+_EXACT_TYPES = {"id", "int", "number", "date", "month"}
 
 # Types whose cells repeat a few values: telling them apart first is cheaper than looking at every cell.
 _FEW_VALUES = {"date", "month", "int", "number", "flag", "code"}
@@ -37,7 +59,8 @@ def convert(con: duckdb.DuckDBPyConnection, table: SourceTable, ingest: Ingest, 
     joins = "\n".join(join for *_, join in expressions if join)
     con.execute(
         f"create or replace temp table {TYPED} as\n"
-        f"select\n    c.file,\n    c.sheet,\n    c.source_row,\n    {values},\n    {problems}\n"
+        "select c.row_id, c.file, c.sheet, c.source_row, c.problem,\n"
+        f"    {values},\n    {problems}\n"
         f"from {CELLS} as c\n{joins}"
     )
 
@@ -48,8 +71,6 @@ def _expressions(
     """Name, value, problem and join of one column in ``typed``."""
     raw = f"c.{column.name}"
     canonical, value = _canonical(column, raw, reference_date)
-    if canonical == "true":
-        return column.name, value, "null::varchar", ""
     cells = f"select {raw} from {CELLS} as c where {raw} is not null"
     if column.type in _FEW_VALUES:
         cells = f"select distinct {column.name} from ({cells})"
@@ -59,7 +80,7 @@ def _expressions(
     if len(other) == 0:
         return column.name, value, "null::varchar", ""
     read = reader(table, column, ingest, reference_date)
-    readings = [read(text) for text in other]
+    readings = [_read(text, column, read) for text in other]
     frame = pd.DataFrame(
         {
             "raw": list(other),
@@ -82,7 +103,8 @@ def _canonical(column: Column, raw: str, reference_date: dt.date) -> tuple[str, 
     """SQL for "this cell is in canonical form and in range", and for its value then."""
     match column.type:
         case "name" | "free_text":
-            return "true", raw
+            ends = f"left({raw}, 1) || right({raw}, 1)"
+            return f"not regexp_matches({ends}, '{_NOT_AT_THE_ENDS}')", raw
         case "text":
             return f"regexp_full_match({raw}, '{_CANONICAL_TEXT}')", raw
         case "kana":
@@ -116,6 +138,23 @@ def _canonical(column: Column, raw: str, reference_date: dt.date) -> tuple[str, 
             return "false", f"null::{column.duckdb_type}"
 
 
+def _read(text: str, column: Column, read: Reader) -> Reading:
+    """One cell: blank is missing; what Excel made of a value that is gone is no value."""
+    stripped = text.strip(BLANKS)
+    if not stripped:
+        return Reading(None)
+    if column.unclear_is_yes:
+        return read(stripped)
+    compared = comparable(stripped)
+    if _HASH_SIGNS.fullmatch(compared):
+        return Reading(None, "hash_signs")
+    if compared.upper() in _EXCEL_ERRORS:
+        return Reading(None, "excel_error")
+    if (column.type in _EXACT_TYPES or column.role == "identity") and _SCIENTIFIC.fullmatch(compared):
+        return Reading(None, "scientific_notation")
+    return read(stripped)
+
+
 def reader(table: SourceTable, column: Column, ingest: Ingest, reference_date: dt.date) -> Reader:
     """The function that reads one cell of ``column`` (method §1); never called with a blank cell."""
     meanings = {comparable(theirs): ours for theirs, ours in column.codes.items()}
@@ -145,8 +184,10 @@ def reader(table: SourceTable, column: Column, ingest: Ingest, reference_date: d
             yes = {flag_word(word) for word in ingest.yes_words}
             no = {flag_word(word) for word in ingest.no_words}
             return lambda text: _flag(meanings.get(comparable(text), text), yes, no, column.unclear_is_yes)
-        case _:
+        case "text":
             return lambda text: Reading(comparable(text))
+        case "name" | "free_text":
+            return Reading
 
 
 def date_range(column: Column, reference_date: dt.date) -> tuple[dt.date, dt.date]:

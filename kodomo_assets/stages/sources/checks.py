@@ -1,10 +1,52 @@
-"""Checks of one delivery: no row is lost, and not too many are quarantined (method §2)."""
+"""Checks of one delivery (method §2): what must hold of it alone, beside the last one and beside the registers."""
 
 from __future__ import annotations
 
-from kodomo_assets.catalogue import Catalogue
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.japan.calendar import years_before
+from kodomo_assets.sql import read_sql
+from kodomo_assets.stages.sources.headers import nearest
 from kodomo_assets.stages.sources.read import DeliveryOutcome
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a check looks at: the outcome of a reading whose temp tables stand in ``con``."""
+
+    con: duckdb.DuckDBPyConnection
+    catalogue: Catalogue
+    outcome: DeliveryOutcome
+    reference_date: dt.date
+
+    @property
+    def table(self) -> SourceTable:
+        return self.outcome.table
+
+    def one(self, sql: str, **parameters: object) -> tuple:
+        return self.con.execute(sql, parameters).fetchone() or ()
+
+
+@dataclass(frozen=True)
+class DeliveryCheck:
+    """A check of the tables for which ``concerns`` holds."""
+
+    name: str
+    ja: str
+    blocking: bool
+    run: Callable[[Delivery], CheckOutcome]
+    concerns: Callable[[SourceTable], bool] = lambda _: True
+
+
+def checks_of(table: SourceTable) -> list[DeliveryCheck]:
+    """The checks that every delivery of ``table`` goes through."""
+    return [check for check in _CHECKS if check.concerns(table)]
 
 
 def check_rows_conserved(outcome: DeliveryOutcome) -> CheckOutcome:
@@ -35,3 +77,243 @@ def check_quarantined_share(outcome: DeliveryOutcome, catalogue: Catalogue) -> C
         message=f"{outcome.table.ja}: {share:.1%} of {outcome.rows_in} rows quarantined, expected at most {limit:.1%}",
         facts={"share": round(share, 6), "limit": limit, "cells_quarantined": outcome.cells_quarantined},
     )
+
+
+def check_key_unique(delivery: Delivery) -> CheckOutcome:
+    """No two accepted rows share a key, but for a table whose rows are summed (sources.yaml)."""
+    table = delivery.table
+    place = ["source_file", "source_sheet"] if table.resolve_duplicates == "sum" else []
+    key = ", ".join([*table.key, *place])
+    (repeated,) = delivery.one(f"select count(*) - count(distinct ({key})) from new_{table.id}")
+    return CheckOutcome(
+        name="key_unique",
+        passed=repeated == 0,
+        blocking=True,
+        message=f"{table.ja}: {repeated} accepted rows repeat the key "
+        f"{'・'.join(table.columns[name].ja for name in table.key)}, expected 0",
+        facts={"repeated": repeated},
+    )
+
+
+def check_row_count(delivery: Delivery) -> CheckOutcome:
+    """The number of rows beside that of the last delivery before this one (``ingest.max_row_change``)."""
+    limit = delivery.catalogue.ingest.max_row_change
+    now = delivery.outcome.rows_accepted
+    row = delivery.one(
+        """
+        select reference_date, sum(rows_accepted)::integer
+        from sources.deliveries
+        where
+            table_name = $table_name
+            and reference_date < $reference_date
+            and status = 'accepted'
+            and not superseded
+        group by reference_date
+        order by reference_date desc
+        limit 1
+        """,
+        table_name=delivery.table.id,
+        reference_date=delivery.reference_date,
+    )
+    day, before = row or (None, 0)
+    change = now / before - 1 if before else 0.0
+    message = f"{delivery.table.ja}: {now:,} rows, no delivery before to compare with"
+    if day is not None:
+        message = (
+            f"{delivery.table.ja}: {now:,} rows, {before:,} at {day} ({change:+.1%}), expected a change of at most "
+            f"{limit:.0%}"
+        )
+    return CheckOutcome(
+        name="row_count",
+        # in rows, not in shares: 13/10 - 1 is a little more than 0.3
+        passed=day is None or abs(now - before) <= limit * before,
+        blocking=False,
+        message=message,
+        facts={"rows": now, "rows_before": before, "change": round(change, 6)},
+    )
+
+
+def check_headers(delivery: Delivery) -> CheckOutcome:
+    """Headers that are new or gone since the last delivery, each with the contract's header that it is most like.
+
+    A new header that is like none of the contract's is counted and not named: it may be anything, a name too.
+    """
+    row = delivery.one(
+        """
+        select
+            coalesce(flatten(list(absent_columns)), []),
+            coalesce(flatten(list(surplus_columns)), [])
+        from sources.deliveries
+        where
+            table_name = $table_name
+            and status = 'accepted'
+            and not superseded
+            and reference_date = (
+                select max(reference_date)
+                from sources.deliveries
+                where
+                    table_name = $table_name
+                    and reference_date < $reference_date
+                    and status = 'accepted'
+            )
+        """,
+        table_name=delivery.table.id,
+        reference_date=delivery.reference_date,
+    )
+    absent_before, surplus_before = (set(names) for names in row)
+    contract = [column.ja for column in delivery.table.columns.values()]
+    gone = [name for name in delivery.outcome.absent_columns if name not in absent_before]
+    new = [name for name in delivery.outcome.surplus_columns if name not in surplus_before]
+    meant = {name: nearest(name, contract) for name in new}
+    parts = [f"{len(gone)} gone ({'・'.join(gone)})" if gone else ""]
+    parts += [f"found {name}, perhaps meant as {like}" for name, like in meant.items() if like is not None]
+    unlike = sum(like is None for like in meant.values())
+    parts += [f"{unlike} new and unknown (named in sources.deliveries)" if unlike else ""]
+    return CheckOutcome(
+        name="headers",
+        passed=not gone and not any(meant.values()),
+        blocking=False,
+        message=f"{delivery.table.ja}: "
+        + ("; ".join(part for part in parts if part) or "the headers of the contract, as before")
+        + ("; map a city's own headers in tables.<id>.headers or headers_by_date" if any(meant.values()) else ""),
+        facts={"gone": len(gone), "new": len(new)},
+    )
+
+
+def check_known_residents(delivery: Delivery) -> CheckOutcome:
+    """The share of 宛名番号 that the resident register in force knows (``ingest.min_known_residents``)."""
+    table, limit = delivery.table, delivery.catalogue.ingest.min_known_residents
+    people, known, day = delivery.one(
+        f"""
+        with register as (
+            select resident_id, reference_date
+            from sources.resident_register
+            where reference_date = (
+                select max(reference_date) from sources.resident_register where reference_date <= $reference_date
+            )
+        ),
+        people as (
+            select distinct {table.person.resident} as resident_id
+            from new_{table.id}
+            where {table.person.resident} is not null
+        )
+        select
+            count(*),
+            count(*) filter (resident_id in (select resident_id from register)),
+            (select max(reference_date) from register)
+        from people
+        """,
+        reference_date=delivery.reference_date,
+    )
+    share = known / people if people else 1.0
+    passed = day is None or share >= limit
+    message = (
+        f"{table.ja}: {share:.1%} of {people:,} 宛名番号 stand in 住民記録 of {day}, expected at least {limit:.0%}"
+    )
+    return CheckOutcome(
+        name="known_residents",
+        passed=passed,
+        blocking=False,
+        message=message if day is not None else f"{table.ja}: no 住民記録 was read yet",
+        facts={"people": people, "known": known, "share": round(share, 6)},
+    )
+
+
+def check_plausible_dates(delivery: Delivery) -> CheckOutcome:
+    """Ages and years that a delivery of this table can have; another era scheme gives others (method §1)."""
+    table, limit = delivery.table, delivery.catalogue.ingest.min_plausible_share
+    worst, told = 1.0, "no date to look at"
+    for column in table.columns.values():
+        if column.ages is not None:
+            youngest, oldest = column.ages
+            first = years_before(delivery.reference_date, oldest + 1)
+            last = years_before(delivery.reference_date, youngest)
+            expected = f"{column.ja} of people aged {youngest} to {oldest}"
+        elif table.oldest_years is not None and column.name == table.dated_by:
+            first, last = years_before(delivery.reference_date, table.oldest_years), dt.date.max
+            expected = f"{column.ja} of the last {table.oldest_years} years"
+        else:
+            continue
+        dates, plausible = delivery.one(
+            f"select count({column.name}), count(*) filter ({column.name} between $first and $last) "
+            f"from new_{table.id}",
+            first=first,
+            last=last,
+        )
+        share = plausible / dates if dates else 1.0
+        if dates and share <= worst:
+            worst, told = share, f"{share:.1%} of {dates:,} cells are {expected}"
+    return CheckOutcome(
+        name="plausible_dates",
+        passed=worst >= limit,
+        blocking=True,
+        message=f"{table.ja}: {told}, expected at least {limit:.0%}"
+        + ("" if worst >= limit else f"; is its era scheme {table.era_scheme} (tables.{table.id}.era_scheme)?"),
+        facts={"share": round(worst, 6), "era_scheme": table.era_scheme},
+    )
+
+
+def check_months_per_school(delivery: Delivery) -> CheckOutcome:
+    """Months that most schools delivered and a school did not (the roster in force tells whose school a pupil's is)."""
+    table = delivery.table
+    month = _month_of_key(table)
+    delivery.con.execute(
+        f"create or replace temp view monthly_rows as "
+        f"select {table.person.pupil} as pupil_id, {month} as month from new_{table.id}"
+    )
+    missing = delivery.con.execute(
+        read_sql(__package__, "months_per_school"), {"reference_date": delivery.reference_date}
+    ).fetchall()
+    named = [f"{school} {', '.join(f'{day:%Y-%m}' for day in months)}" for school, months in missing]
+    return CheckOutcome(
+        name="months_per_school",
+        passed=not missing,
+        blocking=False,
+        message=f"{table.ja}: {len(missing)} schools lack months that most schools have, expected 0"
+        + (f": {'; '.join(named[:20])}" if named else ""),
+        facts={"schools": len(missing)},
+    )
+
+
+def _month_of_key(table: SourceTable) -> str | None:
+    return next((name for name in table.key if table.columns[name].type == "month"), None)
+
+
+_CHECKS = (
+    DeliveryCheck(
+        "rows_conserved",
+        "ファイルの行数＝受け入れた行数＋隔離した行数",
+        True,
+        lambda delivery: check_rows_conserved(delivery.outcome),
+    ),
+    DeliveryCheck(
+        "quarantined_share",
+        "隔離した行の割合が上限以下",
+        True,
+        lambda delivery: check_quarantined_share(delivery.outcome, delivery.catalogue),
+    ),
+    DeliveryCheck("key_unique", "受け入れた行のキーが重複しない", True, check_key_unique),
+    DeliveryCheck(
+        "plausible_dates",
+        "年齢と日付がこの表としてあり得る（元号コードの取り違えを見つける）",
+        True,
+        check_plausible_dates,
+        lambda table: table.oldest_years is not None or any(c.ages is not None for c in table.columns.values()),
+    ),
+    DeliveryCheck("row_count", "行数が前回の納品から大きく変わっていない", False, check_row_count),
+    DeliveryCheck("headers", "見出しが前回の納品から変わっていない", False, check_headers),
+    DeliveryCheck(
+        "known_residents",
+        "宛名番号が住民記録にある",
+        False,
+        check_known_residents,
+        lambda table: table.person.resident is not None and "spine" not in table.serves,
+    ),
+    DeliveryCheck(
+        "months_per_school",
+        "月の抜けている学校がない",
+        False,
+        check_months_per_school,
+        lambda table: table.person.pupil is not None and _month_of_key(table) is not None,
+    ),
+)

@@ -1,121 +1,196 @@
-"""Finds the header of a sheet and which cell column holds which column of the contract (method §1, §2)."""
+"""Finds the header among a sheet's first rows, and which cell holds which column of the contract (method §1, §2)."""
 
 from __future__ import annotations
 
+import datetime as dt
+import difflib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import duckdb
-from stdnum.jp import in_ as individual_number
+from itertools import zip_longest
 
 from kodomo_assets.catalogue import SourceTable
-from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.text import comparable
-from kodomo_assets.stages.sources.files import RAW
+from kodomo_assets.stages.sources.grids import Grid, Row
+from kodomo_assets.stages.sources.problems import refuse
 
-_FORBIDDEN = {"個人番号", "マイナンバー", "個人番号(マイナンバー)", "マイナンバー(個人番号)"}
-_FORBIDDEN_SHARE, _FORBIDDEN_CELLS = 0.9, 5
+# The card is no number: マイナンバーカード交付 may come in.
+_FORBIDDEN, _ALLOWED = ("個人番号", "マイナンバー"), ("個人番号カード", "マイナンバーカード")
+_NEAR = 0.6
+# The widest table of the contract has fifteen; every column costs the reader memory.
+_MAX_COLUMNS = 500
+# A row with this many of the contract's headers is meant as one, whatever is missing in it; a workbook may have other
+# sheets, in which a single word proves nothing.
+_HEADER_LIKE_IN_TEXT, _HEADER_LIKE_IN_WORKBOOK = 1, 2
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the header stands and which cell column (index) holds which column of the contract (English name)."""
+    """Where the header stands and what it says.
+
+    Attributes:
+        header_row: number of the header's last row; the table's rows begin below it.
+        width: cells up to the last header.
+        positions: English column name -> index of its cell.
+        absent: Japanese headers of the contract that are not there.
+        surplus: headers that the contract does not know.
+    """
 
     header_row: int
+    width: int
     positions: Mapping[str, int]
     absent: tuple[str, ...]
     surplus: tuple[str, ...]
 
 
-def find_layout(con: duckdb.DuckDBPyConnection, table: SourceTable, name: str, search_rows: int) -> Layout:
-    """The layout of the sheet in ``raw_cells``.
+@dataclass(frozen=True)
+class _Found:
+    """One reading of the header: its last row, the texts by cell, and the contract's columns among them."""
+
+    row: int
+    headers: Sequence[str]
+    columns: frozenset[str]
+
+
+def find_layout(table: SourceTable, grid: Grid, reference_date: dt.date, search_rows: int) -> Layout | None:
+    """The layout of a sheet; None where none of its first ``search_rows`` looks like a header of this table.
+
+    A header of two rows may end one row later.
 
     Raises:
-        DeliveryError: no header, a required column absent, two columns with one header, or マイナンバー in the file.
+        FileRefusedError: a header without a required column, two columns with one header, or マイナンバー.
     """
-    rows = con.execute(f"select * from {RAW} where row_number <= $1 order by row_number", [search_rows]).fetchall()
-    known = {comparable(column.ja): column.name for column in table.columns.values()}
-    known |= {comparable(theirs): known[comparable(ours)] for theirs, ours in table.headers.items()}
-    best: set[str] = set()
-    for number, *cells in rows:
-        headers = [comparable(cell or "") for cell in cells]
-        found = {known[header] for header in headers if header in known}
-        if found.issuperset(table.key):
-            return _layout(con, table, name, number, headers, known)
-        best = max(best, found, key=len)
-    missing = "・".join(table.columns[column].ja for column in table.key if column not in best)
-    raise DeliveryError(
-        f"{name}: no header of {table.ja} in the first {search_rows} rows; found no column {missing}, "
-        f"expected {'・'.join(table.columns[column].ja for column in table.key)}"
+    known = known_headers(table, reference_date)
+    best: _Found | None = None
+    for found in _readings(grid.head, known, search_rows):
+        if found.columns.issuperset(table.key):
+            return _layout(table, grid, found, known)
+        if best is None or len(found.columns) > len(best.columns):
+            best = found
+    if best is None or len(best.columns) < (_HEADER_LIKE_IN_TEXT if grid.sheet is None else _HEADER_LIKE_IN_WORKBOOK):
+        return None
+    missing = [table.columns[name] for name in table.key if name not in best.columns]
+    raise refuse(
+        grid.file,
+        "no_header",
+        f"found no column {_with_nearest((c.ja for c in missing), best.headers, known)}, "
+        f"expected {'・'.join(table.columns[name].ja for name in table.key)}",
+        sheet=grid.sheet,
+        row=best.row,
+        column="・".join(column.ja for column in missing),
     )
 
 
-def _layout(
-    con: duckdb.DuckDBPyConnection,
-    table: SourceTable,
-    name: str,
-    number: int,
-    headers: Sequence[str],
-    known: Mapping[str, str],
-) -> Layout:
-    _refuse_individual_numbers(con, name, number, headers)
-    counted = Counter(header for header in headers if header)
-    twice = [header for header, count in counted.items() if count > 1]
-    columns = Counter(known[header] for header in headers if header in known)
-    twice += [table.columns[column].ja for column, count in columns.items() if count > 1]
-    if twice:
-        raise DeliveryError(
-            f"{name}, row {number}: found {len(twice)} header(s) more than once, expected each once: "
-            f"{'・'.join(dict.fromkeys(h for h in twice if h in known or h in columns)) or 'surplus columns'}"
+def known_headers(table: SourceTable, reference_date: dt.date) -> dict[str, str]:
+    """Every header that is understood at a reference date, as compared -> English column name."""
+    known = {comparable(column.ja): column.name for column in table.columns.values()}
+    own = {comparable(theirs): known[comparable(ours)] for theirs, ours in table.headers_at(reference_date).items()}
+    return known | own
+
+
+def nearest(header: str, known: Iterable[str]) -> str | None:
+    """The known header that ``header`` is most like, None where it is like none."""
+    compared = comparable(header)
+    close = difflib.get_close_matches(compared, list(known), n=1, cutoff=_NEAR)
+    # a damaged file may have a cell of somebody's row grown together with a header
+    return close[0] if close and not (close[0] in compared and len(compared) > len(close[0]) + 1) else None
+
+
+def _readings(head: Sequence[Row], known: Mapping[str, str], search_rows: int) -> Iterable[_Found]:
+    """Every way to read a header: each row alone, or merged with the one below where that tells more columns."""
+    singles = [_found(number, [comparable(cell) for cell in cells], known) for number, cells in head]
+    for upper, lower in zip_longest(singles, singles[1:]):
+        if upper.row > search_rows:
+            return
+        if lower is not None and lower.row == upper.row + 1:
+            both = _found(lower.row, _merged(upper.headers, lower.headers, known), known)
+            if len(both.columns) > max(len(upper.columns), len(lower.columns)):
+                yield both
+                continue
+        yield upper
+
+
+def _found(row: int, headers: Sequence[str], known: Mapping[str, str]) -> _Found:
+    return _Found(row, headers, frozenset(known[header] for header in headers if header in known))
+
+
+def _merged(upper: Sequence[str], lower: Sequence[str], known: Mapping[str, str]) -> list[str]:
+    """Two rows as one: a group above (merged over several cells, so only its first is filled) and the names below."""
+    width = max(len(upper), len(lower))
+    above, below = ([*row, *[""] * (width - len(row))] for row in (upper, lower))
+    headers, group = [], ""
+    for top, bottom in zip(above, below, strict=True):
+        # a cell that is merged downwards has nothing below it, and ends the group before it
+        group = top or (group if bottom else "")
+        forms = [bottom, group, group + bottom, f"{group}_{bottom}", bottom + group]
+        fallback = "_".join(part for part in (group, bottom) if part)
+        headers.append(next((form for form in forms if form in known and (form != group or not bottom)), fallback))
+    return headers
+
+
+def _layout(table: SourceTable, grid: Grid, found: _Found, known: Mapping[str, str]) -> Layout:
+    for header in found.headers:
+        for word in _FORBIDDEN:
+            if word in header and not any(allowed in header for allowed in _ALLOWED):
+                raise refuse(
+                    grid.file,
+                    "individual_number",
+                    f"has a column of {word}; マイナンバー may not be delivered, expected none",
+                    sheet=grid.sheet,
+                    row=found.row,
+                )
+    width = max(index for index, header in enumerate(found.headers, start=1) if header)
+    if width > _MAX_COLUMNS:
+        raise refuse(
+            grid.file,
+            "too_large_inside",
+            f"found a header of {width:,} columns, expected at most {_MAX_COLUMNS}",
+            sheet=grid.sheet,
+            row=found.row,
         )
-    positions = {known[header]: index for index, header in enumerate(headers) if header in known}
+    counted = Counter(header for header in found.headers if header)
+    columns = Counter(known[header] for header in found.headers if header in known)
+    twice = [table.columns[name].ja for name, count in columns.items() if count > 1]
+    surplus_twice = sum(count > 1 for header, count in counted.items() if header not in known)
+    if twice or surplus_twice:
+        named = "・".join(twice) or f"{surplus_twice} surplus columns"
+        raise refuse(
+            grid.file,
+            "repeated_header",
+            f"found {len(twice) + surplus_twice} header(s) more than once, expected each once: {named}",
+            sheet=grid.sheet,
+            row=found.row,
+            column="・".join(twice) or None,
+        )
+    positions = {known[header]: index for index, header in enumerate(found.headers) if header in known}
     absent = [column for column in table.columns.values() if column.name not in positions]
     required = [column.ja for column in absent if column.required]
     if required:
-        raise DeliveryError(f"{name}, row {number}: found no column {'・'.join(required)}, which {table.ja} requires")
+        raise refuse(
+            grid.file,
+            "missing_column",
+            f"found no column {_with_nearest(required, found.headers, known)}, which {table.ja} requires",
+            sheet=grid.sheet,
+            row=found.row,
+            column="・".join(required),
+        )
     return Layout(
-        header_row=number,
+        header_row=found.row,
+        width=width,
         positions=positions,
         absent=tuple(column.ja for column in absent),
-        surplus=tuple(header for header in headers if header and header not in known),
+        surplus=tuple(header for header in found.headers if header and header not in known),
     )
 
 
-def _refuse_individual_numbers(con: duckdb.DuckDBPyConnection, name: str, number: int, headers: Sequence[str]) -> None:
-    """マイナンバー may not come in: by header, and by what a column holds, a surplus one too (method §1)."""
-    for header in headers:
-        if header in _FORBIDDEN:
-            raise DeliveryError(
-                f"{name}, row {number}: has a column {header}; マイナンバー may not be delivered, expected none"
-            )
-    for index in _columns_of_long_cells(con, number, len(headers)):
-        filled, long_enough = _filled_cells(con, number, index)
-        if filled < _FORBIDDEN_CELLS or long_enough < filled * _FORBIDDEN_SHARE:
-            continue
-        values = con.execute(
-            f"select c{index} from {RAW} where row_number > $1 and trim(c{index}) <> ''", [number]
-        ).fetchnumpy()[f"c{index}"]
-        valid = sum(individual_number.is_valid(comparable(value).replace("-", "")) for value in values)
-        if valid >= filled * _FORBIDDEN_SHARE:
-            raise DeliveryError(
-                f"{name}: column {index + 1} holds マイナンバー ({valid} of {filled} cells have a valid check digit); "
-                "it may not be delivered, expected none"
-            )
+def _with_nearest(missing: Iterable[str], headers: Sequence[str], known: Mapping[str, str]) -> str:
+    """Each missing column, with the place of the unknown header that was perhaps meant by it.
 
-
-def _columns_of_long_cells(con: duckdb.DuckDBPyConnection, header_row: int, width: int) -> list[int]:
-    """The cell columns of which enough cells could hold twelve digits by their bytes, which are quick to count."""
-    counts = ", ".join(f"count(*) filter (strlen(c{index}) >= 12)" for index in range(width))
-    row = con.execute(f"select {counts} from {RAW} where row_number > $1", [header_row]).fetchone() or ()
-    return [index for index, count in enumerate(row) if count >= _FORBIDDEN_CELLS * _FORBIDDEN_SHARE]
-
-
-def _filled_cells(con: duckdb.DuckDBPyConnection, header_row: int, index: int) -> tuple[int, int]:
-    """How many cells of a column below the header are filled, and how many could hold twelve digits."""
-    row = con.execute(
-        f"select count(*) filter (trim(c{index}) <> ''), count(*) filter (length(c{index}) between 12 and 16) "
-        f"from {RAW} where row_number > $1",
-        [header_row],
-    ).fetchone()
-    return row or (0, 0)
+    Not with its text: where a header is wrong, what stands there may be anything.
+    """
+    unknown = {header: index for index, header in enumerate(headers, start=1) if header and header not in known}
+    texts = []
+    for ja in missing:
+        near = difflib.get_close_matches(comparable(ja), list(unknown), n=1, cutoff=_NEAR)
+        texts.append(f"{ja} (column {unknown[near[0]]} has a header like it)" if near else ja)
+    return "・".join(texts)

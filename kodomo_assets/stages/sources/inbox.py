@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
 
 SUFFIXES = {".csv", ".xlsx", ".xlsm", ".xls"}
@@ -23,7 +23,13 @@ _SKIPPED = ("~$", ".")
 
 @dataclass(frozen=True)
 class InboxFile:
-    """One file of a delivery folder; ``table_id`` is None where it belongs to no table of the contract."""
+    """One file of a delivery folder.
+
+    Attributes:
+        name: as it is shown and stored; characters that end a line are replaced.
+        table_id: None where it is read as no table of the contract; then ``problem`` says why: ``unknown_table``,
+            ``symbolic_link`` or ``bad_file_name``, or nothing for a file that people sent back (``returned``).
+    """
 
     path: Path
     name: str
@@ -31,12 +37,14 @@ class InboxFile:
     returned: bool
     size: int
     received_at: dt.datetime
+    problem: str | None = None
 
 
 def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
-    """The files of ``folder`` by name; lock files, hidden files, folders and links are left out.
+    """The files of ``folder`` by name; lock files, hidden files and folders are left out.
 
-    A folder that does not exist holds no file.
+    A folder that does not exist holds no file. A symbolic link is listed and never followed: what it points to may
+    change, or lie where no delivery should come from.
     """
     if not folder.is_dir():
         return []
@@ -45,22 +53,45 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
     counted = Counter(_nfc(path.name) for path in paths)
     found = []
     for path in paths:
-        if path.name.startswith(_SKIPPED) or path.is_symlink() or not path.is_file():
+        if path.name.startswith(_SKIPPED) or not (path.is_symlink() or path.is_file()):
             continue
-        stat = path.stat()
+        stat = path.lstat()
         table = table_of(path, names) if path.suffix.lower() in SUFFIXES else None
+        returned = table is None and _nfc(path.stem).startswith(_RETURNED)
+        problem = _why_not_read(path) or (None if table or returned else "unknown_table")
         found.append(
             InboxFile(
                 path=path,
                 # two names that differ in normalisation only stay apart: a name tells a file's rows from another's
-                name=_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name,
-                table_id=table,
-                returned=table is None and _nfc(path.stem).startswith(_RETURNED),
+                name=_shown(_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name),
+                table_id=table if problem is None else None,
+                returned=returned and problem is None,
                 size=stat.st_size,
                 received_at=dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC),
+                problem=problem,
             )
         )
     return found
+
+
+def _why_not_read(path: Path) -> str | None:
+    if path.is_symlink():
+        return "symbolic_link"
+    return None if _shown(path.name) == path.name else "bad_file_name"
+
+
+def _shown(name: str) -> str:
+    """The name without characters that would break a line, hide others or be no text at all."""
+    return "".join("?" if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else char for char in name)
+
+
+def is_named_like(name: str, table: SourceTable) -> bool:
+    """Whether a file's stem or a sheet's name is the table's id or Japanese name, or begins with it (method §1)."""
+    compared = _nfc(name).strip().casefold()
+    return any(
+        compared == own or compared.startswith(tuple(own + separator for separator in _SEPARATORS))
+        for own in (table.id.casefold(), _nfc(table.ja).casefold())
+    )
 
 
 def table_of(path: Path, names: dict[str, str]) -> str | None:
@@ -78,25 +109,27 @@ def create_inbox(con: duckdb.DuckDBPyConnection, files: Sequence[InboxFile], ref
     """Makes the temp table ``new_inbox`` (sources.inbox)."""
     con.execute(
         "create or replace temp table new_inbox "
-        "(reference_date date, file varchar, table_name varchar, bytes bigint, received_at timestamptz)"
+        "(reference_date date, file varchar, table_name varchar, problem varchar, bytes bigint, "
+        "received_at timestamptz)"
     )
     if files:
         con.executemany(
-            "insert into new_inbox values ($1, $2, $3, $4, $5)",
-            [(reference_date, file.name, file.table_id, file.size, file.received_at) for file in files],
+            "insert into new_inbox values ($1, $2, $3, $4, $5, $6)",
+            [(reference_date, f.name, f.table_id, f.problem, f.size, f.received_at) for f in files],
         )
 
 
 def check_known_files(files: Sequence[InboxFile]) -> CheckOutcome:
-    """A warning that names files of no known table."""
-    unknown = [file.name for file in files if file.table_id is None and not file.returned]
+    """A warning that names the files that are not read, and why."""
+    unread = [file for file in files if file.problem is not None]
+    named = ", ".join(f"{file.name} ({file.problem})" for file in unread[:10])
     return CheckOutcome(
         name="known_files",
-        passed=not unknown,
+        passed=not unread,
         blocking=False,
-        message=f"{len(unknown)} files of no known table"
-        + (f", expected a table's name at the start: {', '.join(unknown[:10])}" if unknown else ""),
-        facts={"files": len(files), "unknown": len(unknown)},
+        message=f"{len(unread)} files are not read"
+        + (f", expected files of their own with a table's name at the start: {named}" if unread else ""),
+        facts={"files": len(files), "unknown": len(unread)},
     )
 
 

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
 
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
-from kodomo_assets.errors import DeliveryError
-from kodomo_assets.japan.text import comparable
-from kodomo_assets.stages.sources.cells import CELLS, convert
-from kodomo_assets.stages.sources.files import RAW, load_raw
+from kodomo_assets.stages.sources.cells import convert
+from kodomo_assets.stages.sources.delimited import open_text
+from kodomo_assets.stages.sources.grids import Grid, NumberedCopy, write_numbered
 from kodomo_assets.stages.sources.headers import Layout, find_layout
-from kodomo_assets.stages.sources.inbox import InboxFile
+from kodomo_assets.stages.sources.inbox import InboxFile, is_named_like
+from kodomo_assets.stages.sources.intake import (
+    CELLS,
+    Part,
+    create_cells,
+    drop,
+    settle_rows,
+    take,
+    with_individual_numbers,
+)
+from kodomo_assets.stages.sources.problems import FileRefusedError, Problem, TableRefusedError, refuse
 from kodomo_assets.stages.sources.rows import settle
+from kodomo_assets.stages.sources.workbooks import Sheet, open_workbook
 
-_BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
-_BLANK = r"[\s\pZ\x{0B}\x{85}\x{FEFF}]"
-_BLANK_ENDS = f"^{_BLANK}|{_BLANK}$"
+_MB = 1_000_000
+_GAIJI = r"[\x{E000}-\x{F8FF}\x{F0000}-\x{10FFFD}]"
 
 
 @dataclass(frozen=True)
@@ -29,9 +41,10 @@ class FileAccount:
 
     file: InboxFile
     sha256: str
-    problem: str | None
+    problem: Problem | None
     absent: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class DeliveryOutcome:
     rows_accepted: int
     rows_quarantined: int
     cells_quarantined: int
+    gaiji_cells: int
     accounts: tuple[FileAccount, ...]
 
     @property
@@ -50,9 +64,18 @@ class DeliveryOutcome:
         return sum(account.problem is None for account in self.accounts)
 
     @property
+    def problems(self) -> list[Problem]:
+        return [account.problem for account in self.accounts if account.problem is not None]
+
+    @property
     def files_refused(self) -> list[str]:
         """Why each refused file was refused; every text names its file."""
-        return [account.problem for account in self.accounts if account.problem is not None]
+        return [problem.message for problem in self.problems]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of how the files were read; every text names its file."""
+        return [f"{account.file.name}: {note}" for account in self.accounts for note in account.notes]
 
     @property
     def absent_columns(self) -> list[str]:
@@ -73,96 +96,201 @@ def read_delivery(
     """Makes the temp tables ``new_<table id>``, ``new_quarantine`` and ``new_deliveries``.
 
     Raises:
-        DeliveryError: the table's only file is refused, or too few of its files are readable (method §2).
+        TableRefusedError: the table's only file is refused, or too few of its files are readable (method §2).
     """
-    columns = ", ".join(f"{name} varchar" for name in table.columns)
-    con.execute(f"create or replace temp table {CELLS} (file varchar, sheet varchar, source_row integer, {columns})")
-    accounts = tuple(_read_file(con, catalogue, table, file) for file in files)
-    refused = [account.problem for account in accounts if account.problem is not None]
-    readable = (len(accounts) - len(refused)) / len(accounts)
-    if refused and readable < (catalogue.ingest.min_readable_files_share if len(files) > 1 else 1):
-        raise DeliveryError("; ".join(refused))
+    create_cells(con, table)
+    with tempfile.TemporaryDirectory(prefix="kodomo-") as scratch:
+        accounts = _Reading(con, catalogue, table, reference_date, Path(scratch)).run(files)
+    problems = [account.problem for account in accounts if account.problem is not None]
+    readable = (len(accounts) - len(problems)) / len(accounts)
+    if problems and readable < (catalogue.ingest.min_readable_files_share if len(files) > 1 else 1):
+        raise TableRefusedError(problems)
     convert(con, table, catalogue.ingest, reference_date)
     settle(con, table, reference_date)
     _account(con, table, accounts, reference_date)
-    con.execute(f"drop table if exists {RAW}")
     row = con.execute(
         f"""
         select
             (select count(*) from {CELLS}),
             (select count(*) from new_{table.id}),
             (select count(*) from new_quarantine where scope = 'row'),
-            (select count(*) from new_quarantine where scope = 'cell')
+            (select count(*) from new_quarantine where scope = 'cell'),
+            (select sum(gaiji_cells)::integer from new_deliveries)
         """
     ).fetchone()
-    rows_in, accepted, quarantined, cells = row or (0, 0, 0, 0)
-    return DeliveryOutcome(table, rows_in, accepted, quarantined, cells, accounts)
+    rows_in, accepted, quarantined, cells, gaiji = row or (0, 0, 0, 0, 0)
+    return DeliveryOutcome(table, rows_in, accepted, quarantined, cells, gaiji, tuple(accounts))
 
 
-def _read_file(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable, file: InboxFile
-) -> FileAccount:
-    try:
-        content = file.path.read_bytes()
-    except OSError as error:
-        reason = f"{file.name}: cannot be opened ({type(error).__name__}), expected a readable file"
-        return FileAccount(file, "", reason)
-    sha256 = hashlib.sha256(content).hexdigest()
-    try:
-        width, sheet = load_raw(con, table, file.path, file.name, content)
-        layout = find_layout(con, table, file.name, catalogue.ingest.header_search_rows)
-    except DeliveryError as error:
-        return FileAccount(file, sha256, str(error))
-    _take_rows(con, catalogue, file, sheet, width, layout)
-    return FileAccount(file, sha256, None, layout.absent, layout.surplus)
+class _Reading:
+    """The files of one delivery on their way into ``cells``."""
 
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        catalogue: Catalogue,
+        table: SourceTable,
+        reference_date: dt.date,
+        scratch: Path,
+    ) -> None:
+        self.con, self.catalogue, self.table = con, catalogue, table
+        self.reference_date, self.scratch = reference_date, scratch
+        self.numbers = count()
+        self.grids: dict[int, tuple[Grid, Layout]] = {}
 
-def _take_rows(
-    con: duckdb.DuckDBPyConnection,
-    catalogue: Catalogue,
-    file: InboxFile,
-    sheet: str | None,
-    width: int,
-    layout: Layout,
-) -> None:
-    """Appends to ``cells`` the rows that count: below the header, a contract cell filled, no 合計 line (method §1)."""
-    trimmed = ", ".join(f"{_trimmed(f'c{index}')} as c{index}" for index in range(width))
-    taken = ", ".join(f"c{index} as {name}" for name, index in layout.positions.items())
-    filled = ", ".join(layout.positions)
-    total_words = [comparable(word) for word in catalogue.ingest.total_words]
-    # materialized: otherwise every use of a cell trims it again
-    con.execute(
-        f"""
-        insert into {CELLS} by name
-        with trimmed as materialized (select row_number, {trimmed} from {RAW} where row_number > $header_row)
-        select $file as file, $sheet as sheet, row_number as source_row, {filled}
-        from (
-            select row_number, {taken}, coalesce({", ".join(f"c{index}" for index in range(width))}) as first_filled
-            from trimmed
+    def run(self, files: Sequence[InboxFile]) -> list[FileAccount]:
+        accounts: dict[str, FileAccount] = {}
+        parts: list[Part] = []
+        for file in files:
+            account, of_file = self._open(file)
+            accounts[file.name] = account
+            parts += of_file
+        for part in take(self.con, parts, self.catalogue.ingest):
+            # not split as it seemed: row by row, in Python
+            parts.remove(part)
+            try:
+                parts.append(self._again(part))
+            except FileRefusedError as error:
+                accounts[part.file] = replace(accounts[part.file], problem=error.problem)
+        for number, found in with_individual_numbers(self.con, parts).items():
+            part = next(part for part in parts if part.number == number)
+            problem = refuse(part.file, "individual_number", found, sheet=part.sheet).problem
+            accounts[part.file] = replace(accounts[part.file], problem=problem)
+        for account in accounts.values():
+            if account.problem is not None:
+                drop(self.con, account.file.name)
+        settle_rows(self.con)
+        return list(accounts.values())
+
+    def _open(self, file: InboxFile) -> tuple[FileAccount, list[Part]]:
+        """Reads as much of a file as tells where its columns stand."""
+        sha256 = ""
+        notes: list[str] = []
+        try:
+            self._refuse_too_large(file)
+            before = file.path.stat()
+            with file.path.open("rb") as opened:
+                sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+            if file.path.suffix.lower() == ".csv":
+                grids = [self._text(file)]
+            else:
+                grids, notes = self._sheets(file)
+            parts = [self._part(grid, layout) for grid, layout in grids]
+            after = file.path.stat()
+            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                raise refuse(file.name, "changed_while_read", "was written to while it was read; deliver it again")
+        except FileRefusedError as error:
+            return FileAccount(file, sha256, error.problem), []
+        except OSError as error:
+            problem = refuse(
+                file.name, "cannot_be_opened", f"cannot be opened ({type(error).__name__}), expected a readable file"
+            ).problem
+            return FileAccount(file, sha256, problem), []
+        layouts = [layout for _, layout in grids]
+        notes += [note for grid, _ in grids for note in grid.notes]
+        notes += [note for part in parts for note in _beside(part)]
+        account = FileAccount(
+            file,
+            sha256,
+            None,
+            tuple(dict.fromkeys(column for layout in layouts for column in layout.absent)),
+            tuple(dict.fromkeys(column for layout in layouts for column in layout.surplus)),
+            tuple(notes),
         )
-        where
-            coalesce({filled}) is not null
-            and not case
-                when list_contains($last_letters, right(first_filled, 1))
-                then list_contains($total_words, regexp_replace(first_filled, '[\\s\\pZ]', '', 'g'))
-                else false
-            end
-        """,
-        {
-            "file": file.name,
-            "sheet": sheet,
-            "header_row": layout.header_row,
-            "blanks": _BLANKS,
-            # white space may stand between the letters (合　　計); a cell that ends otherwise needs no look
-            "total_words": total_words,
-            "last_letters": [word[-1] for word in total_words],
-        },
-    )
+        return account, parts
+
+    def _refuse_too_large(self, file: InboxFile) -> None:
+        limit = self.catalogue.ingest.max_file_mb
+        size = file.path.stat().st_size
+        if size == 0:
+            raise refuse(file.name, "empty_file", "the file is empty (0 bytes), expected a header and rows")
+        if size > limit * _MB:
+            raise refuse(
+                file.name,
+                "too_large",
+                f"has {size / _MB:,.0f} MB, expected at most {limit:,} MB (ingest.max_file_mb)",
+            )
+
+    def _text(self, file: InboxFile) -> tuple[Grid, Layout]:
+        copy = self.scratch / f"{next(self.numbers)}.txt"
+        grid = open_text(file.path, file.name, self.table.encoding, copy, self._head_rows)
+        layout = find_layout(self.table, grid, self.reference_date, self.catalogue.ingest.header_search_rows)
+        if layout is None:
+            raise self._no_header(file)
+        return grid, layout
+
+    def _sheets(self, file: InboxFile) -> tuple[list[tuple[Grid, Layout]], list[str]]:
+        """The sheets named like the table; where none is, every sheet with its header (one sheet a school)."""
+        ingest = self.catalogue.ingest
+        password_file = self.table.password_file or ingest.password_file
+        sheets = open_workbook(
+            file.path.read_bytes(), file.name, password_file, self._head_rows, ingest.max_workbook_mb * _MB
+        )
+        named = [sheet for sheet in sheets if is_named_like(sheet.name, self.table)]
+        found: list[tuple[Grid, Layout]] = []
+        notes: list[str] = []
+        for sheet in named or sheets:
+            grid, layout = self._sheet(sheet)
+            if layout is not None:
+                found.append((grid, layout))
+                notes += [f"sheet {sheet.name}: is hidden and was read"] if sheet.hidden else []
+            elif any(any(cells) for _, cells in grid.head):
+                notes.append(f"sheet {sheet.name}: has no header of {self.table.ja} and was not read")
+        if named:
+            notes += [f"sheet {sheet.name}: was not read" for sheet in sheets if sheet not in named]
+        if not found:
+            raise self._no_header(file)
+        return found, notes
+
+    def _sheet(self, sheet: Sheet) -> tuple[Grid, Layout | None]:
+        grid = sheet.grid()
+        return grid, find_layout(self.table, grid, self.reference_date, self.catalogue.ingest.header_search_rows)
+
+    def _part(self, grid: Grid, layout: Layout) -> Part:
+        number = next(self.numbers)
+        if grid.plain is None:
+            return self._exact(grid, layout, number)
+        self.grids[number] = grid, layout
+        return Part(number, grid.file, grid.sheet, grid.plain, layout)
+
+    def _again(self, part: Part) -> Part:
+        """Takes a part in the exact way."""
+        if not part.is_numbered:
+            grid, layout = self.grids[part.number]
+            part = self._exact(grid, layout, part.number)
+            if not take(self.con, [part], self.catalogue.ingest):
+                return part
+        raise refuse(
+            part.file,
+            "unreadable_workbook" if part.sheet is not None else "bad_quotes",
+            "its rows cannot be told apart; expected cells as Excel writes them",
+            sheet=part.sheet,
+        )
+
+    def _exact(self, grid: Grid, layout: Layout, number: int) -> Part:
+        copy = write_numbered(grid, self.scratch / f"{number}.csv", layout.width)
+        return Part(number, grid.file, grid.sheet, copy, layout)
+
+    @property
+    def _head_rows(self) -> int:
+        # a header of two rows may begin in the last row that is searched
+        return self.catalogue.ingest.header_search_rows + 1
+
+    def _no_header(self, file: InboxFile) -> FileRefusedError:
+        expected = "・".join(self.table.columns[name].ja for name in self.table.key)
+        return refuse(
+            file.name,
+            "no_header",
+            f"no header of {self.table.ja} in the first {self.catalogue.ingest.header_search_rows} rows; "
+            f"found no column {expected}, expected {expected}",
+        )
 
 
-def _trimmed(cell: str) -> str:
-    """SQL: the cell without white space at its ends, NULL where nothing is left (a look is cheaper than a trim)."""
-    return f"nullif(case when regexp_matches({cell}, '{_BLANK_ENDS}') then trim({cell}, $blanks) else {cell} end, '')"
+def _beside(part: Part) -> list[str]:
+    """Filled cells to the right of an Excel table are left alone, and said."""
+    if not isinstance(part.copy, NumberedCopy) or part.sheet is None or not part.copy.rows_beyond:
+        return []
+    return [f"sheet {part.sheet}: {part.copy.rows_beyond} rows have cells to the right of the last header"]
 
 
 def _account(
@@ -170,16 +298,29 @@ def _account(
 ) -> None:
     con.execute(
         "create or replace temp table file_accounts (file varchar, sha256 varchar, received_at timestamptz, "
-        "problem varchar, absent_columns varchar[], surplus_columns varchar[])"
+        "problem varchar, absent_columns varchar[], surplus_columns varchar[], notes varchar[])"
     )
     con.executemany(
-        "insert into file_accounts values ($1, $2, $3, $4, $5, $6)",
-        [(a.file.name, a.sha256, a.file.received_at, a.problem, list(a.absent), list(a.surplus)) for a in accounts],
+        "insert into file_accounts values ($1, $2, $3, $4, $5, $6, $7)",
+        [
+            (
+                a.file.name,
+                a.sha256,
+                a.file.received_at,
+                a.problem and a.problem.message,
+                list(a.absent),
+                list(a.surplus),
+                list(a.notes),
+            )
+            for a in accounts
+        ],
     )
+    writing = [c.name for c in table.columns.values() if c.type in {"name", "kana", "text", "free_text"}]
+    gaiji = " + ".join(f"coalesce(regexp_matches({name}, '{_GAIJI}'), false)::integer" for name in writing) or "0"
     con.execute(
         f"""
         create or replace temp table new_deliveries as
-        with rows_in as (select file, count(*) as n from {CELLS} group by file),
+        with rows_in as (select file, count(*) as n, sum({gaiji}) as gaiji from {CELLS} group by file),
         accepted as (select source_file as file, count(*) as n from new_{table.id} group by source_file),
         quarantined as (select file, count(*) as n from new_quarantine where scope = 'row' group by file)
         select
@@ -195,7 +336,9 @@ def _account(
             coalesce(accepted.n, 0)::integer as rows_accepted,
             coalesce(quarantined.n, 0)::integer as rows_quarantined,
             a.absent_columns,
-            a.surplus_columns
+            a.surplus_columns,
+            a.notes,
+            coalesce(rows_in.gaiji, 0)::integer as gaiji_cells
         from file_accounts as a
         left join rows_in using (file)
         left join accepted using (file)

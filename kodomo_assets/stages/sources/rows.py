@@ -12,7 +12,9 @@ import duckdb
 
 from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.japan.reading import UNKNOWN
-from kodomo_assets.stages.sources.cells import CELLS, TYPED, is_wrong
+from kodomo_assets.japan.text import BLANKS
+from kodomo_assets.stages.sources.cells import TYPED, is_wrong
+from kodomo_assets.stages.sources.intake import CELLS
 
 #: Row reasons of their own; other reasons are those of ``japan`` for the cell at fault (docs/quarantine in README).
 BLANK, DUPLICATE_ROW, DUPLICATE_KEY = "blank", "duplicate_row", "duplicate_key"
@@ -29,30 +31,32 @@ def settle(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: d
 
 
 def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
-    """Temp table ``judged(file, source_row, column_name, reason)``: the rows that may not stay."""
+    """Temp table ``judged(row_id, column_name, reason)``: the rows that may not stay."""
     needed = [column.name for column in table.columns.values() if column.required]
     column_case = " ".join(f"when {name} is null then '{name}'" for name in needed)
     reason_case = " ".join(f"when {name} is null then coalesce(p_{name}, '{BLANK}')" for name in needed)
     con.execute(
-        f"create or replace temp table judged as select file, source_row, case {column_case} end as column_name, "
-        f"case {reason_case} end as reason from {TYPED} where {' or '.join(f'{name} is null' for name in needed)}"
+        f"create or replace temp table judged as select row_id, "
+        f"case when problem is null then case {column_case} end end as column_name, "
+        f"coalesce(problem, case {reason_case} end) as reason from {TYPED} "
+        f"where problem is not null or {' or '.join(f'{name} is null' for name in needed)}"
     )
     key = ", ".join(table.key)
     con.execute(
         f"create or replace temp table repeated as "
         f"with keys as (select {key} from {TYPED} group by {key} having count(*) > 1), "
         f"staying as (select t.* from {TYPED} as t semi join keys using ({key}) "
-        f"anti join judged on judged.file = t.file and judged.source_row = t.source_row) "
+        f"anti join judged using (row_id)) "
         f"select * from staying qualify count(*) over (partition by {key}) > 1"
     )
     every = ", ".join(table.columns)
     con.execute(
-        f"insert into judged select file, source_row, null, '{DUPLICATE_ROW}' from repeated "
-        f"qualify row_number() over (partition by {every} order by file, source_row) > 1"
+        f"insert into judged select row_id, null, '{DUPLICATE_ROW}' from repeated "
+        f"qualify row_number() over (partition by {every} order by file, row_id) > 1"
     )
     con.execute(
-        f"insert into judged select file, source_row, null, '{DUPLICATE_KEY}' from ("
-        f"select r.* from repeated as r anti join judged using (file, source_row) "
+        f"insert into judged select row_id, null, '{DUPLICATE_KEY}' from ("
+        f"select r.* from repeated as r anti join judged using (row_id) "
         f"qualify count(*) over (partition by {key}) > 1) as r where not {_stays(con, table)}"
     )
 
@@ -60,12 +64,12 @@ def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
 def _stays(con: duckdb.DuckDBPyConnection, table: SourceTable) -> str:
     """SQL over different rows ``r`` with one key: whether a row stays all the same (sources.yaml)."""
     if table.resolve_duplicates == "sum":
-        # Rows of two schools' files are summed later; within a file of one school they contradict one another.
+        # Rows of two schools' files or sheets are summed later; within one school's they contradict one another.
         key = " and ".join(f"o.{name} = r.{name}" for name in table.key)
-        one_file = f"(select count(distinct file) from {CELLS}) = 1"
+        one_file = f"(select count(distinct part) from {CELLS}) = 1"
         return (
-            f"({one_file} or not exists (select 1 from repeated as o anti join judged using (file, source_row) "
-            f"where {key} and o.file = r.file and o.source_row <> r.source_row))"
+            f"({one_file} or not exists (select 1 from repeated as o anti join judged using (row_id) "
+            f"where {key} and o.file = r.file and o.sheet is not distinct from r.sheet and o.row_id <> r.row_id))"
         )
     if table.resolve_duplicates == "registered_school":
         registered = con.execute("select count(*) from duckdb_views() where view_name = 'registered_pupils'").fetchone()
@@ -73,7 +77,7 @@ def _stays(con: duckdb.DuckDBPyConnection, table: SourceTable) -> str:
             # the only one of its number: two children who both match make the number nobody's
             return (
                 f"({_is_registered('r')} and 1 = (select count(*) from repeated as o "
-                f"anti join judged using (file, source_row) where o.pupil_id = r.pupil_id and {_is_registered('o')}))"
+                f"anti join judged using (row_id) where o.pupil_id = r.pupil_id and {_is_registered('o')}))"
             )
     return "false"
 
@@ -97,7 +101,7 @@ def _accept(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: 
         f"create or replace temp table new_{table.id} as select "
         f"$1::date as reference_date, {', '.join(columns)}, file as source_file, sheet as source_sheet, source_row, "
         f"{wrong} as invalid_cells, {unknown} as unknown_cells "
-        f"from {TYPED} anti join judged using (file, source_row)",
+        f"from {TYPED} anti join judged using (row_id)",
         [reference_date],
     )
 
@@ -113,35 +117,37 @@ def _quarantine(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_da
     person = table.person.resident or table.person.pupil
     person_ref = f"t.{person}" if person else "null::varchar"
     headers = ", ".join(f"'{column.name}': '{column.ja}'" for column in table.columns.values())
+    names = ", ".join(f"'{name}'" for name in table.columns)
     raw = " ".join(f"when '{name}' then c.{name}" for name in table.columns)
     wrong = ", ".join(f"case when {is_wrong(name)} then {{'c': '{name}', 'r': p_{name}}} end" for name in table.columns)
     con.execute(
         f"""
         create or replace temp table new_quarantine as
         with problems as (
-            select file, source_row, column_name, reason, 'row' as scope from judged
+            select row_id, column_name, reason, 'row' as scope from judged
             union all
-            select file, source_row, problem.c, problem.r, 'cell'
+            select row_id, found.c, found.r, 'cell'
             from (
-                select file, source_row, unnest(list_filter([{wrong}], lambda x: x is not null)) as problem
-                from {TYPED} anti join judged using (file, source_row)
+                select row_id, unnest(list_filter([{wrong}], lambda x: x is not null)) as found
+                from {TYPED} anti join judged using (row_id)
                 where {" or ".join(is_wrong(name) for name in table.columns)}
             )
         )
         select
-            $1::date as reference_date,
+            $reference_date::date as reference_date,
             '{table.id}' as table_name,
-            p.file,
+            c.file,
             c.sheet,
-            p.source_row as row_number,
+            c.source_row as row_number,
             map {{{headers}}}[p.column_name] as column_name,
             p.scope,
             p.reason,
-            case p.column_name {raw} end as raw_value,
+            trim(case p.column_name {raw} end, $blanks) as raw_value,
             {person_ref} as person_ref
         from problems as p
-        join {CELLS} as c using (file, source_row)
-        join {TYPED} as t using (file, source_row)
+        join {CELLS} as c using (row_id)
+        join {TYPED} as t using (row_id)
+        order by p.row_id, list_position([{names}], p.column_name)
         """,
-        [reference_date],
+        {"reference_date": reference_date, "blanks": BLANKS},
     )

@@ -1,0 +1,270 @@
+"""Copies of delivered sheets -> the table ``cells``: one row per delivered row that counts, every cell as text.
+
+DuckDB reads all copies of one shape at once. What it would split in another way than Python was seen before; that the
+number of rows is right is seen after, and then the sheet is read again the exact way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from kodomo_assets.catalogue import SourceTable
+from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.japan.text import BLANKS, comparable
+from kodomo_assets.stages.sources.grids import (
+    NumberedCopy,
+    PlainCopy,
+    individual_numbers,
+    individual_numbers_found,
+    is_full_of_numbers,
+)
+from kodomo_assets.stages.sources.headers import Layout
+
+CELLS = "cells"
+_BLANK = r"[\s\pZ\x{00}\x{0B}\x{85}\x{FEFF}]*"
+_MAX_LINE = 16 << 20
+
+
+class _Shape(NamedTuple):
+    """What copies must share to be read together."""
+
+    delimiter: str
+    quoted: bool
+    ragged: bool
+    numbered: bool
+    width: int
+    positions: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sheet on its way: which file it is of, its copy, and where its columns stand."""
+
+    number: int
+    file: str
+    sheet: str | None
+    copy: PlainCopy | NumberedCopy
+    layout: Layout
+
+    @property
+    def is_numbered(self) -> bool:
+        return isinstance(self.copy, NumberedCopy)
+
+    @property
+    def width(self) -> int:
+        return self.copy.width if isinstance(self.copy, NumberedCopy) else self.layout.width
+
+    @property
+    def shape(self) -> _Shape:
+        positions = tuple(self.layout.positions.items())
+        if isinstance(self.copy, NumberedCopy):
+            return _Shape(",", True, False, True, self.width, positions)
+        return _Shape(self.copy.delimiter, self.copy.quoted, self.copy.ragged, False, self.width, positions)
+
+
+def create_cells(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
+    """An empty ``cells(row_id, part, file, sheet, source_row, problem, counts, one VARCHAR per column)``."""
+    columns = ", ".join(f"{name} varchar" for name in table.columns)
+    con.execute(
+        f"create or replace temp table {CELLS} (row_id bigint, part integer, file varchar, sheet varchar, "
+        f"source_row integer, problem varchar, counts boolean, {columns})"
+    )
+
+
+def take(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], ingest: Ingest) -> list[Part]:
+    """Appends the rows of ``parts`` to ``cells``; returns the plain ones that have to be read the exact way instead."""
+    failed: list[Part] = []
+    for _, group in groupby(sorted(parts, key=lambda part: (part.shape, part.number)), key=lambda part: part.shape):
+        failed += _take_group(con, list(group), ingest)
+    return failed
+
+
+def drop(con: duckdb.DuckDBPyConnection, file: str) -> None:
+    """Takes the rows of ``file`` out of ``cells`` again."""
+    con.execute(f"delete from {CELLS} where file = $1", [file])
+
+
+def settle_rows(con: duckdb.DuckDBPyConnection) -> None:
+    """Leaves the rows that count (method §1: a contract cell filled, no 合計 line)."""
+    con.execute(f"delete from {CELLS} where not counts")
+
+
+def _take_group(con: duckdb.DuckDBPyConnection, parts: list[Part], ingest: Ingest) -> list[Part]:
+    try:
+        _insert(con, parts, ingest)
+    except duckdb.Error:
+        wrong = {part.number for part in parts}  # a line longer than its header, or a stray quotation mark
+    else:
+        wrong = _miscounted(con, parts)
+    if not wrong:
+        return []
+    # Row numbers run on from copy to copy: where one is wrong, those behind it are.
+    con.execute(f"delete from {CELLS} where list_contains($1, part)", [[part.number for part in parts]])
+    if len(parts) == 1:
+        return parts
+    return [failed for part in parts for failed in _take_group(con, [part], ingest)]
+
+
+def _insert(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], ingest: Ingest) -> None:
+    """One reading of all copies: DuckDB's reader, told everything, on private copies in UTF-8."""
+    first = parts[0]
+    cells = [f"c{index}" for index in range(first.width)]
+    names = {name: f"c{index}" for name, index in first.layout.positions.items()}
+    taken = ", ".join(f"t.{cell} as {name}" for name, cell in names.items())
+    contract = [f"t.{cell}" for cell in names.values()]
+    trimmed = ", ".join(f"nullif(trim(t.{cell}, $blanks), '')" for cell in cells)
+    lead = f"case when {_begins_with_a_sign('t.c0')} then t.c0 else coalesce({trimmed}) end"
+    _describe(con, parts)
+    last = con.execute(f"select coalesce(max(row_id), 0) from {CELLS}").fetchone()
+    # the numbers of a plain copy's rows run through all copies; a numbered one brings its own
+    number = "t.row_number::integer" if first.is_numbered else "(t.n - p.lines_before)::integer"
+    problem = "t.reason" if first.is_numbered else "null::varchar"
+    total_words = [comparable(word) for word in ingest.total_words]
+    con.execute(
+        f"""
+        insert into {CELLS} by name
+        select
+            $last + t.n as row_id,
+            p.part,
+            p.file,
+            p.sheet,
+            {number} as source_row,
+            {problem} as problem,
+            {_filled(contract)}
+            and not case
+                when list_contains($last_letters, right({lead}, 1))
+                then list_contains($total_words, regexp_replace({lead}, '[\\s\\pZ]', '', 'g'))
+                else false
+            end as counts,
+            {taken}
+        from (select row_number() over () as n, * from {_reader(parts)}) as t
+        join new_parts as p on p.path = t.filename
+        where {number} > p.header_row
+        """,
+        {
+            "last": last[0] if last else 0,
+            "blanks": BLANKS,
+            # white space may stand between the letters (合　　計); a cell that ends otherwise needs no look
+            "total_words": total_words,
+            "last_letters": [word[-1] for word in total_words],
+        },
+    )
+
+
+def _begins_with_a_sign(cell: str) -> str:
+    """SQL: a cell that is surely not blank; the rest needs a slower look."""
+    return f"coalesce(ascii({cell}) between 33 and 126, false)"
+
+
+def _filled(contract: Sequence[str]) -> str:
+    """SQL: a cell of the contract holds more than white space."""
+    return (
+        f"case when {_begins_with_a_sign(contract[0])} then true "
+        f"else not regexp_full_match(concat({', '.join(contract)}), '{_BLANK}') end"
+    )
+
+
+def _describe(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+    """Temp table ``new_parts``: what is known of each copy."""
+    con.execute(
+        "create or replace temp table new_parts "
+        "(path varchar, part integer, file varchar, sheet varchar, header_row integer, lines_before bigint)"
+    )
+    rows, lines = [], 0
+    for part in parts:
+        rows.append((str(part.copy.path), part.number, part.file, part.sheet, part.layout.header_row, lines))
+        lines += part.copy.lines
+    con.executemany("insert into new_parts values ($1, $2, $3, $4, $5, $6)", rows)
+
+
+def _reader(parts: Sequence[Part]) -> str:
+    """SQL: the table function that reads the copies of one shape."""
+    shape = parts[0].shape
+    names = [*(["row_number", "reason"] if shape.numbered else []), *(f"c{index}" for index in range(shape.width))]
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    paths = ", ".join(f"'{_literal(part.copy.path)}'" for part in parts)
+    quote = '"' if shape.quoted else ""
+    return (
+        f"read_csv([{paths}], delim = '{shape.delimiter}', quote = '{quote}', escape = '{quote}', header = false, "
+        f"auto_detect = false, columns = {{{columns}}}, null_padding = {str(shape.ragged).lower()}, "
+        f"strict_mode = true, new_line = '\\n', filename = true, max_line_size = {_MAX_LINE})"
+    )
+
+
+def _literal(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _miscounted(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> set[int]:
+    """Parts of which ``cells`` holds another number of rows than their copies have below the header."""
+    counts: Mapping[int, int] = dict(
+        con.execute(f"select part, count(*) from {CELLS} where part >= $1 group by part", [parts[0].number]).fetchall()
+    )
+    wrong = set()
+    for part in parts:
+        if part.is_numbered:
+            continue  # Python numbered these rows itself
+        if counts.get(part.number, 0) != max(part.copy.lines - part.layout.header_row, 0):
+            wrong.add(part.number)
+    return wrong
+
+
+def with_individual_numbers(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[int, str]:
+    """Parts of which a column holds マイナンバー (method §1): part -> what was found where, without any number.
+
+    Looks at every column, surplus ones and those without a header too.
+    """
+    numbered = {part.number: part for part in parts}
+    found = {
+        part: (numbered[part].layout.positions[cell] + 1, counts)
+        for part, cell, *counts in _numbers_in(con, CELLS, dict.fromkeys(n for p in parts for n in p.layout.positions))
+    }
+    for _, group in groupby(sorted(parts, key=lambda part: (part.shape, part.number)), key=lambda part: part.shape):
+        alike = list(group)
+        beside = [f"c{i}" for i in range(alike[0].width) if i not in alike[0].layout.positions.values()]
+        if not beside:
+            continue
+        _describe(con, alike)
+        # a copy is read once more only where it has columns that `cells` does not
+        con.execute(
+            f"create or replace temp table beside as select p.part, {', '.join(f't.{cell}' for cell in beside)} "
+            f"from (select *, row_number() over () as n from {_reader(alike)}) as t "
+            "join new_parts as p on p.path = t.filename "
+            + ("" if alike[0].is_numbered else "where t.n - p.lines_before > p.header_row")
+        )
+        found |= {part: (int(cell[1:]) + 1, counts) for part, cell, *counts in _numbers_in(con, "beside", beside)}
+        con.execute("drop table beside")
+    return {part: individual_numbers_found(column, valid, filled) for part, (column, (valid, filled)) in found.items()}
+
+
+def _numbers_in(con: duckdb.DuckDBPyConnection, source: str, cells: Iterable[str]) -> list[tuple[int, str, int, int]]:
+    """Part, column, valid and filled cells of each column that is full of valid numbers.
+
+    Counts by bytes first, which is quick; only a column of long cells is read.
+    """
+    names = list(cells)
+    long_cells = ", ".join(f"count(*) filter (strlen({name}) >= 12)" for name in names)
+    found = []
+    for part, *counts in con.execute(f"select part, {long_cells} from {source} group by part").fetchall():
+        for name, long_ones in zip(names, counts, strict=True):
+            if not is_full_of_numbers(long_ones, long_ones):
+                continue
+            row = con.execute(
+                f"select count(*) filter (trim({name}) <> '') from {source} where part = $1", [part]
+            ).fetchone()
+            filled = row[0] if row else 0
+            if not is_full_of_numbers(long_ones, filled):
+                continue
+            values = con.execute(
+                f"select {name} from {source} where part = $1 and length({name}) between 12 and 16", [part]
+            ).fetchnumpy()[name]
+            valid = individual_numbers(values)
+            if is_full_of_numbers(valid, filled):
+                found.append((part, name, valid, filled))
+    return found

@@ -1,0 +1,119 @@
+"""差戻し: what an office has to mend in its files, as a table and as a workbook that holds no value of any record."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Sequence
+
+import duckdb
+from openpyxl import Workbook
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+from kodomo_assets.catalogue import Catalogue, SourceTable
+from kodomo_assets.stages.sources.problems import Problem
+
+_SCOPES = {"file": "ファイルを除外", "row": "行を除外", "cell": "セルを欠損扱い"}
+_HEADERS = {"表": 18, "ファイル": 34, "シート": 16, "行": 8, "項目": 18, "扱い": 16, "理由": 46, "お願い": 56}
+_MOST_ROWS = 20_000
+
+
+def create_returns(
+    con: duckdb.DuckDBPyConnection,
+    table: SourceTable,
+    problems: Sequence[Problem],
+    reference_date: dt.date,
+    *,
+    table_refused: bool,
+) -> None:
+    """Makes the temp table ``new_returns``: refused files, and the rows and cells of ``new_quarantine``.
+
+    Args:
+        table_refused: so few files could be read that there is no ``new_quarantine``.
+    """
+    con.execute(
+        "create or replace temp table new_returns (reference_date date, table_name varchar, file varchar, "
+        "sheet varchar, row_number integer, column_name varchar, scope varchar, reason varchar)"
+    )
+    if problems:
+        con.executemany(
+            "insert into new_returns values ($1, $2, $3, $4, $5, $6, 'file', $7)",
+            [(reference_date, table.id, p.file, p.sheet, p.row_number, p.column_name, p.reason) for p in problems],
+        )
+    if not table_refused:
+        con.execute(
+            "insert into new_returns by name "
+            "select reference_date, table_name, file, sheet, row_number, column_name, scope, reason "
+            "from new_quarantine"
+        )
+
+
+def returns_workbook(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, section: str, reference_date: dt.date
+) -> bytes | None:
+    """The workbook of one office from ``sources.returns``; None where nothing is to be mended."""
+    tables = [table for table in catalogue.tables.values() if table.section == section]
+    rows = con.execute(
+        """
+        select table_name, file, sheet, row_number, column_name, scope, reason
+        from sources.returns
+        where
+            reference_date = $reference_date
+            and list_contains($tables, table_name)
+        order by list_position($tables, table_name), file, scope <> 'file', sheet, row_number, column_name
+        """,
+        {"reference_date": reference_date, "tables": [table.id for table in tables]},
+    ).fetchall()
+    if not rows:
+        return None
+    book = Workbook()
+    sheet = book.active
+    if not isinstance(sheet, Worksheet):
+        raise TypeError("a new workbook begins with a worksheet")
+    sheet.title = "差戻し"
+    _head(sheet, catalogue.sections[section].ja, reference_date, len(rows))
+    for table, file, place, row_number, column, scope, reason in rows[:_MOST_ROWS]:
+        text = catalogue.reasons[reason]
+        sheet.append([catalogue.tables[table].ja, file, place, row_number, column, _SCOPES[scope], text.ja, text.todo])
+    _style(sheet)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def _head(sheet: Worksheet, office: str, reference_date: dt.date, number: int) -> None:
+    sheet.append([f"差戻し　{office}　基準日 {reference_date.isoformat()}"])
+    shown = f"（先頭の{_MOST_ROWS:,}件）" if number > _MOST_ROWS else ""
+    sheet.append(
+        [
+            f"次の{number:,}件{shown}を直し、同じファイル名で提出し直してください。"
+            "行は、ファイルやシートの先頭を1と数えます。個人の情報は載せていません。"
+        ]
+    )
+    sheet.append([])
+    sheet.append(list(_HEADERS))
+
+
+def _style(sheet: Worksheet) -> None:
+    sheet["A1"].font = Font(bold=True, size=14)
+    for cell in sheet[4]:
+        cell.font = Font(bold=True)
+        cell.fill = PatternFill("solid", fgColor="DDEBF7")
+    for row in sheet.iter_rows(min_row=5):
+        for cell in row:
+            cell.alignment = Alignment(vertical="top", wrap_text=True)
+            if isinstance(cell.value, str):
+                # a file's name may begin like a formula
+                cell.data_type = "s"
+                cell.quotePrefix = cell.value.startswith(("=", "+", "-", "@"))
+    for letter, width in zip("ABCDEFGH", _HEADERS.values(), strict=True):
+        sheet.column_dimensions[letter].width = width
+    sheet.freeze_panes = "A5"
+    sheet.auto_filter.ref = f"A4:H{sheet.max_row}"
+    sheet.print_title_rows = "4:4"
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.paperSize = 9
+    sheet.page_setup.fitToHeight = 0
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)

@@ -1,0 +1,185 @@
+"""A delivered workbook -> the grids of its sheets, every cell as the text that would stand in a CSV file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+from xml.parsers import expat
+
+import xlrd
+from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+from kodomo_assets.stages.sources.containers import ZIP, Package, decrypted
+from kodomo_assets.stages.sources.grids import Grid, Row
+from kodomo_assets.stages.sources.problems import FileRefusedError, refuse
+from kodomo_assets.stages.sources.sheet_xml import inspect_sheet
+
+T = TypeVar("T")
+
+# Excel keeps fifteen digits of a number; of a longer one the last are made up.
+_EXACT = 10**15
+# A sheet is laid out as a full rectangle in memory: one stray cell in the last corner would ask for 17 billion cells.
+_MAX_CELLS = 15_000_000
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet that is there: its name, whether it is hidden, and how its grid is made (may raise FileRefusedError)."""
+
+    name: str
+    hidden: bool
+    grid: Callable[[], Grid]
+
+
+def open_workbook(content: bytes, name: str, password_file: Path | None, head_rows: int, max_bytes: int) -> list[Sheet]:
+    """The worksheets of a workbook, in its order.
+
+    Raises:
+        FileRefusedError: no workbook, damaged, unsafe, or its password is wanting or wrong.
+    """
+    plain = decrypted(content, name, password_file)
+    if plain.startswith(ZIP):
+        return _sheets_of_package(plain, name, head_rows, max_bytes)
+    return _sheets_of_xls(plain, name, head_rows)
+
+
+def _sheets_of_package(content: bytes, name: str, head_rows: int, max_bytes: int) -> list[Sheet]:
+    package = Package(content, name, max_bytes)
+    book = _guarded(name, lambda: CalamineWorkbook.from_filelike(io.BytesIO(content)))
+
+    def grid(sheet: str) -> Callable[[], Grid]:
+        return lambda: _package_grid(package, book, name, sheet, head_rows)
+
+    return [
+        Sheet(facts.name, facts.visible != SheetVisibleEnum.Visible, grid(facts.name))
+        for facts in book.sheets_metadata
+        if facts.typ == SheetTypeEnum.WorkSheet
+    ]
+
+
+def _package_grid(package: Package, book: CalamineWorkbook, name: str, sheet: str, head_rows: int) -> Grid:
+    try:
+        facts = inspect_sheet(package.sheet(sheet))
+    except (expat.ExpatError, ValueError):
+        raise refuse(
+            name, "unreadable_workbook", "its contents are damaged; save it anew in Excel", sheet=sheet
+        ) from None
+    _refuse_too_large(name, sheet, facts.rows, facts.columns)
+    if facts.formula_without_value is not None:
+        raise refuse(
+            name,
+            "formula_without_value",
+            f"cell {facts.formula_without_value} is a formula without a saved result; "
+            "open the file in Excel, let it calculate and save it",
+            sheet=sheet,
+        )
+    values = _guarded(name, lambda: book.get_sheet_by_name(sheet).to_python(skip_empty_area=False))
+
+    def rows() -> Iterator[Row]:
+        for number, cells in enumerate(values, start=1):
+            texts = [cell if type(cell) is str else _cell_text(cell) for cell in cells]
+            for column, error in facts.errors.get(number, {}).items():
+                # the library gives nothing for an error cell
+                texts += [""] * (column - len(texts))
+                texts[column - 1] = error
+            yield number, texts
+
+    return _grid(name, sheet, rows, head_rows, facts.hidden_rows)
+
+
+def _sheets_of_xls(content: bytes, name: str, head_rows: int) -> list[Sheet]:
+    # what the library prints would be lost or, worse, seen
+    silent = io.StringIO()
+    try:
+        book = xlrd.open_workbook(file_contents=content, logfile=silent, formatting_info=True)
+    except Exception:
+        # odd formats stop it where values alone do not; hidden rows are unknown then
+        book = _guarded(name, lambda: xlrd.open_workbook(file_contents=content, logfile=silent))
+
+    def grid(sheet: xlrd.sheet.Sheet) -> Callable[[], Grid]:
+        return lambda: _xls_grid(book, sheet, name, head_rows)
+
+    return [Sheet(sheet.name, sheet.visibility != 0, grid(sheet)) for sheet in book.sheets()]
+
+
+def _xls_grid(book: xlrd.book.Book, sheet: xlrd.sheet.Sheet, name: str, head_rows: int) -> Grid:
+    _refuse_too_large(name, sheet.name, sheet.nrows, sheet.ncols)
+
+    def rows() -> Iterator[Row]:
+        for number in range(sheet.nrows):
+            yield number + 1, [_xls_text(cell, book.datemode) for cell in sheet.row(number)]
+
+    hidden = sum(1 for number, facts in sheet.rowinfo_map.items() if facts.hidden and number < sheet.nrows)
+    return _grid(name, sheet.name, rows, head_rows, hidden)
+
+
+def _grid(name: str, sheet: str, rows: Callable[[], Iterator[Row]], head_rows: int, hidden_rows: int) -> Grid:
+    return Grid(
+        file=name,
+        sheet=sheet,
+        head=list(islice(rows(), head_rows)),
+        rows=rows,
+        plain=None,
+        shifted=False,
+        notes=(f"sheet {sheet}: {hidden_rows} hidden rows were read",) if hidden_rows else (),
+    )
+
+
+def _refuse_too_large(name: str, sheet: str, rows: int, columns: int) -> None:
+    if rows * columns > _MAX_CELLS:
+        raise refuse(
+            name,
+            "too_large_inside",
+            f"found cells down to row {rows:,} and column {columns:,}, expected at most {_MAX_CELLS:,} cells; "
+            "delete what stands far below or beside the table",
+            sheet=sheet,
+        )
+
+
+def _guarded(name: str, read: Callable[[], T]) -> T:
+    """What a reading library throws at a damaged file (Rust's panics are no Exception) as a refusal."""
+    try:
+        return read()
+    except (FileRefusedError, KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:
+        raise refuse(
+            name,
+            "unreadable_workbook",
+            f"its contents are damaged ({type(error).__name__}); open it in Excel and save it anew",
+        ) from None
+
+
+def _cell_text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return "1" if cell else "0"
+    if isinstance(cell, float):
+        return _number_text(cell)
+    if isinstance(cell, dt.datetime):
+        return cell.date().isoformat()
+    return str(cell)
+
+
+def _number_text(number: float) -> str:
+    """3.0 as 3; a number of more digits than Excel keeps in the form that nobody takes for exact."""
+    if abs(number) >= _EXACT:
+        return f"{number:.6E}"
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _xls_text(cell: xlrd.sheet.Cell, datemode: int) -> str:
+    if cell.ctype == xlrd.XL_CELL_NUMBER:
+        return _number_text(cell.value)
+    if cell.ctype == xlrd.XL_CELL_DATE:
+        try:
+            return str(xlrd.xldate_as_datetime(cell.value, datemode).date())
+        except (ValueError, OverflowError):
+            return _number_text(cell.value)
+    if cell.ctype == xlrd.XL_CELL_ERROR:
+        return str(xlrd.error_text_from_code.get(cell.value, "#N/A"))
+    return str(cell.value)

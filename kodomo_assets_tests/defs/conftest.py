@@ -1,0 +1,77 @@
+"""A data folder that a test fills by hand, and its assets through Dagster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import openpyxl
+import pytest
+
+from kodomo_assets.definitions import build_defs
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.connection import connect
+
+DAY = "2025-04-01"
+
+
+class Office:
+    """Delivers files for one reference date and materializes single tables."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.settings = Settings.from_environment(
+            {"KODOMO_DATA_DIR": str(root / "data"), "KODOMO_KEY_FILE": str(root / "key")}
+        )
+        self.settings.data_dir.mkdir()
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.configure("{}")
+
+    def configure(self, overlay: str) -> None:
+        (self.settings.data_dir / "city.yaml").write_text(overlay, "utf-8")
+        self.settings = Settings.from_environment(
+            {"KODOMO_DATA_DIR": str(self.settings.data_dir), "KODOMO_KEY_FILE": str(self.root / "key")}
+        )
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        return build_defs(self.settings)
+
+    def deliver(self, name: str, *lines: str, day: str = DAY) -> Path:
+        path = self.settings.inbox / day / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join([*lines, ""]), "utf-8")
+        return path
+
+    def materialize(self, *tables: str, day: str = DAY) -> dg.ExecuteInProcessResult:
+        keys = [dg.AssetKey(table.split(".")) for table in tables]
+        definitions = self.definitions
+        job = definitions.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection={dg.AssetKey(["sources", "inbox"]), *keys}
+        )
+        return job.execute_in_process(partition_key=day, instance=self.instance, raise_on_error=False)
+
+    def query(self, sql: str) -> list[tuple]:
+        with connect(self.settings.database, read_only=True) as con:
+            return con.execute(sql).fetchall()
+
+    def returned(self, office: str, day: str = DAY) -> list[list[object]] | None:
+        """The lines of an office's 差戻し workbook, None where there is none."""
+        path = self.settings.outbox / day / f"差戻し_{office}.xlsx"
+        if not path.exists():
+            return None
+        return [list(row) for row in openpyxl.load_workbook(path).active.iter_rows(min_row=5, values_only=True)]
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+
+
+def said(result: dg.ExecuteInProcessResult, name: str) -> str:
+    """What a check said."""
+    return next(c.description or "" for c in result.get_asset_check_evaluations() if c.check_name == name)

@@ -1,0 +1,222 @@
+"""What becomes of a delivery through Dagster: history, 差戻し, and every check of a table with a file that breaks it."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from kodomo_assets_tests.defs.conftest import Office, checks, said
+
+HEADER = "宛名番号,開始日,廃止日,扶助種別"
+ATTENDANCE = "学籍番号,年月,授業日数,欠席日数"
+ROSTER = "学籍番号,学校コード,生年月日"
+REGISTER = "宛名番号,世帯番号,生年月日"
+
+
+def deliveries(office: Office) -> list[tuple]:
+    return office.query("select file, superseded, rows_in, rows_accepted from sources.deliveries order by all")
+
+
+def test_a_corrected_file_replaces_the_earlier_one_and_the_history_stays(office):
+    path = office.deliver(
+        "生活保護.csv", HEADER, "1,2024-04-01,,生活", "2,2024-04-01,,生活", "3,いつか,,", *rows(4, 60)
+    )
+    assert office.materialize("sources.public_assistance").success
+    assert deliveries(office) == [("生活保護.csv", False, 60, 59)]
+    first = path.read_bytes()
+
+    office.deliver("生活保護.csv", HEADER, "1,2024-05-01,,生活")
+    assert office.materialize("sources.public_assistance").success
+    assert deliveries(office) == [("生活保護.csv", False, 1, 1), ("生活保護.csv", True, 60, 59)]
+    assert office.query("select resident_id, started_on::varchar from sources.public_assistance") == [
+        ("0000000001", "2024-05-01")
+    ]
+    assert office.query("select count(*) from sources.quarantine") == [(0,)]
+
+    path.write_bytes(first)
+    assert office.materialize("sources.public_assistance").success
+    assert deliveries(office) == [("生活保護.csv", False, 60, 59), ("生活保護.csv", True, 1, 1)]
+    assert office.query("select count(*) from sources.public_assistance") == [(59,)]
+
+
+def rows(first: int, last: int) -> list[str]:
+    return [f"{number},2024-04-01,,生活" for number in range(first, last + 1)]
+
+
+def test_a_withdrawn_file_is_superseded_and_its_rows_go(office):
+    office.deliver("出欠_A校.csv", ATTENDANCE, "1,2025-01,18,0")
+    second = office.deliver("出欠_B校.csv", ATTENDANCE, "2,2025-01,18,0")
+    assert office.materialize("sources.attendance").success
+    second.unlink()
+    assert office.materialize("sources.attendance").success
+    assert deliveries(office) == [("出欠_A校.csv", False, 1, 1), ("出欠_B校.csv", True, 1, 1)]
+    assert office.query("select pupil_id from sources.attendance") == [("00000001",)]
+
+
+def test_an_office_gets_its_rows_back_with_reasons_and_without_values(office):
+    office.deliver(
+        "生活保護.csv", HEADER, "秘密,2024-04-01,,生活", "5,2024-04-01,昭和百年,", ",2024-04-01,,", *rows(6, 60)
+    )
+    assert office.materialize("sources.public_assistance").success
+    found = office.returned("社会福祉課")
+    assert found is not None
+    assert [line[:6] for line in found] == [
+        ["生活保護", "生活保護.csv", None, 2, "宛名番号", "行を除外"],
+        ["生活保護", "生活保護.csv", None, 3, "廃止日", "セルを欠損扱い"],
+        ["生活保護", "生活保護.csv", None, 4, "宛名番号", "行を除外"],
+    ]
+    assert [line[6] for line in found] == [
+        "番号に数字以外の文字があります",
+        "日付として読めません",
+        "キーまたは必須の項目が空欄です",
+    ]
+    assert all(line[7] for line in found)
+    assert not any("秘密" in str(cell) or "昭和百年" in str(cell) for line in found for cell in line)
+    path = office.settings.outbox / "2025-04-01" / "差戻し_社会福祉課.xlsx"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    office.deliver("生活保護.csv", HEADER, *rows(1, 60))
+    assert office.materialize("sources.public_assistance").success
+    assert office.returned("社会福祉課") is None
+
+
+def test_two_tables_of_one_office_share_its_workbook(office):
+    office.deliver("障害者手帳.csv", "宛名番号,手帳種別,交付日", "1,身体,2020-04-01", *["x,身体,2020-04-01"] * 1)
+    office.configure("ingest: {max_quarantined_share: 0.6}")
+    office.deliver(
+        "障害児通所支援.csv",
+        "宛名番号,サービス種別,支給開始日",
+        "1,児童発達支援,2024-04-01",
+        "y,児童発達支援,2024-04-01",
+    )
+    assert office.materialize("sources.disability_certificates", "sources.disability_child_services").success
+    assert [line[:2] for line in office.returned("障害福祉課") or []] == [
+        ["障害者手帳", "障害者手帳.csv"],
+        ["障害児通所支援", "障害児通所支援.csv"],
+    ]
+
+
+def test_a_refused_file_is_sent_back_and_the_earlier_rows_stay(office):
+    office.deliver("生活保護.csv", HEADER, *rows(1, 5))
+    assert office.materialize("sources.public_assistance").success
+    office.deliver("生活保護.csv", "宛名番号,廃止日", "1,2024-04-01")
+    result = office.materialize("sources.public_assistance")
+    assert not result.success
+    assert office.query("select count(*) from sources.public_assistance") == [(5,)]
+    assert office.returned("社会福祉課") == [
+        ["生活保護", "生活保護.csv", None, 1, "開始日", "ファイルを除外", "見出しの行が見つかりません（キーの項目がありません）", "ひな形の見出しに合わせてください"]
+    ]  # fmt: skip
+
+
+def test_too_many_bad_rows_change_nothing_but_are_sent_back(office):
+    office.deliver("生活保護.csv", HEADER, *rows(1, 5))
+    assert office.materialize("sources.public_assistance").success
+    office.deliver("生活保護.csv", HEADER, "1,2024-04-01,,", "x,2024-04-01,,")
+    result = office.materialize("sources.public_assistance")
+    assert not result.success
+    assert checks(result)["quarantined_share"] is False
+    assert office.query("select count(*) from sources.public_assistance") == [(5,)]
+    assert office.query("select count(*) from sources.quarantine") == [(0,)]
+    assert [line[3] for line in office.returned("社会福祉課") or []] == [3]
+
+
+def test_one_unreadable_school_of_many_is_sent_back_and_the_others_are_read(office):
+    for number in range(10):
+        office.deliver(f"出欠_{number}校.csv", ATTENDANCE, f"{number},2025-01,18,0")
+    office.deliver("出欠_3校.csv", "年月", "2025-01")
+    assert office.materialize("sources.attendance").success
+    assert office.query("select count(*) from sources.attendance") == [(9,)]
+    assert [line[1:6] for line in office.returned("各学校") or []] == [
+        ["出欠_3校.csv", None, 1, "学籍番号", "ファイルを除外"]
+    ]
+
+
+def test_row_count_is_compared_with_the_last_delivery(office):
+    office.deliver("生活保護.csv", HEADER, *rows(1, 10), day="2025-01-01")
+    result = office.materialize("sources.public_assistance", day="2025-01-01")
+    assert checks(result)["row_count"] is True  # nothing to compare with
+    office.deliver("生活保護.csv", HEADER, *rows(1, 13))
+    assert checks(office.materialize("sources.public_assistance"))["row_count"] is True  # 30 % is the limit
+    office.deliver("生活保護.csv", HEADER, *rows(1, 14))
+    result = office.materialize("sources.public_assistance")
+    assert result.success  # a warning
+    assert checks(result)["row_count"] is False
+    assert "14 rows, 10 at 2025-01-01 (+40.0%)" in said(result, "row_count")
+    office.deliver("生活保護.csv", HEADER)
+    assert checks(office.materialize("sources.public_assistance"))["row_count"] is False
+
+
+def test_headers_that_are_new_gone_or_renamed(office):
+    office.deliver("生活保護.csv", f"{HEADER},備考", "1,2024-04-01,,生活,x", day="2025-01-01")
+    result = office.materialize("sources.public_assistance", day="2025-01-01")
+    assert checks(result)["headers"] is True  # 備考 is like nothing of the contract
+    assert "1 new and unknown" in said(result, "headers")
+    office.deliver("生活保護.csv", "宛名番号,開始日,廃止日,扶助の種別,備考", "1,2024-04-01,,生活,x")
+    result = office.materialize("sources.public_assistance")
+    assert checks(result)["headers"] is False
+    assert "1 gone (扶助種別); found 扶助の種別, perhaps meant as 扶助種別" in said(result, "headers")
+    office.configure("tables: {public_assistance: {headers: {扶助の種別: 扶助種別}}}")
+    assert checks(office.materialize("sources.public_assistance"))["headers"] is True
+
+
+def test_people_that_the_resident_register_does_not_know(office):
+    office.deliver("住民記録.csv", REGISTER, *[f"{n},1,2015-04-01" for n in range(1, 20)])
+    office.deliver("生活保護.csv", HEADER, *rows(1, 20))
+    result = office.materialize("sources.resident_register", "sources.public_assistance")
+    assert checks(result)["known_residents"] is True  # 19 of 20
+    office.deliver("生活保護.csv", HEADER, *rows(1, 21))
+    result = office.materialize("sources.public_assistance")
+    assert result.success
+    assert checks(result)["known_residents"] is False
+    assert "90.5% of 21 宛名番号 stand in 住民記録 of 2025-04-01" in said(result, "known_residents")
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "header", "row"),
+    [
+        # 令和7年 and 平成30年 with 5 and 4; read by the other scheme 5 is 昭和7年 (1932) and 4 no era
+        ("ssw_records", "SSW相談記録", "記録番号,児童氏名カナ,生年月日", "{n},カクウ,5020{m}01"),
+        ("child_rearing_allowance", "児童扶養手当", "児童宛名番号,認定日", "{n},5060{m}01"),
+    ],
+)
+def test_the_wrong_era_scheme_blocks_a_table(office, table, name, header, row):
+    lines = [header, *(row.format(n=n, m=n % 3 + 7) for n in range(1, 9))]
+    columns = office.definitions and header.split(",")
+    assert columns
+    office.deliver(f"{name}.csv", *lines)
+    good = office.materialize(f"sources.{table}")
+    assert good.success, said(good, "plausible_dates")
+    office.configure(f"tables: {{{table}: {{era_scheme: '13579'}}}}")
+    bad = office.materialize(f"sources.{table}")
+    assert not bad.success
+    assert checks(bad)["plausible_dates"] is False
+    assert "is its era scheme 13579" in said(bad, "plausible_dates")
+    assert office.query(f"select count(*) from sources.{table}") == [(8,)]
+
+
+def test_months_that_a_school_alone_lacks(office):
+    office.deliver("住民記録.csv", REGISTER, *[f"{n},1,2015-04-01" for n in range(1, 5)])
+    office.deliver("学齢簿.csv", "宛名番号,学校コード,学校名", *[f"{n},08220{n},第{n}小学校" for n in range(1, 5)])
+    office.deliver("校務支援学籍.csv", ROSTER, *[f"{n},08220{n},2015-04-01" for n in range(1, 5)])
+    months = ["2025-01", "2025-02", "2025-03"]
+    lines = [f"{pupil},{month},18,0" for pupil in range(1, 5) for month in months if (pupil, month) != (3, "2025-02")]
+    # one school alone has a month that nobody else has: nobody lacks it
+    office.deliver("出欠.csv", ATTENDANCE, *lines, "1,2024-12,18,0")
+    result = office.materialize(
+        "sources.resident_register", "sources.school_register", "sources.school_roster", "sources.attendance"
+    )
+    assert result.success
+    assert checks(result)["months_per_school"] is False
+    assert said(result, "months_per_school").endswith("expected 0: 第3小学校 2025-02")
+
+
+def test_what_the_reader_noticed_stands_in_the_metadata(office):
+    office.deliver("校務支援学籍.csv", f"{ROSTER},氏名", "1,082201,2015-04-01,\ue000田 一郎")
+    for table in ("住民記録", "学齢簿"):
+        office.deliver(f"{table}.csv", f"{REGISTER},学校コード,学校名", "1,1,2015-04-01,082201,第1小学校")
+    result = office.materialize("sources.resident_register", "sources.school_register", "sources.school_roster")
+    assert result.success
+    metadata = next(m.metadata for m in result.asset_materializations_for_node("sources__school_roster"))
+    assert metadata["外字のセル"].value == 1
+    assert office.query("select name from sources.school_roster") == [("\ue000田 一郎",)]

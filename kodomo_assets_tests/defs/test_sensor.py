@@ -1,0 +1,119 @@
+"""The inbox's sensor: it waits for whole files, asks once for what changed, and for what depends on it when it can."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import dagster as dg
+import pytest
+
+from kodomo_assets_tests.defs.conftest import DAY, Office
+
+ASSISTANCE = ["宛名番号,開始日", "1,2024-04-01"]
+REGISTER = ["宛名番号,世帯番号,生年月日", "1,1,2015-04-01"]
+SCHOOLS = ["宛名番号,学校コード,学校名", "1,082201,第1小学校"]
+CONSULTATIONS = ["相談番号,受付日", "1,2024-06-01"]
+
+
+class Watcher:
+    """Evaluates the sensor tick by tick, with its cursor."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.cursor: str | None = None
+
+    def look(self) -> tuple[list[dg.RunRequest], str]:
+        definitions = self.office.definitions
+        repository = definitions.get_repository_def()
+        sensor = repository.get_sensor_def("inbox_sensor")
+        context = dg.build_sensor_context(
+            instance=self.office.instance, cursor=self.cursor, repository_def=repository, sensor_name="inbox_sensor"
+        )
+        data = sensor.evaluate_tick(context)
+        self.cursor = data.cursor
+        return list(data.run_requests or []), data.skip_message or ""
+
+    def asked(self) -> set[str]:
+        """Tables and more that are requested once the files were seen twice."""
+        self.look()
+        requests, _ = self.look()
+        return {key.to_user_string() for request in requests for key in request.asset_selection or []}
+
+
+@pytest.fixture
+def watcher(office) -> Watcher:
+    office.configure("ingest: {settle_seconds: 0}")
+    return Watcher(office)
+
+
+def test_an_empty_inbox_asks_for_nothing(watcher):
+    assert watcher.look() == ([], "no change")
+
+
+def test_files_are_asked_for_when_two_looks_saw_the_same(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    requests, why = watcher.look()
+    assert requests == []
+    assert why.startswith(f"waiting for whole files: {DAY}: 1 files")
+    # more of the file has come
+    office.deliver("生活保護.csv", *ASSISTANCE, "2,2024-04-01")
+    assert watcher.look()[0] == []
+    requests, _ = watcher.look()
+    assert [request.partition_key for request in requests] == [DAY]
+    assert watcher.look() == ([], "no change")
+
+
+def test_a_file_that_was_just_written_to_is_left_alone(office, watcher):
+    office.configure("ingest: {settle_seconds: 3600}")
+    path = office.deliver("生活保護.csv", *ASSISTANCE)
+    for _ in range(3):
+        requests, why = watcher.look()
+        assert requests == []
+        assert "1 written to just now" in why
+    an_hour_ago = time.time() - 3601
+    os.utime(path, (an_hour_ago, an_hour_ago))
+    watcher.look()
+    assert len(watcher.look()[0]) == 1
+
+
+def test_hidden_files_of_a_copy_under_way_are_not_seen(office, watcher):
+    office.deliver(".生活保護.csv.part", *ASSISTANCE)
+    assert watcher.look() == ([], "waiting for whole files: 2025-04-01: 0 files, 0 written to just now")
+    assert watcher.look() == ([], "no change")
+
+
+def test_only_the_tables_while_a_required_one_is_awaited_then_all_that_depends_on_them(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    assert watcher.asked() == {"sources/inbox", "sources/public_assistance"}
+    assert office.materialize("sources.public_assistance").success
+    office.deliver("住民記録.csv", *REGISTER)
+    office.deliver("学齢簿.csv", *SCHOOLS)
+    assert watcher.asked() == {"sources/inbox", "sources/resident_register", "sources/school_register"}
+    assert office.materialize("sources.resident_register", "sources.school_register").success
+    office.deliver("児童相談記録.csv", *CONSULTATIONS)
+    asked = watcher.asked()
+    assert {"sources/child_consultations", "linkage/links", "weights/coefficients", "published/analyst"} <= asked
+    assert "sources/public_assistance" not in asked  # read already
+
+
+def test_what_was_read_is_not_asked_for_again_and_a_corrected_file_is(office, watcher):
+    path = office.deliver("生活保護.csv", *ASSISTANCE)
+    assert office.materialize("sources.public_assistance").success
+    assert watcher.asked() == set()
+    path.write_text(path.read_text("utf-8") + "3,2024-05-01\n", "utf-8")
+    assert watcher.asked() == {"sources/inbox", "sources/public_assistance"}
+
+
+def test_folders_of_other_days_are_no_deliveries(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE, day="2025-04-02")
+    assert watcher.look() == ([], "no change")
+
+
+def test_the_oldest_date_is_asked_for_first(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.deliver("生活保護.csv", *ASSISTANCE, day="2024-09-01")
+    watcher.look()
+    assert [request.partition_key for request in watcher.look()[0]] == ["2024-09-01", DAY]
+    assert set(json.loads(watcher.cursor or "{}")) == {"2024-09-01", DAY}
