@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.stages.sources.checks import checks_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 QUERIES = re.findall(r"```sql\n(.*?)```", (DOCS / "analysts.md").read_text("utf-8"), re.DOTALL)
@@ -21,6 +23,20 @@ def test_the_example_configuration_loads(tmp_path):
     city = load_catalogue(tmp_path / "city.yaml")
     assert city.items["absence_days"].thresholds["30+"] == 25
     assert city.tables["attendance"].headers["欠席"] == "欠席日数"
+
+
+def test_the_example_of_headers_by_date_loads(tmp_path):
+    (example,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "deliveries.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "city.yaml").write_text(example, "utf-8")
+    table = load_catalogue(tmp_path / "city.yaml").tables["attendance"]
+    assert table.headers_at(dt.date(2025, 1, 1)) == {"欠席": "欠席日数", "対象月": "年月"}
+    assert table.headers_at(dt.date(2025, 4, 1)) == {"欠席": "欠席日数", "年・月": "年月"}
+
+
+def test_every_check_of_a_delivery_is_explained():
+    text = (DOCS / "deliveries.md").read_text("utf-8")
+    names = {check.name for table in load_catalogue().tables.values() for check in checks_of(table)}
+    assert [name for name in names if f"| `{name}` |" not in text] == []
 
 
 def test_every_key_of_the_settings_is_explained():

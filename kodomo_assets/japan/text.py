@@ -9,8 +9,8 @@ from collections.abc import Container
 
 from kodomo_assets.japan.reading import Reading
 
-#: White space of every kind, and what a damaged file has in its place, to strip from the ends of a cell.
-BLANKS = "\0 \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+#: White space of every kind, as characters to strip from the ends of a cell.
+BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 
 _WHITE_SPACE = re.compile(r"\s+")
 # After NFKC the digits of other scripts are left; they are no digits of ours.

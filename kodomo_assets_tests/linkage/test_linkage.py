@@ -286,6 +286,14 @@ def test_records_link_by_school_name_or_where_one_child_fits(register):
     assert coverage == [("", 2, 1, 1), ("081001", 2, 1, 1), ("081002", 1, 1, 0)]
 
 
+def test_school_names_are_the_same_in_either_form_of_a_character(register):
+    register.child(1, "サトウ ミ", school="髙﨑")
+    register.child(2, "サトウ ミ", school="081002")
+    row = {"name_kana": "サトウ ミ", "birth_date": D(2015, 5, 5)}
+    register.row("ssw_records", record_id="W1", school_name="高崎 小学校", **row)
+    assert register.link() == {("ssw_records", "W1"): (1, "kana_birth_school")}
+
+
 def test_consultations_link_by_number_and_only_without_one_by_name(register):
     register.child(1, "ヤマダ タロウ")
     register.child(2, "サトウ ミ")

@@ -10,6 +10,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.calendar import fiscal_year
+from kodomo_assets.japan.variants import sql_folding
 from kodomo_assets.sql import run_sql
 
 
@@ -34,6 +35,7 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
     Reads linkage.children at the reference date, sources.school_roster and the views of the delivered tables.
     """
     first, last = births_of_school_age(reference_date)
+    _create_text_key(con)
     run_sql(
         con,
         __package__,
@@ -47,6 +49,15 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
         persons=none | {table: int(count) for table, count, _ in persons},
         without_link=none | {table: int(count) for table, _, count in persons},
         linked={(table, method): count for table, method, count in linked},
+    )
+
+
+def _create_text_key(con: duckdb.DuckDBPyConnection) -> None:
+    """Macro ``text_key(name)``: how a name that was read (after NFKC, method §1) is compared with another."""
+    variants, usual = sql_folding()
+    con.execute(
+        "create or replace temp macro text_key(name) as "
+        f"regexp_replace(translate(name, '{variants}', '{usual}'), '[\\s\\pZ\\p{{Co}}]', '', 'g')"
     )
 
 

@@ -5,8 +5,7 @@
 create or replace temp macro kana_key(kana) as
     nullif(regexp_replace(kana, '[\s\pZ\p{Co}]', '', 'g'), '');
 
-create or replace temp macro text_key(name) as regexp_replace(name, '[\s\pZ]', '', 'g');
-
+-- Names of schools are compared by `text_key(name)` (links.py): 異体字 folded, without white space and 外字.
 create or replace temp table spine as
 select
     c.child_key,

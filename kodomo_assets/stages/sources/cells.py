@@ -141,7 +141,8 @@ def _canonical(column: Column, raw: str, reference_date: dt.date) -> tuple[str, 
 def _read(text: str, column: Column, read: Reader) -> Reading:
     """One cell: blank is missing; what Excel made of a value that is gone is no value."""
     stripped = text.strip(BLANKS)
-    if not stripped:
+    # NULs fill what a damaged file lost; beside other signs they may stand for a digit
+    if not stripped.strip("\0"):
         return Reading(None)
     if column.unclear_is_yes:
         return read(stripped)

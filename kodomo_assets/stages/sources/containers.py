@@ -106,6 +106,7 @@ class Package:
             FileRefusedError: no sound zip, too large inside, or an XML part with a document type (entities).
         """
         self.name = name
+        self.counts_dates_from_1904 = False
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
             inside = sum(part.file_size for part in self._zip.infolist())
@@ -170,6 +171,8 @@ class Package:
         relations = self._relations(f"{folder}/_rels/{file}.rels", folder)
         found = {}
         for sheet in ElementTree.fromstring(self._zip.read(book)).iter():
+            if sheet.tag.endswith("}workbookPr"):
+                self.counts_dates_from_1904 = sheet.attrib.get("date1904") in {"1", "true", "on"}
             if not sheet.tag.endswith("}sheet"):
                 continue
             relation = next((value for key, value in sheet.attrib.items() if key.endswith("}id")), "")

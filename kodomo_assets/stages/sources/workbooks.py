@@ -50,6 +50,8 @@ def open_workbook(content: bytes, name: str, password_file: Path | None, head_ro
 
 def _sheets_of_package(content: bytes, name: str, head_rows: int, max_bytes: int) -> list[Sheet]:
     package = Package(content, name, max_bytes)
+    if package.counts_dates_from_1904:
+        raise _uses_1904(name)
     book = _guarded(name, lambda: CalamineWorkbook.from_filelike(io.BytesIO(content)))
 
     def grid(sheet: str) -> Callable[[], Grid]:
@@ -96,10 +98,13 @@ def _sheets_of_xls(content: bytes, name: str, head_rows: int) -> list[Sheet]:
     # what the library prints would be lost or, worse, seen
     silent = io.StringIO()
     try:
-        book = xlrd.open_workbook(file_contents=content, logfile=silent, formatting_info=True)
+        book = xlrd.open_workbook(file_contents=content, logfile=silent, formatting_info=True, ragged_rows=True)
     except Exception:
         # odd formats stop it where values alone do not; hidden rows are unknown then
-        book = _guarded(name, lambda: xlrd.open_workbook(file_contents=content, logfile=silent))
+        book = _guarded(name, lambda: xlrd.open_workbook(file_contents=content, logfile=silent, ragged_rows=True))
+
+    if book.datemode:
+        raise _uses_1904(name)
 
     def grid(sheet: xlrd.sheet.Sheet) -> Callable[[], Grid]:
         return lambda: _xls_grid(book, sheet, name, head_rows)
@@ -127,6 +132,15 @@ def _grid(name: str, sheet: str, rows: Callable[[], Iterator[Row]], head_rows: i
         plain=None,
         shifted=False,
         notes=(f"sheet {sheet}: {hidden_rows} hidden rows were read",) if hidden_rows else (),
+    )
+
+
+def _uses_1904(name: str) -> FileRefusedError:
+    """A number in a date column would be read four years and a day too early (method §1: the 1900 system)."""
+    return refuse(
+        name,
+        "dates_from_1904",
+        "counts its dates from 1904, expected the 1900 system; switch it off in Excel's options and save the file",
     )
 
 
