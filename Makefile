@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_REDACT_USER_CODE_ERRORS := 1
 RESIDENTS ?= 259000
 
-.PHONY: help demo test ui refresh summary lint format lock clean
+.PHONY: help demo test ui refresh summary templates lint format lock clean
 
 help:
 	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
@@ -16,6 +16,7 @@ help:
 	@echo "make ui                        Dagster UI on the same data, http://127.0.0.1:3000"
 	@echo "make refresh DATE=2025-04-01   everything that this reference date needs"
 	@echo "make summary DATE=2025-04-01   the funnel of a refreshed reference date"
+	@echo "make templates                 an empty Excel workbook per table, for the offices"
 
 $(VENV)/.runtime: requirements.lock setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +45,9 @@ refresh: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
 summary: $(VENV)/.runtime
 	@test -n "$(DATE)" || { echo "usage: make summary DATE=2025-04-01"; exit 2; }
 	$(BIN)/python -m kodomo_assets summary $(DATE)
+
+templates: $(VENV)/.runtime
+	$(BIN)/python -m kodomo_assets templates
 
 ui: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000

@@ -1,4 +1,4 @@
-"""``python -m kodomo_assets``: refresh a reference date and show its funnel, without the UI."""
+"""``python -m kodomo_assets``: refresh a reference date, show its funnel, write the templates, without the UI."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, KodomoError
@@ -23,10 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
     refresh.add_argument("--all", action="store_true", help="all reference dates of the inbox, oldest first")
     summary = commands.add_parser("summary", help="show the funnel of a refreshed reference date")
     summary.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
+    templates = commands.add_parser("templates", help="write an empty Excel workbook per table, for the offices")
+    templates.add_argument("folder", nargs="?", type=Path, help="where to; default: templates/ in the data folder")
     given = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment()
         catalogue = load_catalogue(settings.overlay)
+        if given.command == "templates":
+            return _templates(catalogue, given.folder or settings.data_dir / "templates")
         if given.command == "summary":
             return _summary(settings, catalogue, _reference_date(catalogue, given.date))
         if given.all:
@@ -60,6 +65,14 @@ def _inbox_dates(settings: Settings, catalogue: Catalogue) -> list[dt.date]:
         )
     folders = sorted(path.name for path in settings.inbox.iterdir() if path.is_dir() and path.name[:1].isdigit())
     return [_reference_date(catalogue, name) for name in folders]
+
+
+def _templates(catalogue: Catalogue, folder: Path) -> int:
+    from kodomo_assets.stages.sources.templates import write_templates
+
+    paths = write_templates(catalogue, folder)
+    print(f"{len(paths)} templates in {folder}")
+    return 0
 
 
 def _refresh(settings: Settings, catalogue: Catalogue, dates: list[dt.date]) -> int:
