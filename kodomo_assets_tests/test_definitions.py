@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,6 +21,11 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
+    return configured(tmp_path, "ingest: {settle_seconds: 0}")
+
+
+def configured(tmp_path: Path, overlay: str) -> Settings:
+    (tmp_path / "city.yaml").write_text(overlay, "utf-8")
     return Settings.from_environment({"KODOMO_DATA_DIR": str(tmp_path), "KODOMO_KEY_FILE": str(tmp_path / "k")})
 
 
@@ -42,6 +49,10 @@ def described(definitions: dg.Definitions) -> dict:
             for key in sorted(graph.get_all_asset_keys())
         },
         "jobs": sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")),
+        "sensors": {
+            sensor.name: {"status": sensor.default_status.value, "seconds": sensor.minimum_interval_seconds}
+            for sensor in repository.sensor_defs
+        },
         "schedules": {
             schedule.name: {
                 "cron": schedule.cron_schedule,
@@ -103,6 +114,19 @@ def tick(definitions: dg.Definitions, name: str, now: dt.datetime, instance: dg.
         instance=instance, scheduled_execution_time=now, repository_def=definitions.get_repository_def()
     )
     return schedule.evaluate_tick(context)
+
+
+def test_a_schedule_waits_until_the_files_are_whole(tmp_path):
+    settings = configured(tmp_path, "ingest: {settle_seconds: 3600}")
+    deliver(settings, "2025-09-01", "住民記録", "学齢簿")
+    now = dt.datetime(2025, 9, 3, 6, 0, tzinfo=TOKYO)
+    with dg.instance_for_test() as instance:
+        waiting = tick(build_defs(settings), "termly_refresh_schedule", now, instance)
+        assert waiting.skip_message == "2025-09-01: 2 files were written to just now and may not be whole yet"
+        for path in (settings.inbox / "2025-09-01").iterdir():
+            an_hour_ago = time.time() - 3601
+            os.utime(path, (an_hour_ago, an_hour_ago))
+        assert tick(build_defs(settings), "termly_refresh_schedule", now, instance).run_requests
 
 
 def test_a_schedule_waits_for_the_required_files_and_then_asks_once(settings, definitions):

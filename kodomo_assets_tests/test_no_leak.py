@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pytest
 
 from kodomo_assets_tests.conftest import DATES, City
@@ -141,6 +142,17 @@ def test_the_screen_shows_no_person(screen, identities):
     assert MARK not in screen
     assert not names_in(screen, identities["names"])
     assert not {found.decode() for found in DIGITS.findall(screen.encode())} & identities["numbers"]
+
+
+def test_what_goes_back_to_the_offices_shows_no_person(leaky_city, screen, identities):
+    workbooks = sorted((leaky_city.settings.outbox / "2025-04-01").glob("差戻し_*.xlsx"))
+    assert len(workbooks) > 10
+    for path in workbooks:
+        rows = openpyxl.load_workbook(path).active.iter_rows(values_only=True)
+        text = "\n".join(str(cell) for row in rows for cell in row if cell is not None)
+        assert MARK not in text, path.name
+        assert not names_in(text, identities["names"]), path.name
+        assert not {found.decode() for found in DIGITS.findall(text.encode())} & identities["numbers"], path.name
 
 
 def test_the_analysts_database_holds_no_person(leaky_city, screen, identities):

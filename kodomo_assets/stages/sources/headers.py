@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.japan.text import comparable
-from kodomo_assets.stages.sources.grids import Grid, Row
+from kodomo_assets.stages.sources.formats.grids import Grid, Row
 from kodomo_assets.stages.sources.problems import refuse
 
 # The card is no number: マイナンバーカード交付 may come in.

@@ -17,7 +17,7 @@ import duckdb
 from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.catalogue.models import Ingest
 from kodomo_assets.japan.text import BLANKS, comparable
-from kodomo_assets.stages.sources.grids import (
+from kodomo_assets.stages.sources.formats.grids import (
     NumberedCopy,
     PlainCopy,
     individual_numbers,

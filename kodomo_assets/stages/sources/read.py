@@ -14,8 +14,9 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.stages.sources.cells import convert
-from kodomo_assets.stages.sources.delimited import open_text
-from kodomo_assets.stages.sources.grids import Grid, NumberedCopy, write_numbered
+from kodomo_assets.stages.sources.formats.delimited import open_text
+from kodomo_assets.stages.sources.formats.grids import Grid, NumberedCopy, write_numbered
+from kodomo_assets.stages.sources.formats.workbooks import Sheet, open_workbook
 from kodomo_assets.stages.sources.headers import Layout, find_layout
 from kodomo_assets.stages.sources.inbox import InboxFile, is_named_like
 from kodomo_assets.stages.sources.intake import (
@@ -29,7 +30,6 @@ from kodomo_assets.stages.sources.intake import (
 )
 from kodomo_assets.stages.sources.problems import FileRefusedError, Problem, TableRefusedError, refuse
 from kodomo_assets.stages.sources.rows import settle
-from kodomo_assets.stages.sources.workbooks import Sheet, open_workbook
 
 _MB = 1_000_000
 _GAIJI = r"[\x{E000}-\x{F8FF}\x{F0000}-\x{10FFFD}]"

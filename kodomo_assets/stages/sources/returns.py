@@ -16,7 +16,7 @@ from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.stages.sources.problems import Problem
 
 _SCOPES = {"file": "ファイルを除外", "row": "行を除外", "cell": "セルを欠損扱い"}
-_HEADERS = {"表": 18, "ファイル": 34, "シート": 16, "行": 8, "項目": 18, "扱い": 16, "理由": 46, "お願い": 56}
+_HEADERS = {"表": 16, "ファイル": 28, "シート": 12, "行": 8, "項目": 14, "扱い": 14, "理由": 40, "お願い": 52}
 _MOST_ROWS = 20_000
 
 
@@ -101,7 +101,12 @@ def _style(sheet: Worksheet) -> None:
     for cell in sheet[4]:
         cell.font = Font(bold=True)
         cell.fill = PatternFill("solid", fgColor="DDEBF7")
-    for row in sheet.iter_rows(min_row=5):
+    for number, row in enumerate(sheet.iter_rows(min_row=5), start=5):
+        # a full-width character is two wide; programs do not fit the height of rows that nobody touched
+        lines = max(
+            -(-2 * len(str(cell.value or "")) // width) for cell, width in zip(row, _HEADERS.values(), strict=True)
+        )
+        sheet.row_dimensions[number].height = 15 * lines
         for cell in row:
             cell.alignment = Alignment(vertical="top", wrap_text=True)
             if isinstance(cell.value, str):

@@ -14,10 +14,10 @@ from xml.parsers import expat
 import xlrd
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from kodomo_assets.stages.sources.containers import ZIP, Package, decrypted
-from kodomo_assets.stages.sources.grids import Grid, Row
+from kodomo_assets.stages.sources.formats.containers import ZIP, Package, decrypted
+from kodomo_assets.stages.sources.formats.grids import Grid, Row
+from kodomo_assets.stages.sources.formats.sheet_xml import inspect_sheet
 from kodomo_assets.stages.sources.problems import FileRefusedError, refuse
-from kodomo_assets.stages.sources.sheet_xml import inspect_sheet
 
 T = TypeVar("T")
 

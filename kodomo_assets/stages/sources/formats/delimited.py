@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from kodomo_assets.stages.sources.grids import Grid, PlainCopy, Row
+from kodomo_assets.stages.sources.formats.grids import Grid, PlainCopy, Row
 from kodomo_assets.stages.sources.problems import refuse
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
