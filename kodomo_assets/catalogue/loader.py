@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from kodomo_assets.catalogue.models import Catalogue, SourceTable
+from kodomo_assets.catalogue.outputs import output_tables, read_yaml
 from kodomo_assets.errors import ConfigurationError
 
 _PACKAGE = "kodomo_assets.catalogue"
@@ -57,13 +58,13 @@ def load_catalogue(overlay: Path | None = None) -> Catalogue:
 def _defaults() -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for name in ("sources.yaml", "items.yaml", "method.yaml", "reasons.yaml"):
-        merged |= yaml.safe_load(resources.files(_PACKAGE).joinpath(name).read_text("utf-8"))
+        merged |= read_yaml(resources.files(_PACKAGE).joinpath(name).read_text("utf-8"))
     return merged
 
 
 def _read_overlay(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = read_yaml(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path.name}: cannot be read ({type(error).__name__})") from None
     except yaml.YAMLError as error:
@@ -108,8 +109,6 @@ def _complete(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _validate(raw: dict[str, Any], origin: str) -> Catalogue:
-    from kodomo_assets.catalogue.outputs import output_tables
-
     try:
         tables = {name: SourceTable.model_validate(table) for name, table in raw["tables"].items()}
     except ValidationError:

@@ -10,12 +10,21 @@ import yaml
 
 from kodomo_assets.catalogue.models import OutputColumn, OutputTable, SourceTable
 
+# libyaml's parser where PyYAML was built with it: ten times as fast
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(text: str) -> Any:
+    """The content of a YAML text: plain values only, no Python objects."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506 (a safe loader)
+
+
 _REFERENCE_DATE = OutputColumn(name="reference_date", type="DATE", ja="基準日")
 
 
 def output_tables(sources: Mapping[str, SourceTable], items: Mapping[str, Any]) -> dict[str, OutputTable]:
     """Every declared table by its qualified name (``schema.table``)."""
-    declared = yaml.safe_load(resources.files(__package__).joinpath("outputs.yaml").read_text("utf-8"))
+    declared = read_yaml(resources.files(__package__).joinpath("outputs.yaml").read_text("utf-8"))
     tables = [_declared(name, facts) for name, facts in declared.items()]
     tables += [_source_table(table) for table in sources.values()]
     tables.append(_matrix(items))

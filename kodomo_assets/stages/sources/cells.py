@@ -113,9 +113,12 @@ def _canonical(column: Column, raw: str, reference_date: dt.date) -> tuple[str, 
             return f"regexp_full_match({raw}, '[0-9]{{{column.digits}}}')", raw
         case "date":
             first, last = date_range(column, reference_date)
-            day = f"try_cast({raw} as date)"
+            compact = f"{raw}[1:4] || '-' || {raw}[5:6] || '-' || {raw}[7:8]"
+            # DuckDB reads 2025/4/1 too
+            separated = f"contains({raw}, '-') or contains({raw}, '/')"
+            day = f"try_cast(case when {separated} then {raw} else {compact} end as date)"
             return (
-                f"regexp_full_match({raw}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') "
+                f"regexp_full_match({raw}, '[0-9]{{4}}(-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{4}}|/[0-9]{{1,2}}/[0-9]{{1,2}})') "
                 f"and coalesce({day} between date '{first}' and date '{last}', false)",
                 day,
             )

@@ -15,7 +15,7 @@ from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
 
 SUFFIXES = {".csv", ".xlsx", ".xlsm", ".xls"}
-_SEPARATORS = ("_", "-", " ", "\u3000")
+_AFTER_A_NAME = ("", "_", "-", " ", "\u3000")
 # Files that people send back; later stages read them (outputs.md, "What comes back").
 _RETURNED = ("判定会議", "判定", "個人票", "支援記録", "名寄せ確認")
 _SKIPPED = ("~$", ".")
@@ -48,7 +48,7 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
     """
     if not folder.is_dir():
         return []
-    names = {key: table.id for table in catalogue.tables.values() for key in (table.id.casefold(), _nfc(table.ja))}
+    names = {key: table.id for table in catalogue.tables.values() for key in _own_names(table)}
     paths = sorted(folder.iterdir(), key=lambda p: (_nfc(p.name), p.name))
     counted = Counter(_nfc(path.name) for path in paths)
     found = []
@@ -88,20 +88,21 @@ def _shown(name: str) -> str:
 def is_named_like(name: str, table: SourceTable) -> bool:
     """Whether a file's stem or a sheet's name is the table's id or Japanese name, or begins with it (method §1)."""
     compared = _nfc(name).strip().casefold()
-    return any(
-        compared == own or compared.startswith(tuple(own + separator for separator in _SEPARATORS))
-        for own in (table.id.casefold(), _nfc(table.ja).casefold())
-    )
+    return any(_begins_with(compared, own) for own in _own_names(table))
+
+
+def _own_names(table: SourceTable) -> tuple[str, str]:
+    return table.id.casefold(), _nfc(table.ja).casefold()
+
+
+def _begins_with(name: str, own: str) -> bool:
+    return name.startswith(own) and name[len(own) : len(own) + 1] in _AFTER_A_NAME
 
 
 def table_of(path: Path, names: dict[str, str]) -> str | None:
-    """The table whose id or Japanese name the file's stem is or begins with; the longest name wins."""
+    """The table whose id or Japanese name (casefolded) the file's stem is or begins with; the longest wins."""
     stem = _nfc(path.stem).casefold()
-    fitting = [
-        name
-        for name in names
-        if stem == name.casefold() or stem.startswith(tuple(name.casefold() + separator for separator in _SEPARATORS))
-    ]
+    fitting = [name for name in names if _begins_with(stem, name)]
     return names[max(fitting, key=len)] if fitting else None
 
 

@@ -262,7 +262,9 @@ def _numbers_in(con: duckdb.DuckDBPyConnection, source: str, cells: Iterable[str
             if not is_full_of_numbers(long_ones, filled):
                 continue
             values = con.execute(
-                f"select {name} from {source} where part = $1 and length({name}) between 12 and 16", [part]
+                f"select {name} from {source} where part = $1 and length({name}) between 12 and 16 "
+                f"and regexp_matches({name}, '^[0-9０-９\\s\\pZ]')",
+                [part],
             ).fetchnumpy()[name]
             valid = individual_numbers(values)
             if is_full_of_numbers(valid, filled):
