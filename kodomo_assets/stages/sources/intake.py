@@ -25,6 +25,7 @@ from kodomo_assets.stages.sources.formats.grids import (
     is_full_of_numbers,
 )
 from kodomo_assets.stages.sources.headers import Layout
+from kodomo_assets.stages.sources.problems import SheetPlace
 
 CELLS = "cells"
 _BLANK = r"[\s\pZ\x{00}\x{0B}\x{85}\x{FEFF}]*"
@@ -48,7 +49,7 @@ class Part:
 
     number: int
     file: str
-    sheet: str | None
+    sheet: SheetPlace | None
     copy: PlainCopy | NumberedCopy
     layout: Layout
 
@@ -178,7 +179,9 @@ def _describe(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     )
     rows, lines = [], 0
     for part in parts:
-        rows.append((str(part.copy.path), part.number, part.file, part.sheet, part.layout.header_row, lines))
+        rows.append(
+            (str(part.copy.path), part.number, part.file, part.sheet and part.sheet.name, part.layout.header_row, lines)
+        )
         lines += part.copy.lines
     con.executemany("insert into new_parts values ($1, $2, $3, $4, $5, $6)", rows)
 

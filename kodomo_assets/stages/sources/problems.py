@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kodomo_assets.errors import DeliveryError
 
@@ -39,33 +39,39 @@ class TableRefusedError(DeliveryError):
         self.problems = tuple(problems)
 
 
+@dataclass(frozen=True)
+class SheetPlace:
+    """A sheet of a workbook. Its name may be a child's: messages give its number, counted from 1."""
+
+    name: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"sheet {self.number}"
+
+
 def refuse(
     file: str,
     reason: str,
     found: str,
     *,
-    sheet: str | None = None,
+    sheet: SheetPlace | None = None,
     row: int | None = None,
     line: int | None = None,
     column: str | None = None,
 ) -> FileRefusedError:
     """The error for ``file``: its place (a row of the table, or a line of the text) and what was ``found`` there."""
     where = [file]
-    where += [f"sheet {sheet}"] if sheet is not None else []
+    where += [str(sheet)] if sheet is not None else []
     where += [f"row {row}"] if row is not None else []
     where += [f"line {line}"] if line is not None else []
     return FileRefusedError(
-        Problem(file, reason, f"{', '.join(where)}: {found}", sheet, line if row is None else row, column)
-    )
-
-
-def in_sheet(error: FileRefusedError, sheet: str | None) -> FileRefusedError:
-    """The same error with its sheet named."""
-    if sheet is None or error.problem.sheet is not None:
-        return error
-    problem = error.problem
-    return FileRefusedError(
-        replace(
-            problem, sheet=sheet, message=problem.message.replace(problem.file, f"{problem.file}, sheet {sheet}", 1)
+        Problem(
+            file,
+            reason,
+            f"{', '.join(where)}: {found}",
+            sheet.name if sheet is not None else None,
+            line if row is None else row,
+            column,
         )
     )

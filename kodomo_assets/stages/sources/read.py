@@ -226,18 +226,18 @@ class _Reading:
         sheets = open_workbook(
             file.path.read_bytes(), file.name, password_file, self._head_rows, ingest.max_workbook_mb * _MB
         )
-        named = [sheet for sheet in sheets if is_named_like(sheet.name, self.table)]
+        named = [sheet for sheet in sheets if is_named_like(sheet.place.name, self.table)]
         found: list[tuple[Grid, Layout]] = []
         notes: list[str] = []
         for sheet in named or sheets:
             grid, layout = self._sheet(sheet)
             if layout is not None:
                 found.append((grid, layout))
-                notes += [f"sheet {sheet.name}: is hidden and was read"] if sheet.hidden else []
+                notes += [f"{sheet.place}: is hidden and was read"] if sheet.hidden else []
             elif any(any(cells) for _, cells in grid.head):
-                notes.append(f"sheet {sheet.name}: has no header of {self.table.ja} and was not read")
+                notes.append(f"{sheet.place}: has no header of {self.table.ja} and was not read")
         if named:
-            notes += [f"sheet {sheet.name}: was not read" for sheet in sheets if sheet not in named]
+            notes += [f"{sheet.place}: was not read" for sheet in sheets if sheet not in named]
         if not found:
             raise self._no_header(file)
         return found, notes
@@ -290,7 +290,7 @@ def _beside(part: Part) -> list[str]:
     """Filled cells to the right of an Excel table are left alone, and said."""
     if not isinstance(part.copy, NumberedCopy) or part.sheet is None or not part.copy.rows_beyond:
         return []
-    return [f"sheet {part.sheet}: {part.copy.rows_beyond} rows have cells to the right of the last header"]
+    return [f"{part.sheet}: {part.copy.rows_beyond} rows have cells to the right of the last header"]
 
 
 def _account(

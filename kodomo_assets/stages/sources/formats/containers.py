@@ -18,7 +18,7 @@ from defusedxml import ElementTree
 from msoffcrypto.exceptions import DecryptionError, FileFormatError, InvalidKeyError
 
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.stages.sources.problems import FileRefusedError, refuse
+from kodomo_assets.stages.sources.problems import FileRefusedError, SheetPlace, refuse
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _OWNER_ONLY = 0o077
@@ -126,13 +126,13 @@ class Package:
                 name, "unreadable_workbook", f"its contents are damaged ({type(error).__name__}); save it anew in Excel"
             ) from None
 
-    def sheet(self, sheet: str) -> bytes:
+    def sheet(self, sheet: SheetPlace) -> bytes:
         """The XML of a worksheet.
 
         Raises:
             FileRefusedError: the workbook lists the sheet, but does not hold it.
         """
-        part = self._sheet_parts.get(sheet)
+        part = self._sheet_parts.get(sheet.name)
         if part is None:
             raise refuse(
                 self.name,

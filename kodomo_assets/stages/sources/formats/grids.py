@@ -15,7 +15,7 @@ from pathlib import Path
 from stdnum.jp import in_ as individual_number
 
 from kodomo_assets.japan.text import BLANKS, comparable
-from kodomo_assets.stages.sources.problems import refuse
+from kodomo_assets.stages.sources.problems import SheetPlace, refuse
 
 #: A row's number, counted from 1, and its cells.
 Row = tuple[int, Sequence[str]]
@@ -51,7 +51,7 @@ class Grid:
 
     Attributes:
         file: the file's name.
-        sheet: the sheet's name, None for text files.
+        sheet: the sheet, None for text files.
         head: the first rows, in which the header is looked for.
         rows: every row, exactly as the file has it; may raise FileRefusedError.
         plain: the copy for DuckDB, None where only ``rows`` is exact.
@@ -61,7 +61,7 @@ class Grid:
     """
 
     file: str
-    sheet: str | None
+    sheet: SheetPlace | None
     head: Sequence[Row]
     rows: Callable[[], Iterator[Row]]
     plain: PlainCopy | None

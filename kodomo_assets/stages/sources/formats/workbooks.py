@@ -17,7 +17,7 @@ from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 from kodomo_assets.stages.sources.formats.containers import ZIP, Package, decrypted
 from kodomo_assets.stages.sources.formats.grids import Grid, Row
 from kodomo_assets.stages.sources.formats.sheet_xml import inspect_sheet
-from kodomo_assets.stages.sources.problems import FileRefusedError, refuse
+from kodomo_assets.stages.sources.problems import FileRefusedError, SheetPlace, refuse
 
 T = TypeVar("T")
 
@@ -29,9 +29,9 @@ _MAX_CELLS = 15_000_000
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet that is there: its name, whether it is hidden, and how its grid is made (may raise FileRefusedError)."""
+    """A sheet that is there: its place, whether it is hidden, and how its grid is made (may raise FileRefusedError)."""
 
-    name: str
+    place: SheetPlace
     hidden: bool
     grid: Callable[[], Grid]
 
@@ -54,17 +54,18 @@ def _sheets_of_package(content: bytes, name: str, head_rows: int, max_bytes: int
         raise _uses_1904(name)
     book = _guarded(name, lambda: CalamineWorkbook.from_filelike(io.BytesIO(content)))
 
-    def grid(sheet: str) -> Callable[[], Grid]:
+    def grid(sheet: SheetPlace) -> Callable[[], Grid]:
         return lambda: _package_grid(package, book, name, sheet, head_rows)
 
+    places = [(SheetPlace(facts.name, number), facts) for number, facts in enumerate(book.sheets_metadata, start=1)]
     return [
-        Sheet(facts.name, facts.visible != SheetVisibleEnum.Visible, grid(facts.name))
-        for facts in book.sheets_metadata
+        Sheet(place, facts.visible != SheetVisibleEnum.Visible, grid(place))
+        for place, facts in places
         if facts.typ == SheetTypeEnum.WorkSheet
     ]
 
 
-def _package_grid(package: Package, book: CalamineWorkbook, name: str, sheet: str, head_rows: int) -> Grid:
+def _package_grid(package: Package, book: CalamineWorkbook, name: str, sheet: SheetPlace, head_rows: int) -> Grid:
     try:
         facts = inspect_sheet(package.sheet(sheet))
     except (expat.ExpatError, ValueError):
@@ -80,7 +81,7 @@ def _package_grid(package: Package, book: CalamineWorkbook, name: str, sheet: st
             "open the file in Excel, let it calculate and save it",
             sheet=sheet,
         )
-    values = _guarded(name, lambda: book.get_sheet_by_name(sheet).to_python(skip_empty_area=False))
+    values = _guarded(name, lambda: book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False))
 
     def rows() -> Iterator[Row]:
         for number, cells in enumerate(values, start=1):
@@ -109,21 +110,25 @@ def _sheets_of_xls(content: bytes, name: str, head_rows: int) -> list[Sheet]:
     def grid(sheet: xlrd.sheet.Sheet) -> Callable[[], Grid]:
         return lambda: _xls_grid(book, sheet, name, head_rows)
 
-    return [Sheet(sheet.name, sheet.visibility != 0, grid(sheet)) for sheet in book.sheets()]
+    return [
+        Sheet(SheetPlace(sheet.name, number), sheet.visibility != 0, grid(sheet))
+        for number, sheet in enumerate(book.sheets(), start=1)
+    ]
 
 
 def _xls_grid(book: xlrd.book.Book, sheet: xlrd.sheet.Sheet, name: str, head_rows: int) -> Grid:
-    _refuse_too_large(name, sheet.name, sheet.nrows, sheet.ncols)
+    place = SheetPlace(sheet.name, sheet.number + 1)
+    _refuse_too_large(name, place, sheet.nrows, sheet.ncols)
 
     def rows() -> Iterator[Row]:
         for number in range(sheet.nrows):
             yield number + 1, [_xls_text(cell, book.datemode) for cell in sheet.row(number)]
 
     hidden = sum(1 for number, facts in sheet.rowinfo_map.items() if facts.hidden and number < sheet.nrows)
-    return _grid(name, sheet.name, rows, head_rows, hidden)
+    return _grid(name, place, rows, head_rows, hidden)
 
 
-def _grid(name: str, sheet: str, rows: Callable[[], Iterator[Row]], head_rows: int, hidden_rows: int) -> Grid:
+def _grid(name: str, sheet: SheetPlace, rows: Callable[[], Iterator[Row]], head_rows: int, hidden_rows: int) -> Grid:
     return Grid(
         file=name,
         sheet=sheet,
@@ -131,7 +136,7 @@ def _grid(name: str, sheet: str, rows: Callable[[], Iterator[Row]], head_rows: i
         rows=rows,
         plain=None,
         shifted=False,
-        notes=(f"sheet {sheet}: {hidden_rows} hidden rows were read",) if hidden_rows else (),
+        notes=(f"{sheet}: {hidden_rows} hidden rows were read",) if hidden_rows else (),
     )
 
 
@@ -144,7 +149,7 @@ def _uses_1904(name: str) -> FileRefusedError:
     )
 
 
-def _refuse_too_large(name: str, sheet: str, rows: int, columns: int) -> None:
+def _refuse_too_large(name: str, sheet: SheetPlace, rows: int, columns: int) -> None:
     if rows * columns > _MAX_CELLS:
         raise refuse(
             name,
