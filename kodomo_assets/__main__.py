@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings.from_environment()
         catalogue = load_catalogue(settings.overlay)
         if given.command == "templates":
+            if given.folder is None:
+                # whoever comes first makes the data folder: nobody else may look into it
+                settings.data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
             return _templates(catalogue, given.folder or settings.data_dir / "templates")
         if given.command == "summary":
             return _summary(settings, catalogue, _reference_date(catalogue, given.date))
@@ -71,7 +74,7 @@ def _templates(catalogue: Catalogue, folder: Path) -> int:
     from kodomo_assets.stages.sources.templates import write_templates
 
     paths = write_templates(catalogue, folder)
-    print(f"{len(paths)} templates in {folder}")
+    print(f"{len(paths)} templates in {folder}; files that were there already are left alone")
     return 0
 
 

@@ -16,7 +16,7 @@ from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.stages.sources.cells import convert
 from kodomo_assets.stages.sources.formats.delimited import open_text
 from kodomo_assets.stages.sources.formats.grids import Grid, NumberedCopy, write_numbered
-from kodomo_assets.stages.sources.formats.workbooks import Sheet, open_workbook
+from kodomo_assets.stages.sources.formats.workbooks import GUIDE_SHEET, Sheet, open_workbook
 from kodomo_assets.stages.sources.headers import Layout, find_layout
 from kodomo_assets.stages.sources.inbox import InboxFile, is_named_like
 from kodomo_assets.stages.sources.intake import (
@@ -223,9 +223,10 @@ class _Reading:
         """The sheets named like the table; where none is, every sheet with its header (one sheet a school)."""
         ingest = self.catalogue.ingest
         password_file = self.table.password_file or ingest.password_file
-        sheets = open_workbook(
+        delivered = open_workbook(
             file.path.read_bytes(), file.name, password_file, self._head_rows, ingest.max_workbook_mb * _MB
         )
+        sheets = [sheet for sheet in delivered if sheet.place.name != GUIDE_SHEET]
         named = [sheet for sheet in sheets if is_named_like(sheet.place.name, self.table)]
         found: list[tuple[Grid, Layout]] = []
         notes: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from openpyxl import Workbook
+from openpyxl.cell import Cell, MergedCell
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
@@ -13,6 +14,8 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.catalogue import Catalogue, Column, SourceTable
+from kodomo_assets.catalogue.models import Calendar
+from kodomo_assets.stages.sources.formats.workbooks import GUIDE_SHEET
 
 _ROWS = 5_000
 _REQUIRED = PatternFill("solid", fgColor="FFE699")
@@ -20,19 +23,22 @@ _OPTIONAL = PatternFill("solid", fgColor="DDEBF7")
 _WRAPPED = Alignment(vertical="top", wrap_text=True)
 # Excel's own list separator limits a list written into the rule itself.
 _LONGEST_LIST = 255
-_LINE = 56
+# full-width characters in a line: of columns B to D together, and of D
+_LINE, _ALLOWED_LINE = 56, 25
 _FORMATS = {"date": "yyyy-mm-dd", "int": "0", "number": "General"}
-_CADENCES = {"yearly": "年1回（4月1日の基準日）", "termly": "各学期（すべての基準日）"}
+_SCHOOLS = "schools"
 
 
 def write_templates(catalogue: Catalogue, folder: Path) -> list[Path]:
-    """Writes ``<table>.xlsx`` for every table into ``folder``; which."""
+    """Writes ``<table>.xlsx`` for every table into ``folder``; which. A file that is there already is left alone."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for table in catalogue.tables.values():
         path = folder / f"{table.ja}.xlsx"
-        _workbook(catalogue, table).save(path)
-        paths.append(path)
+        # somebody may have filled it in
+        if not path.exists():
+            _workbook(catalogue, table).save(path)
+            paths.append(path)
     return paths
 
 
@@ -43,7 +49,7 @@ def _workbook(catalogue: Catalogue, table: SourceTable) -> Workbook:
         raise TypeError("a new workbook begins with a worksheet")
     sheet.title = table.ja
     _fill_in(sheet, table)
-    _explain(book.create_sheet("書き方"), catalogue, table)
+    _explain(book.create_sheet(GUIDE_SHEET), catalogue, table)
     return book
 
 
@@ -52,6 +58,7 @@ def _fill_in(sheet: Worksheet, table: SourceTable) -> None:
     for index, column in enumerate(table.columns.values(), start=1):
         letter = get_column_letter(index)
         cell = sheet.cell(1, index, column.ja)
+        _keep_text(cell)
         cell.font = Font(bold=column.required)
         cell.fill = _REQUIRED if column.required else _OPTIONAL
         cell.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
@@ -63,6 +70,9 @@ def _fill_in(sheet: Worksheet, table: SourceTable) -> None:
         rule = _rule(column)
         if rule is not None:
             rule.add(f"{letter}2:{letter}{_ROWS + 1}")
+            # without it Excel offers the list and lets everything else in too
+            rule.showErrorMessage = True
+            rule.allow_blank = True
             sheet.add_data_validation(rule)
     sheet.row_dimensions[1].height = 30
     sheet.freeze_panes = "A2"
@@ -75,7 +85,11 @@ def _rule(column: Column) -> DataValidation | None:
         case "code":
             return _list(column.allowed)
         case "flag":
-            return _list(("○", "×"))
+            rule = _list(("○", "×"))
+            if rule is not None:
+                # other words are read too (書き方)
+                rule.errorStyle = "warning"
+            return rule
         case "int":
             low, high = column.min or 0, 999_999_999 if column.max is None else column.max
             rule = DataValidation("whole", operator="between", formula1=str(low), formula2=str(high))
@@ -86,10 +100,10 @@ def _rule(column: Column) -> DataValidation | None:
 
 
 def _list(words: tuple[str, ...]) -> DataValidation | None:
-    joined = ",".join(words)
-    if len(joined) > _LONGEST_LIST:
+    joined = ",".join(words).replace('"', '""')
+    if len(joined) > _LONGEST_LIST or any("," in word for word in words):
         return None
-    rule = DataValidation("list", formula1=f'"{joined}"', allow_blank=True)
+    rule = DataValidation("list", formula1=f'"{joined}"')
     rule.error = "一覧から選んでください"
     return rule
 
@@ -100,21 +114,23 @@ def _explain(sheet: Worksheet, catalogue: Catalogue, table: SourceTable) -> None
     ingest = catalogue.ingest
     # words that are letters: signs look alike on paper
     yes, no = ("・".join(filter(str.isalpha, words)) for words in (ingest.yes_words, ingest.no_words))
-    per_school = table.person.pupil is not None
+    per_school = table.section == _SCHOOLS or table.person.pupil is not None
     file = f"{table.ja}.xlsx" + (f"。学校ごとなら {table.ja}_学校名.xlsx" if per_school else "")
     place = f"左の「{table.ja}」に入れてください"
     if per_school:
         place += f"。学校ごとに分けるなら、シートの名前を「{table.ja}_学校名」としてください"
     lines = [
         ("提出する部署", section.ja),
-        ("提出の時期", _CADENCES[table.cadence]),
+        ("提出の時期", _cadence(catalogue.calendar, table)),
         ("法的根拠", f"{section.basis}（{table.legal.reason}）"),
         ("ファイル名", f"{file}。直したファイルは同じ名前で出してください"),
         ("シート", place),
+        ("必須の列", "見出しが黄色の太字の列。空欄の行は受け取れません"),
         ("一件の決まり方", f"{key} が同じ行は二つ以上入れないでください"),
         (
             "日付",
-            "2025-04-01、2025/4/1、令和7年4月1日、R7.4.1 など。分からない日は「不詳」。続いている期間の終わりは空欄",
+            "2025-04-01、2025/4/1、令和7年4月1日、R7.4.1 など。続いている期間の終わりは空欄。"
+            "分からない日は「不詳」（必須の日付では、その行は受け取れません）",
         ),
         ("該当・非該当", f"「○」と「×」。{yes} と {no} も読みます。空欄は「記録がない」です"),
         ("番号", "先頭の0は消えても構いません。1.23E+09のような形になったものは読めません"),
@@ -131,7 +147,10 @@ def _explain(sheet: Worksheet, catalogue: Catalogue, table: SourceTable) -> None
         cell.font = Font(bold=True)
         cell.fill = _OPTIONAL
     for column in table.columns.values():
-        sheet.append([column.ja, "必須" if column.required else "", _form(column), "・".join(column.allowed)])
+        allowed = "・".join(column.allowed)
+        sheet.append([column.ja, "必須" if column.required else "", _form(column), allowed])
+        # not every program makes the height fit when it opens the file
+        sheet.row_dimensions[sheet.max_row].height = 15 * (1 + len(allowed) // _ALLOWED_LINE)
     for number, (_, text) in enumerate(lines, start=2):
         sheet.merge_cells(start_row=number, start_column=2, end_row=number, end_column=4)
         # Excel does not make the height of merged cells fit
@@ -139,9 +158,22 @@ def _explain(sheet: Worksheet, catalogue: Catalogue, table: SourceTable) -> None
     for row in sheet.iter_rows(min_row=2):
         for cell in row:
             cell.alignment = _WRAPPED
+            _keep_text(cell)
     for letter, width in zip("ABCD", (26, 8, 44, 52), strict=True):
         sheet.column_dimensions[letter].width = width
     _print_on_a4(sheet)
+
+
+def _cadence(calendar: Calendar, table: SourceTable) -> str:
+    terms = (calendar.yearly,) if table.cadence == "yearly" else calendar.terms
+    days = "・".join(f"{int(term[:2])}月{int(term[3:])}日" for term in terms)
+    return f"{'年1回' if table.cadence == 'yearly' else '各学期'}（{days}の基準日）"
+
+
+def _keep_text(cell: Cell | MergedCell) -> None:
+    """A word of the contract that begins with = is no formula."""
+    if cell.data_type == "f":
+        cell.data_type = "s"
 
 
 def _form(column: Column) -> str:

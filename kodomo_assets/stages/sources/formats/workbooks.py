@@ -21,6 +21,9 @@ from kodomo_assets.stages.sources.problems import FileRefusedError, SheetPlace, 
 
 T = TypeVar("T")
 
+#: The sheet of a template that tells how to fill it in (templates.py); nobody needs to hear that it was not read.
+GUIDE_SHEET = "書き方"
+
 # Excel keeps fifteen digits of a number; of a longer one the last are made up.
 _EXACT = 10**15
 # A sheet is laid out as a full rectangle in memory: one stray cell in the last corner would ask for 17 billion cells.
