@@ -139,6 +139,15 @@ def test_blanked_out_names_match_nobody(con, tmp_path):
     assert read(con, "school_roster", deliver(tmp_path, "school_roster", **rows)).rows_accepted == 0
 
 
+def test_names_that_look_alike_once_they_are_readable_stay_apart(con, tmp_path):
+    """Their list has one row a file; two of one name would stop the refresh."""
+    for name in ("メモ\n.csv", "メモ\r.csv", "メモ?.csv"):
+        (tmp_path / name).write_text("x")
+    names = [file.name for file in scan_inbox(tmp_path, CATALOGUE)]
+    assert sorted(names) == ["メモ?.csv", "メモ?.csv (2)", "メモ?.csv (3)"]
+    assert [file.problem for file in scan_inbox(tmp_path, CATALOGUE) if file.name == "メモ?.csv"] == ["unknown_table"]
+
+
 CELLS = st.sampled_from(["a", "", " ", '"a"', '""', '"a""b"', '"a,b"', '"a\nb"', 'a"b', ' "a"', '"a" ', '"', "'", "\\", "#a", "NULL"])  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
     names = {key: table.id for table in catalogue.tables.values() for key in _own_names(table)}
     paths = sorted(folder.iterdir(), key=lambda p: (_nfc(p.name), p.name))
     counted = Counter(_nfc(path.name) for path in paths)
+    taken = {path.name for path in paths} | set(counted)
     found = []
     for path in paths:
         if path.name.startswith(_SKIPPED) or not (path.is_symlink() or path.is_file()):
@@ -63,7 +65,7 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
             InboxFile(
                 path=path,
                 # two names that differ in normalisation only stay apart: a name tells a file's rows from another's
-                name=_shown(_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name),
+                name=_shown(_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name, taken),
                 table_id=table if problem is None else None,
                 returned=returned and problem is None,
                 size=stat.st_size,
@@ -77,12 +79,22 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
 def _why_not_read(path: Path) -> str | None:
     if path.is_symlink():
         return "symbolic_link"
-    return None if _shown(path.name) == path.name else "bad_file_name"
+    return "bad_file_name" if any(map(_is_unreadable, path.name)) else None
 
 
-def _shown(name: str) -> str:
-    """The name without characters that would break a line, hide others or be no text at all."""
-    return "".join("?" if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else char for char in name)
+def _is_unreadable(char: str) -> bool:
+    """Whether a character would break a line, hide others or is no text at all."""
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _shown(name: str, taken: set[str]) -> str:
+    """The name without unreadable characters, unlike every name that is ``taken``; takes it."""
+    if not any(map(_is_unreadable, name)):
+        return name
+    plain = "".join("?" if _is_unreadable(char) else char for char in name)
+    shown = next(n for n in itertools.chain([plain], (f"{plain} ({k})" for k in itertools.count(2))) if n not in taken)
+    taken.add(shown)
+    return shown
 
 
 def is_named_like(name: str, table: SourceTable) -> bool:
