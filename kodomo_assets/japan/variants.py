@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 # The usual form, and the forms that registers, schools and offices write for it in names of people and places.
 _WRITTEN = """
     高髙 崎﨑嵜碕 辺邊邉 斉齊斎齋齎 沢澤 浜濱濵 吉𠮷 島嶋嶌 富冨 国國圀 桜櫻 広廣 竜龍 滝瀧 瀬瀨 徳德 恵惠 真眞 静靜
@@ -12,18 +9,11 @@ _WRITTEN = """
     弥彌 豊豐 学學斈 区區 芦蘆 巌巖 檜桧 薮藪 頼賴 穂穗 礼禮 蔵藏 薫薰 郎郞 清淸 青靑 増增 曽曾 遥遙 槙槇 尭堯 晋晉
 """
 _FOLDED = {ord(form): group[0] for group in _WRITTEN.split() for form in group[1:]}
-# 異体字セレクタ: which form of a character is drawn
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
-_WHITE_SPACE = re.compile(r"\s+")
+# White space, 外字, and 異体字セレクタ (which form of a character is drawn) have no part in a comparison.
+_NO_PART = r"[\s\pZ\p{Co}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}]"
 
 
-def match_key(text: str) -> str:
-    """``text`` as it is compared with another name: NFKC, 異体字 folded, without white space, selectors and 外字."""
-    folded = unicodedata.normalize("NFKC", _SELECTORS.sub("", text)).translate(_FOLDED)
-    return _PRIVATE.sub("", _WHITE_SPACE.sub("", folded))
-
-
-def sql_folding() -> tuple[str, str]:
-    """The characters that DuckDB's ``translate`` exchanges, and what for: the same folding for a whole column."""
-    return "".join(map(chr, _FOLDED)), "".join(_FOLDED.values())
+def match_key_sql(text: str) -> str:
+    """SQL: how ``text`` (an expression that gives a name after NFKC, method §1) is compared with another name."""
+    variants, usual = "".join(map(chr, _FOLDED)), "".join(_FOLDED.values())
+    return f"regexp_replace(translate({text}, '{variants}', '{usual}'), '{_NO_PART}', '', 'g')"

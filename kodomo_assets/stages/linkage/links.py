@@ -10,7 +10,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.calendar import fiscal_year
-from kodomo_assets.japan.variants import sql_folding
+from kodomo_assets.japan.variants import match_key_sql
 from kodomo_assets.sql import run_sql
 
 
@@ -54,11 +54,7 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
 
 def _create_text_key(con: duckdb.DuckDBPyConnection) -> None:
     """Macro ``text_key(name)``: how a name that was read (after NFKC, method §1) is compared with another."""
-    variants, usual = sql_folding()
-    con.execute(
-        "create or replace temp macro text_key(name) as "
-        f"regexp_replace(translate(name, '{variants}', '{usual}'), '[\\s\\pZ\\p{{Co}}]', '', 'g')"
-    )
+    con.execute(f"create or replace temp macro text_key(name) as {match_key_sql('name')}")
 
 
 def births_of_school_age(reference_date: dt.date) -> tuple[dt.date, dt.date]:
