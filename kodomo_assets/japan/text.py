@@ -12,6 +12,9 @@ from kodomo_assets.japan.reading import Reading
 #: White space of every kind, as characters to strip from the ends of a cell.
 BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 
+#: The same characters, and NUL, which fills what a damaged file lost, inside the brackets of a DuckDB pattern.
+BLANKS_IN_SQL = r"\s\pZ\x{00}\x{0B}\x{85}\x{FEFF}"
+
 _WHITE_SPACE = re.compile(r"\s+")
 # After NFKC the digits of other scripts are left; they are no digits of ours.
 _NUMBER = re.compile(r"[+-]?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]*)?")

@@ -16,6 +16,7 @@ from kodomo_assets.japan.dates import read_date, read_month
 from kodomo_assets.japan.reading import UNKNOWN, Reading
 from kodomo_assets.japan.text import (
     BLANKS,
+    BLANKS_IN_SQL,
     comparable,
     flag_word,
     nfkc,
@@ -32,7 +33,7 @@ TYPED = "typed"
 _OLDEST_AGE, _FUTURE_YEARS = 120, 20
 _FIRST_DAY = dt.date(1900, 1, 1)
 _CANONICAL_TEXT = "[0-9A-Za-z\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff々〇・、。_-]+"
-_NOT_AT_THE_ENDS = r"[\s\pZ\x{00}\x{0B}\x{85}\x{FEFF}#＃]"
+_NOT_AT_THE_ENDS = f"[{BLANKS_IN_SQL}#＃]"
 _CANONICAL_KANA = "[\u30a1-\u30fa\u30fc]+( [\u30a1-\u30fa\u30fc]+)?"
 
 # What stands in a file where Excel could not show a value: the column was too narrow, or a formula went wrong.

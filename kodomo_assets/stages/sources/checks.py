@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import duckdb
 
@@ -14,6 +15,16 @@ from kodomo_assets.japan.calendar import years_before
 from kodomo_assets.sql import read_sql
 from kodomo_assets.stages.sources.headers import nearest
 from kodomo_assets.stages.sources.read import DeliveryOutcome
+
+
+@dataclass(frozen=True)
+class LastDelivery:
+    """The accepted files of the newest delivery before this one; nothing and no date where there is none."""
+
+    reference_date: dt.date | None
+    rows: int
+    absent_columns: frozenset[str]
+    surplus_columns: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,31 @@ class Delivery:
     @property
     def table(self) -> SourceTable:
         return self.outcome.table
+
+    @cached_property
+    def last(self) -> LastDelivery:
+        row = self.one(
+            """
+            select
+                reference_date,
+                sum(rows_accepted)::integer,
+                flatten(list(absent_columns)),
+                flatten(list(surplus_columns))
+            from sources.deliveries
+            where
+                table_name = $table_name
+                and reference_date < $reference_date
+                and status = 'accepted'
+                and not superseded
+            group by reference_date
+            order by reference_date desc
+            limit 1
+            """,
+            table_name=self.table.id,
+            reference_date=self.reference_date,
+        )
+        day, rows, absent, surplus = row or (None, 0, [], [])
+        return LastDelivery(day, rows, frozenset(absent), frozenset(surplus))
 
     def one(self, sql: str, **parameters: object) -> tuple:
         return self.con.execute(sql, parameters).fetchone() or ()
@@ -99,23 +135,8 @@ def check_row_count(delivery: Delivery) -> CheckOutcome:
     """The number of rows beside that of the last delivery before this one (``ingest.max_row_change``)."""
     limit = delivery.catalogue.ingest.max_row_change
     now = delivery.outcome.rows_accepted
-    row = delivery.one(
-        """
-        select reference_date, sum(rows_accepted)::integer
-        from sources.deliveries
-        where
-            table_name = $table_name
-            and reference_date < $reference_date
-            and status = 'accepted'
-            and not superseded
-        group by reference_date
-        order by reference_date desc
-        limit 1
-        """,
-        table_name=delivery.table.id,
-        reference_date=delivery.reference_date,
-    )
-    day, before = row or (None, 0)
+    last = delivery.last
+    day, before = last.reference_date, last.rows
     change = now / before - 1 if before else 0.0
     message = f"{delivery.table.ja}: {now:,} rows, no delivery before to compare with"
     if day is not None:
@@ -138,32 +159,9 @@ def check_headers(delivery: Delivery) -> CheckOutcome:
 
     A new header that is like none of the contract's is counted and not named: it may be anything, a name too.
     """
-    row = delivery.one(
-        """
-        select
-            coalesce(flatten(list(absent_columns)), []),
-            coalesce(flatten(list(surplus_columns)), [])
-        from sources.deliveries
-        where
-            table_name = $table_name
-            and status = 'accepted'
-            and not superseded
-            and reference_date = (
-                select max(reference_date)
-                from sources.deliveries
-                where
-                    table_name = $table_name
-                    and reference_date < $reference_date
-                    and status = 'accepted'
-            )
-        """,
-        table_name=delivery.table.id,
-        reference_date=delivery.reference_date,
-    )
-    absent_before, surplus_before = (set(names) for names in row)
     contract = [column.ja for column in delivery.table.columns.values()]
-    gone = [name for name in delivery.outcome.absent_columns if name not in absent_before]
-    new = [name for name in delivery.outcome.surplus_columns if name not in surplus_before]
+    gone = [name for name in delivery.outcome.absent_columns if name not in delivery.last.absent_columns]
+    new = [name for name in delivery.outcome.surplus_columns if name not in delivery.last.surplus_columns]
     meant = {name: nearest(name, contract) for name in new}
     parts = [f"{len(gone)} gone ({'・'.join(gone)})" if gone else ""]
     parts += [f"found {name}, perhaps meant as {like}" for name, like in meant.items() if like is not None]

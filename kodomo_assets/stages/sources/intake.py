@@ -16,7 +16,7 @@ import duckdb
 
 from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.catalogue.models import Ingest
-from kodomo_assets.japan.text import BLANKS, comparable
+from kodomo_assets.japan.text import BLANKS, BLANKS_IN_SQL, comparable
 from kodomo_assets.stages.sources.formats.grids import (
     NumberedCopy,
     PlainCopy,
@@ -28,7 +28,6 @@ from kodomo_assets.stages.sources.headers import Layout
 from kodomo_assets.stages.sources.problems import SheetPlace
 
 CELLS = "cells"
-_BLANK = r"[\s\pZ\x{00}\x{0B}\x{85}\x{FEFF}]*"
 _MAX_LINE = 16 << 20
 
 
@@ -167,7 +166,7 @@ def _filled(contract: Sequence[str]) -> str:
     """SQL: a cell of the contract holds more than white space."""
     return (
         f"case when {_begins_with_a_sign(contract[0])} then true "
-        f"else not regexp_full_match(concat({', '.join(contract)}), '{_BLANK}') end"
+        f"else not regexp_full_match(concat({', '.join(contract)}), '[{BLANKS_IN_SQL}]*') end"
     )
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from kodomo_assets.stages.sources.formats.containers import OLE, ZIP
 from kodomo_assets.stages.sources.formats.grids import Grid, PlainCopy, Row
 from kodomo_assets.stages.sources.problems import refuse
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_WORKBOOK_SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _DELIMITERS = (",", "\t")
 _PIECE = 1 << 20
 _LONGEST_LINE = 1_000_000
@@ -36,7 +36,7 @@ def open_text(path: Path, name: str, declared: str | None, copy: Path, head_rows
     """
     with path.open("rb") as file:
         signature = file.read(4)
-    if signature.startswith(_WORKBOOK_SIGNATURES):
+    if signature.startswith((ZIP, OLE)):
         raise refuse(name, "is_a_workbook", "is an Excel workbook, expected text; give it the ending .xlsx or .xls")
     text = _decode(path, name, declared, signature, copy)
     head_lines = _first_lines(copy, head_rows)
