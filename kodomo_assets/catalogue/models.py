@@ -288,6 +288,20 @@ class Ingest(Model):
 class Linkage(Model):
     max_household_size: int = Field(ge=1)
     max_unlinked_share: Share
+    link_probability: Share
+    review_probability: Share
+    twin_margin: Share
+    min_linked_share: Share
+    max_linked_share_fall: Share
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not 0.01 <= self.review_probability <= self.link_probability:
+            raise ValueError(
+                f"review_probability: found {self.review_probability}, expected 0.01 to link_probability "
+                f"({self.link_probability})"
+            )
+        return self
 
 
 class Features(Model):

@@ -1,23 +1,42 @@
 """Assets of the stage ``linkage``: residents and children at the reference date, and what is linked to them by name."""
 
+import datetime as dt
+import unicodedata
 from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
+import duckdb
 
-from kodomo_assets.defs.common import House, Results, Written, check_spec, guarded, store_results
+from kodomo_assets.defs.common import (
+    House,
+    Results,
+    Written,
+    check_spec,
+    guarded,
+    markdown_table,
+    png,
+    store_results,
+    table_of,
+)
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.stages.linkage.answers import build_answers, check_answers
 from kodomo_assets.stages.linkage.checks import check_links, check_spine, require_delivered
 from kodomo_assets.stages.linkage.children import build_children
+from kodomo_assets.stages.linkage.comparisons import BLOCKING_RULES
 from kodomo_assets.stages.linkage.links import LinkCounts, build_links
+from kodomo_assets.stages.linkage.plots import waterfall_plot
+from kodomo_assets.stages.linkage.review import FILE_STEM, review_workbook
 from kodomo_assets.stages.sources.in_force import create_delivered_views
+from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.weights.versions import why_due
+from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.pseudonyms import create_pseudonyms, load_secret
 
 
 def build_linkage_assets(house: House) -> list[dg.AssetsDefinition]:
-    return [_children(house), _links(house)]
+    return [_children(house), _answers(house), _links(house)]
 
 
 def _children(house: House) -> dg.AssetsDefinition:
@@ -69,8 +88,50 @@ def _children(house: House) -> dg.AssetsDefinition:
     return children
 
 
+def _answers(house: House) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="linkage__answers",
+        specs=[
+            house.spec(
+                "linkage.answers",
+                "What people answered in 名寄せ確認; kept for all later refreshes, with who and when.",
+                deps=["sources.inbox"],
+                kinds={"excel"},
+            )
+        ],
+        check_specs=[check_spec("linkage.answers", "answers_read", "名寄せ確認の答えがすべて読めた")],
+    )
+    def answers(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            files = [
+                file
+                for file in scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
+                if file.returned and unicodedata.normalize("NFC", file.path.name).startswith(FILE_STEM)
+            ]
+            counts = build_answers(con, house.catalogue, files, day, dt.datetime.now(dt.UTC))
+            if files:
+                context.log.info(f"名寄せ確認: {counts.filled} answers in {len(files)} files, {counts.kept} new")
+            yield from store_results(
+                con,
+                house,
+                {"reference_date": day},
+                [
+                    Written(
+                        "linkage.answers",
+                        "new_answers",
+                        {"files": len(files), "filled": counts.filled, "kept": counts.kept},
+                        [lambda _: [check_answers(counts)]],
+                    )
+                ],
+            )
+
+    return answers
+
+
 def _links(house: House) -> dg.AssetsDefinition:
     by_name = [f"sources.{table.id}" for table in house.catalogue.tables.values() if table.person.name]
+    deps = ["linkage.children", "linkage.answers", *by_name]
 
     @dg.multi_asset(
         name="linkage__links",
@@ -78,12 +139,23 @@ def _links(house: House) -> dg.AssetsDefinition:
             house.spec(
                 "linkage.links",
                 "How 学籍番号, 記録番号, 受付番号 and 相談番号 reach a child, with the method of every link.",
-                deps=["linkage.children", *by_name],
+                deps=deps,
+                kinds={"splink"},
             ),
             house.spec(
-                "linkage.coverage",
-                "Linked and unlinked records per table and school.",
-                deps=["linkage.children", *by_name],
+                "linkage.review",
+                "Pairs that a person must answer, with the match weights; 名寄せ確認.xlsx in the outbox shows them.",
+                deps=deps,
+                kinds={"splink", "excel"},
+            ),
+            house.spec("linkage.coverage", "Linked, doubtful and unlinked records per table and school.", deps=deps),
+            house.spec("linkage.quality", "The share of each method per table and school.", deps=deps),
+            house.spec("linkage.changes", "Links that are not those of the last refresh.", deps=deps),
+            house.spec(
+                "linkage.model",
+                "The parameters of the probabilistic linkage, m and u per level of agreement.",
+                deps=deps,
+                kinds={"splink"},
             ),
         ],
         check_specs=[
@@ -91,6 +163,12 @@ def _links(house: House) -> dg.AssetsDefinition:
                 "linkage.links",
                 "one_to_one",
                 "一つの番号は一人の児童に、一人の児童は一納品に一つの学籍番号に結び付く",
+                blocking=True,
+            ),
+            check_spec(
+                "linkage.links",
+                "linked_share",
+                "結び付いた割合が下限を下回らず、前回から大きく下がっていない",
                 blocking=True,
             ),
             check_spec("linkage.links", "unlinked_share", "結び付かなかった記録の割合"),
@@ -101,6 +179,11 @@ def _links(house: House) -> dg.AssetsDefinition:
         with guarded(context), house.open(kodomo) as con:
             create_delivered_views(con, house.catalogue, day)
             counts = build_links(con, house.catalogue, day)
+            scored = counts.scored
+            context.log.info(
+                f"名寄せ: {sum(counts.linked.values()):,} links; Splink compared {scored.persons:,} persons in "
+                f"{scored.comparisons:,} pairs, {sum(counts.in_review.values()):,} persons to be answered"
+            )
             yield from store_results(
                 con,
                 house,
@@ -112,13 +195,96 @@ def _links(house: House) -> dg.AssetsDefinition:
                         _per_method(counts),
                         [lambda c: check_links(c, house.catalogue)],
                     ),
-                    Written("linkage.coverage", "new_coverage", {}),
+                    Written("linkage.review", "new_review", {"persons": sum(counts.in_review.values())}),
+                    Written("linkage.coverage", "new_coverage", _expected),
+                    Written("linkage.quality", "new_quality", _methods),
+                    Written("linkage.changes", "new_changes", _changes),
+                    Written("linkage.model", "new_model", lambda c: _model(c, counts)),
                 ],
             )
+            _send_review(con, house, day)
 
     return links
 
 
+def _send_review(con: duckdb.DuckDBPyConnection, house: House, day: dt.date) -> None:
+    """Writes 名寄せ確認.xlsx anew, or takes it away where nothing is to be answered any more."""
+    path = house.settings.outbox / day.isoformat() / f"{FILE_STEM}.xlsx"
+    workbook = review_workbook(con, house.catalogue, day)
+    if workbook is None:
+        remove_file(path)
+    else:
+        write_file(path, workbook)
+
+
 def _per_method(counts: LinkCounts) -> dict[str, Any]:
     linked = {f"{table}: {method}": number for (table, method), number in counts.linked.items()}
-    return linked | {f"{table}: unlinked": counts.unlinked(table) for table in counts.persons}
+    in_review = {f"{table}: in_review": number for table, number in counts.in_review.items()}
+    return linked | in_review | {f"{table}: unlinked": counts.unlinked(table) for table in counts.persons}
+
+
+def _expected(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    return {
+        "見込まれる適合率・再現率": table_of(
+            con.sql(
+                """
+                select
+                    table_name,
+                    count(*) as persons,
+                    count(*) filter (is_linked) as linked,
+                    count(*) filter (method = 'in_review') as in_review,
+                    round(avg(probability) filter (is_linked), 5) as expected_precision,
+                    round(sum(probability) filter (is_linked) / sum(probability), 5) as expected_recall
+                from persons_in_force
+                group by table_name
+                order by table_name
+                """
+            )
+        )
+    }
+
+
+def _methods(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    return {
+        "結び付け方": table_of(
+            con.sql(
+                """
+                select
+                    table_name,
+                    method,
+                    sum(persons)::integer as persons,
+                    round(sum(persons) / sum(sum(persons)) over (partition by table_name), 4) as share
+                from new_quality
+                group by table_name, method
+                order by table_name, persons desc, method
+                """
+            )
+        )
+    }
+
+
+def _changes(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    return {
+        "変化": table_of(
+            con.sql(
+                "select previous_date, table_name, change, count(*) as links from new_changes group by all order by all"
+            )
+        )
+    }
+
+
+def _model(con: duckdb.DuckDBPyConnection, counts: LinkCounts) -> dict[str, Any]:
+    scored = counts.scored
+    return {
+        "estimated": scored.estimated,
+        "persons_compared": scored.persons,
+        "comparisons": scored.comparisons,
+        "blocking_rules": markdown_table(["#", "rule"], [[n, rule] for n, rule in enumerate(BLOCKING_RULES, start=1)]),
+        "m_u": table_of(
+            con.sql(
+                "select comparison_ja, level_ja, m, u, round(weight, 1) as bits "
+                "from new_model order by comparison, position"
+            )
+        ),
+        "waterfall": png(waterfall_plot(scored.parameters)),
+    }

@@ -71,7 +71,7 @@ def check_spine(
 
 
 def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
-    """Links are one to one (blocking); a high share of unlinked persons of school age is a warning (method §3).
+    """Links are one to one, and as many as last time (blocking); many unlinked persons of school age are a warning.
 
     The share is judged per table and per school in it; a school counts from as many unlinked persons as a published
     cell needs, so that one newcomer of a small school is no alarm. ``build_links`` must have run on ``con``.
@@ -92,6 +92,70 @@ def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         facts={"linked_twice": twice, "two_numbers": two_numbers},
     )
     yield _unlinked_outcome(con, catalogue)
+    yield _linked_share_outcome(con, catalogue)
+
+
+def _linked_share_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
+    """The linked share of a table's persons of school age, against a floor and against the last refresh (blocking).
+
+    As many persons as a published cell needs must be behind either: of three records one more unlinked is no alarm.
+    """
+    shares = con.execute(
+        """
+        with now as (
+            select
+                table_name,
+                sum(persons_of_school_age) as persons,
+                sum(linked_of_school_age) as linked
+            from new_coverage
+            group by table_name
+        ),
+
+        last_date as (
+            select max(reference_date) as reference_date
+            from linkage.coverage
+            where reference_date < (select any_value(reference_date) from new_coverage)
+        ),
+
+        last as (
+            select
+                table_name,
+                sum(linked_of_school_age) / nullif(sum(persons_of_school_age), 0) as share
+            from linkage.coverage
+            join last_date using (reference_date)
+            group by table_name
+        )
+
+        select
+            now.table_name,
+            now.persons,
+            now.linked,
+            last.share
+        from now
+        left join last using (table_name)
+        where now.persons > 0
+        order by 1
+        """
+    ).fetchall()
+    rules, enough = catalogue.linkage, catalogue.publish.suppress_below
+    low, fallen = [], []
+    for table, persons, linked, before in shares:
+        share, name = linked / persons, catalogue.tables[table].ja
+        if share < rules.min_linked_share and persons - linked >= enough:
+            low.append(f"{name} {share:.1%}, expected at least {rules.min_linked_share:.1%}")
+        if before is not None and before - share > rules.max_linked_share_fall and before * persons - linked >= enough:
+            fallen.append(
+                f"{name} {share:.1%} after {before:.1%}, expected a fall of at most {rules.max_linked_share_fall:.1%}"
+            )
+    told = "; ".join(f"{catalogue.tables[table].ja} {linked / persons:.1%}" for table, persons, linked, _ in shares)
+    return CheckOutcome(
+        name="linked_share",
+        passed=not low and not fallen,
+        blocking=True,
+        message="; ".join(low + fallen) or f"linked persons of school age: {told or 'none delivered'}",
+        facts={f"linked_share_{table}": linked / persons for table, persons, linked, _ in shares}
+        | {"low": len(low), "fallen": len(fallen)},
+    )
 
 
 def _unlinked_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:

@@ -1,4 +1,7 @@
-"""Exact links of 学籍番号 and of records without 宛名番号 (method §3); the rules stand in links.sql, in their order."""
+"""Who is whose: answers of people, exact links, and Splink on what is left (method §3).
+
+The rules stand in exact.sql and decide.sql, in their order; what they are worth in quality.sql.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.calendar import fiscal_year
+from kodomo_assets.japan.kana import fold_sql
 from kodomo_assets.japan.variants import match_key_sql
-from kodomo_assets.sql import run_sql
+from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.linkage.probabilistic import Scored, model_frame, score_pairs
 
 
 @dataclass(frozen=True)
@@ -23,38 +28,75 @@ class LinkCounts:
 
     persons: Mapping[str, int]
     without_link: Mapping[str, int]
+    in_review: Mapping[str, int]
     linked: Mapping[tuple[str, str], int]
+    scored: Scored
 
     def unlinked(self, table: str) -> int:
         return self.without_link[table]
 
 
 def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> LinkCounts:
-    """Makes the temp tables ``new_links`` and ``new_coverage`` (linkage.links, linkage.coverage).
+    """Makes the temp tables of the stage's outputs: ``new_links``, ``new_review``, ``new_coverage``, ``new_quality``,
+    ``new_changes`` and ``new_model``.
 
-    Reads linkage.children at the reference date, sources.school_roster and the views of the delivered tables.
+    Reads linkage.children and linkage.links, sources.school_roster, linkage.answers and the views of the delivered
+    tables.
     """
     first, last = births_of_school_age(reference_date)
-    _create_text_key(con)
-    run_sql(
-        con,
-        __package__,
-        "links",
-        {"reference_date": reference_date, "first_birth_date": first, "last_birth_date": last},
-    )
-    persons = con.execute("select table_name, sum(persons), sum(unlinked) from new_coverage group by all").fetchall()
+    rules = catalogue.linkage
+    parameters = {
+        "reference_date": reference_date,
+        "first_birth_date": first,
+        "last_birth_date": last,
+        "link_probability": rules.link_probability,
+        "review_probability": rules.review_probability,
+        "twin_margin": rules.twin_margin,
+    }
+    _create_keys(con)
+    for step in ("persons", "answers", "exact", "to_compare"):
+        run_sql(con, __package__, step, parameters)
+    scored = score_pairs(con)
+    _create_model(con, scored, reference_date)
+    for step in ("decide", "quality"):
+        run_sql(con, __package__, step, parameters)
+    persons = con.execute(
+        "select table_name, sum(persons), sum(unlinked), sum(in_review) from new_coverage group by all"
+    ).fetchall()
     linked = con.execute("select table_name, method, count(*) from new_links group by all order by all").fetchall()
     none = {table.id: 0 for table in catalogue.tables.values() if table.person.name}
     return LinkCounts(
-        persons=none | {table: int(count) for table, count, _ in persons},
-        without_link=none | {table: int(count) for table, _, count in persons},
+        persons=none | {table: int(count) for table, count, _, _ in persons},
+        without_link=none | {table: int(count) for table, _, count, _ in persons},
+        in_review=none | {table: int(count) for table, _, _, count in persons},
         linked={(table, method): count for table, method, count in linked},
+        scored=scored,
     )
 
 
-def _create_text_key(con: duckdb.DuckDBPyConnection) -> None:
-    """Macro ``text_key(name)``: how a name that was read (after NFKC, method §1) is compared with another."""
+def _create_keys(con: duckdb.DuckDBPyConnection) -> None:
+    """Macros ``text_key(name)``, how a name that was read is compared with another, and ``fold(kana)``."""
     con.execute(f"create or replace temp macro text_key(name) as {match_key_sql('name')}")
+    con.execute(f"create or replace temp macro fold(kana) as {fold_sql('kana')}")
+
+
+def _create_model(con: duckdb.DuckDBPyConnection, scored: Scored, reference_date: dt.date) -> None:
+    types = {
+        "comparison": "varchar",
+        "comparison_ja": "varchar",
+        "position": "integer",
+        "level": "varchar",
+        "level_ja": "varchar",
+        "m": "double",
+        "u": "double",
+    }
+    create_from_frame(con, "model_levels", model_frame(scored.parameters), types)
+    con.execute(
+        "create or replace temp table new_model as "
+        "select $1::date as reference_date, *, log2(m / u) as weight, $2::double as prior, $3::boolean as estimated "
+        "from model_levels",
+        [reference_date, scored.parameters.prior, scored.estimated],
+    )
 
 
 def births_of_school_age(reference_date: dt.date) -> tuple[dt.date, dt.date]:

@@ -1,0 +1,140 @@
+"""What people answered in 名寄せ確認.xlsx, read back from the inbox; nothing of it is ever forgotten (method §3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.errors import DeliveryError
+from kodomo_assets.japan.dates import read_date
+from kodomo_assets.japan.text import BLANKS, comparable
+from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_BY, DECIDED_ON, PERSON, TABLE
+from kodomo_assets.stages.sources.formats.workbooks import open_workbook
+from kodomo_assets.stages.sources.inbox import InboxFile
+
+_HEADERS = (TABLE, PERSON, CHILD, ANSWER, DECIDED_BY, DECIDED_ON)
+_MB = 1024 * 1024
+_ERA_SCHEME = "12345"
+_FILLED = {
+    "file": "varchar",
+    "row_number": "integer",
+    "table_name": "varchar",
+    "person_ref": "varchar",
+    "child_key": "varchar",
+    "answer": "varchar",
+    "decided_by": "varchar",
+    "decided_on": "date",
+    "problem": "varchar",
+}
+_NOT_CHOSEN = f"expected {'・'.join(ANSWERS)}"
+
+
+@dataclass(frozen=True)
+class AnswerCounts:
+    """Rows with an answer, those kept for the first time, and what was wrong with the others: file, row and why."""
+
+    filled: int
+    kept: int
+    problems: tuple[str, ...]
+
+
+def build_answers(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    files: Sequence[InboxFile],
+    reference_date: dt.date,
+    now: dt.datetime,
+) -> AnswerCounts:
+    """Makes the temp table ``new_answers``: every answer of this folder that was ever read, and those of ``files``.
+
+    A row without an answer says nothing. One whose pair was never asked, whose answer, name or day is wanting, or whose
+    pair has two different answers of one day, is not taken and is reported; the pair stays in the review.
+    """
+    unreadable: list[str] = []
+    rows: list[tuple[object, ...]] = []
+    for file in files:
+        try:
+            rows += _filled_rows(file, catalogue.ingest)
+        except DeliveryError as error:
+            unreadable.append(str(error))
+    create_from_frame(con, "filled", pd.DataFrame(rows, columns=list(_FILLED), dtype="object"), _FILLED)
+    run_sql(con, __package__, "read_answers", {"reference_date": reference_date, "now": now})
+    wrong = con.execute(
+        "select file, row_number, problem from judged where problem is not null order by file, row_number"
+    ).fetchall()
+    kept = con.execute("select count(*) from new_answers where read_at = $1", [now]).fetchone()
+    return AnswerCounts(
+        filled=len(rows),
+        kept=kept[0] if kept else 0,
+        problems=(*unreadable, *(f"{file}, row {row}: {problem}" for file, row, problem in wrong)),
+    )
+
+
+def _filled_rows(file: InboxFile, ingest: Ingest) -> Iterator[tuple[object, ...]]:
+    """The rows of a workbook in which anything was filled in.
+
+    Raises:
+        DeliveryError: no workbook, or none of its sheets has the headers.
+    """
+    if file.size > ingest.max_file_mb * _MB:
+        raise DeliveryError(f"{file.name}: larger than {ingest.max_file_mb:,} MB (ingest.max_file_mb)")
+    for sheet in open_workbook(
+        file.path.read_bytes(),
+        file.name,
+        ingest.password_file,
+        ingest.header_search_rows,
+        ingest.max_workbook_mb * _MB,
+    ):
+        grid = sheet.grid()
+        place = _header(grid.head)
+        if place is None:
+            continue
+        header_row, columns = place
+        for number, cells in grid.rows():
+            if number > header_row:
+                given = {h: cells[at].strip(BLANKS) if at < len(cells) else "" for h, at in columns.items()}
+                if given[ANSWER] or given[DECIDED_BY] or given[DECIDED_ON]:
+                    yield _judged(file.name, number, given)
+        return
+    raise DeliveryError(f"{file.name}: found no sheet with the columns {'・'.join(_HEADERS)}, expected them in one row")
+
+
+def _header(rows: Sequence[tuple[int, Sequence[str]]]) -> tuple[int, dict[str, int]] | None:
+    for number, cells in rows:
+        names = [comparable(cell) for cell in cells]
+        if all(header in names for header in _HEADERS):
+            return number, {header: names.index(header) for header in _HEADERS}
+    return None
+
+
+def _judged(file: str, row: int, given: dict[str, str]) -> tuple[object, ...]:
+    answer = ANSWERS.get(comparable(given[ANSWER]))
+    day = read_date(given[DECIDED_ON], _ERA_SCHEME)
+    problem = None
+    if answer is None:
+        problem = f"{ANSWER} is {'blank' if not given[ANSWER] else 'another word'}, {_NOT_CHOSEN}"
+    elif not given[DECIDED_BY]:
+        problem = f"{DECIDED_BY} is blank, expected who decided"
+    elif day.value is None:
+        problem = f"{DECIDED_ON} is {'blank' if not given[DECIDED_ON] else 'no date'}, expected a date"
+    return file, row, given[TABLE], given[PERSON], given[CHILD], answer, given[DECIDED_BY], day.value, problem
+
+
+def check_answers(counts: AnswerCounts) -> CheckOutcome:
+    """A warning that names the rows that were not taken."""
+    return CheckOutcome(
+        name="answers_read",
+        passed=not counts.problems,
+        blocking=False,
+        message=f"{len(counts.problems)} of {counts.filled} filled rows of 名寄せ確認 were not taken, expected 0"
+        + (f": {'; '.join(counts.problems[:10])}" if counts.problems else ""),
+        facts={"filled": counts.filled, "kept": counts.kept, "not_taken": len(counts.problems)},
+    )

@@ -1,0 +1,113 @@
+-- Both sides of the linkage: the children of the spine, and every person of a table that links by name.
+
+-- Exact kana: NFKC (as stored) without any white space and without private-use characters, nothing more.
+create or replace temp macro kana_key(kana) as
+    nullif(regexp_replace(kana, '[\s\pZ\p{Co}]', '', 'g'), '');
+
+-- Family and given name, where the kana has white space between them; what is behind a second gap is given name too.
+create or replace temp macro family_part(kana) as
+    nullif(regexp_extract(trim(kana), '^([^\s\pZ]+)[\s\pZ]+\S', 1), '');
+create or replace temp macro given_part(kana) as
+    nullif(regexp_extract(trim(kana), '^[^\s\pZ]+[\s\pZ]+(\S.*)$', 1), '');
+
+-- Names of schools are compared by `text_key(name)`, kana that may be mistyped by `fold(kana)` (links.py).
+create or replace temp table spine as
+select
+    c.child_key,
+    c.resident_id,
+    r.name_kana,
+    kana_key(r.name_kana) as kana,
+    fold(r.name_kana) as folded,
+    fold(family_part(r.name_kana)) as family,
+    fold(given_part(r.name_kana)) as given,
+    r.birth_date,
+    r.sex,
+    c.school_code,
+    text_key(s.school_name) as school_name
+from linkage.children as c
+join delivered_resident_register as r using (resident_id)
+join delivered_school_register as s using (resident_id)
+where c.reference_date = $reference_date;
+
+create or replace temp table school_names as
+select
+    school_name,
+    min(school_code) as school_code
+from spine
+group by school_name;
+
+-- `batch` is the delivery in which a person may have one number only; records have none, many may be one child's.
+create or replace temp table persons as
+with roster as (
+    -- the newest delivery on or before the reference date that contains the number
+    select r.*
+    from sources.school_roster as r
+    join (
+        select distinct reference_date
+        from sources.deliveries
+        where
+            table_name = 'school_roster'
+            and status = 'accepted'
+            and not superseded
+            and reference_date <= $reference_date
+    ) using (reference_date)
+    qualify row_number() over (partition by r.pupil_id order by r.reference_date desc) = 1
+),
+
+named as (
+    select
+        'school_roster' as table_name,
+        pupil_id as person_ref,
+        reference_date as batch,
+        null::varchar as resident_id,
+        name_kana,
+        birth_date,
+        sex,
+        school_code,
+        null::varchar as school_name
+    from roster
+    union all by name
+    select
+        'ssw_records' as table_name,
+        record_id as person_ref,
+        name_kana,
+        birth_date,
+        text_key(school_name) as school_name
+    from delivered_ssw_records
+    union all by name
+    select
+        'education_counselling' as table_name,
+        reception_id as person_ref,
+        name_kana,
+        birth_date,
+        text_key(school_name) as school_name
+    from delivered_education_counselling
+    union all by name
+    select
+        'child_consultations' as table_name,
+        consultation_id as person_ref,
+        child_resident_id as resident_id,
+        name_kana,
+        birth_date
+    from delivered_child_consultations
+)
+
+select
+    n.table_name,
+    n.person_ref,
+    n.batch,
+    n.resident_id,
+    n.name_kana,
+    kana_key(n.name_kana) as kana,
+    fold(n.name_kana) as folded,
+    fold(family_part(n.name_kana)) as family,
+    fold(given_part(n.name_kana)) as given,
+    n.birth_date,
+    n.sex,
+    coalesce(n.school_code, s.school_code) as school_code,
+    n.school_name,
+    -- who stands in the delivery in force; the numbers of older rosters belong for the most part to who left since
+    n.batch is null or n.batch = d.delivered_on as in_force
+from named as n
+join delivered as d using (table_name)
+left join school_names as s using (school_name);

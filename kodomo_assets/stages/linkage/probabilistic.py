@@ -1,0 +1,185 @@
+"""What no exact rule links: Splink compares every such person with the children that it may be (method §3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.sql import create_from_frame, read_sql
+from kodomo_assets.stages.linkage.comparisons import COMPARISONS, Parameters, splink_settings, start_parameters
+
+# A pair below this says nothing: it is neither shown nor counted in what is expected.
+_LEAST_PROBABILITY = 0.01
+# Parameters come from the data where the roster in force holds as many persons as this; below it the rarer levels
+# have a handful of pairs, and the start values are better.
+ENOUGH_PERSONS = 2_000
+_SAMPLED_PERSONS = 4_000
+_SAMPLED_FOR_U = (300, 500)
+_LEAST_U = 1e-5
+# An estimate stays within this factor of the start value. Twins and children of one age and school agree in all but the
+# name, and expectation maximisation takes some of them for one child; and the records of other offices, which are too
+# few to learn from, have slips that a clean roster does not show.
+_MOST_CHANGE = 4
+_MOST_PRIOR = 1e-3
+# With two digits kept, one person more or less moves no parameter, and so no other link.
+_DIGITS = 2
+
+_RECORD = {
+    "record": "varchar",
+    "kana": "varchar",
+    "folded": "varchar",
+    "family": "varchar",
+    "given": "varchar",
+    "birth_date": "date",
+    "birth_digits": "varchar",
+    "sex": "varchar",
+    "school_code": "varchar",
+}
+_PAIR = {"person": "varchar", "child_key": "varchar", "probability": "double"} | {
+    f"{kind}_{comparison.name}": {"level": "varchar", "weight": "double"}[kind]
+    for comparison in COMPARISONS
+    for kind in ("level", "weight")
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the pass looked at: persons, pairs compared, and the parameters with what they come from."""
+
+    persons: int
+    comparisons: int
+    parameters: Parameters
+    estimated: bool
+
+
+def score_pairs(con: duckdb.DuckDBPyConnection) -> Scored:
+    """Makes the temp table ``pairs``: whom of ``children_to_compare`` each of ``to_compare`` may be.
+
+    Parameters come from ``to_learn_from``. The three relations hold records (``_RECORD``). The same records give the
+    same pairs: samples are chosen by a hash of the record, parameters are kept to two digits, and one thread adds in
+    one order.
+    """
+    with duckdb.connect(config={"threads": 1, "python_enable_replacements": False}) as own, _quiet():
+        for relation in ("to_compare", "to_learn_from", "children_to_compare"):
+            columns = ", ".join(_RECORD)
+            _copy(con, own, f"select {columns} from {relation} order by record", relation, _RECORD)
+        children, learnt = _count(own, "children_to_compare"), _count(own, "to_learn_from")
+        parameters = start_parameters(_rounded(min(_MOST_PRIOR, 1 / max(children, 1))))
+        estimated = learnt >= ENOUGH_PERSONS
+        if estimated:
+            parameters = _estimate(own, parameters)
+        comparisons = _predict(own, parameters)
+        _copy(own, con, f"select {', '.join(_PAIR)} from pairs order by person, child_key", "pairs", _PAIR)
+        return Scored(_count(own, "to_compare"), comparisons, parameters, estimated)
+
+
+def _copy(
+    source: duckdb.DuckDBPyConnection,
+    target: duckdb.DuckDBPyConnection,
+    query: str,
+    table: str,
+    types: Mapping[str, str],
+) -> None:
+    create_from_frame(target, table, source.execute(query).df(), types)
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"select count(*) from {table}").fetchone()
+    return row[0] if row else 0
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _linker(con: duckdb.DuckDBPyConnection, persons: str, parameters: Parameters) -> Any:
+    # Splink is wanted by this stage alone, and importing it is a part of every other start otherwise
+    from splink import DuckDBAPI, Linker
+
+    api = DuckDBAPI(con)
+    # the side whose name comes first stands on the left
+    sides = [
+        api.register(persons, dataset_display_name=f"1_{persons}"),
+        api.register("children_to_compare", dataset_display_name="2_children"),
+    ]
+    return Linker(sides, splink_settings(parameters), log_level=None, validate_settings=False)
+
+
+def _estimate(con: duckdb.DuckDBPyConnection, start: Parameters) -> Parameters:
+    """u from pairs taken at random, then m by expectation maximisation over pairs of one birth date and of one name."""
+    persons, children = _SAMPLED_FOR_U
+    rates = con.execute(
+        read_sql(__package__, "sampled_levels").format(
+            levels=", ".join(f"{c.level_sql} as {c.name}" for c in COMPARISONS),
+            names=", ".join(c.name for c in COMPARISONS),
+        ),
+        {"persons": persons, "children": children},
+    ).fetchall()
+    seen = {(comparison, level): share for comparison, level, share in rates}
+    u = {
+        (c.name, level.name): _rounded(max(seen.get((c.name, level.name), 0.0), _LEAST_U))
+        for c in COMPARISONS
+        for level in c.levels
+    }
+    con.execute(
+        f"create or replace table learning as select * from to_learn_from order by md5(record) limit {_SAMPLED_PERSONS}"
+    )
+    linker = _linker(con, "learning", Parameters(start.prior, start.m, u))
+    for rule in ("l.birth_date = r.birth_date", "l.folded = r.folded"):
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    m = dict(start.m)
+    for comparison in linker.misc.save_model_to_json()["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            key = comparison["output_column_name"], level["label_for_charts"]
+            if key in m and level.get("m_probability"):
+                least, most = start.m[key] / _MOST_CHANGE, min(1.0, start.m[key] * _MOST_CHANGE)
+                m[key] = _rounded(min(max(level["m_probability"], least), most))
+    return Parameters(start.prior, m, u)
+
+
+def _predict(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> int:
+    """Makes the table ``pairs``; the number of pairs that were compared."""
+    if not _count(con, "to_compare") or not _count(con, "children_to_compare"):
+        con.execute(f"create table pairs ({', '.join(f'{name} {kind}' for name, kind in _PAIR.items())})")
+        return 0
+    predicted = _linker(con, "to_compare", parameters).inference.predict(warning_mode="never").physical_name
+    columns = ", ".join(
+        f"{c.level_of(f'gamma_{c.name}')} as level_{c.name}, mw_{c.name} as weight_{c.name}" for c in COMPARISONS
+    )
+    con.execute(
+        f"create table pairs as select record_l as person, record_r as child_key, "
+        f"match_probability as probability, {columns} "
+        f"from {predicted} where match_probability >= {_LEAST_PROBABILITY}"
+    )
+    return _count(con, predicted)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Splink tells its progress as log records; what matters of it stands in the model's table."""
+    logger = logging.getLogger("splink")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def model_frame(parameters: Parameters) -> pd.DataFrame:
+    """The parameters with the weight of each level, log2(m / u), in the order in which the levels are tried."""
+    return pd.DataFrame(
+        [
+            (comparison.name, comparison.ja, position, level.name, level.ja, parameters.m[key], parameters.u[key])
+            for comparison in COMPARISONS
+            for position, level in enumerate(comparison.levels, start=1)
+            for key in [(comparison.name, level.name)]
+        ],
+        columns=["comparison", "comparison_ja", "position", "level", "level_ja", "m", "u"],
+    )

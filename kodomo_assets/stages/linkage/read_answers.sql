@@ -1,0 +1,93 @@
+-- The filled rows of 名寄せ確認: which are taken, and what was read from this folder before.
+create or replace temp table judged as
+with known as (
+    select
+        f.* exclude (problem),
+        case
+            when f.problem is not null then f.problem
+            when
+                not exists (
+                    from linkage.review as asked
+                    where
+                        asked.table_name = f.table_name
+                        and asked.person_ref = f.person_ref
+                        and asked.child_key = f.child_key
+                        and asked.reference_date <= $reference_date
+                )
+                and not exists (
+                    from linkage.answers as given
+                    where
+                        given.table_name = f.table_name
+                        and given.person_ref = f.person_ref
+                        and given.child_key = f.child_key
+                )
+                then '表ID・番号・児童キー are no pair that was asked, expected the cells as they were sent'
+            when f.decided_on > $now::date + 1 then '判定日 lies in the future, expected a day up to today'
+        end as problem
+    from filled as f
+),
+
+counted as (
+    select
+        *,
+        count(distinct answer) filter (problem is null) over (
+            partition by table_name, person_ref, child_key, decided_on
+        ) as answers_to_pair,
+        count(distinct child_key) filter (problem is null and answer = 'same') over (
+            partition by table_name, person_ref, decided_on
+        ) as children_of_person
+    from known
+)
+
+select
+    * exclude (problem, answers_to_pair, children_of_person),
+    case
+        when problem is not null then problem
+        when answers_to_pair > 1 then '判定 differs from that of another row of this pair, expected one answer'
+        when answer = 'same' and children_of_person > 1
+            then '判定 is 同一 for two children of one 組, expected one at most'
+    end as problem
+from counted;
+
+-- The same file is read at every refresh: only what was not said last of a day is new.
+create or replace temp table said_last as
+select *
+from linkage.answers
+where reference_date = $reference_date
+qualify
+    row_number() over (
+        partition by table_name, person_ref, child_key, decided_on
+        order by read_at desc
+    ) = 1;
+
+create or replace temp table new_answers as
+select *
+from linkage.answers
+where reference_date = $reference_date
+union all by name
+select
+    $reference_date::date as reference_date,
+    j.table_name,
+    j.person_ref,
+    j.child_key,
+    j.answer,
+    j.decided_by,
+    j.decided_on,
+    j.file,
+    j.row_number,
+    $now::timestamptz as read_at
+from judged as j
+anti join said_last as known
+    on
+        known.table_name = j.table_name
+        and known.person_ref = j.person_ref
+        and known.child_key = j.child_key
+        and known.decided_on = j.decided_on
+        and known.answer = j.answer
+        and known.decided_by = j.decided_by
+where j.problem is null
+qualify
+    row_number() over (
+        partition by j.table_name, j.person_ref, j.child_key, j.answer, j.decided_by, j.decided_on
+        order by j.file, j.row_number
+    ) = 1;

@@ -1,0 +1,63 @@
+-- 名寄せ確認: both sides of every pair of `new_review`, as people read them. A child under 支援措置 is shown without
+-- address, household and school.
+with heads as (
+    select
+        households.household_id,
+        min(r.name) as name
+    from linkage.residents as households
+    join delivered_resident_register as r using (resident_id)
+    where households.reference_date = $reference_date and households.relationship = '世帯主'
+    group by households.household_id
+),
+
+school_shown as (
+    select
+        school_code,
+        min(school_name) as school_name
+    from delivered_school_register
+    group by school_code
+)
+
+select
+    dense_rank() over (order by w.table_name, w.person_ref)::integer as person_number,
+    w.table_name,
+    w.person_ref,
+    w.child_key,
+    p.name_kana as person_kana,
+    s.name_kana as child_kana,
+    r.name as child_name,
+    p.birth_date as person_birth,
+    s.birth_date as child_birth,
+    p.sex as person_sex,
+    s.sex as child_sex,
+    case when not c.protected then coalesce(ps.school_name, p.school_name, p.school_code) end as person_school,
+    case when not c.protected then coalesce(cs.school_name, s.school_code) end as child_school,
+    case when not c.protected then r.address end as address,
+    case when not c.protected then h.name end as household_head,
+    c.protected,
+    w.level_name,
+    w.level_birth,
+    w.level_sex,
+    w.level_school,
+    w.weight_name,
+    w.weight_birth,
+    w.weight_sex,
+    w.weight_school,
+    w.probability,
+    a.decided_by as held_by,
+    a.decided_on as held_on
+from new_review as w
+join persons as p using (table_name, person_ref)
+join spine as s using (child_key)
+join linkage.children as c on c.reference_date = $reference_date and c.child_key = w.child_key
+join delivered_resident_register as r on r.resident_id = c.resident_id
+left join heads as h on h.household_id = c.household_id
+left join school_shown as ps on ps.school_code = p.school_code
+left join school_shown as cs on cs.school_code = s.school_code
+left join answers_in_force as a
+    on
+        a.table_name = w.table_name
+        and a.person_ref = w.person_ref
+        and a.child_key = w.child_key
+        and a.answer = 'pending'
+order by w.table_name, w.person_ref, w.probability desc, w.child_key
