@@ -61,6 +61,22 @@ def _equal(column: str) -> str:
     return f"{column}_l = {column}_r"
 
 
+# A name without a gap between its parts ends in the given name, and is the other one's parts in either order.
+_SAME_GIVEN = " or ".join(
+    [
+        _equal("given"),
+        "(given_l is null and length(given_r) >= 2 and ends_with(folded_l, given_r))",
+        "(given_r is null and length(given_l) >= 2 and ends_with(folded_r, given_l))",
+    ]
+)
+_REVERSED = " or ".join(
+    [
+        "(family_l = given_r and given_l = family_r)",
+        "(given_l is null and folded_l = given_r || family_r)",
+        "(given_r is null and folded_r = given_l || family_l)",
+    ]
+)
+
 # Start values: what is estimated on cities whose truth is known lies near them. They serve where a delivery is too
 # small to estimate from.
 COMPARISONS = (
@@ -71,7 +87,7 @@ COMPARISONS = (
         (
             Level("same", "同じ", _equal("kana"), 0.92, 1e-5),
             Level("folded", "濁点・小書き・長音だけが違う", _equal("folded"), 0.015, 1e-5),
-            Level("reversed", "姓と名が逆", "family_l = given_r and given_l = family_r", 0.003, 1e-6),
+            Level("reversed", "姓と名が逆", _REVERSED, 0.003, 1e-6),
             Level("slip", "一字だけ違う", "damerau_levenshtein(folded_l, folded_r) = 1", 0.035, 2e-5),
             Level(
                 "two_slips",
@@ -80,7 +96,7 @@ COMPARISONS = (
                 0.003,
                 1e-4,
             ),
-            Level("given", "名が同じで姓が違う", _equal("given"), 0.02, 2e-3),
+            Level("given", "名が同じで姓が違う", _SAME_GIVEN, 0.02, 2e-3),
             Level("other", "違う", "", 0.004, 0.99),
         ),
     ),
@@ -131,7 +147,7 @@ BLOCKING_RULES = (
     "l.birth_date = r.birth_date and left(l.folded, 2) = left(r.folded, 2)",
     "l.birth_date = r.birth_date and right(l.folded, 2) = right(r.folded, 2)",
     "l.birth_date = r.birth_date and l.school_code = r.school_code",
-    "l.birth_date = r.birth_date and l.family = r.given",
+    "l.birth_date = r.birth_date and left(l.folded, 2) = left(r.given, 2)",
     f"l.folded = r.folded and ({_ONE_PART_OF_THE_DATE_WRONG})",
 )
 

@@ -12,13 +12,14 @@ from kodomo_assets.stages.linkage.comparisons import COMPARISONS, Parameters
 #: The example: a name that nobody bears, and on which level each comparison of its two sides stands.
 EXAMPLE_SIDES = ("アアア イイガ  2015-05-05  男  甲小学校", "アアア イイカ  2015-05-05  男  乙小学校")
 EXAMPLE_LEVELS = {"name": "folded", "birth": "same", "sex": "same", "school": "other"}
+_LABEL_WIDTH = 10
 _FOR, _AGAINST, _SUM = "#4477aa", "#cc6677", "#777777"
 
 
 def example_weights(parameters: Parameters) -> list[tuple[str, str, float]]:
     """(comparison, level, match weight in bits) of the example pair, the prior first."""
     prior = parameters.prior
-    steps = [("prior", "任意の組", math.log2(prior / (1 - prior)))]
+    steps = [("事前確率", "任意の組", math.log2(prior / (1 - prior)))]
     for comparison in COMPARISONS:
         level = next(level for level in comparison.levels if level.name == EXAMPLE_LEVELS[comparison.name])
         key = (comparison.name, level.name)
@@ -54,13 +55,20 @@ def waterfall_plot(parameters: Parameters) -> bytes:
         fontsize=9,
     )
     axis.axhline(0, color="#444444", linewidth=0.8)
-    names = [f"{comparison}\n{level}" for comparison, level, _ in steps] if font else _plain_labels()
-    axis.set_xticks(range(len(steps) + 1), [*names, "sum"], fontsize=8, fontfamily=font)
+    names = [f"{comparison}\n{_wrapped(level)}" for comparison, level, _ in steps] if font else _plain_labels()
+    axis.set_xticks(range(len(steps) + 1), [*names, "合計" if font else "sum"], fontsize=8, fontfamily=font)
     axis.set_ylabel("match weight (bits)")
-    axis.margins(y=0.15)
+    edges = [0.0, *starts, *(start + weight for (_, _, weight), start in zip(steps, starts, strict=True))]
+    room = 0.15 * (max(edges) - min(edges))
+    axis.set_ylim(min(edges) - room / 2, max(edges) + room)
     sides = "  /  ".join(EXAMPLE_SIDES) if font else "an example pair"
     axis.set_title(sides, fontsize=9, fontfamily=font)
     return figure_png(figure)
+
+
+def _wrapped(label: str) -> str:
+    """Every ten characters a new line: Japanese has no blanks to break at."""
+    return "\n".join(label[at : at + _LABEL_WIDTH] for at in range(0, len(label), _LABEL_WIDTH))
 
 
 def _plain_labels() -> list[str]:

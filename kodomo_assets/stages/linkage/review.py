@@ -12,6 +12,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Protection, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -33,20 +34,21 @@ _WIDTHS: Mapping[str, int] = {
     PERSON: 12,
     "氏名カナ（資料）": 18,
     "氏名カナ（住民記録）": 18,
+    "氏名（資料）": 14,
     "氏名（住民記録）": 14,
     "生年月日（資料）": 12,
     "生年月日（住民記録）": 12,
-    "性別（資料）": 7,
-    "性別（住民記録）": 7,
+    "性別（資料）": 8,
+    "性別（住民記録）": 8,
     "学校（資料）": 16,
     "学校（学齢簿）": 16,
     "住所": 24,
     "世帯主": 14,
     "違い": 28,
-    "重み：氏名": 7,
-    "重み：生年月日": 7,
-    "重み：性別": 7,
-    "重み：学校": 7,
+    "重み：氏名": 9,
+    "重み：生年月日": 9,
+    "重み：性別": 9,
+    "重み：学校": 9,
     "一致確率": 8,
     "前回": 16,
     ANSWER: 9,
@@ -120,6 +122,7 @@ def _cells(pair: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
         PERSON: pair["person_ref"],
         "氏名カナ（資料）": pair["person_kana"],
         "氏名カナ（住民記録）": pair["child_kana"],
+        "氏名（資料）": pair["person_name"],
         "氏名（住民記録）": pair["child_name"],
         "生年月日（資料）": pair["person_birth"],
         "生年月日（住民記録）": pair["child_birth"],
@@ -195,7 +198,7 @@ def _finish(sheet: Worksheet) -> None:
         cell.alignment = Alignment(vertical="top", wrap_text=True)
         sheet.column_dimensions[letters[header]].width = _WIDTHS[header]
         sheet.column_dimensions[letters[header]].hidden = header in _HIDDEN
-    sheet.row_dimensions[HEADER_ROW].height = 45
+    sheet.row_dimensions[HEADER_ROW].height = 32
     choice = DataValidation(type="list", formula1=f'"{",".join(ANSWERS)}"', allow_blank=True, showErrorMessage=True)
     choice.error = "同一・別人・保留のどれかを選んでください"
     day = DataValidation(type="date", operator="greaterThan", formula1="43831", allow_blank=True, showErrorMessage=True)
@@ -214,4 +217,5 @@ def _finish(sheet: Worksheet) -> None:
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.paperSize = 8  # A3
     sheet.page_setup.fitToHeight = 0
+    sheet.page_margins = PageMargins(left=0.4, right=0.4, top=0.4, bottom=0.4)
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)

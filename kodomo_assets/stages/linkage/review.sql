@@ -23,6 +23,7 @@ select
     w.table_name,
     w.person_ref,
     w.child_key,
+    p.name as person_name,
     p.name_kana as person_kana,
     s.name_kana as child_kana,
     r.name as child_name,
