@@ -1,7 +1,6 @@
 """Assets of the stage ``linkage``: residents and children at the reference date, and what is linked to them by name."""
 
 import datetime as dt
-import unicodedata
 from dataclasses import asdict
 from typing import Any
 
@@ -28,6 +27,7 @@ from kodomo_assets.stages.linkage.comparisons import BLOCKING_RULES
 from kodomo_assets.stages.linkage.links import LinkCounts, build_links
 from kodomo_assets.stages.linkage.plots import waterfall_plot
 from kodomo_assets.stages.linkage.review import FILE_STEM, review_workbook
+from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.weights.versions import why_due
@@ -107,7 +107,7 @@ def _answers(house: House) -> dg.AssetsDefinition:
             files = [
                 file
                 for file in scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
-                if file.returned and unicodedata.normalize("NFC", file.path.name).startswith(FILE_STEM)
+                if file.returned == FILE_STEM
             ]
             counts = build_answers(con, house.catalogue, files, day, dt.datetime.now(dt.UTC))
             if files:
@@ -120,7 +120,7 @@ def _answers(house: House) -> dg.AssetsDefinition:
                     Written(
                         "linkage.answers",
                         "new_answers",
-                        {"files": len(files), "filled": counts.filled, "kept": counts.kept},
+                        {"filled": counts.filled, "kept": counts.kept, FINGERPRINT: fingerprint(files)},
                         [lambda _: [check_answers(counts)]],
                     )
                 ],

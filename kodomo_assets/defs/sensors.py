@@ -8,10 +8,13 @@ import dagster as dg
 from kodomo_assets.defs.common import House, asset_key
 from kodomo_assets.defs.jobs import awaited_tables
 from kodomo_assets.defs.partitions import DATE_FORMAT
-from kodomo_assets.stages.sources.arrivals import FINGERPRINT, arriving, changed_tables, fingerprint
+from kodomo_assets.stages.linkage.review import FILE_STEM
+from kodomo_assets.stages.sources.arrivals import FINGERPRINT, arriving, by_asset, changed, fingerprint
 from kodomo_assets.stages.sources.inbox import scan_inbox
 
 _EVERY_MINUTE = 60
+# which asset reads what people send back
+_READERS = {FILE_STEM: "linkage.answers"}
 
 
 def build_sensors(house: House) -> list[dg.SensorDefinition]:
@@ -49,9 +52,9 @@ def _inbox_sensor(house: House) -> dg.SensorDefinition:
                 waiting.append(f"{key}: {len(files)} files, {len(late)} written to just now")
                 continue
             looked[key] = (now, True)
-            changed = changed_tables(files, _read_before(context.instance, house, key))
-            if changed:
-                requests.append(_request(context, house, day, list(changed), now))
+            there = by_asset(files, _READERS)
+            if assets := changed(there, _read_before(context.instance, list(there), key)):
+                requests.append(_request(context, house, day, assets, now))
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None
@@ -72,25 +75,25 @@ def _delivered_dates(house: House) -> list[dt.date]:
     return sorted(dt.date.fromisoformat(path.name) for path in folders if path.is_dir() and path.name in known)
 
 
-def _read_before(instance: dg.DagsterInstance, house: House, partition: str) -> dict[str, str]:
-    """Table -> fingerprint of the files that its last materialization of the partition read."""
+def _read_before(instance: dg.DagsterInstance, assets: list[str], partition: str) -> dict[str, str]:
+    """Asset -> fingerprint of the files that its last materialization of the partition read."""
     found = {}
-    for table in house.catalogue.tables:
+    for asset in assets:
         records = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=asset_key(f"sources.{table}"), asset_partitions=[partition]), limit=1
+            dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition]), limit=1
         ).records
         materialization = records[0].asset_materialization if records else None
         kept = materialization.metadata.get(FINGERPRINT) if materialization else None
         if kept is not None:
-            found[table] = str(kept.value)
+            found[asset] = str(kept.value)
     return found
 
 
 def _request(
-    context: dg.SensorEvaluationContext, house: House, day: dt.date, tables: list[str], state: str
+    context: dg.SensorEvaluationContext, house: House, day: dt.date, assets: list[str], state: str
 ) -> dg.RunRequest:
-    """The changed tables, and what depends on them as soon as no required table is awaited any more."""
-    keys = [asset_key(f"sources.{table}") for table in tables]
+    """The assets with changed files, and what depends on them as soon as no required table is awaited any more."""
+    keys = [asset_key(asset) for asset in assets]
     selection: dg.AssetSelection = dg.AssetSelection.assets(*keys)
     if not awaited_tables(house, day):
         selection = selection.downstream()

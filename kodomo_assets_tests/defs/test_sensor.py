@@ -9,7 +9,7 @@ import time
 import dagster as dg
 import pytest
 
-from kodomo_assets_tests.defs.conftest import DAY, Office
+from kodomo_assets_tests.defs.conftest import DAY, Office, said
 
 ASSISTANCE = ["宛名番号,開始日", "1,2024-04-01"]
 REGISTER = ["宛名番号,世帯番号,生年月日", "1,1,2015-04-01"]
@@ -117,3 +117,14 @@ def test_the_oldest_date_is_asked_for_first(office, watcher):
     watcher.look()
     assert [request.partition_key for request in watcher.look()[0]] == ["2024-09-01", DAY]
     assert set(json.loads(watcher.cursor or "{}")) == {"2024-09-01", DAY}
+
+
+def test_answers_that_come_back_are_asked_for_and_read_once(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    assert office.materialize("sources.public_assistance").success
+    office.deliver("名寄せ確認_0410.xlsx", "no workbook")
+    assert watcher.asked() == {"sources/inbox", "linkage/answers"}
+    result = office.materialize("linkage.answers")
+    assert result.success
+    assert "名寄せ確認_0410.xlsx" in said(result, "answers_read")
+    assert watcher.asked() == set()

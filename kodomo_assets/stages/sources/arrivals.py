@@ -18,12 +18,13 @@ def fingerprint(files: Sequence[InboxFile]) -> str:
     return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def by_table(files: Sequence[InboxFile]) -> dict[str, list[InboxFile]]:
-    """The files of each table that has any."""
+def by_asset(files: Sequence[InboxFile], readers: Mapping[str, str]) -> dict[str, list[InboxFile]]:
+    """The files that each asset reads; ``readers`` names the asset for each kind of file that people send back."""
     found: dict[str, list[InboxFile]] = {}
     for file in files:
-        if file.table_id is not None:
-            found.setdefault(file.table_id, []).append(file)
+        asset = f"sources.{file.table_id}" if file.table_id is not None else readers.get(file.returned or "")
+        if asset is not None:
+            found.setdefault(asset, []).append(file)
     return found
 
 
@@ -32,12 +33,11 @@ def arriving(files: Sequence[InboxFile], now: dt.datetime, settle_seconds: int) 
     return [file.name for file in files if (now - file.received_at).total_seconds() < settle_seconds]
 
 
-def changed_tables(files: Sequence[InboxFile], read: Mapping[str, str]) -> dict[str, str]:
-    """Tables whose files are not those that were read: table -> fingerprint of what is there now.
+def changed(there: Mapping[str, Sequence[InboxFile]], read: Mapping[str, str]) -> list[str]:
+    """Assets whose files are not those that were read.
 
     Args:
-        files: the inbox of one reference date.
-        read: table -> fingerprint that its last materialization of this date kept.
+        there: asset -> its files in the inbox of one reference date.
+        read: asset -> fingerprint that its last materialization of this date kept.
     """
-    there = {table: fingerprint(of_table) for table, of_table in by_table(files).items()}
-    return {table: now for table, now in there.items() if read.get(table) != now}
+    return [asset for asset, files in there.items() if read.get(asset) != fingerprint(files)]

@@ -29,13 +29,14 @@ class InboxFile:
     Attributes:
         name: as it is shown and stored; characters that end a line are replaced.
         table_id: None where it is read as no table of the contract; then ``problem`` says why: ``unknown_table``,
-            ``symbolic_link`` or ``bad_file_name``, or nothing for a file that people sent back (``returned``).
+            ``symbolic_link`` or ``bad_file_name``, or nothing for a file that people sent back.
+        returned: which of the files that people send back it is (名寄せ確認 ...), None for every other one.
     """
 
     path: Path
     name: str
     table_id: str | None
-    returned: bool
+    returned: str | None
     size: int
     received_at: dt.datetime
     problem: str | None = None
@@ -59,7 +60,7 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
             continue
         stat = path.lstat()
         table = table_of(path, names) if path.suffix.lower() in SUFFIXES else None
-        returned = table is None and _nfc(path.stem).startswith(_RETURNED)
+        returned = next((kind for kind in _RETURNED if _nfc(path.stem).startswith(kind)), None) if not table else None
         problem = _why_not_read(path) or (None if table or returned else "unknown_table")
         found.append(
             InboxFile(
@@ -67,7 +68,7 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
                 # two names that differ in normalisation only stay apart: a name tells a file's rows from another's
                 name=_shown(_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name, taken),
                 table_id=table if problem is None else None,
-                returned=returned and problem is None,
+                returned=returned if problem is None else None,
                 size=stat.st_size,
                 received_at=dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC),
                 problem=problem,
