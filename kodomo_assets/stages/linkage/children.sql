@@ -31,16 +31,13 @@ select
 from present;
 
 -- What cannot be read protects: a person whose row is quarantined keeps the protection of its last readable row.
-create or replace temp table protected_households as
-select distinct residents.household_id
-from new_residents as residents
-join delivered_resident_register as r using (resident_id)
-where r.protection
-union
-select household_id
+create or replace temp table unreadable_protected as
+select *
 from (
     select
+        r.resident_id,
         r.household_id,
+        r.reference_date,
         r.protection
     from sources.resident_register as r
     semi join (
@@ -52,6 +49,33 @@ from (
     qualify row_number() over (partition by r.resident_id order by r.reference_date desc) = 1
 )
 where protection;
+
+-- Such a person's household at the reference date is unknown: it is protected under its last number, and wherever
+-- those who shared it then live now, because they may have gone together (世帯分離, 世帯合併).
+create or replace temp table protected_households as
+with shared as (
+    select
+        h.resident_id,
+        count(*) over (partition by h.reference_date, h.household_id) > $max_household_size as was_facility
+    from sources.resident_register as h
+    semi join unreadable_protected using (reference_date, household_id)
+    where
+        (h.resident_since is null or h.resident_since <= h.reference_date)
+        and (h.removed_on is null or h.removed_on > h.reference_date)
+)
+
+select residents.household_id
+from new_residents as residents
+join delivered_resident_register as r using (resident_id)
+where r.protection
+union
+select household_id
+from unreadable_protected
+union
+select residents.household_id
+from new_residents as residents
+join shared using (resident_id)
+where not shared.was_facility;
 
 -- The spine: every child of the school register who is resident.
 create or replace temp table new_children as
