@@ -8,12 +8,18 @@ from dataclasses import dataclass
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.sql import run_sql
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.sql import create_from_frame, run_sql
 
 
 @dataclass(frozen=True)
 class ChildrenCounts:
-    """What the spine is made of; counts only."""
+    """What the spine is made of; counts only.
+
+    ``living_alone``: children who are the only member of their household, facilities aside.
+    ``split_households``: children at whose address another household with an adult is registered (世帯分離, but also
+    neighbours in a house without flat numbers); the other parent may stand in it (docs/method.md, Households).
+    """
 
     residents: int
     children: int
@@ -22,6 +28,8 @@ class ChildrenCounts:
     blank_school_year: int
     facilities_residents: int
     protected: int
+    living_alone: int
+    split_households: int
 
 
 def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ChildrenCounts:
@@ -34,6 +42,7 @@ def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         "insert into bands values ($1, $2)",
         [(name, year) for name, band in catalogue.bands.items() for year in band.school_years],
     )
+    _create_addresses(con)
     run_sql(
         con,
         __package__,
@@ -50,8 +59,19 @@ def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
             (select count(*) from delivered_school_register semi join new_residents using (resident_id)
              where school_year is null),
             (select count(*) from new_residents where is_facility),
-            (select count(*) from new_children where protected)
+            (select count(*) from new_children where protected),
+            (select count(*) from new_children semi join (
+                select household_id from new_residents where not is_facility group by household_id having count(*) = 1
+             ) using (household_id)),
+            (select count(*) from children_beside_a_household)
         """
     ).fetchone()
     assert row is not None  # noqa: S101  (an aggregate always has a row)
     return ChildrenCounts(*row)
+
+
+def _create_addresses(con: duckdb.DuckDBPyConnection) -> None:
+    """Temp table ``addresses(address, compared)``: 住所 keeps its characters in the sources, and SQL has no NFKC."""
+    frame = con.execute("select distinct address from delivered_resident_register where address is not null").df()
+    frame["compared"] = frame["address"].map(comparable)
+    create_from_frame(con, "addresses", frame, {"address": "VARCHAR", "compared": "VARCHAR"})

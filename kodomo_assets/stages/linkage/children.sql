@@ -117,3 +117,29 @@ select
 from placed
 join pseudonyms using (resident_id)
 join bands using (school_year);
+
+-- 世帯分離: children at whose address another household with an adult is registered. For the count only: a household
+-- is a 世帯番号, whatever its address.
+create or replace temp table children_beside_a_household as
+with at_address as (
+    select
+        residents.resident_id,
+        residents.household_id,
+        residents.is_facility,
+        residents.legal_age,
+        addresses.compared as address
+    from new_residents as residents
+    join delivered_resident_register as r using (resident_id)
+    join addresses using (address)
+    where addresses.compared <> ''
+)
+
+select children.resident_id
+from at_address as children
+semi join new_children using (resident_id)
+semi join (
+    select distinct address, household_id
+    from at_address
+    where legal_age >= 18 and not is_facility
+) as other
+    on other.address = children.address and other.household_id <> children.household_id;
