@@ -16,7 +16,8 @@ from kodomo_assets.demo.files import write_table
 from kodomo_assets.demo.footprint import TRUTH, clear_own_files, remember
 from kodomo_assets.demo.population import Stream, make_population
 from kodomo_assets.demo.risk import blank_cells, draw_consultations, draw_levels, observed, probability
-from kodomo_assets.demo.schools import PRIVATE, make_pupils, make_schools, school_year
+from kodomo_assets.demo.schools import PRIVATE, make_pupils, make_schools, make_strangers, school_year
+from kodomo_assets.demo.slips import roster_entries
 from kodomo_assets.demo.tables import TABLES, City
 
 
@@ -68,7 +69,9 @@ def make_city(residents: int, seed: int) -> City:
     chance, factors = probability(known, year)
     chance[pupils["case"].to_numpy() > 0] = 0
     consultations = draw_consultations(stream("consultations"), pupils, chance)
-    return City(stream, people, pupils, levels, blanks, has, consultations, schools, factors)
+    strangers = make_strangers(stream("strangers"), round(len(pupils) * p.STRANGER_SHARE))
+    entries = roster_entries(stream, pupils)
+    return City(stream, people, pupils, levels, blanks, has, consultations, schools, factors, entries, strangers)
 
 
 def _holders(stream: Stream, levels: pd.DataFrame, pupils: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -98,6 +101,7 @@ def _set_cases(pupils: pd.DataFrame, levels: pd.DataFrame) -> np.ndarray:
     case = np.zeros(len(pupils), dtype=int)
     brood = pupils["household"].map(pupils["household"].value_counts())
     eligible = pupils["single"].to_numpy(dtype=bool) & pupils["model"] & ~pupils["newcomer"] & ~pupils["leaves"]
+    eligible &= pupils["twin_kana"] == ""
     year = pupils["year_last"]
     first = np.flatnonzero(eligible & (brood == 1) & (levels["many_children"] == 0) & year.between(5, 9))[:1]
     levels.loc[first, list(p.CASES[1])] = list(p.CASES[1].values())
@@ -121,7 +125,7 @@ def _write_configuration(data_dir: Path, city: City) -> None:
 
 
 def _write_truth(data_dir: Path, city: City) -> None:
-    """links.csv (whose number is whose), weights.csv (what each level truly adds), cases.csv (the report's two cases)."""
+    """links.csv (whose number is whose, and what is written wrong), weights.csv (what each level truly adds), cases.csv (the report's two cases)."""
     folder = data_dir / TRUTH
     person = city.people["resident_id"]
     links = []
@@ -134,7 +138,14 @@ def _write_truth(data_dir: Path, city: City) -> None:
         ):
             rows = TABLES[table](city, day)
             links.append(
-                pd.DataFrame({"table_name": table, "person_ref": rows[key], "resident_id": rows["person"].map(person)})
+                pd.DataFrame(
+                    {
+                        "table_name": table,
+                        "person_ref": rows[key],
+                        "resident_id": rows["person"].map(person),
+                        "kind": rows["kind"],
+                    }
+                )
             )
     pd.concat(links).drop_duplicates().to_csv(folder / "links.csv", index=False)
     catalogue = load_catalogue()

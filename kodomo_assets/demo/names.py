@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 _FIRST = (
     "山ヤマ 川カワ 田タ 小コ 大オオ 中ナカ 高タカ 髙タカ 松マツ 竹タケ 石イシ 木キ 林ハヤシ 森モリ 原ハラ 上ウエ 下シモ "
@@ -22,6 +23,8 @@ _GIRLS = (
 ).split()
 _GIRLS_END = "菜ナ 衣イ 花カ 子コ 音ネ 香カオリ 乃ノ 葉ハ 奈ナ 美ミ 里リ 希キ 織オリ 帆ホ 海ミ 月ツキ".split()
 _FOREIGN_FAMILY = "Nguyen Tran Silva Santos Kim Lee Wang Zhang Perera Gurung Khan Garcia Smith Brown".split()
+# one letter apart; in Japanese names the endings of one kana do the same
+_FOREIGN_TWINS = "Ana/Ann Lin/Min Liam/Lian Jun/Jin Asha/Usha Omar/Umar Sara/Tara Maria/Marta".split()
 _FOREIGN_GIVEN = "An Linh Maria Joao Min Jun Wei Li Nimal Asha Omar Sara Emma Liam Lucas Ana".split()
 
 
@@ -35,6 +38,27 @@ def _combine(first: list[str], second: list[str]) -> tuple[np.ndarray, np.ndarra
 _FAMILY = _combine(_FIRST, _SECOND)
 _GIVEN = {"男": _combine(_BOYS, _BOYS_END), "女": _combine(_GIRLS, _GIRLS_END)}
 FAMILIES = len(_FAMILY[0])
+# families by kana, each once
+_READINGS = np.unique(_FAMILY[1], return_index=True)[1]
+
+
+def _twins(first: tuple[list[str], list[str]], second: tuple[list[str], list[str]]) -> np.ndarray:
+    """Given names of two twins, (written, kana, written, kana), that begin alike and end in different kana."""
+    return np.array(
+        [
+            (a[0] + c[0], a[1:] + c[1:], b[0] + d[0], b[1:] + d[1:])
+            for a in first[0]
+            for b in second[0]
+            for c in first[1]
+            for d in second[1]
+            if a[1:] == b[1:] and len(c) == len(d) == 2 and c[1] != d[1] and a[0] != c[0] and b[0] != d[0]
+        ],
+        dtype=object,
+    )
+
+
+_PARTS = {False: (_BOYS, _BOYS_END), True: (_GIRLS, _GIRLS_END)}
+_TWINS = {(one, other): _twins(_PARTS[one], _PARTS[other]) for one in (False, True) for other in (False, True)}
 
 
 def draw_names(
@@ -57,3 +81,40 @@ def draw_names(
         + np.array(_FOREIGN_GIVEN, dtype=object)[pick % len(_FOREIGN_GIVEN)]
     )
     return np.where(foreign, latin, name), np.where(foreign, latin, name_kana)
+
+
+def draw_twin_names(rng: np.random.Generator, twins: pd.DataFrame) -> pd.DataFrame:
+    """``name`` and ``kana`` of ``twins``, two rows a pair, with given names that are one kana (or letter) apart.
+
+    The family names stay.
+    """
+    first, second = twins.iloc[::2], twins.iloc[1::2]
+    named = twins[["name", "kana"]].copy()
+    for pair, position in enumerate(rng.random(len(first))):
+        one, other = first.iloc[pair], second.iloc[pair]
+        if one["kana"].isascii():
+            given = _FOREIGN_TWINS[int(position * len(_FOREIGN_TWINS))].split("/")
+            names = [f"{one['name'].split(' ')[0]} {own}" for own in given]
+            named.iloc[2 * pair : 2 * pair + 2] = [[name, name] for name in names]
+            continue
+        choice = _TWINS[bool(one["female"]), bool(other["female"])]
+        a, a_kana, b, b_kana = choice[int(position * len(choice))]
+        family, kana = one["name"].split("\u3000")[0], one["kana"].split(" ")[0]
+        named.iloc[2 * pair : 2 * pair + 2] = [
+            [f"{family}\u3000{a}", f"{kana} {a_kana}"],
+            [f"{family}\u3000{b}", f"{kana} {b_kana}"],
+        ]
+    return named
+
+
+def other_family(name: str, kana: str, position: float) -> tuple[str, str]:
+    """Name and kana with another family name of the city's; a ``position`` in [0, 1) says which."""
+    own, given = kana.split(" ")
+    if kana.isascii():
+        others = [family for family in _FOREIGN_FAMILY if family != own]
+        family = others[int(position * len(others))]
+        return f"{family} {given}", f"{family} {given}"
+    at = int(position * (len(_READINGS) - 1))
+    # the families but the own one
+    family = _READINGS[at] if _FAMILY[1][_READINGS[at]] != own else _READINGS[-1]
+    return f"{_FAMILY[0][family]}\u3000{name.split(chr(0x3000))[1]}", f"{_FAMILY[1][family]} {given}"

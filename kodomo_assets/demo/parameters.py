@@ -27,7 +27,9 @@ GRANDPARENT_SHARE = 0.09
 NEWCOMER_SHARE = 0.04
 LEAVER_SHARE = 0.015
 FOREIGN_SHARE = 0.04
-TWIN_SHARE = 0.012
+TWIN_SHARE = 0.016  # of households with a second child
+# of pairs of twins, those whose second has the sex of the first whatever was drawn
+SAME_SEX_TWIN_SHARE = 0.4
 PROTECTED_SHARE = 0.001
 
 # How much of an item's latent value comes from the family's risk, its economy and the child's own.
@@ -153,8 +155,16 @@ SHARE_NHI = 0.22
 SECOND_RECORD_SHARE = 0.25
 WITHOUT_SCHOOL_SHARE = 0.1
 BLANK_SHARE = 0.015
-KANA_TYPO_SHARE = 0.01
 WITHOUT_NUMBER_SHARE = 0.1
+
+# What the schools' roster and each record by name get wrong: shares of pupils, or of records
+TYPO_SHARE, FAMILY_NAME_SHARE, DATE_SHARE = 0.05, 0.02, 0.01
+# wrong birth dates stay among those of pupils and their elder brothers and sisters
+SLIPPED_BIRTHS = (dt.date(2004, 4, 2), dt.date(2020, 4, 1))
+# pairs of twins of whom the roster has one wrong, and of these the ones whose wrong name is as near to both names
+TWIN_SLIP_SHARE, MIDWAY_SHARE = 1 / 3, 0.25
+# pupils of the city's schools who live elsewhere, as a share of those who live here
+STRANGER_SHARE = 0.01
 
 # (month, day) of the year before an April date, and of that date's own year
 HEALTH_CHECK_DAY, LUNCH_FEE_DAY = (6, 10), (3, 1)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kodomo_assets.demo import parameters as p
-from kodomo_assets.demo.names import FAMILIES, draw_names
+from kodomo_assets.demo.names import FAMILIES, draw_names, draw_twin_names
 
 Stream = Callable[[str], np.random.Generator]
 
@@ -20,7 +20,7 @@ _CHILD_DAYS = int((_LAST_BIRTH - _FIRST_BIRTH).astype(int)) + 1
 
 
 def make_population(stream: Stream, residents: int) -> pd.DataFrame:
-    """One row per person: household (number), role, relationship, sex, birth, name, kana, stay in the city.
+    """One row per person: household (number), role, relationship, sex, birth, name, kana, a twin's kana, stay in the city.
 
     Roles are child, parent, grandparent, adult, facility. Exactly ``residents`` people live there at the last
     reference date; those who left before it come on top.
@@ -38,7 +38,7 @@ def make_population(stream: Stream, residents: int) -> pd.DataFrame:
     others = _others(stream("others"), residents - staying, 2 * 10**6)
     people = pd.concat([families, others], ignore_index=True)
     people["leaves"] = people["leaves"].astype("boolean").fillna(False).astype(bool)
-    return _identities(stream("identities"), people)
+    return _twins(stream("twins"), _identities(stream("identities"), people))
 
 
 def _families(rng: np.random.Generator, children: int, first_household: int) -> pd.DataFrame:
@@ -154,6 +154,20 @@ def _identities(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     people["removed"] = np.where(people["leaves"], departure, np.datetime64("NaT"))
     # nobody is born after leaving, and who is not born yet has not come
     return people[~(people["removed"] <= people["birth"])].reset_index(drop=True)
+
+
+def _twins(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
+    """Gives twins names that are alike, most of them one sex; ``twin_kana`` is the other's kana, blank for all others."""
+    born_together = ["household", "birth"]
+    children = people[people["role"] == "child"]
+    twins = children[children.duplicated(born_together, keep=False)].sort_values(born_together, kind="stable").copy()
+    alike = np.repeat(rng.random(len(twins) // 2) < p.SAME_SEX_TWIN_SHARE, 2)
+    twins["female"] = np.where(alike, twins["female"].to_numpy()[::2].repeat(2), twins["female"])
+    twins[["name", "kana"]] = draw_twin_names(rng, twins)
+    people["twin_kana"] = ""
+    people.loc[twins.index, "twin_kana"] = twins["kana"].to_numpy().reshape(-1, 2)[:, ::-1].ravel()
+    people.loc[twins.index, ["female", "name", "kana"]] = twins[["female", "name", "kana"]]
+    return people
 
 
 def _numbers(rng: np.random.Generator, n: int, digits: int) -> np.ndarray:

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from kodomo_assets.demo import parameters as p
+from kodomo_assets.demo.names import FAMILIES, draw_names
 
 _NAMES = (
     "若葉 青葉 緑野 花園 桜台 松代 竹園 梅園 栗原 柏木 水守 谷津 春日 手代 二宮 並木 天久 観音 学園 研究 高崎 茎野 九重 栄町 大曽 吉沼 "
     "前野 要田 沼崎 今鹿 島名 真瀬 葛城 小野 東野 西野 南野 北野 中野 上野 下野 山口 川口 田倉 作岡 菅間 北条 小田 大形 筑波"
 ).split()
 PRIVATE = ("089001", "089002")
+# strangers' 学籍番号 begin here, residents' are all below
+_NUMBERS_FROM = 10**8 // 4
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,39 @@ def make_pupils(rng: np.random.Generator, people: pd.DataFrame, scale: float) ->
     pupils["area"] = np.where(pupils["model"], rng.integers(0, p.MODEL_ELEMENTARIES, len(codes))[household], area)
     private = (rng.random(len(codes)) < p.PRIVATE_SHARE)[household]
     pupils["private"] = private & ~pupils["model"]
-    numbers = rng.choice(10**8 // 4, size=2 * len(pupils), replace=False)
+    numbers = rng.choice(_NUMBERS_FROM, size=2 * len(pupils), replace=False)
     text = np.array([f"{number:08d}" for number in numbers], dtype=object)
     pupils["elementary_number"], pupils["junior_number"] = text[: len(pupils)], text[len(pupils) :]
     pupils["class"] = rng.integers(1, 5, len(pupils))
     return pupils.reset_index(names="person")
+
+
+def make_strangers(rng: np.random.Generator, count: int) -> pd.DataFrame:
+    """Pupils of the city's schools who live outside it (区域外就学): no register knows them.
+
+    ``person`` is no row of ``people``.
+    """
+    first, last = (np.datetime64(dt.date(p.LAST.year - back, 4, 2)) for back in (16, 6))
+    births = first + rng.integers(0, int((last - first).astype(int)), count).astype("timedelta64[D]")
+    female = rng.random(count) < 0.49
+    name, kana = draw_names(rng, rng.integers(0, FAMILIES, count), female, rng.random(count) < p.FOREIGN_SHARE)
+    numbers = _NUMBERS_FROM + rng.choice(10**6, size=(2, count), replace=False)
+    elementary, junior = ([f"{number:08d}" for number in of_school] for of_school in numbers)
+    return pd.DataFrame(
+        {
+            "person": -1 - np.arange(count),
+            "name": name,
+            "kana": kana,
+            "birth": births.astype("datetime64[s]"),
+            "female": female,
+            "area": rng.integers(0, p.ELEMENTARIES, count),
+            "private": False,
+            "elementary_number": elementary,
+            "junior_number": junior,
+            "class": rng.integers(1, 5, count),
+            "kind": "stranger",
+        }
+    )
 
 
 def _model_households(rng: np.random.Generator, pupils: pd.DataFrame, minors: pd.Series, scale: float) -> np.ndarray:

@@ -14,7 +14,10 @@ from kodomo_assets.demo.schools import Schools, attendance_of, school_year
 
 @dataclass(frozen=True)
 class City:
-    """People, pupils with their levels, consultations and schools; every table is drawn from this."""
+    """People, pupils with their levels, consultations and schools; every table is drawn from this.
+
+    ``roster_entries`` is how the schools hold the pupils, ``strangers`` who is at school here and lives elsewhere.
+    """
 
     stream: Stream
     people: pd.DataFrame
@@ -25,6 +28,8 @@ class City:
     consultations: pd.DataFrame
     schools: Schools
     factors: dict[str, float]
+    roster_entries: pd.DataFrame
+    strangers: pd.DataFrame
 
     def pupils_at(self, day: dt.date) -> pd.DataFrame:
         """Pupils on the school register at ``day``, with school, year and number."""
@@ -36,6 +41,13 @@ class City:
         """Pupils of the city's own schools at ``day``, from a school year on."""
         chosen = self.pupils_at(day)
         return chosen[~chosen["private"] & (chosen["school_year"] >= first_year)]
+
+    def roster_at(self, day: dt.date) -> pd.DataFrame:
+        """Everyone at the city's own schools at ``day`` as these hold them, strangers too."""
+        pupils = self.public_pupils_at(day)
+        pupils = pupils.drop(columns=["name", "kana", "birth"]).join(self.roster_entries)
+        strangers = self.strangers.join(attendance_of(self.strangers, self.schools, day))
+        return pd.concat([pupils, strangers[strangers["attends"]]], ignore_index=True)
 
     def toddlers_at(self, day: dt.date) -> pd.DataFrame:
         """Children who do not go to school at any of the reference dates yet; offices hold rows about them too."""

@@ -1,6 +1,7 @@
 """Records about single children: 児童相談記録, SSW相談記録 and 教育相談, most of which know a child by name only.
 
-``person`` (the row of ``people``) goes into the truth and into no delivery.
+Each record by name is written by somebody else, with slips of its own (``slips``). ``person`` (the row of ``people``) and
+``kind`` (of slip) go into the truth and into no delivery.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pandas as pd
 
 from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.schools import attendance_of
+from kodomo_assets.demo.slips import NONE, draw_kinds, written_down
 from kodomo_assets.demo.tables.base import City, days_between, frame
 
 _KINDS = ["心理的虐待", "ネグレクト", "養護", "ヤングケアラー", "不登校", "育成", "その他"]
@@ -24,17 +26,21 @@ def child_consultations(city: City, day: dt.date) -> pd.DataFrame:
     pupil = city.pupils.loc[table["pupil"]]
     rng = city.stream("consultation facts")
     closed = table["received"].to_numpy() + rng.integers(60, 500, len(table)).astype("timedelta64[D]")
+    numbered = rng.random(len(table)) >= p.WITHOUT_NUMBER_SHARE
+    slips = city.stream("consultation slips")
+    written = written_down(slips, pupil, np.where(numbered, NONE, draw_kinds(slips, pupil)))
     rows = pd.DataFrame(
         {
             "consultation_id": [f"S{n:06d}" for n in range(1, len(table) + 1)],
-            "child_resident_id": np.where(rng.random(len(table)) < p.WITHOUT_NUMBER_SHARE, "", pupil["resident_id"]),
-            "name_kana": pupil["kana"].to_numpy(),
-            "birth_date": pupil["birth"].to_numpy(),
+            "child_resident_id": np.where(numbered, pupil["resident_id"], ""),
+            "name_kana": written["kana"].to_numpy(),
+            "birth_date": written["birth"].to_numpy(),
             "received_on": table["received"].to_numpy(),
             "consultation_type": rng.choice(_KINDS, len(table)),
             "referral_route": rng.choice(_ROUTES, len(table)),
             "closed_on": np.where(closed <= np.datetime64(day), closed, np.datetime64("NaT")),
             "person": pupil["person"].to_numpy(),
+            "kind": written["kind"].to_numpy(),
         }
     )
     return rows[rows["received_on"] <= np.datetime64(day)]
@@ -63,8 +69,6 @@ def _records(city: City, day: dt.date, held: np.ndarray, kinds: np.ndarray, lett
     first = days_between("2022-04-01", "2024-03-20", city.random(key)[held])
     rows = frame(
         chosen,
-        name_kana=chosen["kana"].str.replace(" ", "\u3000"),
-        birth_date=chosen["birth"],
         school_name=attendance_of(chosen, city.schools, day)["school_name"],
         consulted_on=first,
         consultation_type=kinds[held],
@@ -74,6 +78,12 @@ def _records(city: City, day: dt.date, held: np.ndarray, kinds: np.ndarray, lett
     later = rows[again < p.SECOND_RECORD_SHARE].assign(consultation_type="その他")
     later["consulted_on"] = later["consulted_on"] + pd.Timedelta(days=90)
     table = pd.concat([rows, later])
+    slips = city.stream(f"{key} slips")
+    about = city.pupils.loc[table.index]
+    written = written_down(slips, about, draw_kinds(slips, about))
+    table["name_kana"] = written["kana"].str.replace(" ", "\u3000").to_numpy()
+    table["birth_date"] = written["birth"].to_numpy()
+    table["kind"] = written["kind"].to_numpy()
     table.insert(0, key, [f"{letter}{number:06d}" for number in range(1, len(table) + 1)])
     nameless = city.stream(f"{key} without school").random(len(table)) < p.WITHOUT_SCHOOL_SHARE
     table["school_name"] = table["school_name"].mask(nameless, "")

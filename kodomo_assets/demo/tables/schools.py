@@ -55,7 +55,7 @@ def _granted(city: City, chosen: pd.Series, names: np.ndarray, year: int, on: dt
 
 
 def school_roster(city: City, day: dt.date) -> pd.DataFrame:
-    chosen = city.public_pupils_at(day)
+    chosen = city.roster_at(day)
     return frame(
         chosen,
         pupil_id=chosen["pupil_id"],
@@ -63,22 +63,12 @@ def school_roster(city: City, day: dt.date) -> pd.DataFrame:
         school_year=chosen["school_year"],
         class_name=chosen["class"].astype(str) + "組",
         name=chosen["name"],
-        name_kana=_typed_kana(city, chosen),
+        name_kana=chosen["kana"],
         birth_date=chosen["birth"],
         sex=np.where(chosen["female"], "女", "男"),
         person=chosen["person"],
+        kind=chosen["kind"],
     )
-
-
-def _typed_kana(city: City, pupils: pd.DataFrame) -> np.ndarray:
-    """Kana as schools type it: other spaces, which still match exactly, and now and then a lost sign, which does not."""
-    kana = pupils["kana"].to_numpy().copy()
-    typo = (city.random("typo") < p.KANA_TYPO_SHARE)[pupils.index] & ~pupils["model"].to_numpy()
-    kana[typo] = [text[0] + text[2:] for text in kana[typo]]
-    spaces = city.random("space")[pupils.index]
-    kana[spaces < 0.3] = [text.replace(" ", "\u3000") for text in kana[spaces < 0.3]]
-    kana[spaces > 0.8] = [text.replace(" ", "") for text in kana[spaces > 0.8]]
-    return np.asarray(kana)
 
 
 def attendance(city: City, day: dt.date) -> pd.DataFrame:
