@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 
+from kodomo_assets.sql import read_sql
+
 TRUTH = "demo_truth"
 
 
@@ -13,7 +15,9 @@ def comparison(data_dir: Path) -> str:
     """A few lines on the newest version of weights, the newest list and its links. Synthetic people only."""
     with duckdb.connect(str(data_dir / "kodomo.duckdb"), read_only=True) as con:
         truth = data_dir / TRUTH
-        return "\n".join(["demo: held against the truth", *_items(con, truth), _links(con, truth), *_cases(con, truth)])
+        return "\n".join(
+            ["demo: held against the truth", *_items(con, truth), *_links(con, truth), *_cases(con, truth)]
+        )
 
 
 def _items(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
@@ -41,24 +45,35 @@ def _items(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
     ]
 
 
-def _links(con: duckdb.DuckDBPyConnection, truth: Path) -> str:
-    row = con.execute(
-        """
-        select
-            count(*),
-            count(*) filter (t.resident_id is distinct from c.resident_id)
-        from linkage.links as l
-        join linkage.children as c using (reference_date, child_key)
-        left join (
-            select table_name, person_ref, lpad(resident_id, 10, '0') as resident_id
-            from read_csv($1, all_varchar = true)
-        ) as t on t.table_name = l.table_name and t.person_ref = l.person_ref
-        where l.reference_date = (select max(reference_date) from linkage.links)
-        """,
-        [str(truth / "links.csv")],
-    ).fetchone()
-    links, wrong = row or (0, 0)
-    return f"  links: {links:,} made, {wrong} of them to a wrong child"
+def _links(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
+    """How numbers without 宛名番号 were linked, per kind of what is written wrong, and what that makes in all.
+
+    Strangers and ``gone`` (children who left the spine) have no child to be found: for them unlinked is right.
+    """
+    kinds = con.execute(read_sql(__package__, "links"), [str(truth / "links.csv")]).fetchall()
+    counts = {kind: dict(zip(_COUNTS, numbers, strict=True)) for kind, *numbers in kinds}
+    total = {name: sum(of_kind[name] for of_kind in counts.values()) for name in _COUNTS}
+    shown = _COUNTS[:5]
+    table = [
+        f"{kind:<12}" + "".join(f"{of_kind[name]:>10,}" for name in shown)
+        for kind, of_kind in (counts | {"total": total}).items()
+    ]
+    right, wrong, children = total["right"], total["wrong"], total["with_child"]
+    answered = right + total["review_right"]
+    return [
+        f"  {'links by name':<14}" + "".join(f"{name:>10}" for name in shown),
+        *(f"    {line}" for line in table),
+        f"  precision {_share(right, right + wrong)}, recall {_share(right, children)}; with right answers to the review "
+        f"{_share(answered, answered + wrong)}, {_share(answered, children)}",
+        f"  in review {_share(total['review'], total['people'])}; twins swapped: {total['swapped']:,}",
+    ]
+
+
+_COUNTS = ("people", "right", "wrong", "review", "unlinked", "with_child", "review_right", "swapped")
+
+
+def _share(part: int, of: int) -> str:
+    return f"{part / of:.2%}" if of else "-"
 
 
 def _cases(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
