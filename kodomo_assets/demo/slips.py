@@ -120,24 +120,19 @@ def written_down(rng: np.random.Generator, pupils: pd.DataFrame, kinds: np.ndarr
     ``kind`` tells what makes a row hard to link: the slip, but ``twin`` for every twin.
     """
     which, position = rng.random((2, len(pupils)))
-    written = pupils[["name", "kana", "birth"]].reset_index(drop=True)
-    twin_of = pupils["twin_kana"].to_numpy()
-    at = np.flatnonzero(kinds == TYPO)
-    written.loc[at, "kana"] = [
-        _typo(kana, twin_of[row], which[row], position[row]) for row, kana in written["kana"].iloc[at].items()
-    ]
-    at = np.flatnonzero(kinds == FAMILY_NAME)
-    names = written.loc[at, ["name", "kana"]].to_numpy()
-    written.loc[at, ["name", "kana"]] = [
-        other_family(name, kana, position[row]) for row, (name, kana) in zip(at, names, strict=True)
-    ]
-    at = np.flatnonzero(kinds == DATE)
-    written.loc[at, "birth"] = [
-        np.datetime64(_chosen(date_slips(day.date()), which[row], position[row]), "s")
-        for row, day in written["birth"].iloc[at].items()
-    ]
-    written["kind"] = np.where(twin_of != "", TWIN, kinds)
-    return written.set_index(pupils.index)
+    name, kana = (pupils[column].to_numpy(dtype=object, copy=True) for column in ("name", "kana"))
+    birth = pupils["birth"].to_numpy(dtype="datetime64[D]", copy=True)
+    twin_kana = pupils["twin_kana"].to_numpy(dtype=object)
+    for row in np.flatnonzero(kinds == TYPO):
+        kana[row] = _typo(kana[row], twin_kana[row], which[row], position[row])
+    for row in np.flatnonzero(kinds == FAMILY_NAME):
+        name[row], kana[row] = other_family(name[row], kana[row], position[row])
+    for row in np.flatnonzero(kinds == DATE):
+        birth[row] = _chosen(date_slips(birth[row].item()), which[row], position[row])
+    kind = np.where(twin_kana != "", TWIN, kinds)
+    return pd.DataFrame(
+        {"name": name, "kana": kana, "birth": birth.astype("datetime64[s]"), "kind": kind}, index=pupils.index
+    )
 
 
 def _typo(kana: str, twin_kana: str, which: float, position: float) -> str:
@@ -164,14 +159,15 @@ def roster_entries(stream: Stream, pupils: pd.DataFrame) -> pd.DataFrame:
     chosen, midway = _slipping_twins(stream("twin slips"), pupils)
     kinds = np.where(is_twin, np.where(chosen, TYPO, NONE), kinds)
     entries = written_down(rng, pupils, kinds)
-    entries.loc[midway, "kana"] = [
-        _without_difference(kana, other) for kana, other in pupils.loc[midway, ["kana", "twin_kana"]].to_numpy()
+    kana = entries["kana"].to_numpy(dtype=object, copy=True)
+    kana[midway] = [
+        _without_difference(*names) for names in pupils.loc[midway, ["kana", "twin_kana"]].to_numpy(dtype=object)
     ]
     # other spaces, which still match exactly
     spaces = stream("pupil space").random(len(pupils))
-    kana = entries["kana"]
+    text = pd.Series(kana, index=pupils.index, dtype=str)
     entries["kana"] = np.select(
-        [spaces < 0.3, spaces > 0.8], [kana.str.replace(" ", "\u3000"), kana.str.replace(" ", "")], kana
+        [spaces < 0.3, spaces > 0.8], [text.str.replace(" ", "\u3000"), text.str.replace(" ", "")], text
     )
     return entries
 
