@@ -23,7 +23,12 @@ def resident_register(city: City, day: dt.date) -> pd.DataFrame:
         birth_date=people["birth"],
         sex=np.where(people["female"], "女", "男"),
         relationship=people["relationship"],
-        address="つくば市" + people["district"] + people["lot"].astype(str) + "番地",
+        # a second number, as flats have one: a lot alone would be shared by half a dozen households
+        address="つくば市"
+        + people["district"]
+        + people["lot"].astype(str)
+        + "番地の"
+        + (people["household"] % 100 + 1).astype(str),
         district=people["district"],
         nationality=people["nationality"],
         resident_since=people["since"],
