@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kodomo_assets.stages.screening.plots import score_distribution_plot
-from kodomo_assets.stages.screening.summary import CohortCounts, KeptItem, funnel_summary
+from kodomo_assets.stages.screening.summary import CohortCounts, KeptItem, LinkedTable, funnel_summary
 
 
 @pytest.fixture
@@ -40,6 +40,18 @@ def test_the_summary_counts(ranked):
         KeptItem("upper", "absence_days", "欠席日数", "20〜29日", 50.0, 0.001),
         KeptItem("upper", "bullied", "いじめ被害", "該当", -30.0, 0.02),
     )
+
+
+def test_the_links_of_every_table_stand_beside_the_list(ranked):
+    ranked.con.execute(
+        "insert into linkage.coverage (reference_date, table_name, school_code, persons, linked, unlinked, in_review) "
+        "values ($1, 'ssw_records', '', 5, 3, 2, 1), ($1, 'school_roster', '081001', 1000, 990, 10, 4), "
+        "($1, 'school_roster', '081002', 500, 500, 0, null), ('2025-04-01', 'school_roster', '081001', 7, 7, 0, 0)",
+        [ranked.day],
+    )
+    summary = funnel_summary(ranked.con, ranked.catalogue, ranked.day)
+    assert set(summary.linked) == {LinkedTable("SSW相談記録", 5, 3, 1), LinkedTable("校務支援学籍", 1500, 1490, 4)}
+    assert "1,490 of 1,500" in summary.text()
 
 
 def test_the_text_tells_every_number_and_no_child(ranked):

@@ -36,6 +36,16 @@ class KeptItem:
 
 
 @dataclass(frozen=True)
+class LinkedTable:
+    """A table that links by name: persons or records, those that reached a child, those that a person must answer."""
+
+    ja: str
+    persons: int
+    linked: int
+    in_review: int
+
+
+@dataclass(frozen=True)
 class ScreeningSummary:
     """What came out at a reference date; ``legacy_unknown`` = children with too much missing for the legacy rule."""
 
@@ -45,6 +55,7 @@ class ScreeningSummary:
     newly_found: int
     legacy_flagged: int
     legacy_unknown: int
+    linked: tuple[LinkedTable, ...]
     items: tuple[KeptItem, ...]
 
     @property
@@ -57,7 +68,7 @@ class ScreeningSummary:
 
     def text(self) -> str:
         """The summary as people read it on a screen."""
-        return "\n".join([*self._funnel(), *self._school_years(), *self._items()])
+        return "\n".join([*self._funnel(), *self._links(), *self._school_years(), *self._items()])
 
     def _funnel(self) -> Iterator[str]:
         yield f"基準日 {self.reference_date}   重み weights {self.version}"
@@ -66,6 +77,13 @@ class ScreeningSummary:
         yield f"  新たに発見 newly found      {self.newly_found:>7,}   selected, not flagged by データベースみまもり"
         yield f"  旧方式の該当 legacy flagged {self.legacy_flagged:>7,}   by データベースみまもり"
         yield f"  旧方式は不明 legacy unknown {self.legacy_unknown:>7,}   more than half of its items are missing"
+
+    def _links(self) -> Iterator[str]:
+        """Beside every list: a record that reached nobody is not "no record" (method §3)."""
+        yield "\n  児童に結び付いた linked   確認待ち in review   表 table that links by name"
+        for table in self.linked:
+            linked = f"{table.linked:,} of {table.persons:,}"
+            yield f"  {linked:>24}   {table.in_review:>18,}   {table.ja}"
 
     def _school_years(self) -> Iterator[str]:
         yield "\n  学年 school year   対象 screened   抽出 selected   境界の点 cut in points"
@@ -113,8 +131,29 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         newly_found=newly_found,
         legacy_flagged=legacy_flagged,
         legacy_unknown=legacy_unknown,
+        linked=_linked_tables(con, catalogue, reference_date),
         items=_kept_items(con, catalogue, version),
     )
+
+
+def _linked_tables(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date
+) -> tuple[LinkedTable, ...]:
+    rows = con.execute(
+        """
+        select
+            table_name,
+            sum(persons)::integer,
+            sum(linked)::integer,
+            coalesce(sum(in_review), 0)::integer
+        from linkage.coverage
+        where reference_date = $1
+        group by table_name
+        """,
+        [reference_date],
+    ).fetchall()
+    counts = {table: tuple(numbers) for table, *numbers in rows}
+    return tuple(LinkedTable(t.ja, *counts[t.id]) for t in catalogue.tables.values() if t.id in counts)
 
 
 def _kept_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str | None) -> tuple[KeptItem, ...]:
