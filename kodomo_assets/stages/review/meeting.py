@@ -1,0 +1,133 @@
+"""What the meeting sees of each child, as plain facts; the page and the workbook are two forms of this."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+#: The line that stands on everything that the meeting sees (method §6).
+NO_JUDGEMENT = "参考情報であり、判定ではありません"
+#: The line that stands on every file for people.
+DO_NOT_PASS_ON = "取扱注意：関係者以外に渡さないでください"
+
+#: Decisions (判定, method §7) and what they are called.
+DECISIONS = {"a": "受理相当", "b": "予防的支援", "c": "経過観察", "d": "支援対象外"}
+
+#: How the score is shown: at once; behind a switch, the facts first; or not at all until a decision was made, because
+#: children of the random sample below the cut sit unmarked among the others (method §7).
+ScoreMode = Literal["always", "on_request", "hidden"]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One item of a child: the level it stands on, and its contribution in points (None while the score is hidden).
+
+    ``missing``: 欠損, by cause, or None. ``about``: ids of the difficulties that the item tells of.
+    """
+
+    item: str
+    ja: str
+    level: str
+    level_ja: str
+    points: float | None
+    about: tuple[str, ...]
+    applies: bool
+    missing: Literal["no_record", "blank"] | None
+
+
+@dataclass(frozen=True)
+class LastTerm:
+    """The child's place at the last reference date: rank of so many in its school year, and whether it was selected."""
+
+    reference_date: dt.date
+    rank: int
+    ranked: int
+    selected: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The newest decision on the child at this reference date."""
+
+    decision: str
+    direction: str | None
+    reason: str | None
+    meeting_date: dt.date
+    decided_by: str
+
+
+@dataclass(frozen=True)
+class MeetingChild:
+    """One child on the meeting's list. No name: the 配布番号 of the 個人票 is how people speak of it.
+
+    ``school`` is None for a child under 支援措置. Rank, points and sub-scores are None while the score is hidden.
+    ``siblings``: 配布番号 of children of the household on the list. ``sheet``: question -> answer of the returned 個人票.
+    """
+
+    child_key: str
+    sheet_number: str
+    school_year: int
+    school_code: str | None
+    school: str | None
+    protected: bool
+    rank: int | None
+    points: float | None
+    base_points: float | None
+    difficulties: Mapping[str, float] | None
+    factors: tuple[Factor, ...]
+    tied_at_cut: bool
+    newly_found: bool | None
+    legacy_flag: bool | None
+    legacy_items: tuple[str, ...]
+    open_consultation: bool
+    known_before: bool
+    incomplete_delivery: bool
+    added: bool
+    siblings: tuple[str, ...]
+    last_term: LastTerm | None
+    hints: tuple[str, ...]
+    sheet: Mapping[str, str] | None
+    decision: Decision | None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """One school year: children ranked, children selected, points of the last selected one (None while hidden)."""
+
+    school_year: int
+    screened: int
+    selected: int
+    cut_points: float | None
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """From when a table is: the delivery in force at the reference date, None = never delivered."""
+
+    table: str
+    ja: str
+    delivered_on: dt.date | None
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """A count of the funnel and what it is called."""
+
+    ja: str
+    children: int
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """The whole page of one reference date."""
+
+    reference_date: dt.date
+    weights_version: str
+    score_mode: ScoreMode
+    difficulties: Mapping[str, str]
+    cohorts: tuple[Cohort, ...]
+    sources: tuple[SourceState, ...]
+    children: tuple[MeetingChild, ...]
+    funnel: tuple[FunnelRow, ...]
