@@ -10,7 +10,7 @@ from typing import Literal
 #: The line that stands on everything that the meeting sees (method §6).
 NO_JUDGEMENT = "参考情報であり、判定ではありません"
 #: The line that stands on every file for people.
-DO_NOT_PASS_ON = "取扱注意：関係者以外に渡さないでください"
+DO_NOT_PASS_ON = "取扱注意：関係者以外に渡さないでください"  # noqa: S105 (no password)
 
 #: Decisions (判定, method §7) and what they are called.
 DECISIONS = {"a": "受理相当", "b": "予防的支援", "c": "経過観察", "d": "支援対象外"}
@@ -63,7 +63,8 @@ class MeetingChild:
     """One child on the meeting's list. No name: the 配布番号 of the 個人票 is how people speak of it.
 
     ``school`` is None for a child under 支援措置. Rank, points and sub-scores are None while the score is hidden.
-    ``siblings``: 配布番号 of children of the household on the list. ``sheet``: question -> answer of the returned 個人票.
+    ``siblings``: 配布番号 of children of the household on the list. ``sheet``: question -> answer of the returned
+    個人票.
     """
 
     child_key: str
