@@ -339,6 +339,29 @@ class Reason(Model):
     todo: str
 
 
+class Hint(Model):
+    """A suggestion for people: for which children, what the meeting reads, and what a school may read of it."""
+
+    ja: str
+    for_school: str
+    school_years: tuple[int, ...]
+    when: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="item -> levels; all must hold")
+    any_of: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="item -> levels; one must hold")
+
+
+#: Steps that follow a decision, in the order in which a child goes through them.
+Step = Literal["spoken_to", "offered", "declined", "taken_up", "supported", "ended"]
+
+
+class Meeting(Model):
+    sample_below_cut: int = Field(ge=0)
+    score: Literal["always", "on_request"]
+    interview_window_days: int = Field(ge=1)
+    directions: Words
+    hints: tuple[Hint, ...]
+    outcomes: Mapping[str, Step]
+
+
 class Publish(Model):
     suppress_below: int = Field(ge=1)
 
@@ -390,6 +413,7 @@ class Catalogue(Model):
     weights: Weights
     screening: Screening
     legacy: Legacy
+    meeting: Meeting
     publish: Publish
     reasons: Mapping[str, Reason]
     outputs: Mapping[str, OutputTable]
@@ -409,6 +433,10 @@ class Catalogue(Model):
         years = sorted(year for band in self.bands.values() for year in band.school_years)
         if years != list(range(1, 10)):
             raise ValueError(f"bands: expected each school year from 1 to 9 in exactly one band, found {years}")
+        for number, hint in enumerate(self.meeting.hints):
+            for name, levels in [*hint.when.items(), *hint.any_of.items()]:
+                if name not in self.items or not set(levels) <= set(self.items[name].levels):
+                    raise ValueError(f"meeting.hints.{number}: no item {name!r} with the levels {list(levels)}")
         for band, names in self.weights.fixed_items.items():
             for name in names:
                 if name not in self.items or band not in self.items[name].bands:

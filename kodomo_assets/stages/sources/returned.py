@@ -1,0 +1,175 @@
+"""What people send back (outputs.md, "What comes back"): workbooks and text files as rows under known headers.
+
+Everything is opened with the same care as a delivery. A message names file, sheet number and row, never a cell.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.errors import DeliveryError
+from kodomo_assets.japan.text import BLANKS, comparable
+from kodomo_assets.stages.sources.formats.delimited import open_text
+from kodomo_assets.stages.sources.formats.grids import Grid
+from kodomo_assets.stages.sources.formats.workbooks import open_workbook
+from kodomo_assets.stages.sources.inbox import InboxFile
+
+#: The sheet on which a workbook of ours says what it is: keys and values.
+FACTS_SHEET = "kodomo"
+_MB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands: the file's name, the sheet's number (None in text files), the row's number from 1."""
+
+    file: str
+    sheet: int | None
+    row: int | None
+
+    def __str__(self) -> str:
+        return ", ".join(
+            part
+            for part in (
+                self.file,
+                f"sheet {self.sheet}" if self.sheet is not None else "",
+                f"row {self.row}" if self.row is not None else "",
+            )
+            if part
+        )
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row, or a whole file, that was not taken, and why; no cell's content."""
+
+    place: Place
+    problem: str
+
+
+@dataclass(frozen=True)
+class ReturnedRow:
+    """One row below the headers: header -> stripped text; headers that the file lacks give ''."""
+
+    place: Place
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ReturnedSheet:
+    """A sheet, or a text file, as it stands."""
+
+    place: Place
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+    def table(self, required: Collection[str], optional: Collection[str] = ()) -> list[ReturnedRow] | None:
+        """The rows below the first row that has every required header; None where no row has."""
+        for position, (_, cells) in enumerate(self.rows):
+            names = [comparable(cell) for cell in cells]
+            if all(header in names for header in required):
+                columns = {header: names.index(header) for header in (*required, *optional) if header in names}
+                below = self.rows[position + 1 :]
+                return [self._row(number, texts, columns, (*required, *optional)) for number, texts in below]
+        return None
+
+    def _row(
+        self, number: int, texts: Sequence[str], columns: Mapping[str, int], headers: Collection[str]
+    ) -> ReturnedRow:
+        cells = {h: texts[columns[h]] if h in columns and columns[h] < len(texts) else "" for h in headers}
+        return ReturnedRow(Place(self.place.file, self.place.sheet, number), cells)
+
+    def form(self) -> dict[str, tuple[int, str]]:
+        """Label in the first column -> its row and the text beside it; of a label that repeats, the first counts."""
+        found: dict[str, tuple[int, str]] = {}
+        for number, cells in self.rows:
+            if cells and cells[0]:
+                found.setdefault(comparable(cells[0]), (number, cells[1] if len(cells) > 1 else ""))
+        return found
+
+
+@dataclass(frozen=True)
+class ReturnedFile:
+    """A file that came back: what it says of itself (workbooks of ours only), and its other sheets."""
+
+    name: str
+    facts: Mapping[str, str]
+    sheets: tuple[ReturnedSheet, ...]
+
+
+def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
+    """Reads a workbook or a text file whole.
+
+    Raises:
+        DeliveryError: too large, damaged, unsafe, locked with another password, or not decodable.
+    """
+    if file.size > ingest.max_file_mb * _MB:
+        raise DeliveryError(f"{file.name}: larger than {ingest.max_file_mb:,} MB (ingest.max_file_mb)")
+    if file.path.suffix.lower() == ".csv":
+        with tempfile.TemporaryDirectory(prefix="kodomo-") as folder:
+            grid = open_text(file.path, file.name, None, Path(folder) / "copy.txt", ingest.header_search_rows)
+            return ReturnedFile(file.name, {}, (_sheet(grid, None),))
+    opened = open_workbook(
+        file.path.read_bytes(),
+        file.name,
+        ingest.password_file,
+        ingest.header_search_rows,
+        ingest.max_workbook_mb * _MB,
+    )
+    facts: dict[str, str] = {}
+    sheets = []
+    for sheet in opened:
+        read = _sheet(sheet.grid(), sheet.place.number)
+        if sheet.place.name == FACTS_SHEET:
+            facts = {label: text for label, (_, text) in read.form().items()}
+        else:
+            sheets.append(read)
+    return ReturnedFile(file.name, facts, tuple(sheets))
+
+
+def _sheet(grid: Grid, number: int | None) -> ReturnedSheet:
+    rows = tuple(
+        (row, tuple(cell.strip(BLANKS) for cell in cells)) for row, cells in grid.rows() if any(cell for cell in cells)
+    )
+    return ReturnedSheet(Place(grid.file, number, None), rows)
+
+
+def read_all(
+    files: Sequence[InboxFile], ingest: Ingest
+) -> tuple[list[ReturnedFile], list[Rejection]]:
+    """Every file that can be read, and a rejection for each that cannot."""
+    read, rejected = [], []
+    for file in files:
+        try:
+            read.append(read_returned(file, ingest))
+        except DeliveryError as error:
+            rejected.append(Rejection(Place(file.name, None, None), str(error).removeprefix(f"{file.name}: ")))
+    return read, rejected
+
+
+def rejection_rows(rejections: Iterator[Rejection] | Sequence[Rejection]) -> list[tuple[object, ...]]:
+    """(file, sheet, row_number, problem) of each, for a table."""
+    return [(r.place.file, r.place.sheet, r.place.row, r.problem) for r in rejections]
+
+
+def check_rejections(con: duckdb.DuckDBPyConnection, name: str, taken: int) -> CheckOutcome:
+    """A warning that names the rows of ``new_rejections`` by file, sheet and row."""
+    rows = con.execute(
+        "select file, sheet, row_number, problem from new_rejections order by all limit 10"
+    ).fetchall()
+    counted = con.execute("select count(*) from new_rejections").fetchone()
+    number = counted[0] if counted else 0
+    told = "; ".join(f"{Place(file, sheet, row)}: {problem}" for file, sheet, row, problem in rows)
+    return CheckOutcome(
+        name=name,
+        passed=number == 0,
+        blocking=False,
+        message=f"{number} rows were not taken, {taken} were, expected 0 not taken" + (f": {told}" if told else ""),
+        facts={"taken": taken, "rejected": number},
+    )
