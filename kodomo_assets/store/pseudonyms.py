@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 import os
@@ -55,3 +56,30 @@ def create_pseudonyms(con: duckdb.DuckDBPyConnection, secret: bytes, resident_id
     keys = [child_key(secret, resident_id) for resident_id in known]
     frame = pd.DataFrame({"resident_id": known, "child_key": keys}, dtype="object")
     create_from_frame(con, "pseudonyms", frame, {"resident_id": "varchar", "child_key": "varchar"})
+
+
+# without characters that people take for one another
+_SHEET_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+def sheet_number(secret: bytes, reference_date: dt.date, child: str) -> str:
+    """The 配布番号 of a child at a reference date, like ``7KQM-2XWP``: it tells nothing to who lacks the secret."""
+    drawn = hmac.new(secret, f"sheet|{reference_date}|{child}".encode("ascii"), hashlib.sha256).digest()[:8]
+    signs = "".join(_SHEET_SIGNS[byte % len(_SHEET_SIGNS)] for byte in drawn)
+    return f"{signs[:4]}-{signs[4:]}"
+
+
+def create_sheet_numbers(con: duckdb.DuckDBPyConnection, secret: bytes, reference_date: dt.date) -> None:
+    """Temp table ``sheet_numbers(child_key, sheet_number, lot)`` of the ranked children; ``lot`` orders a random draw."""
+    ranked = con.execute(
+        "select child_key from screening.ranking where reference_date = $1 order by child_key", [reference_date]
+    ).fetchnumpy()
+    children = ranked["child_key"].tolist()
+    numbers = [sheet_number(secret, reference_date, child) for child in children]
+    lots = [
+        hmac.new(secret, f"sample|{reference_date}|{child}".encode("ascii"), hashlib.sha256).hexdigest()
+        for child in children
+    ]
+    frame = pd.DataFrame({"child_key": children, "sheet_number": numbers, "lot": lots}, dtype="object")
+    types = {"child_key": "varchar", "sheet_number": "varchar", "lot": "varchar"}
+    create_from_frame(con, "sheet_numbers", frame, types)

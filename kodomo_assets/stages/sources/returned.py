@@ -140,9 +140,7 @@ def _sheet(grid: Grid, number: int | None) -> ReturnedSheet:
     return ReturnedSheet(Place(grid.file, number, None), rows)
 
 
-def read_all(
-    files: Sequence[InboxFile], ingest: Ingest
-) -> tuple[list[ReturnedFile], list[Rejection]]:
+def read_all(files: Sequence[InboxFile], ingest: Ingest) -> tuple[list[ReturnedFile], list[Rejection]]:
     """Every file that can be read, and a rejection for each that cannot."""
     read, rejected = [], []
     for file in files:
@@ -160,9 +158,7 @@ def rejection_rows(rejections: Iterator[Rejection] | Sequence[Rejection]) -> lis
 
 def check_rejections(con: duckdb.DuckDBPyConnection, name: str, taken: int) -> CheckOutcome:
     """A warning that names the rows of ``new_rejections`` by file, sheet and row."""
-    rows = con.execute(
-        "select file, sheet, row_number, problem from new_rejections order by all limit 10"
-    ).fetchall()
+    rows = con.execute("select file, sheet, row_number, problem from new_rejections order by all limit 10").fetchall()
     counted = con.execute("select count(*) from new_rejections").fetchone()
     number = counted[0] if counted else 0
     told = "; ".join(f"{Place(file, sheet, row)}: {problem}" for file, sheet, row, problem in rows)

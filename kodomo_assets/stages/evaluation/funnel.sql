@@ -1,0 +1,108 @@
+-- How many children reach each step, per school and school year, and over all (NULL). Everyone who was on the meeting's
+-- list or was decided counts once: selected + below_cut = a + b + c + d + undecided.
+create or replace temp table funnel_children as
+with decided as (
+    select
+        child_key,
+        decision
+    from review.decisions
+    where reference_date = $reference_date
+    qualify row_number() over (partition by child_key order by meeting_date desc, read_at desc) = 1
+),
+
+-- A child who takes something up was offered it, and who was offered it was spoken to.
+helped as (
+    select
+        child_key,
+        true as spoken_to,
+        bool_or(step <> 'spoken_to') as offered,
+        bool_or(step in ('taken_up', 'supported', 'ended')) as taken_up,
+        arg_max(step, (given_on, position)) in ('taken_up', 'supported') as supported
+    from review.support
+    join steps using (step)
+    where reference_date = $reference_date
+    group by child_key
+)
+
+select
+    c.school_code,
+    c.school_year,
+    r.child_key is not null as screened,
+    coalesce(r.selected, false) as selected,
+    not coalesce(r.selected, false) and (l.child_key is not null or d.child_key is not null) as below_cut,
+    coalesce(r.newly_found, false) as newly_found,
+    d.decision,
+    d.decision is null and (coalesce(r.selected, false) or l.child_key is not null) as undecided,
+    coalesce(h.spoken_to, false) as spoken_to,
+    coalesce(h.offered, false) as offered,
+    coalesce(h.taken_up, false) as taken_up,
+    coalesce(h.supported, false) as supported
+from linkage.children as c
+left join screening.ranking as r using (reference_date, child_key)
+left join review.meeting_list as l using (reference_date, child_key)
+left join decided as d using (child_key)
+left join helped as h using (child_key)
+where
+    c.reference_date = $reference_date
+    and (r.child_key is not null or d.child_key is not null);
+
+create or replace temp table new_funnel as
+select
+    $reference_date::date as reference_date,
+    school_code,
+    school_year,
+    (count(*) filter (screened))::integer as screened,
+    (count(*) filter (selected))::integer as selected,
+    (count(*) filter (below_cut))::integer as below_cut,
+    (count(*) filter (decision = 'a'))::integer as accepted,
+    (count(*) filter (decision = 'b'))::integer as preventive,
+    (count(*) filter (decision = 'c'))::integer as follow_up,
+    (count(*) filter (decision = 'd'))::integer as not_supported,
+    (count(*) filter (undecided))::integer as undecided,
+    (count(*) filter (spoken_to))::integer as spoken_to,
+    (count(*) filter (offered))::integer as offered,
+    (count(*) filter (taken_up))::integer as taken_up,
+    (count(*) filter (supported))::integer as supported,
+    (count(*) filter (newly_found))::integer as newly_found,
+    (count(*) filter (newly_found and decision = 'a'))::integer as newly_found_accepted,
+    (count(*) filter (newly_found and decision = 'b'))::integer as newly_found_preventive,
+    (count(*) filter (newly_found and decision = 'c'))::integer as newly_found_follow_up,
+    (count(*) filter (newly_found and decision = 'd'))::integer as newly_found_not_supported,
+    (count(*) filter (newly_found and undecided))::integer as newly_found_undecided,
+    (count(*) filter (newly_found and spoken_to))::integer as newly_found_spoken_to,
+    (count(*) filter (newly_found and offered))::integer as newly_found_offered,
+    (count(*) filter (newly_found and taken_up))::integer as newly_found_taken_up,
+    (count(*) filter (newly_found and supported))::integer as newly_found_supported,
+    (count(*) filter (below_cut and decision <> 'd'))::integer as below_cut_supported
+from funnel_children
+group by cube (school_code, school_year);
+
+create or replace temp table new_indicators as
+with lists as (
+    select min(exported_at)::date as first_list
+    from review.exports
+    where reference_date = $reference_date and kind = '支援対象者'
+),
+
+preventive as (
+    select
+        count(*) filter (decision = 'b') as children,
+        count(*) filter (decision = 'b' and spoken_to) as spoken_to
+    from funnel_children
+)
+
+select
+    $reference_date::date as reference_date,
+    'days_to_school_list' as indicator,
+    '基準日から学校への名簿までの日数' as ja,
+    (first_list - $reference_date::date)::double as value,
+    $interview_window_days::double as target
+from lists
+union all by name
+select
+    $reference_date::date as reference_date,
+    'spoken_to_share' as indicator,
+    '予防的支援（b）の児童のうち声かけをした割合' as ja,
+    spoken_to / nullif(children, 0) as value,
+    1.0 as target
+from preventive;

@@ -1,0 +1,143 @@
+"""判定会議*.xlsx and 判定*.csv -> decisions: one a child and meeting, the latest meeting counts, none is forgotten."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.japan.dates import read_date
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.review.meeting import DECISIONS
+from kodomo_assets.stages.sources.inbox import InboxFile
+from kodomo_assets.stages.sources.returned import (
+    Place,
+    Rejection,
+    ReturnedFile,
+    ReturnedRow,
+    read_all,
+    rejection_rows,
+)
+
+#: Files that hold decisions, by how their names begin.
+KINDS = ("判定会議", "判定")
+_KEY_HEADERS = ("児童キー", "child_key")
+_REQUIRED = ("会議日", "判定")
+_OPTIONAL = ("配布番号", "学年", "学校", "理由", "支援の方向性", "担当", "判定者", "公開可", "基準日", *_KEY_HEADERS)
+_FILLED_IN = ("判定", "理由", "支援の方向性", "担当", "公開可")
+_ERA_SCHEME = "12345"
+_YES = {"○", "◯", "〇", "1", "有", "はい", "可", "TRUE"}
+_TYPES = {
+    "file": "varchar",
+    "sheet": "integer",
+    "row_number": "integer",
+    "given_key": "varchar",
+    "given_number": "varchar",
+    "given_year": "integer",
+    "given_school": "varchar",
+    "meeting_date": "date",
+    "decision": "varchar",
+    "reason": "varchar",
+    "direction": "varchar",
+    "assigned_to": "varchar",
+    "decided_by": "varchar",
+    "release": "boolean",
+    "problem": "varchar",
+}
+_REJECTED = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
+
+
+@dataclass(frozen=True)
+class DecisionCounts:
+    """Filled rows, decisions taken for the first time, rows and files that were not taken."""
+
+    filled: int
+    taken: int
+    rejected: int
+
+
+def build_decisions(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    files: Sequence[InboxFile],
+    reference_date: dt.date,
+    now: dt.datetime,
+    today: dt.date,
+) -> DecisionCounts:
+    """Makes the temp tables ``new_decisions`` and ``new_rejections``.
+
+    A row in which nothing was filled in says nothing. Rows of a workbook that was sent for another reference date are
+    not taken at all.
+    """
+    read, rejected = read_all(files, catalogue.ingest)
+    rows: list[tuple[object, ...]] = []
+    for file in read:
+        filled, found_table = _filled(file)
+        if not found_table:
+            problem = f"found no row with the headers {'・'.join(_REQUIRED)}, expected them as they were sent"
+            rejected.append(Rejection(Place(file.name, None, None), problem))
+        rows += [_cells(row, file, reference_date) for row in filled]
+    create_from_frame(con, "returned_decisions", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
+    frame = pd.DataFrame(rejection_rows(rejected), columns=list(_REJECTED), dtype="object")
+    create_from_frame(con, "rejected_files", frame, _REJECTED)
+    run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now, "today": today})
+    row = con.execute(
+        "select (select count(*) from new_decisions where read_at = $1), (select count(*) from new_rejections)", [now]
+    ).fetchone()
+    taken, not_taken = row or (0, 0)
+    return DecisionCounts(len(rows), taken, not_taken)
+
+
+def _filled(file: ReturnedFile) -> tuple[list[ReturnedRow], bool]:
+    """The rows in which anything was filled in, and whether any sheet has the headers at all."""
+    tables = [sheet.table(_REQUIRED, _OPTIONAL) for sheet in file.sheets]
+    rows = [row for table in tables if table is not None for row in table]
+    return [row for row in rows if any(row.cells[h] for h in _FILLED_IN)], any(t is not None for t in tables)
+
+
+def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tuple[object, ...]:
+    cells = row.cells
+    decision = comparable(cells["判定"]).lower()[:1]
+    meeting = read_date(cells["会議日"], _ERA_SCHEME)
+    return (
+        row.place.file,
+        row.place.sheet,
+        row.place.row,
+        next((comparable(cells[h]).lower() for h in _KEY_HEADERS if cells[h]), None),
+        comparable(cells["配布番号"]).upper() or None,
+        int(comparable(cells["学年"])) if comparable(cells["学年"]).isdecimal() else None,
+        cells["学校"] or None,
+        meeting.value,
+        decision if decision in DECISIONS else None,
+        cells["理由"] or None,
+        cells["支援の方向性"] or None,
+        cells["担当"] or None,
+        cells["判定者"] or None,
+        comparable(cells["公開可"]).upper() in _YES,
+        next(_problems(cells, file, reference_date, decision, meeting.value), None),
+    )
+
+
+def _problems(
+    cells: Mapping[str, str],
+    file: ReturnedFile,
+    reference_date: dt.date,
+    decision: str,
+    meeting_date: dt.date | None,
+) -> Iterator[str]:
+    """What is wrong with a row that needs no look at the children, the gravest first."""
+    sent_for = file.facts.get("基準日") or cells["基準日"]
+    if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
+        yield "sent for another reference date, expected a file of this folder's date"
+    if decision not in DECISIONS:
+        found = "blank" if not cells["判定"] else "another word"
+        yield f"判定 is {found}, expected one of {', '.join(DECISIONS)}"
+    if meeting_date is None:
+        yield f"会議日 is {'blank' if not cells['会議日'] else 'no date'}, expected the day of the meeting"
+    if not cells["判定者"]:
+        yield "判定者 is blank, expected the roles that decided"

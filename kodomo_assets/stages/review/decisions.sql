@@ -1,0 +1,129 @@
+-- Filled rows of 判定会議 and 判定 -> what is taken, and why the others are not. `returned_decisions` holds the cells as
+-- read (decisions.py); a child is named by its 児童キー or by its 配布番号.
+create or replace temp table known_children as
+select
+    c.child_key,
+    l.sheet_number,
+    c.school_year,
+    c.protected,
+    case when not c.protected then s.school_name end as school_name
+from linkage.children as c
+left join review.meeting_list as l using (reference_date, child_key)
+left join (
+    select
+        school_code,
+        min(school_name) as school_name
+    from delivered_school_register
+    group by school_code
+) as s using (school_code)
+where c.reference_date = $reference_date;
+
+create or replace temp table judged_decisions as
+with named as (
+    select
+        r.*,
+        k.child_key as known_key,
+        k.sheet_number as known_number,
+        k.school_year as known_year,
+        case when k.protected then '支援措置' else k.school_name end as known_school
+    from returned_decisions as r
+    left join known_children as k
+        on k.child_key = r.given_key or (r.given_key is null and k.sheet_number = r.given_number)
+),
+
+single as (
+    select
+        *,
+        case
+            when problem is not null then problem
+            when given_key is null and given_number is null
+                then '児童キー and 配布番号 are blank, expected one of them'
+            when known_key is null then 'child unknown at this reference date, expected a 児童キー or 配布番号 of it'
+            when given_key is not null and given_number is not null and given_number is distinct from known_number
+                then '配布番号 is not that of the child, expected the cell as it was sent'
+            when given_year is not null and given_year <> known_year
+                then '学年 was changed, expected the cell as it was sent'
+            when given_school is not null and given_school is distinct from known_school
+                then '学校 was changed, expected the cell as it was sent'
+            when meeting_date < $reference_date then '会議日 lies before the reference date'
+            when meeting_date > $today then '会議日 lies in the future, expected a day up to today'
+        end as single_problem
+    from named
+),
+
+compared as (
+    select
+        *,
+        count(distinct decision) filter (single_problem is null) over (
+            partition by known_key, meeting_date
+        ) as decisions_of_meeting
+    from single
+)
+
+select
+    * exclude (problem, single_problem, decisions_of_meeting),
+    coalesce(
+        single_problem,
+        case
+            when decisions_of_meeting > 1
+                then '判定 differs from another row of this child and 会議日, expected one decision a meeting'
+        end
+    ) as problem
+from compared;
+
+-- The same files are read again at every run: only what was not said last of a meeting is new. Nothing is forgotten.
+create or replace temp table new_decisions as
+with said_last as (
+    select *
+    from review.decisions
+    where reference_date = $reference_date
+    qualify row_number() over (partition by child_key, meeting_date order by read_at desc) = 1
+),
+
+told as (
+    select
+        $reference_date::date as reference_date,
+        known_key as child_key,
+        meeting_date,
+        decision,
+        reason,
+        direction,
+        assigned_to,
+        decided_by,
+        release,
+        file,
+        row_number,
+        $now::timestamptz as read_at
+    from judged_decisions
+    where problem is null
+    qualify row_number() over (partition by known_key, meeting_date order by file desc, sheet desc, row_number desc) = 1
+)
+
+select *
+from review.decisions
+where reference_date = $reference_date
+union all by name
+select t.*
+from told as t
+left join said_last as s using (child_key, meeting_date)
+where
+    s.child_key is null
+    or (t.decision, t.reason, t.direction, t.assigned_to, t.decided_by, t.release)
+    is distinct from (s.decision, s.reason, s.direction, s.assigned_to, s.decided_by, s.release);
+
+create or replace temp table new_rejections as
+select
+    $reference_date::date as reference_date,
+    'decisions' as kind,
+    file,
+    sheet,
+    row_number,
+    problem
+from judged_decisions
+where problem is not null
+union all by name
+select
+    $reference_date::date as reference_date,
+    'decisions' as kind,
+    *
+from rejected_files;

@@ -1,0 +1,22 @@
+"""Who goes to the meeting (method §7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.sql import run_sql
+
+
+def build_meeting_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dict[str, int]:
+    """Makes the temp table ``new_meeting_list``; how many children of each origin.
+
+    Reads screening.ranking and ``sheet_numbers(child_key, sheet_number, lot)`` of the ranked children. The sample
+    below the cut is drawn at the yearly date only.
+    """
+    sample = catalogue.meeting.sample_below_cut if catalogue.calendar.is_yearly(reference_date) else 0
+    run_sql(con, __package__, "meeting_list", {"reference_date": reference_date, "sample": sample})
+    rows = con.execute("select origin, count(*) from new_meeting_list group by all").fetchall()
+    return {"selected": 0, "sample": 0} | dict(rows)
