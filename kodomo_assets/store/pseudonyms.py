@@ -70,7 +70,7 @@ def sheet_number(secret: bytes, reference_date: dt.date, child: str) -> str:
 
 
 def create_sheet_numbers(con: duckdb.DuckDBPyConnection, secret: bytes, reference_date: dt.date) -> None:
-    """Temp table ``sheet_numbers(child_key, sheet_number, lot)`` of the ranked children; ``lot`` orders a random draw."""
+    """Temp table ``sheet_numbers(child_key, sheet_number, lot)`` of the ranked; ``lot`` orders a random draw."""
     ranked = con.execute(
         "select child_key from screening.ranking where reference_date = $1 order by child_key", [reference_date]
     ).fetchnumpy()

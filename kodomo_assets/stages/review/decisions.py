@@ -31,6 +31,8 @@ _REQUIRED = ("会議日", "判定")
 _OPTIONAL = ("配布番号", "学年", "学校", "理由", "支援の方向性", "担当", "判定者", "公開可", "基準日", *_KEY_HEADERS)
 _FILLED_IN = ("判定", "理由", "支援の方向性", "担当", "公開可")
 _ERA_SCHEME = "12345"
+# the letter, the name, or both
+_WORDS = {word: letter for letter, name in DECISIONS.items() for word in (letter, name, letter + name)}
 _YES = {"○", "◯", "〇", "1", "有", "はい", "可", "TRUE"}
 _TYPES = {
     "file": "varchar",
@@ -102,7 +104,7 @@ def _filled(file: ReturnedFile) -> tuple[list[ReturnedRow], bool]:
 
 def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tuple[object, ...]:
     cells = row.cells
-    decision = comparable(cells["判定"]).lower()[:1]
+    decision = _WORDS.get(comparable(cells["判定"]).lower())
     meeting = read_date(cells["会議日"], _ERA_SCHEME)
     return (
         row.place.file,
@@ -113,7 +115,7 @@ def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tup
         int(comparable(cells["学年"])) if comparable(cells["学年"]).isdecimal() else None,
         cells["学校"] or None,
         meeting.value,
-        decision if decision in DECISIONS else None,
+        decision,
         cells["理由"] or None,
         cells["支援の方向性"] or None,
         cells["担当"] or None,
@@ -127,14 +129,14 @@ def _problems(
     cells: Mapping[str, str],
     file: ReturnedFile,
     reference_date: dt.date,
-    decision: str,
+    decision: str | None,
     meeting_date: dt.date | None,
 ) -> Iterator[str]:
     """What is wrong with a row that needs no look at the children, the gravest first."""
     sent_for = file.facts.get("基準日") or cells["基準日"]
     if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
         yield "sent for another reference date, expected a file of this folder's date"
-    if decision not in DECISIONS:
+    if decision is None:
         found = "blank" if not cells["判定"] else "another word"
         yield f"判定 is {found}, expected one of {', '.join(DECISIONS)}"
     if meeting_date is None:

@@ -1,0 +1,99 @@
+"""個人票*.xlsx and 個人票*.csv -> what the class teachers wrote; a child is known by its 配布番号 only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.japan.dates import read_date
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.review.questions import FILLED_BY, FILLED_ON, NUMBER, QUESTIONS
+from kodomo_assets.stages.sources.inbox import InboxFile
+from kodomo_assets.stages.sources.returned import Place, Rejection, ReturnedFile, read_all, rejection_rows
+
+KIND = "個人票"
+_ERA_SCHEME = "12345"
+_TYPES = {
+    "file": "varchar",
+    "sheet": "integer",
+    "row_number": "integer",
+    "sheet_number": "varchar",
+    "filled_on": "date",
+    "filled_by": "varchar",
+    **{question.id: "varchar" for question in QUESTIONS},
+    "problem": "varchar",
+}
+_REJECTED = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
+
+
+def build_personal_sheets(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, files: Sequence[InboxFile], reference_date: dt.date
+) -> int:
+    """Makes the temp tables ``new_personal_sheets`` and ``new_rejections``; how many sheets came back filled in.
+
+    A sheet on which no question was answered says nothing. Of two sheets of one child the one of the later 記入日
+    counts, then the one that stands later.
+    """
+    read, rejected = read_all(files, catalogue.ingest)
+    rows: list[tuple[object, ...]] = []
+    for file in read:
+        sent_for = file.facts.get("基準日")
+        if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
+            problem = "sent for another reference date, expected a file of this folder's date"
+            rejected.append(Rejection(Place(file.name, None, None), problem))
+            continue
+        found = list(_sheets(file))
+        if not found:
+            rejected.append(Rejection(Place(file.name, None, None), f"found no {NUMBER}, expected a 個人票"))
+        rows += [_cells(place, cells) for place, cells in found if any(cells.get(q.ja) for q in QUESTIONS)]
+    create_from_frame(con, "returned_sheets", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
+    frame = pd.DataFrame(rejection_rows(rejected), columns=list(_REJECTED), dtype="object")
+    create_from_frame(con, "rejected_files", frame, _REJECTED)
+    run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date})
+    counted = con.execute("select count(*) from new_personal_sheets").fetchone()
+    return counted[0] if counted else 0
+
+
+def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]]]:
+    """Label -> answer of every child: a table with a row a child, or a form a sheet."""
+    labels = [FILLED_ON, FILLED_BY, *(question.ja for question in QUESTIONS)]
+    for sheet in file.sheets:
+        table = sheet.table([NUMBER, QUESTIONS[0].ja], labels)
+        if table is not None:
+            yield from ((row.place, row.cells) for row in table)
+            continue
+        form = sheet.form()
+        if NUMBER in form and QUESTIONS[0].ja in form:
+            row, number = form[NUMBER]
+            answers = {label: form[label][1] for label in labels if label in form}
+            yield Place(file.name, sheet.place.sheet, row), {NUMBER: number} | answers
+
+
+def _cells(place: Place, cells: Mapping[str, str]) -> tuple[object, ...]:
+    day = read_date(cells.get(FILLED_ON, ""), _ERA_SCHEME)
+    return (
+        place.file,
+        place.sheet,
+        place.row,
+        comparable(cells[NUMBER]).upper() or None,
+        day.value,
+        cells.get(FILLED_BY) or None,
+        *((cells.get(question.ja) or None) for question in QUESTIONS),
+        next(_problems(cells, day.value), None),
+    )
+
+
+def _problems(cells: Mapping[str, str], filled_on: dt.date | None) -> Iterator[str]:
+    if not cells[NUMBER]:
+        yield f"{NUMBER} is blank, expected the number as it was sent"
+    if cells.get(FILLED_ON) and filled_on is None:
+        yield f"{FILLED_ON} is no date, expected a date or nothing"
+    for question in QUESTIONS:
+        answer = cells.get(question.ja)
+        if question.choices and answer and comparable(answer) not in question.choices:
+            yield f"{question.ja} is none of the choices, expected {'・'.join(question.choices)}"

@@ -1,0 +1,97 @@
+"""支援記録*.xlsx and 支援記録*.csv -> support given to children of the list, and what came of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.japan.dates import read_date
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.sources.inbox import InboxFile
+from kodomo_assets.stages.sources.returned import Place, Rejection, read_all, rejection_rows
+
+KIND = "支援記録"
+_REQUIRED = ("実施日", "支援内容", "成果")
+_KEY_HEADERS = ("児童キー", "child_key")
+_OPTIONAL = ("配布番号", *_KEY_HEADERS)
+_ERA_SCHEME = "12345"
+_TYPES = {
+    "file": "varchar",
+    "sheet": "integer",
+    "row_number": "integer",
+    "given_key": "varchar",
+    "given_number": "varchar",
+    "given_on": "date",
+    "kind": "varchar",
+    "outcome": "varchar",
+    "step": "varchar",
+    "problem": "varchar",
+}
+_REJECTED = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
+
+
+def build_support(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    files: Sequence[InboxFile],
+    reference_date: dt.date,
+    today: dt.date,
+) -> int:
+    """Makes the temp tables ``new_support`` and ``new_rejections``; how many records there are.
+
+    The files of the folder are the records of its reference date: they are kept and added to, not sent anew.
+    """
+    read, rejected = read_all(files, catalogue.ingest)
+    rows: list[tuple[object, ...]] = []
+    for file in read:
+        tables = [table for sheet in file.sheets if (table := sheet.table(_REQUIRED, _OPTIONAL)) is not None]
+        if not tables:
+            problem = f"found no row with the headers {'・'.join(_REQUIRED)}, expected them"
+            rejected.append(Rejection(Place(file.name, None, None), problem))
+        rows += [
+            _cells(row.place, row.cells, catalogue)
+            for table in tables
+            for row in table
+            if any(row.cells[header] for header in _REQUIRED)
+        ]
+    create_from_frame(con, "returned_support", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
+    frame = pd.DataFrame(rejection_rows(rejected), columns=list(_REJECTED), dtype="object")
+    create_from_frame(con, "rejected_files", frame, _REJECTED)
+    run_sql(con, __package__, "support", {"reference_date": reference_date, "today": today})
+    counted = con.execute("select count(*) from new_support").fetchone()
+    return counted[0] if counted else 0
+
+
+def _cells(place: Place, cells: Mapping[str, str], catalogue: Catalogue) -> tuple[object, ...]:
+    given_on = read_date(cells["実施日"], _ERA_SCHEME).value
+    outcome = comparable(cells["成果"])
+    step = catalogue.meeting.outcomes.get(outcome)
+    return (
+        place.file,
+        place.sheet,
+        place.row,
+        next((comparable(cells[h]).lower() for h in _KEY_HEADERS if cells[h]), None),
+        comparable(cells["配布番号"]).upper() or None,
+        given_on,
+        cells["支援内容"] or None,
+        outcome or None,
+        step,
+        next(_problems(cells, given_on, step, catalogue), None),
+    )
+
+
+def _problems(
+    cells: Mapping[str, str], given_on: dt.date | None, step: str | None, catalogue: Catalogue
+) -> Iterator[str]:
+    if given_on is None:
+        yield f"実施日 is {'blank' if not cells['実施日'] else 'no date'}, expected the day of the support"
+    if not cells["支援内容"]:
+        yield "支援内容 is blank, expected what was done"
+    if step is None:
+        found = "blank" if not cells["成果"] else "another word"
+        yield f"成果 is {found}, expected one of {'・'.join(catalogue.meeting.outcomes)} (meeting.outcomes)"
