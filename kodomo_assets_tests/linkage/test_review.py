@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import re
 import shutil
+import subprocess
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -33,6 +34,8 @@ BORN = D(2015, 5, 5)
 ASKED = ["判定", "判定者", "判定日"]
 HIDDEN = ["表ID", "児童キー"]
 DIFFERENT, PLAIN, TO_FILL = "00FCE4D6", "00000000", "00FFF9E5"
+
+NEEDS_LIBREOFFICE = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 
 
 class Office(Register):
@@ -108,6 +111,15 @@ def whole_text(content: bytes) -> str:
     with zipfile.ZipFile(io.BytesIO(content)) as package:
         parts = [package.read(name) for name in package.namelist()]
     return "\n".join(text for part in parts for text in (part.decode(), *ElementTree.fromstring(part).itertext()))
+
+
+def converted(path: Path, kind: str) -> Path:
+    """The file as LibreOffice saves it, in a folder of its own beside it."""
+    target = path.parent / f"as_{kind}"
+    profile = f"-env:UserInstallation=file://{path.parent / 'profile'}"
+    command = ["soffice", profile, "--headless", "--convert-to", kind, "--outdir", str(target), str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return target / f"{path.stem}.{kind}"
 
 
 def two_alike(office: Register, first: int = 1, number: int = 11, kana: str = "ヤマダ タロウ", **values) -> None:
@@ -278,6 +290,25 @@ def test_what_does_not_fit_is_told_and_no_person_is_cut(monkeypatch):
     shown = Counter(row["番号"].value for row in rows_of(content))
     assert set(shown.values()) == {2}
     assert f"{shown.total()}組" in sheet_of(content)["A2"].value
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="two numbers that want one child are two 組 without a difference, probability 1: nothing says why they are asked",
+)
+def test_two_numbers_that_want_one_child_say_so():
+    office = Office()
+    office.child(1, "ヤマダ タロウ")
+    for number in (11, 12):
+        office.pupil(number, "ヤマダ タロウ")
+    first, second = rows_of(office.refresh().workbook or b"")
+    same_group = first["組"].value == second["組"].value
+    told = [
+        any(number in str(cell.value) for cell in row.values())
+        for row, number in ((first, "00000012"), (second, "00000011"))
+    ]
+    assert same_group or all(told)
 
 
 def test_candidates_of_one_person_stand_together_the_likeliest_first():
@@ -454,10 +485,8 @@ def test_a_pair_that_was_held_says_who_held_it_and_when(tmp_path):
     } | {held: "保留（=係長、2025-04-10）"}
 
 
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+@NEEDS_LIBREOFFICE
 def test_libreoffice_reads_the_workbook_as_it_was_written(workbook, rows, tmp_path):
-    from kodomo_assets_tests.linkage.test_answers import converted
-
     (tmp_path / "名寄せ確認.xlsx").write_bytes(workbook)
     again = rows_of(converted(tmp_path / "名寄せ確認.xlsx", "xlsx").read_bytes())
     assert [values(row) for row in again] == [
