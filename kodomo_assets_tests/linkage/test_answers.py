@@ -356,6 +356,30 @@ def test_tomorrow_in_tokyo_is_the_future(office, tmp_path, zone, now, tomorrow):
     assert office.answered(tmp_path, now=now).problems
 
 
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the workbook refuses a day before 2020, what is read from it does not: such an answer loses to every other",
+)
+def test_a_day_that_the_workbook_would_refuse_is_told(office, tmp_path):
+    counts = office.answered(put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, "大正14年4月10日")})))
+    assert_told(counts, f"{NAME}, row {row_number(office, 11, 1)}")
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the check names ten rows, and the others stand nowhere",
+)
+def test_every_one_of_many_mistakes_is_told(office, tmp_path):
+    wanting: Filled = {(n, who): ("同一", BY, None) for n, pair in ASKED.items() for who in pair}
+    names = [NAME, f"{FILE_STEM}_2.xlsx"]
+    for name in names:
+        put(tmp_path, filled(office.workbook, wanting), name)
+    rows = range(HEADER_ROW + 1, HEADER_ROW + 7)
+    assert_told(office.answered(tmp_path), *(f"{name}, row {row}" for name in names for row in rows))
+
+
 def broken_key(header: str, value: object) -> Callable[[Worksheet], None]:
     def change(sheet: Worksheet) -> None:
         for row in sheet.iter_rows(min_row=HEADER_ROW + 1):
