@@ -8,6 +8,7 @@ sex same 1.996, other 0.004; school same 32, other 0.0412.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -53,12 +54,18 @@ def pupil(number: int) -> tuple[str, str]:
     return ROSTER, f"{number:08d}"
 
 
-def record(register: Register, ref: str, kana: str | None, birth: dt.date | None = BORN, school: str | None = "081001") -> None:
+def record(
+    register: Register, ref: str, kana: str | None, birth: dt.date | None = BORN, school: str | None = "081001"
+) -> None:
     register.row(SSW, record_id=ref, name_kana=kana, birth_date=birth, school_name=school and f"{school}小学校")
 
 
-def counselling(register: Register, ref: str, kana: str | None, birth: dt.date | None = BORN, school: str | None = "081001") -> None:
-    register.row(COUNSELLING, reception_id=ref, name_kana=kana, birth_date=birth, school_name=school and f"{school}小学校")
+def counselling(
+    register: Register, ref: str, kana: str | None, birth: dt.date | None = BORN, school: str | None = "081001"
+) -> None:
+    register.row(
+        COUNSELLING, reception_id=ref, name_kana=kana, birth_date=birth, school_name=school and f"{school}小学校"
+    )
 
 
 def consultation(register: Register, ref: str, kana: str | None, birth: dt.date | None = BORN) -> None:
@@ -157,7 +164,14 @@ BIRTH_DATES = [
 
 
 def test_a_birth_date_typed_wrong(register):
-    names = ("ヤマダ タロウ", "コバヤシ ミサキ", "ハットリ リョウ", "ワタナベ ケント", "フジワラ ミズキ", "オオノ ケイコ")
+    names = (
+        "ヤマダ タロウ",
+        "コバヤシ ミサキ",
+        "ハットリ リョウ",
+        "ワタナベ ケント",
+        "フジワラ ミズキ",
+        "オオノ ケイコ",
+    )
     links, asked = {}, {}
     for case, ((typed, *expected), kana) in enumerate(zip(BIRTH_DATES, names, strict=True)):
         for who, school, is_linked in ((10 * case + 1, "081001", expected[0]), (10 * case + 2, "081002", expected[1])):
@@ -190,7 +204,9 @@ def birth_of(case: int) -> dt.date:
     return D(2010 + case % 8, 1 + case % 12, 1 + case % 28)
 
 
-AOI, AOBA, NEAR_AOI, NEAR_AOBA, BETWEEN = (f"モリタ {given}" for given in ("アオイ", "アオバ", "アカイ", "アカバ", "アオミ"))
+AOI, AOBA, NEAR_AOI, NEAR_AOBA, BETWEEN = (
+    f"モリタ {given}" for given in ("アオイ", "アオバ", "アカイ", "アカバ", "アオミ")
+)
 
 
 def twins(register: Register, case: int = 0, *, second_school: str = "081001", second_gone: bool = False) -> dt.date:
@@ -269,6 +285,17 @@ def test_records_of_twins(register):
     assert linked.asked == asked
 
 
+@pytest.mark.xfail(strict=True, reason="a slip beside a 長音 counts as two: レイコ folds to レエコ, two kana from イコ")
+def test_a_kana_left_out_before_a_long_vowel_is_as_near_to_either_twin(register):
+    born = birth_of(0)
+    register.child(1, "キタ レイコ", born, household=1)
+    register.child(2, "キタ ホイコ", born, household=1)
+    consultation(register, "S1", "キタ イコ", born)
+    register.pupil(11, "キタ イコ", born)
+    linked = Linked(register)
+    assert (linked.who, linked.asked) == ({}, {(CONSULTATION, "S1"): [1, 2], pupil(11): [1, 2]})
+
+
 def test_a_twin_at_a_private_school_has_no_number_and_takes_none(register):
     for case, typed in enumerate((AOI, NEAR_AOI, BETWEEN, "モリタ アオハ")):
         register.pupil(10 * case + 1, typed, twins(register, case, second_school="099001"))
@@ -306,14 +333,18 @@ def test_what_is_of_a_twin_who_moved_away_is_not_the_others(register):
     assert (linked.who, linked.asked) == ({pupil(1): 1}, {})
 
 
-@pytest.mark.xfail(strict=True, reason="who moved away is known elsewhere by the exact kana only: after a slip the twin is linked")
+@pytest.mark.xfail(
+    strict=True, reason="who moved away is known elsewhere by the exact kana only: after a slip the twin is linked"
+)
 @pytest.mark.parametrize("typed", ["モリタ アオハ", BETWEEN, NEAR_AOBA])
 def test_what_is_of_a_twin_who_moved_away_is_not_the_others_after_a_slip(register, typed):
     twins_of_whom_one_moved_away(register, typed)
     assert Linked(register).who == {pupil(1): 1}
 
 
-@pytest.mark.xfail(strict=True, reason="a number counts in its newest delivery only: in the older one its child seems to have none")
+@pytest.mark.xfail(
+    strict=True, reason="a number counts in its newest delivery only: in the older one its child seems to have none"
+)
 def test_a_child_whose_number_stood_in_the_older_roster_has_no_second_one_there(register):
     """アオバ is no longer in 住民記録 at all; アオイ's number stood beside hers in January's roster."""
     register.child(1, AOI)
@@ -477,7 +508,7 @@ def test_the_same_wins_over_sex_birth_date_and_name(register):
     register.row(CONSULTATION, consultation_id="S1", child_resident_id="0000000099", name_kana="ダレカ", birth_date=BORN, received_on=D(2024, 1, 1))  # fmt: skip
     for person in (pupil(11), (SSW, "W1"), (CONSULTATION, "S1")):
         answer(register, person, 1, "same")
-    assert Linked(register).methods == {p: (1, "review") for p in (pupil(11), (SSW, "W1"), (CONSULTATION, "S1"))}
+    assert Linked(register).methods == dict.fromkeys((pupil(11), (SSW, "W1"), (CONSULTATION, "S1")), (1, "review"))
 
 
 def test_different_keeps_an_exact_link_and_a_probable_one_from_being_made(register):
@@ -576,3 +607,187 @@ def test_an_answer_about_somebody_who_is_no_longer_there_counts_for_nothing(aske
     answer(asked, (SSW, "W9"), 1, "same")
     answer(asked, pupil(11), 77, "same")  # no such child
     assert Linked(asked).methods == {pupil(11): (1, "kana_birth_sex_school")}
+
+
+# Properties, on random cities.
+
+# Family and given names are put together from two parts each: 320 and 360 names, some of them common.
+FAMILIES = [
+    first + second
+    for second in "タ モト ムラ カワ シタ グチ ノ サキ ハラ シマ ウチ イ ザワ ミ ヤ ナカ".split()
+    for first in "ヤマ マツ ナカ イシ フジ タケ オオ ヨシ ニシ ミヤ キタ アオ カワ ハシ クロ モリ イワ スギ サカ ウエ".split()
+]
+GIVENS = [
+    first + second
+    for second in "ト キ タ マ スケ ヘイ シ ヤ ゾウ ナ カ ミ リ コ ホ ノ サ エ".split()
+    for first in "ハル ユウ ソウ ミナ リク コウ カイ リョウ ダイ タク ケン ツバ レイ アオ イツ シュン ヒナ サク メイ アカ".split()
+]
+KANA = np.array(list("アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"))
+_ROW = "date '2025-04-01' as reference_date, 'f' as source_file, number as source_row, []::varchar[] as invalid_cells, []::varchar[] as unknown_cells"
+NEWCOMER = "00900001"
+_FRAME = {"number": "integer", "name_kana": "varchar", "birth_date": "date", "sex": "varchar", "school_code": "varchar"}
+
+
+def people(draw: np.random.Generator, count: int, first: int = 1) -> pd.DataFrame:
+    """Children of school age with common names, 300 to a school."""
+    # half of the people share a quarter of the names
+    given = (draw.random(count) ** 2 * len(GIVENS)).astype(int)
+    family = (draw.random(count) ** 2 * len(FAMILIES)).astype(int)
+    return pd.DataFrame(
+        {
+            "number": np.arange(first, first + count),
+            "name_kana": np.array(FAMILIES, dtype=object)[family] + " " + np.array(GIVENS, dtype=object)[given],
+            "birth_date": np.datetime64("2010-04-02") + draw.integers(0, 9 * 365, count).astype("timedelta64[D]"),
+            "sex": np.where(given < 180, "男", "女"),
+            "school_code": np.char.mod("%06d", 81001 + draw.integers(0, 1 + count // 300, count)).astype(object),
+        }
+    )
+
+
+def as_the_office_wrote_it(draw: np.random.Generator, children: pd.DataFrame) -> pd.DataFrame:
+    """One in eight with a kana wrong, left out or typed twice, one in thirty with another family name, date or school."""
+    written = children.copy()
+    chance, at, kind = draw.random(len(children)), draw.random(len(children)), draw.integers(0, 3, len(children))
+    by = KANA[draw.integers(0, len(KANA), len(children))]
+    for row in np.flatnonzero(chance < 0.125):
+        name = children.name_kana[row]
+        place = int(at[row] * len(name))
+        place -= name[place] == " "
+        written.loc[row, "name_kana"] = name[:place] + (by[row], "", name[place] * 2)[kind[row]] + name[place + 1 :]
+    other = (chance > 0.125) & (chance < 0.16)
+    written.loc[other, "name_kana"] = "ムコウダ " + children.name_kana[other].str.split(" ").str[1]
+    written.loc[(chance > 0.16) & (chance < 0.19), "birth_date"] += np.timedelta64(10, "D")
+    written.loc[(chance > 0.19) & (chance < 0.22), "school_code"] = "081001"
+    return written
+
+
+def deliver(register: Register, children: pd.DataFrame, pupils: pd.DataFrame) -> Register:
+    """Rows of 住民記録 and 学齢簿 for ``children``, of the roster and the consultations for ``pupils``, as they stand."""
+    for frame, name in ((children, "city_children"), (pupils, "city_pupils")):
+        create_from_frame(register.con, name, frame[list(_FRAME)], _FRAME)
+    register.con.execute(f"insert into sources.resident_register by name select {_ROW}, format('{{:010d}}', number) as resident_id, format('{{:010d}}', number) as household_id, birth_date, name_kana, sex from city_children")  # fmt: skip
+    register.con.execute(f"insert into sources.school_register by name select {_ROW}, format('{{:010d}}', number) as resident_id, school_code, school_code || '小学校' as school_name, 4 as school_year from city_children")  # fmt: skip
+    register.con.execute(f"insert into sources.school_roster by name select {_ROW}, format('{{:08d}}', number) as pupil_id, name_kana, birth_date, sex, school_code from city_pupils")  # fmt: skip
+    register.con.execute(f"insert into sources.child_consultations by name select {_ROW}, 'S' || number as consultation_id, name_kana, birth_date, date '2024-01-01' as received_on from city_pupils where number % 5 = 0")  # fmt: skip
+    return register
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The stage's outputs, sorted."""
+
+    links: list[tuple]
+    review: list[tuple]
+    model: list[tuple]
+
+    @classmethod
+    def of(cls, register: Register) -> Outcome:
+        register.link()
+        tables = ("new_links", "new_review", "new_model")
+        return cls(*(register.con.execute(f"from {table} order by all").fetchall() for table in tables))
+
+    def pairs(self, *without: str) -> set[tuple]:
+        """Links and candidates, without their probabilities: table, number, child, method or None."""
+        linked = {(table, ref, child, method) for _, table, ref, child, method, _ in self.links}
+        return {pair for pair in linked | {(*row[1:4], None) for row in self.review} if pair[1] not in without}
+
+    @property
+    def estimated(self) -> bool:
+        return self.model[0][-1]
+
+
+@dataclass(frozen=True)
+class City:
+    children: pd.DataFrame
+    pupils: pd.DataFrame
+    outcome: Outcome
+
+    @classmethod
+    def drawn(cls, count: int, seed: int = 1) -> City:
+        draw = np.random.default_rng(seed)
+        children = people(draw, count)
+        pupils = as_the_office_wrote_it(draw, children)
+        return cls(children, pupils, Outcome.of(deliver(Register(), children, pupils)))
+
+
+@pytest.fixture(scope="module", params=[300, 3_000])
+def city(request) -> City:
+    """One city too small to estimate parameters from, and one that is large enough."""
+    return City.drawn(request.param)
+
+
+def test_a_random_city_has_links_and_questions_of_every_kind(city):
+    assert city.outcome.estimated is (len(city.children) == 3_000)
+    methods = {row[4] for row in city.outcome.links}
+    assert {"kana_birth_sex_school", "kana_birth", "splink"} <= methods
+    assert bool(city.outcome.review) is city.outcome.estimated  # nothing is doubtful among 300
+
+
+def test_the_order_of_the_rows_delivered_does_not_matter(city):
+    shuffled = (frame.sample(frac=1, random_state=7) for frame in (city.children, city.pupils))
+    assert Outcome.of(deliver(Register(), *shuffled)) == city.outcome
+
+
+def test_the_same_input_gives_the_same_links_questions_and_model(city):
+    register = deliver(Register(), city.children, city.pupils)
+    assert Outcome.of(register) == city.outcome
+    assert Outcome.of(register) == city.outcome  # with the temp tables of the first run still there
+
+
+def with_a_newcomer(city: City) -> Outcome:
+    """The city with one child more, NEWCOMER, who is like nobody."""
+    register = deliver(Register(), city.children, city.pupils)
+    register.child(int(NEWCOMER), "ヌノメ ヨヘエ", D(2013, 2, 11))
+    register.pupil(int(NEWCOMER), "ヌノメ ヨヘエ", D(2013, 2, 11))
+    return Outcome.of(register)
+
+
+def test_a_newcomer_changes_nobody_elses_link_or_question(city):
+    outcome = with_a_newcomer(city)
+    assert outcome.pairs(NEWCOMER) == city.outcome.pairs()
+    assert len(outcome.pairs()) == len(city.outcome.pairs()) + 1
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the 2,000th pupil of a roster changes every parameter at once, and other links with them"
+)
+def test_the_newcomer_from_whom_on_parameters_are_estimated_changes_no_other_link():
+    city = City.drawn(1_999)
+    outcome = with_a_newcomer(city)
+    assert not city.outcome.estimated
+    assert outcome.estimated
+    assert outcome.pairs(NEWCOMER) == city.outcome.pairs()
+
+
+@pytest.mark.xfail(
+    strict=True, reason="two digits kept are no protection at their edges: 1/2985 is 0.00034, 1/2986 0.00033"
+)
+def test_a_newcomer_changes_no_parameter():
+    city = City.drawn(2_985)
+    outcome = with_a_newcomer(city)
+    assert outcome.model == city.outcome.model
+
+
+def test_a_person_less_changes_nobody_elses_link_or_question(city):
+    """Who is taken away was linked exactly, and nobody else is of that birth date."""
+    alone = ~city.children.birth_date.duplicated(keep=False) & (city.children.name_kana == city.pupils.name_kana)
+    who = int(city.children.number[alone & (city.children.birth_date == city.pupils.birth_date)].iloc[0])
+    rest = (frame[frame.number != who] for frame in (city.children, city.pupils))
+    outcome = Outcome.of(deliver(Register(), *rest))
+    own = (f"{who:08d}", f"S{who}")
+    assert outcome.pairs(*own) == city.outcome.pairs(*own)
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_a_stranger_is_nobody(seed):
+    """40 pupils and their consultations, born on days on which no resident is."""
+    draw = np.random.default_rng(seed)
+    children = people(draw, 300)
+    strangers = people(draw, 300, first=10_001)
+    strangers = strangers[~strangers.birth_date.isin(children.birth_date)].head(40)
+    pupils = pd.concat([as_the_office_wrote_it(draw, children), strangers])
+    links = deliver(Register(), children, pupils).link()
+    assert len(strangers) == 40
+    assert len(links) > 300
+    linked = {ref.removeprefix("S").zfill(8) for _, ref in links}
+    assert not linked & {f"{number:08d}" for number in strangers.number}
