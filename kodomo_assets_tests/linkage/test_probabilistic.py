@@ -413,12 +413,20 @@ def test_namesakes_of_one_birth_date_and_school_are_left_to_a_person(register):
 def test_a_candidate_far_behind_does_not_keep_a_slip_from_linking(register):
     register.child(1, "ヤマダ サクラコ")
     register.child(2, "モリ サクラコ", school="081002")
-    register.pupil(11, "ヤマダ サクラモ", sex=None)
-    register.pupil(12, "ヤマモ サクラコ")
+    register.pupil(11, "ヤマモ サクラコ")  # one slip from 1; 2 has the given name only: 0.73
     linked = Linked(register)
-    # 11 and 12 both look like 1, and only 12 like 2 as well, at 0.73
-    assert linked.who == {}
-    assert linked.asked == {pupil(11): [1], pupil(12): [1, 2]}
+    assert (linked.who, linked.asked) == ({pupil(11): 1}, {})
+
+
+def test_triplets_with_a_slip_are_left_to_a_person(register):
+    for who, kana in ((1, AOI), (2, AOBA), (3, "モリタ アオト")):
+        register.child(who, kana, household=1)
+    register.pupil(11, AOI)
+    register.pupil(12, BETWEEN)  # アオイ's number is taken
+    record(register, "W1", BETWEEN)
+    linked = Linked(register)
+    assert linked.who == {pupil(11): 1}
+    assert linked.asked == {pupil(12): [2, 3], (SSW, "W1"): [1, 2, 3]}
 
 
 def test_two_numbers_of_one_delivery_that_look_like_one_child(register):
