@@ -11,6 +11,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
@@ -59,7 +60,8 @@ class Office(Register):
     def answered(self, inbox: Path | None, day: dt.date = R, now: dt.datetime = NOON) -> AnswerCounts:
         """Reads the answers and keeps nothing."""
         files = returned(inbox, self) if inbox else []
-        self.counts = build_answers(self.con, self.catalogue, files, day, now)
+        today = now.astimezone(ZoneInfo("Asia/Tokyo")).date()
+        self.counts = build_answers(self.con, self.catalogue, files, day, now, today)
         return self.counts
 
     def keep(self, day: dt.date, *names: str) -> None:
@@ -199,15 +201,16 @@ def test_both_sides_stand_beside_one_another(rows):
         "性別（資料）": "女",
         "性別（住民記録）": "女",
         "学校（資料）": "089999",  # no school of the register has this code
-        "学校（学齢簿）": "081001小学校",
+        "学校（学齢簿）": "081001小学校 4年",
         "住所": "架空市三丁目3",
         "世帯主": None,
+        "宛名番号": "0000000003",
         "違い": "氏名（カナ）：名が同じで姓が違う\n学校：違う",
         # log2(0.02 / 0.002), log2(0.985 / 0.0003), log2(0.998 / 0.5), log2(0.04 / 0.97)
-        "重み：氏名": 3.3,
-        "重み：生年月日": 11.7,
-        "重み：性別": 1.0,
-        "重み：学校": -4.6,
+        "重み：氏名": pytest.approx(3.32, abs=0.01),
+        "重み：生年月日": pytest.approx(11.68, abs=0.01),
+        "重み：性別": pytest.approx(1.0, abs=0.01),
+        "重み：学校": pytest.approx(-4.60, abs=0.01),
         "一致確率": pytest.approx(0.7301, abs=1e-4),  # odds 0.001 / 0.999 * 2 ** 11.4
         "前回": None,
         "判定": None,
@@ -222,11 +225,12 @@ def test_both_sides_stand_beside_one_another(rows):
 
 def test_weights_and_probability_are_those_of_the_table(office, rows):
     expected = office.con.execute(
-        "select person_ref, child_key, round(weight_name, 1), round(weight_birth, 1), round(weight_sex, 1), "
-        "round(weight_school, 1), probability from linkage.review order by all"
+        "select person_ref, child_key, weight_name, weight_birth, weight_sex, weight_school, probability "
+        "from linkage.review join linkage.children using (reference_date, child_key) where not protected order by all"
     ).fetchall()
     columns = ["番号", "児童キー", "重み：氏名", "重み：生年月日", "重み：性別", "重み：学校", "一致確率"]
-    shown = sorted(tuple(row[c].value for c in columns) for row in rows)
+    # the protected child's own would tell whether the school is the same
+    shown = sorted(tuple(row[c].value for c in columns) for row in rows if row["住所"].value != "支援措置")
     assert shown == [pytest.approx(row) for row in expected]
 
 
@@ -267,9 +271,6 @@ def test_every_kind_of_difference_has_its_words(kana, birth, sex, told):
         assert marked == {what.split("（")[0].replace("氏名", "氏名カナ") for what, how in told.items() if how != "片方が空欄"}  # fmt: skip
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the written names stand beside one another and are not compared: 違い says なし"
-)
 def test_written_names_that_differ_are_marked():
     office = Office()
     two_alike(office, name="山田 太郎")
@@ -280,7 +281,6 @@ def test_written_names_that_differ_are_marked():
         assert row["氏名（資料）"].fill.fgColor.rgb == DIFFERENT
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the rows end at 5,000 in silence, in the midst of a 組")
 def test_what_does_not_fit_is_told_and_no_person_is_cut(monkeypatch):
     monkeypatch.setattr(review, "_MOST_ROWS", 3)  # the real limit takes half a minute to reach
     office = Office()
@@ -292,11 +292,6 @@ def test_what_does_not_fit_is_told_and_no_person_is_cut(monkeypatch):
     assert f"{shown.total()}組" in sheet_of(content)["A2"].value
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="two numbers that want one child are two 組 without a difference, probability 1: nothing says why they are asked",
-)
 def test_two_numbers_that_want_one_child_say_so():
     office = Office()
     office.child(1, "ヤマダ タロウ")
@@ -356,7 +351,8 @@ def test_how_the_sheet_is_laid_out(workbook):
     hidden = [n for n in names if sheet.column_dimensions[sheet.cell(1, names.index(n) + 1).column_letter].hidden]
     assert hidden == HIDDEN
     assert sheet.title == FILE_STEM
-    assert sheet.freeze_panes == f"D{HEADER_ROW + 1}"
+    assert names[:6] == ["組", *ASKED, "氏名カナ（資料）", "氏名カナ（住民記録）"]  # in view while answering
+    assert sheet.freeze_panes == f"G{HEADER_ROW + 1}"
     assert sheet.print_title_rows == f"${HEADER_ROW}:${HEADER_ROW}"
     assert (sheet.page_setup.orientation, int(sheet.page_setup.paperSize)) == ("landscape", 8)
     assert sheet.sheet_properties.pageSetUpPr.fitToPage
@@ -368,19 +364,14 @@ def test_how_the_sheet_is_laid_out(workbook):
 def test_a_protected_child_is_shown_without_address_household_and_school(workbook, rows):
     row = values(row_of(rows, "00000013", 4))
     assert (row["氏名（住民記録）"], row["氏名カナ（住民記録）"]) == ("庇護 奈々", "ヒゴ ナナ")
-    assert [row[h] for h in ("住所", "世帯主", "学校（資料）", "学校（学齢簿）")] == ["支援措置"] * 4
+    assert [row[h] for h in ("住所", "世帯主", "宛名番号", "学校（資料）", "学校（学齢簿）")] == ["支援措置"] * 5
+    assert (row["重み：学校"], row["一致確率"]) == (None, None)
     text = whole_text(workbook)
     for hidden in ("秘密町", "母代", "花江", "081777", "081888", "0000000004"):
         assert hidden not in text
     assert "庇護" in text  # the search finds what is there
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the row of another candidate shows the school of the same 資料, which is that of the protected child: "
-    "its own row tells that they are equal (no 学校 in 違い, positive weight)",
-)
 def test_another_candidate_tells_nothing_of_a_protected_child():
     office = Office()
     office.child(1, "ヤマダ タロウ", school="081777", protection=True)
@@ -426,9 +417,6 @@ def test_very_long_names_are_written(name):
     assert [row["氏名（住民記録）"].value for row in shown] == [name[:32_767]] * 2
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the height of a row is not kept to the 409 points that Excel allows"
-)
 def test_no_row_is_higher_than_excel_allows():
     office = Office()
     two_alike(office, name="山" * 300)
@@ -436,11 +424,6 @@ def test_no_row_is_higher_than_excel_allows():
     assert all((row.height or 0) <= 409 for row in sheet.row_dimensions.values())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=IllegalCharacterError,
-    reason="a control character in a name stops the workbook, and with it linkage.links",
-)
 @pytest.mark.parametrize("sign", ["\x0b", "\x01", "\x1f"])
 def test_a_control_character_in_a_name_stops_nothing(sign):
     office = Office()
@@ -449,11 +432,6 @@ def test_a_control_character_in_a_name_stops_nothing(sign):
 
 
 @pytest.mark.parametrize("sign", ["\ufffe", "\uffff"])
-@pytest.mark.xfail(
-    strict=True,
-    raises=ElementTree.ParseError,
-    reason="a character that XML does not know makes a file that no program opens",
-)
 def test_a_character_that_xml_does_not_know_damages_nothing(sign):
     office = Office()
     two_alike(office, name=f"山田{sign}太郎")

@@ -80,7 +80,17 @@ def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         """
         select
             (select count(*) - count(distinct (table_name, person_ref)) from new_links),
-            (select count(*) - count(distinct (batch, child_key)) from linked where table_name = 'school_roster')
+            (
+                select count(*)
+                from (
+                    select 1
+                    from linked
+                    join stood using (person_ref)
+                    where table_name = 'school_roster'
+                    group by delivered_on, child_key
+                    having count(*) > 1
+                )
+            )
         """
     ).fetchone()
     twice, two_numbers = row or (0, 0)

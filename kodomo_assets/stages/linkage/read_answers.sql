@@ -1,4 +1,17 @@
 -- The filled rows of 名寄せ確認: which are taken, and what was read from this folder before.
+-- Whoever was ever in the review may be answered anew, for any child: one answer takes all pairs of a person out of it.
+create or replace temp table asked as
+select
+    table_name,
+    person_ref
+from linkage.review
+where reference_date <= $reference_date
+union
+select
+    table_name,
+    person_ref
+from linkage.answers;
+
 create or replace temp table judged as
 with known as (
     select
@@ -6,25 +19,16 @@ with known as (
         case
             when f.problem is not null then f.problem
             when
-                not exists (
-                    from linkage.review as asked
-                    where
-                        asked.table_name = f.table_name
-                        and asked.person_ref = f.person_ref
-                        and asked.child_key = f.child_key
-                        and asked.reference_date <= $reference_date
-                )
-                and not exists (
-                    from linkage.answers as given
-                    where
-                        given.table_name = f.table_name
-                        and given.person_ref = f.person_ref
-                        and given.child_key = f.child_key
+                c.child_key is null
+                or not exists (
+                    from asked as a
+                    where a.table_name = f.table_name and a.person_ref = f.person_ref
                 )
                 then '表ID・番号・児童キー are no pair that was asked, expected the cells as they were sent'
-            when f.decided_on > $now::date + 1 then '判定日 lies in the future, expected a day up to today'
+            when f.decided_on > $today then '判定日 lies in the future, expected a day up to today'
         end as problem
     from filled as f
+    left join linkage.children as c on c.reference_date = $reference_date and c.child_key = f.child_key
 ),
 
 counted as (
@@ -55,7 +59,7 @@ select *
 from linkage.answers
 where reference_date = $reference_date
 qualify
-    row_number() over (
+    rank() over (
         partition by table_name, person_ref, child_key, decided_on
         order by read_at desc
     ) = 1;
