@@ -96,7 +96,7 @@ def _answers(house: House) -> dg.AssetsDefinition:
             house.spec(
                 "linkage.answers",
                 "What people answered in 名寄せ確認; kept for all later refreshes, with who and when.",
-                deps=["sources.inbox"],
+                deps=["sources.inbox", "sources.school_roster", "linkage.children"],
                 kinds={"excel"},
             )
         ],
@@ -123,7 +123,12 @@ def _answers(house: House) -> dg.AssetsDefinition:
                     Written(
                         "linkage.answers",
                         "new_answers",
-                        {"filled": counts.filled, "kept": counts.kept, FINGERPRINT: fingerprint(files)},
+                        {
+                            "files": len(files),
+                            "filled": counts.filled,
+                            "kept": counts.kept,
+                            FINGERPRINT: fingerprint(files),
+                        },
                         [lambda _: [check_answers(counts)]],
                     )
                 ],
@@ -174,6 +179,7 @@ def _links(house: House) -> dg.AssetsDefinition:
                 "結び付いた割合が下限を下回らず、前回から大きく下がっていない",
                 blocking=True,
             ),
+            check_spec("linkage.links", "answers_used", "名寄せ確認の「同一」が互いに矛盾しない"),
             check_spec("linkage.links", "unlinked_share", "結び付かなかった記録の割合"),
         ],
     )

@@ -633,11 +633,6 @@ def test_two_numbers_that_are_said_to_be_one_child_are_asked_again(one_child):
     assert one_child.in_review() == [("00000011", 1), ("00000012", 1)]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="同一 for one child by two numbers of a delivery counts for neither, and nobody is told why it is asked again",
-)
 def test_two_numbers_that_are_said_to_be_one_child_are_told(one_child):
     assert_told(one_child.counts, f"{NAME}, row {HEADER_ROW + 1}", f"{NAME}, row {HEADER_ROW + 2}")
 

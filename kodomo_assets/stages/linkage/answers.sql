@@ -21,19 +21,13 @@ select
 from answers_in_force
 where answer = 'different';
 
--- 保留: no rule may link the pair before the person who asked to wait has answered.
+-- 保留: no rule may link the person before whoever asked to wait has answered.
 create or replace temp table answered_not_yet as
-select
+select distinct
     table_name,
-    person_ref,
-    child_key
+    person_ref
 from answers_in_force
 where answer = 'pending';
-
-create or replace temp view answered_apart as
-from answered_different
-union all by name
-from answered_not_yet;
 
 create or replace temp table said_same as
 with newest_of_person as (

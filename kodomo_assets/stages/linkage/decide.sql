@@ -122,7 +122,7 @@ where
     )
     and not exists (
         from answered_not_yet as w
-        where w.table_name = c.table_name and w.person_ref = c.person_ref and w.child_key = c.child_key
+        where w.table_name = c.table_name and w.person_ref = c.person_ref
     );
 
 insert into linked

@@ -38,7 +38,8 @@ select
     1.0 as probability
 from undecided as p
 join spine as s using (resident_id)
-anti join answered_apart as d using (table_name, person_ref, child_key);
+anti join answered_different as d using (table_name, person_ref, child_key)
+anti join answered_not_yet as w using (table_name, person_ref);
 
 -- 2. Records: kana, birth date and school name, where exactly one child fits.
 insert into linked
@@ -51,7 +52,8 @@ select
     1.0 as probability
 from undecided as p
 join spine as s using (kana, birth_date, school_name)
-anti join answered_apart as d using (table_name, person_ref, child_key)
+anti join answered_different as d using (table_name, person_ref, child_key)
+anti join answered_not_yet as w using (table_name, person_ref)
 where p.table_name in ('ssw_records', 'education_counselling')
 qualify count(*) over (partition by p.table_name, p.person_ref) = 1;
 
@@ -66,7 +68,8 @@ select
     1.0 as probability
 from undecided as p
 join spine as s using (kana, birth_date)
-anti join answered_apart as d using (table_name, person_ref, child_key)
+anti join answered_different as d using (table_name, person_ref, child_key)
+anti join answered_not_yet as w using (table_name, person_ref)
 where
     p.table_name <> 'school_roster'
     and p.resident_id is null

@@ -23,7 +23,8 @@ select
 from undecided as p
 join spine as s using (kana, birth_date, sex, school_code)
 anti join taken_there as t on t.person_ref = p.person_ref and t.child_key = s.child_key
-anti join answered_apart as d using (table_name, person_ref, child_key)
+anti join answered_different as d using (table_name, person_ref, child_key)
+anti join answered_not_yet as w using (table_name, person_ref)
 where p.table_name = 'school_roster' and p.batch = $batch
 qualify
     count(*) over (partition by p.person_ref) = 1
@@ -51,7 +52,8 @@ join spine as s
         and coalesce(s.sex <> p.sex, false) = false
 anti join taken_there as t on t.person_ref = p.person_ref and t.child_key = s.child_key
 anti join taken_here as h on h.child_key = s.child_key
-anti join answered_apart as d using (table_name, person_ref, child_key)
+anti join answered_different as d using (table_name, person_ref, child_key)
+anti join answered_not_yet as w using (table_name, person_ref)
 where p.table_name = 'school_roster' and p.batch = $batch
 qualify
     count(*) over (partition by p.person_ref) = 1
