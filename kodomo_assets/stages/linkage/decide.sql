@@ -5,11 +5,12 @@ with of_undecided as (
         u.table_name,
         u.person_ref,
         u.batch,
-        u.folded,
-        u.plain,
+        c.folded,
+        c.plain,
         u.birth_date,
         pairs.* exclude (person)
     from pairs
+    join to_compare as c on c.record = pairs.person
     join undecided as u on record_of(u.table_name, u.person_ref) = pairs.person
     anti join answered_different as d
         on
@@ -43,9 +44,8 @@ with elsewhere as (
         r.birth_date
     from delivered_resident_register as r
     anti join spine using (resident_id)
-    where
-        r.birth_date in (select birth_date from open_pairs)
-        or fold(r.name_kana) in (select folded from open_pairs)
+    -- a birth date mistyped in two digits lies in another year of the same childhood
+    where r.birth_date between $first_birth_date - interval 3 years and $last_birth_date + interval 3 years
 )
 
 select distinct

@@ -17,7 +17,7 @@ from kodomo_assets.japan.kana import fold_sql
 from kodomo_assets.japan.variants import match_key_sql
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.linkage.comparisons import Parameters
-from kodomo_assets.stages.linkage.probabilistic import Scored, model_frame, score_pairs
+from kodomo_assets.stages.linkage.probabilistic import SAMPLED_PERSONS, Scored, model_frame, score_pairs
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
         "link_probability": rules.link_probability,
         "review_probability": rules.review_probability,
         "twin_margin": rules.twin_margin,
+        "sampled_persons": SAMPLED_PERSONS,
     }
     _create_keys(con)
     for step in ("persons", "answers", "exact"):

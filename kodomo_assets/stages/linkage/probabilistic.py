@@ -20,7 +20,8 @@ _LEAST_PROBABILITY = 0.01
 # Parameters come from the data where the roster in force holds as many persons as this; below it the rarer levels
 # have a handful of pairs, and the start values are better.
 ENOUGH_PERSONS = 2_000
-_SAMPLED_PERSONS = 4_000
+#: How many of them are learnt from.
+SAMPLED_PERSONS = 4_000
 _SAMPLED_FOR_U = (300, 500)
 _LEAST_U = 1e-5
 # An estimate of what is not the same stays within this factor of the start value. Twins and children of one age and
@@ -141,10 +142,7 @@ def _estimate(con: duckdb.DuckDBPyConnection, start: Parameters) -> Parameters:
         for c in COMPARISONS
         for level in c.levels
     }
-    con.execute(
-        f"create or replace table learning as select * from to_learn_from order by md5(record) limit {_SAMPLED_PERSONS}"
-    )
-    linker = _linker(con, "learning", Parameters(start.prior, start.m, u))
+    linker = _linker(con, "to_learn_from", Parameters(start.prior, start.m, u))
     for rule in ("l.birth_date = r.birth_date", "l.folded = r.folded"):
         linker.training.estimate_parameters_using_expectation_maximisation(rule)
     m = dict(start.m)
