@@ -156,7 +156,8 @@ def febrl() -> None:
     )
     asked = scalar(
         con,
-        "select count(distinct person_ref) from new_review join spine using (child_key) where resident_id[3:] = person_ref",
+        "select count(distinct person_ref) from new_review join spine using (child_key) "
+        "where resident_id[3:] = person_ref",
     )
     print(f"\n{'FEBRL 4':<34} {'precision':>9} {'recall':>7}")
     print(
