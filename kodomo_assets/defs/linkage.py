@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import asdict
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import duckdb
@@ -95,7 +96,7 @@ def _answers(house: House) -> dg.AssetsDefinition:
             house.spec(
                 "linkage.answers",
                 "What people answered in 名寄せ確認; kept for all later refreshes, with who and when.",
-                deps=["sources.inbox"],
+                deps=["sources.inbox", "sources.school_roster", "linkage.children"],
                 kinds={"excel"},
             )
         ],
@@ -109,7 +110,9 @@ def _answers(house: House) -> dg.AssetsDefinition:
                 for file in scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
                 if file.returned == FILE_STEM
             ]
-            counts = build_answers(con, house.catalogue, files, day, dt.datetime.now(dt.UTC))
+            now = dt.datetime.now(dt.UTC)
+            today = now.astimezone(ZoneInfo(house.catalogue.calendar.timezone)).date()
+            counts = build_answers(con, house.catalogue, files, day, now, today)
             if files:
                 context.log.info(f"名寄せ確認: {counts.filled} answers in {len(files)} files, {counts.kept} new")
             yield from store_results(
@@ -120,7 +123,12 @@ def _answers(house: House) -> dg.AssetsDefinition:
                     Written(
                         "linkage.answers",
                         "new_answers",
-                        {"filled": counts.filled, "kept": counts.kept, FINGERPRINT: fingerprint(files)},
+                        {
+                            "files": len(files),
+                            "filled": counts.filled,
+                            "kept": counts.kept,
+                            FINGERPRINT: fingerprint(files),
+                        },
                         [lambda _: [check_answers(counts)]],
                     )
                 ],
@@ -171,6 +179,7 @@ def _links(house: House) -> dg.AssetsDefinition:
                 "結び付いた割合が下限を下回らず、前回から大きく下がっていない",
                 blocking=True,
             ),
+            check_spec("linkage.links", "answers_used", "名寄せ確認の「同一」が互いに矛盾しない"),
             check_spec("linkage.links", "unlinked_share", "結び付かなかった記録の割合"),
         ],
     )
@@ -184,6 +193,8 @@ def _links(house: House) -> dg.AssetsDefinition:
                 f"名寄せ: {sum(counts.linked.values()):,} links; Splink compared {scored.persons:,} persons in "
                 f"{scored.comparisons:,} pairs, {sum(counts.in_review.values()):,} persons to be answered"
             )
+            # made before anything is stored: what cannot be shown to a person is a failure of the whole step
+            workbook = review_workbook(con, house.catalogue, day)
             yield from store_results(
                 con,
                 house,
@@ -202,15 +213,14 @@ def _links(house: House) -> dg.AssetsDefinition:
                     Written("linkage.model", "new_model", lambda c: _model(c, counts)),
                 ],
             )
-            _send_review(con, house, day)
+            _send_review(house, day, workbook)
 
     return links
 
 
-def _send_review(con: duckdb.DuckDBPyConnection, house: House, day: dt.date) -> None:
+def _send_review(house: House, day: dt.date, workbook: bytes | None) -> None:
     """Writes 名寄せ確認.xlsx anew, or takes it away where nothing is to be answered any more."""
     path = house.settings.outbox / day.isoformat() / f"{FILE_STEM}.xlsx"
-    workbook = review_workbook(con, house.catalogue, day)
     if workbook is None:
         remove_file(path)
     else:

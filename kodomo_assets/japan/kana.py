@@ -29,18 +29,28 @@ _LONG = (
     ("エ", "エケセテネヘメレ", "ーイ"),
     ("オ", "オコソトノホモヨロ", "ーウ"),
 )
+_GAP = r"[\s\pZ\p{Co}]"
 _NO_PART = r"[\s\pZ\p{Co}\p{P}\p{S}ー]"
+# typed for a ー
+_HYPHENS = "-‐‑–—―−ｰ"
 
 
-def fold_sql(kana: str) -> str:
+def fold_sql(kana: str, *, long_vowels: bool = True) -> str:
     """SQL: the folded form of ``kana``, an expression that gives a name's kana or Latin letters after NFKC.
 
-    Folded are hiragana, 濁点 and 半濁点, 小書き, the two ways of writing a 長音, ヲ ヰ ヱ, capitals and accents; white
-    space, signs and 外字 have no part. NULL stays NULL, and what has nothing left becomes NULL.
+    Folded are hiragana, 濁点 and 半濁点, 小書き, ヲ ヰ ヱ, capitals and accents; white space, signs and 外字 have no
+    part, so that a name is the same with a gap between its parts and without. NULL stays NULL, and what has nothing
+    left becomes NULL.
+
+    Args:
+        long_vowels: whether the ways of writing a 長音 are one too (コー and コウ as コオ); else a ー has no part.
     """
     basic = {written: _TO_BASIC.get(kata, kata) for written, kata in _HIRAGANA.items()} | _TO_BASIC
+    basic |= dict.fromkeys(_HYPHENS, "ー")
     folded = f"translate(upper(strip_accents({kana})), '{''.join(basic)}', '{''.join(basic.values())}')"
-    for vowel, before, signs in _LONG:
+    folded = f"regexp_replace(regexp_replace({folded}, '{_GAP}', '', 'g'), 'ー+', 'ー', 'g')"
+    # twice, for オーウ: what a match took is not looked at again
+    for vowel, before, signs in _LONG * 2 if long_vowels else ():
         folded = f"regexp_replace({folded}, '([{before}])[{signs}]', '\\1{vowel}', 'g')"
     bare = f"regexp_replace({folded}, '{_NO_PART}', '', 'g')"
     return f"nullif(translate({bare}, '{_BASIC}', '{_CODES}'), '')"

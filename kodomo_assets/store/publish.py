@@ -15,7 +15,7 @@ from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import CheckFailedError
 from kodomo_assets.store.dictionary import describe_columns, explain_names
-from kodomo_assets.store.tables import comment
+from kodomo_assets.store.tables import comment, transaction
 
 # Readable by every client from DuckDB 1.4 on, whatever writes it.
 _STORAGE_VERSION = "v1.4.0"
@@ -52,12 +52,13 @@ def publish(
         try:
             building.chmod(0o600)
             con.execute(f"use {ALIAS}")
-            for table in catalogue.outputs.values():
-                if table.published:
-                    _copy(con, table, source)
-            explain_names(con, catalogue)
-            build_views(con)
-            describe_columns(con)
+            with transaction(con):  # one commit, not one for each of hundreds of comments
+                for table in catalogue.outputs.values():
+                    if table.published:
+                        _copy(con, table, source)
+                explain_names(con, catalogue)
+                build_views(con)
+                describe_columns(con)
             outcomes = list(check(con))
             _raise_if_blocked(outcomes)
         finally:

@@ -31,14 +31,15 @@ def create_tables(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     ).fetchall():
         present.setdefault(name, {})[column] = kind
     missing = [table for table in catalogue.outputs.values() if table.qualified not in present]
-    for schema in dict.fromkeys(table.db_schema for table in missing):
-        con.execute(f"create schema if not exists {schema}")
-    for table in missing:
-        con.execute(create_statement(table))
-        comment(con, table)
-    for table in catalogue.outputs.values():
-        if table.qualified in present:
-            _bring_up_to_date(con, table, present[table.qualified])
+    with transaction(con):
+        for schema in dict.fromkeys(table.db_schema for table in missing):
+            con.execute(f"create schema if not exists {schema}")
+        for table in missing:
+            con.execute(create_statement(table))
+            comment(con, table)
+        for table in catalogue.outputs.values():
+            if table.qualified in present:
+                _bring_up_to_date(con, table, present[table.qualified])
 
 
 def _bring_up_to_date(con: duckdb.DuckDBPyConnection, table: OutputTable, present: Mapping[str, str]) -> None:

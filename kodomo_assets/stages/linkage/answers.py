@@ -22,6 +22,8 @@ from kodomo_assets.stages.sources.inbox import InboxFile
 
 _HEADERS = (TABLE, PERSON, CHILD, ANSWER, DECIDED_BY, DECIDED_ON)
 _MB = 1024 * 1024
+# as the workbook's own validation has it
+_FIRST_DAY = dt.date(2020, 1, 1)
 _ERA_SCHEME = "12345"
 _FILLED = {
     "file": "varchar",
@@ -52,6 +54,7 @@ def build_answers(
     files: Sequence[InboxFile],
     reference_date: dt.date,
     now: dt.datetime,
+    today: dt.date,
 ) -> AnswerCounts:
     """Makes the temp table ``new_answers``: every answer of this folder that was ever read, and those of ``files``.
 
@@ -66,7 +69,7 @@ def build_answers(
         except DeliveryError as error:
             unreadable.append(str(error))
     create_from_frame(con, "filled", pd.DataFrame(rows, columns=list(_FILLED), dtype="object"), _FILLED)
-    run_sql(con, __package__, "read_answers", {"reference_date": reference_date, "now": now})
+    run_sql(con, __package__, "read_answers", {"reference_date": reference_date, "now": now, "today": today})
     wrong = con.execute(
         "select file, row_number, problem from judged where problem is not null order by file, row_number"
     ).fetchall()
@@ -86,31 +89,30 @@ def _filled_rows(file: InboxFile, ingest: Ingest) -> Iterator[tuple[object, ...]
     """
     if file.size > ingest.max_file_mb * _MB:
         raise DeliveryError(f"{file.name}: larger than {ingest.max_file_mb:,} MB (ingest.max_file_mb)")
-    for sheet in open_workbook(
+    sheets = open_workbook(
         file.path.read_bytes(),
         file.name,
         ingest.password_file,
         ingest.header_search_rows,
         ingest.max_workbook_mb * _MB,
-    ):
-        grid = sheet.grid()
-        place = _header(grid.head)
-        if place is None:
-            continue
-        header_row, columns = place
-        for number, cells in grid.rows():
-            if number > header_row:
+    )
+    grids = [sheet.grid() for sheet in sheets]
+    places = [_header(grid.head) for grid in grids]
+    if not any(places):
+        raise DeliveryError(f"{file.name}: found no sheet with the columns {'・'.join(_HEADERS)}, expected them once")
+    for grid, place in zip(grids, places, strict=True):
+        if place is not None:
+            header_row, columns = place
+            for number, cells in grid.rows():
                 given = {h: cells[at].strip(BLANKS) if at < len(cells) else "" for h, at in columns.items()}
-                if given[ANSWER] or given[DECIDED_BY] or given[DECIDED_ON]:
+                if number > header_row and any(given[h] for h in (ANSWER, DECIDED_BY, DECIDED_ON)):
                     yield _judged(file.name, number, given)
-        return
-    raise DeliveryError(f"{file.name}: found no sheet with the columns {'・'.join(_HEADERS)}, expected them in one row")
 
 
 def _header(rows: Sequence[tuple[int, Sequence[str]]]) -> tuple[int, dict[str, int]] | None:
     for number, cells in rows:
         names = [comparable(cell) for cell in cells]
-        if all(header in names for header in _HEADERS):
+        if all(names.count(header) == 1 for header in _HEADERS):
             return number, {header: names.index(header) for header in _HEADERS}
     return None
 
@@ -123,6 +125,8 @@ def _judged(file: str, row: int, given: dict[str, str]) -> tuple[object, ...]:
         problem = f"{ANSWER} is {'blank' if not given[ANSWER] else 'another word'}, {_NOT_CHOSEN}"
     elif not given[DECIDED_BY]:
         problem = f"{DECIDED_BY} is blank, expected who decided"
+    elif day.value is not None and day.value < _FIRST_DAY:
+        problem = f"{DECIDED_ON} lies before {_FIRST_DAY}, expected the day of the answer"
     elif day.value is None:
         problem = f"{DECIDED_ON} is {'blank' if not given[DECIDED_ON] else 'no date'}, expected a date"
     return file, row, given[TABLE], given[PERSON], given[CHILD], answer, given[DECIDED_BY], day.value, problem
@@ -135,6 +139,6 @@ def check_answers(counts: AnswerCounts) -> CheckOutcome:
         passed=not counts.problems,
         blocking=False,
         message=f"{len(counts.problems)} of {counts.filled} filled rows of 名寄せ確認 were not taken, expected 0"
-        + (f": {'; '.join(counts.problems[:10])}" if counts.problems else ""),
+        + (f": {'; '.join(counts.problems)}" if counts.problems else ""),
         facts={"filled": counts.filled, "kept": counts.kept, "not_taken": len(counts.problems)},
     )

@@ -80,7 +80,17 @@ def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         """
         select
             (select count(*) - count(distinct (table_name, person_ref)) from new_links),
-            (select count(*) - count(distinct (batch, child_key)) from linked where table_name = 'school_roster')
+            (
+                select count(*)
+                from (
+                    select 1
+                    from linked
+                    join stood using (person_ref)
+                    where table_name = 'school_roster'
+                    group by delivered_on, child_key
+                    having count(*) > 1
+                )
+            )
         """
     ).fetchone()
     twice, two_numbers = row or (0, 0)
@@ -90,6 +100,30 @@ def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         blocking=True,
         message=f"{twice} numbers linked twice, {two_numbers} children with two 学籍番号 of a delivery, expected 0",
         facts={"linked_twice": twice, "two_numbers": two_numbers},
+    )
+    unused = con.execute(
+        """
+        select count(*)
+        from answers_in_force as a
+        semi join persons as p using (table_name, person_ref)
+        semi join spine as s using (child_key)
+        anti join answered_same as u using (table_name, person_ref, child_key)
+        where a.answer = 'same'
+        """
+    ).fetchone()
+    excluded = unused[0] if unused else 0
+    yield CheckOutcome(
+        name="answers_used",
+        passed=excluded == 0,
+        blocking=False,
+        message=f"{excluded} answers 同一 are not used, expected 0"
+        + (
+            ": of two numbers of one delivery, or two children, that exclude one another the newer answer counts, and "
+            "of two equally new ones none; answer 別人 to the other"
+            if excluded
+            else ""
+        ),
+        facts={"not_used": excluded},
     )
     yield _unlinked_outcome(con, catalogue)
     yield _linked_share_outcome(con, catalogue)

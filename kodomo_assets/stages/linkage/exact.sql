@@ -1,5 +1,6 @@
 -- The rules that give a person to a child, in their order (method §3); what one rule links, the next does not see.
--- What a person answered comes first; then exact links; what is left in `undecided` is compared by probability.
+-- What a person answered comes first; then exact links (those of 学籍番号 stand in exact_roster.sql); what is left in
+-- `undecided` is compared by probability.
 
 create or replace temp table linked (
     table_name varchar,
@@ -14,14 +15,6 @@ create or replace temp view undecided as
 select p.*
 from persons as p
 anti join linked as l using (table_name, person_ref);
-
--- A child has one number in a delivery of the roster.
-create or replace temp view taken as
-select
-    batch,
-    child_key
-from linked
-where table_name = 'school_roster';
 
 -- 0. 名寄せ確認: 同一.
 insert into linked
@@ -45,49 +38,10 @@ select
     1.0 as probability
 from undecided as p
 join spine as s using (resident_id)
-anti join answered_different as d using (table_name, person_ref, child_key);
-
--- 2. 学籍番号: kana, birth date, sex and school, unique on both sides within the delivery.
-insert into linked
-select
-    p.table_name,
-    p.person_ref,
-    p.batch,
-    s.child_key,
-    'kana_birth_sex_school' as method,
-    1.0 as probability
-from undecided as p
-join spine as s using (kana, birth_date, sex, school_code)
-anti join taken as t on t.batch = p.batch and t.child_key = s.child_key
 anti join answered_different as d using (table_name, person_ref, child_key)
-where p.table_name = 'school_roster'
-qualify
-    count(*) over (partition by p.batch, p.person_ref) = 1
-    and count(*) over (partition by p.batch, s.child_key) = 1;
+anti join answered_not_yet as w using (table_name, person_ref);
 
--- 3. 学籍番号: kana and birth date, the sex not contradicting, among what is left of the delivery.
-insert into linked
-select
-    p.table_name,
-    p.person_ref,
-    p.batch,
-    s.child_key,
-    'kana_birth' as method,
-    1.0 as probability
-from undecided as p
-join spine as s
-    on
-        s.kana = p.kana
-        and s.birth_date = p.birth_date
-        and coalesce(s.sex <> p.sex, false) = false
-anti join taken as t on t.batch = p.batch and t.child_key = s.child_key
-anti join answered_different as d using (table_name, person_ref, child_key)
-where p.table_name = 'school_roster'
-qualify
-    count(*) over (partition by p.batch, p.person_ref) = 1
-    and count(*) over (partition by p.batch, s.child_key) = 1;
-
--- 4. Records: kana, birth date and school name, where exactly one child fits.
+-- 2. Records: kana, birth date and school name, where exactly one child fits.
 insert into linked
 select
     p.table_name,
@@ -99,10 +53,11 @@ select
 from undecided as p
 join spine as s using (kana, birth_date, school_name)
 anti join answered_different as d using (table_name, person_ref, child_key)
+anti join answered_not_yet as w using (table_name, person_ref)
 where p.table_name in ('ssw_records', 'education_counselling')
 qualify count(*) over (partition by p.table_name, p.person_ref) = 1;
 
--- 5. Records: kana and birth date, where exactly one child fits.
+-- 3. Records: kana and birth date, where exactly one child fits.
 insert into linked
 select
     p.table_name,
@@ -114,6 +69,7 @@ select
 from undecided as p
 join spine as s using (kana, birth_date)
 anti join answered_different as d using (table_name, person_ref, child_key)
+anti join answered_not_yet as w using (table_name, person_ref)
 where
     p.table_name <> 'school_roster'
     and p.resident_id is null

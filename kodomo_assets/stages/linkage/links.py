@@ -16,7 +16,8 @@ from kodomo_assets.japan.calendar import fiscal_year
 from kodomo_assets.japan.kana import fold_sql
 from kodomo_assets.japan.variants import match_key_sql
 from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.linkage.probabilistic import Scored, model_frame, score_pairs
+from kodomo_assets.stages.linkage.comparisons import Parameters
+from kodomo_assets.stages.linkage.probabilistic import SAMPLED_PERSONS, Scored, model_frame, score_pairs
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,16 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
         "link_probability": rules.link_probability,
         "review_probability": rules.review_probability,
         "twin_margin": rules.twin_margin,
+        "sampled_persons": SAMPLED_PERSONS,
     }
     _create_keys(con)
-    for step in ("persons", "answers", "exact", "to_compare"):
+    for step in ("persons", "answers", "exact"):
         run_sql(con, __package__, step, parameters)
-    scored = score_pairs(con)
+    batches = con.execute("select distinct batch from persons where batch is not null order by batch desc").fetchall()
+    for (batch,) in batches:
+        run_sql(con, __package__, "exact_roster", {"batch": batch})
+    run_sql(con, __package__, "to_compare", parameters)
+    scored = score_pairs(con, _stored_parameters(con, reference_date))
     _create_model(con, scored, reference_date)
     for step in ("decide", "quality"):
         run_sql(con, __package__, step, parameters)
@@ -75,9 +81,32 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
 
 
 def _create_keys(con: duckdb.DuckDBPyConnection) -> None:
-    """Macros ``text_key(name)``, how a name that was read is compared with another, and ``fold(kana)``."""
+    """Macros ``text_key(name)``, how a name that was read is compared with another, ``fold(kana)`` and ``plain(kana)``.
+
+    ``plain`` leaves a 長音 as it is written: folding it makes two slips of one that stands beside it (レイコ, レコ).
+    """
     con.execute(f"create or replace temp macro text_key(name) as {match_key_sql('name')}")
-    con.execute(f"create or replace temp macro fold(kana) as {fold_sql('kana')}")
+    con.execute(f"create or replace temp macro fold(kana) as {fold_sql('kana', long_vowels=True)}")
+    con.execute(f"create or replace temp macro plain(kana) as {fold_sql('kana', long_vowels=False)}")
+
+
+def _stored_parameters(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Parameters | None:
+    """The model of this reference date, or of the last one before it; None where there is none yet."""
+    rows = con.execute(
+        """
+        select comparison, level, m, u, prior
+        from linkage.model
+        where reference_date = (select max(reference_date) from linkage.model where reference_date <= $1)
+        """,
+        [reference_date],
+    ).fetchall()
+    if not rows:
+        return None
+    return Parameters(
+        rows[0][4],
+        {(comparison, level): m for comparison, level, m, _, _ in rows},
+        {(comparison, level): u for comparison, level, _, u, _ in rows},
+    )
 
 
 def _create_model(con: duckdb.DuckDBPyConnection, scored: Scored, reference_date: dt.date) -> None:

@@ -10,7 +10,8 @@ create or replace temp macro family_part(kana) as
 create or replace temp macro given_part(kana) as
     nullif(regexp_extract(trim(kana), '^[^\s\pZ]+[\s\pZ]+(\S.*)$', 1), '');
 
--- Names of schools are compared by `text_key(name)`, kana that may be mistyped by `fold(kana)` (links.py).
+-- Names of schools are compared by `text_key(name)`, kana that may be mistyped by `fold(kana)` and
+-- `plain(kana)` (links.py).
 create or replace temp table spine as
 select
     c.child_key,
@@ -18,8 +19,9 @@ select
     r.name_kana,
     kana_key(r.name_kana) as kana,
     fold(r.name_kana) as folded,
-    fold(family_part(r.name_kana)) as family,
-    fold(given_part(r.name_kana)) as given,
+    plain(r.name_kana) as plain,
+    plain(family_part(r.name_kana)) as family,
+    plain(given_part(r.name_kana)) as given,
     r.birth_date,
     r.sex,
     c.school_code,
@@ -36,21 +38,22 @@ select
 from spine
 group by school_name;
 
--- `batch` is the delivery in which a person may have one number only; records have none, many may be one child's.
+create or replace temp table roster_deliveries as
+select distinct reference_date
+from sources.deliveries
+where
+    table_name = 'school_roster'
+    and status = 'accepted'
+    and not superseded
+    and reference_date <= $reference_date;
+
+-- `batch` is the newest delivery of a 学籍番号; records have none, and many may be one child's.
 create or replace temp table persons as
 with roster as (
     -- the newest delivery on or before the reference date that contains the number
     select r.*
     from sources.school_roster as r
-    join (
-        select distinct reference_date
-        from sources.deliveries
-        where
-            table_name = 'school_roster'
-            and status = 'accepted'
-            and not superseded
-            and reference_date <= $reference_date
-    ) using (reference_date)
+    semi join roster_deliveries using (reference_date)
     qualify row_number() over (partition by r.pupil_id order by r.reference_date desc) = 1
 ),
 
@@ -65,7 +68,8 @@ named as (
         birth_date,
         sex,
         school_code,
-        null::varchar as school_name
+        null::varchar as school_name,
+        null::varchar as school_written
     from roster
     union all by name
     select
@@ -73,7 +77,8 @@ named as (
         record_id as person_ref,
         name_kana,
         birth_date,
-        text_key(school_name) as school_name
+        text_key(school_name) as school_name,
+        school_name as school_written
     from delivered_ssw_records
     union all by name
     select
@@ -81,7 +86,8 @@ named as (
         reception_id as person_ref,
         name_kana,
         birth_date,
-        text_key(school_name) as school_name
+        text_key(school_name) as school_name,
+        school_name as school_written
     from delivered_education_counselling
     union all by name
     select
@@ -101,15 +107,21 @@ select
     n.name,
     n.name_kana,
     kana_key(n.name_kana) as kana,
-    fold(n.name_kana) as folded,
-    fold(family_part(n.name_kana)) as family,
-    fold(given_part(n.name_kana)) as given,
     n.birth_date,
     n.sex,
     coalesce(n.school_code, s.school_code) as school_code,
     n.school_name,
+    n.school_written,
     -- who stands in the delivery in force; the numbers of older rosters belong for the most part to who left since
     n.batch is null or n.batch = d.delivered_on as in_force
 from named as n
 join delivered as d using (table_name)
 left join school_names as s using (school_name);
+
+-- In which deliveries of the roster a number stood. Two numbers that stood in one are two children.
+create or replace temp table stood as
+select
+    r.pupil_id as person_ref,
+    r.reference_date as delivered_on
+from sources.school_roster as r
+semi join roster_deliveries using (reference_date);

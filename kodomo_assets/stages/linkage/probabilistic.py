@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,21 +20,25 @@ _LEAST_PROBABILITY = 0.01
 # Parameters come from the data where the roster in force holds as many persons as this; below it the rarer levels
 # have a handful of pairs, and the start values are better.
 ENOUGH_PERSONS = 2_000
-_SAMPLED_PERSONS = 4_000
+#: How many of them are learnt from.
+SAMPLED_PERSONS = 4_000
 _SAMPLED_FOR_U = (300, 500)
 _LEAST_U = 1e-5
-# An estimate stays within this factor of the start value. Twins and children of one age and school agree in all but the
-# name, and expectation maximisation takes some of them for one child; and the records of other offices, which are too
-# few to learn from, have slips that a clean roster does not show.
+# An estimate of what is not the same stays within this factor of the start value. Twins and children of one age and
+# school agree in all but the name, and expectation maximisation takes some of them for one child; and the records of
+# other offices, which are too few to learn from, have slips that a clean roster does not show.
 _MOST_CHANGE = 4
+# A stored model stays in force while no weight that the delivery gives differs from its own by more bits than this:
+# one person more or less then moves no parameter, and so no other link.
+_MOST_DRIFT = 1.0
 _MOST_PRIOR = 1e-3
-# With two digits kept, one person more or less moves no parameter, and so no other link.
 _DIGITS = 2
 
 _RECORD = {
     "record": "varchar",
     "kana": "varchar",
     "folded": "varchar",
+    "plain": "varchar",
     "family": "varchar",
     "given": "varchar",
     "birth_date": "date",
@@ -58,12 +63,12 @@ class Scored:
     estimated: bool
 
 
-def score_pairs(con: duckdb.DuckDBPyConnection) -> Scored:
+def score_pairs(con: duckdb.DuckDBPyConnection, stored: Parameters | None) -> Scored:
     """Makes the temp table ``pairs``: whom of ``children_to_compare`` each of ``to_compare`` may be.
 
-    Parameters come from ``to_learn_from``. The three relations hold records (``_RECORD``). The same records give the
-    same pairs: samples are chosen by a hash of the record, parameters are kept to two digits, and one thread adds in
-    one order.
+    Parameters come from ``to_learn_from``, or are those ``stored`` while the data gives nearly the same. The three
+    relations hold records (``_RECORD``). The same records give the same pairs: samples are chosen by a hash of the
+    record, parameters are kept to two digits, and one thread adds in one order.
     """
     with duckdb.connect(config={"threads": 1, "python_enable_replacements": False}) as own, _quiet():
         for relation in ("to_compare", "to_learn_from", "children_to_compare"):
@@ -74,9 +79,19 @@ def score_pairs(con: duckdb.DuckDBPyConnection) -> Scored:
         estimated = learnt >= ENOUGH_PERSONS
         if estimated:
             parameters = _estimate(own, parameters)
+        if stored is not None and _drift(stored, parameters) <= _MOST_DRIFT:
+            parameters = stored
         comparisons = _predict(own, parameters)
         _copy(own, con, f"select {', '.join(_PAIR)} from pairs order by person, child_key", "pairs", _PAIR)
         return Scored(_count(own, "to_compare"), comparisons, parameters, estimated)
+
+
+def _drift(stored: Parameters, now: Parameters) -> float:
+    """The largest difference of the prior or of a weight, in bits."""
+    if stored.m.keys() != now.m.keys():
+        return math.inf
+    weights = [abs(math.log2(stored.m[key] / stored.u[key]) - math.log2(now.m[key] / now.u[key])) for key in now.m]
+    return max(*weights, abs(math.log2(stored.prior / now.prior)))
 
 
 def _copy(
@@ -127,10 +142,7 @@ def _estimate(con: duckdb.DuckDBPyConnection, start: Parameters) -> Parameters:
         for c in COMPARISONS
         for level in c.levels
     }
-    con.execute(
-        f"create or replace table learning as select * from to_learn_from order by md5(record) limit {_SAMPLED_PERSONS}"
-    )
-    linker = _linker(con, "learning", Parameters(start.prior, start.m, u))
+    linker = _linker(con, "to_learn_from", Parameters(start.prior, start.m, u))
     for rule in ("l.birth_date = r.birth_date", "l.folded = r.folded"):
         linker.training.estimate_parameters_using_expectation_maximisation(rule)
     m = dict(start.m)
@@ -138,9 +150,25 @@ def _estimate(con: duckdb.DuckDBPyConnection, start: Parameters) -> Parameters:
         for level in comparison["comparison_levels"]:
             key = comparison["output_column_name"], level["label_for_charts"]
             if key in m and level.get("m_probability"):
-                least, most = start.m[key] / _MOST_CHANGE, min(1.0, start.m[key] * _MOST_CHANGE)
-                m[key] = _rounded(min(max(level["m_probability"], least), most))
-    return Parameters(start.prior, m, u)
+                m[key] = _rounded(_held(level["m_probability"], start.m[key]))
+    return _in_order(Parameters(start.prior, m, u))
+
+
+def _held(estimate: float, start: float) -> float:
+    """An estimate of m within what the start value allows; of the usual level its complement is held."""
+    if start > 1 / 2:
+        return max(estimate, 1 - _MOST_CHANGE * (1 - start))
+    return min(max(estimate, start / _MOST_CHANGE), start * _MOST_CHANGE)
+
+
+def _in_order(parameters: Parameters) -> Parameters:
+    """The same name, one that folds alike and one with a slip weigh no less than the next: u is raised where few names
+    were sampled and a rare level seems rarer than it is."""
+    u = dict(parameters.u)
+    for stronger, weaker in (("same", "folded"), ("folded", "slip")):
+        most = parameters.m["name", stronger] / u["name", stronger]
+        u["name", weaker] = max(u["name", weaker], _rounded(parameters.m["name", weaker] / most))
+    return Parameters(parameters.prior, parameters.m, u)
 
 
 def _predict(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> int:

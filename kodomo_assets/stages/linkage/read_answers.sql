@@ -6,7 +6,8 @@ with known as (
         case
             when f.problem is not null then f.problem
             when
-                not exists (
+                c.child_key is null
+                or not exists (
                     from linkage.review as asked
                     where
                         asked.table_name = f.table_name
@@ -14,17 +15,16 @@ with known as (
                         and asked.child_key = f.child_key
                         and asked.reference_date <= $reference_date
                 )
+                -- one answer takes all pairs of a person out of the review: who was answered may be answered anew
                 and not exists (
                     from linkage.answers as given
-                    where
-                        given.table_name = f.table_name
-                        and given.person_ref = f.person_ref
-                        and given.child_key = f.child_key
+                    where given.table_name = f.table_name and given.person_ref = f.person_ref
                 )
                 then '表ID・番号・児童キー are no pair that was asked, expected the cells as they were sent'
-            when f.decided_on > $now::date + 1 then '判定日 lies in the future, expected a day up to today'
+            when f.decided_on > $today then '判定日 lies in the future, expected a day up to today'
         end as problem
     from filled as f
+    left join linkage.children as c on c.reference_date = $reference_date and c.child_key = f.child_key
 ),
 
 counted as (
@@ -44,10 +44,27 @@ select
     case
         when problem is not null then problem
         when answers_to_pair > 1 then '判定 differs from that of another row of this pair, expected one answer'
+        when
+            answer = 'same'
+            and table_name = 'school_roster'
+            and exists (
+                from counted as o
+                join sources.school_roster as theirs on theirs.pupil_id = o.person_ref
+                join sources.school_roster as mine
+                    on mine.pupil_id = c.person_ref and mine.reference_date = theirs.reference_date
+                where
+                    o.problem is null
+                    and o.answer = 'same'
+                    and o.table_name = 'school_roster'
+                    and o.child_key = c.child_key
+                    and o.decided_on = c.decided_on
+                    and o.person_ref <> c.person_ref
+            )
+            then '判定 is 同一 for two numbers of one delivery and one child, expected one at most'
         when answer = 'same' and children_of_person > 1
             then '判定 is 同一 for two children of one 組, expected one at most'
     end as problem
-from counted;
+from counted as c;
 
 -- The same file is read at every refresh: only what was not said last of a day is new.
 create or replace temp table said_last as
@@ -55,7 +72,7 @@ select *
 from linkage.answers
 where reference_date = $reference_date
 qualify
-    row_number() over (
+    rank() over (
         partition by table_name, person_ref, child_key, decided_on
         order by read_at desc
     ) = 1;

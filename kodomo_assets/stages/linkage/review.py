@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -28,37 +29,40 @@ TABLE, PERSON, CHILD = "表ID", "番号", "児童キー"
 ANSWER, DECIDED_BY, DECIDED_ON = "判定", "判定者", "判定日"
 HEADER_ROW = 4
 
+# What is asked stands beside the names, so that both are in view together.
 _WIDTHS: Mapping[str, int] = {
     "組": 5,
-    "表": 16,
-    PERSON: 12,
-    "氏名カナ（資料）": 18,
-    "氏名カナ（住民記録）": 18,
-    "氏名（資料）": 14,
-    "氏名（住民記録）": 14,
-    "生年月日（資料）": 12,
-    "生年月日（住民記録）": 12,
-    "性別（資料）": 8,
-    "性別（住民記録）": 8,
-    "学校（資料）": 16,
-    "学校（学齢簿）": 16,
-    "住所": 24,
-    "世帯主": 14,
-    "違い": 28,
-    "重み：氏名": 9,
-    "重み：生年月日": 9,
-    "重み：性別": 9,
-    "重み：学校": 9,
-    "一致確率": 8,
-    "前回": 16,
-    ANSWER: 9,
+    ANSWER: 8,
     DECIDED_BY: 12,
     DECIDED_ON: 12,
+    "氏名カナ（資料）": 18,
+    "氏名カナ（住民記録）": 18,
+    "氏名（資料）": 13,
+    "氏名（住民記録）": 13,
+    "生年月日（資料）": 12,
+    "生年月日（住民記録）": 12,
+    "性別（資料）": 7,
+    "性別（住民記録）": 7,
+    "学校（資料）": 15,
+    "学校（学齢簿）": 15,
+    "違い": 30,
+    "住所": 22,
+    "世帯主": 13,
+    "宛名番号": 12,
+    "表": 14,
+    PERSON: 12,
+    "重み：氏名": 7,
+    "重み：生年月日": 9,
+    "重み：性別": 7,
+    "重み：学校": 7,
+    "一致確率": 7,
+    "前回": 14,
     TABLE: 10,
     CHILD: 10,
 }
 _HIDDEN = {TABLE, CHILD}
 _ASKED = {ANSWER, DECIDED_BY, DECIDED_ON}
+_DAYS = {"生年月日（資料）", "生年月日（住民記録）", DECIDED_ON}
 # comparison -> the headers of both sides
 _SIDES = {
     "name": ("氏名カナ（資料）", "氏名カナ（住民記録）"),
@@ -66,11 +70,16 @@ _SIDES = {
     "sex": ("性別（資料）", "性別（住民記録）"),
     "school": ("学校（資料）", "学校（学齢簿）"),
 }
+_WRITTEN = ("氏名（資料）", "氏名（住民記録）")
+_FROZEN = list(_WIDTHS).index("氏名（資料）") + 1
 _HEAD, _ASKED_FILL = PatternFill("solid", fgColor="DDEBF7"), PatternFill("solid", fgColor="FFF9E5")
 _DIFFERS = PatternFill("solid", fgColor="FCE4D6")
-_LINE = Border(top=Side(style="thin", color="808080"))
+_THIN, _THICK = Side(style="hair", color="A6A6A6"), Side(style="thin", color="404040")
 _PROTECTED = "支援措置"
 _MOST_ROWS = 5_000
+_HIGHEST_ROW = 409  # points; Excel knows no higher one
+# what XML, and with it a workbook, cannot hold
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def review_workbook(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> bytes | None:
@@ -84,42 +93,51 @@ def review_workbook(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     pairs = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     if not pairs:
         return None
+    shown = _whole_groups(pairs)
     book = Workbook()
     sheet = book.active
     if not isinstance(sheet, Worksheet):
         raise TypeError("a new workbook begins with a worksheet")
     sheet.title = FILE_STEM
-    _write_head(sheet, reference_date, len(pairs), pairs[-1]["person_number"])
-    before = None
-    for pair in pairs[:_MOST_ROWS]:
-        cells = _cells(pair, catalogue)
-        sheet.append([cells[header] for header in _WIDTHS])
-        _mark(sheet, pair, first=pair["person_number"] != before)
-        before = pair["person_number"]
-    _finish(sheet)
+    _write_head(sheet, reference_date, pairs, len(shown))
+    for number, pair in enumerate(shown, start=HEADER_ROW + 1):
+        first = number == HEADER_ROW + 1 or pair["person_number"] != shown[number - HEADER_ROW - 2]["person_number"]
+        _write_row(sheet, number, pair, _cells(pair, catalogue), first=first)
+    _finish(sheet, HEADER_ROW + len(shown))
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
 
 
-def _write_head(sheet: Worksheet, reference_date: dt.date, pairs: int, persons: int) -> None:
-    sheet.append([f"名寄せ確認　基準日 {reference_date.isoformat()}　取扱注意"])
-    sheet.append(
-        [
-            f"同じ児童か自動では決められない{persons:,}件（候補{pairs:,}組）です。同じ「組」の候補を見比べ、黄色の欄に"
-            "判定（同一・別人・保留）、判定者、判定日を記入し、同じ名前で受信フォルダに戻してください。"
-        ]
+def _whole_groups(pairs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """As many pairs as a sheet may have, every 組 whole."""
+    if len(pairs) <= _MOST_ROWS:
+        return pairs
+    cut = pairs[_MOST_ROWS]["person_number"]
+    whole = [pair for pair in pairs[:_MOST_ROWS] if pair["person_number"] < cut]
+    return whole or [pair for pair in pairs if pair["person_number"] == 1]
+
+
+def _write_head(sheet: Worksheet, reference_date: dt.date, pairs: Sequence[Mapping[str, Any]], shown: int) -> None:
+    here = "" if shown == len(pairs) else f"このファイルには先頭の{shown:,}組を載せ、残りは答えのあとに載せます。"
+    texts = (
+        f"名寄せ確認　基準日 {reference_date.isoformat()}　取扱注意",
+        f"同じ児童か自動では決められない{pairs[-1]['person_number']:,}件（候補{len(pairs):,}組）です。{here}同じ「組」の候補を"
+        "見比べ、黄色の欄に判定（同一・別人・保留）、判定者、判定日を記入し、同じ名前で受信フォルダに戻してください。",
+        "「同一」は組の中で一つだけです。答えは、次に変えるまで以後のすべての更新に使われます。"
+        "重みは、正なら同じ児童らしく、負なら別人らしいことを示します（ビット）。",
     )
-    sheet.append(["「同一」は組の中で一つだけです。答えは、次に変えるまで以後のすべての更新に使われます。"])
-    sheet.append(list(_WIDTHS))
+    for row, text in enumerate(texts, start=1):
+        sheet.cell(row, 1, text)
+    for column, header in enumerate(_WIDTHS, start=1):
+        sheet.cell(HEADER_ROW, column, header)
 
 
 def _cells(pair: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     hidden = _PROTECTED if pair["protected"] else None
+    school_hidden = _PROTECTED if pair["school_hidden"] else None
     return {
         "組": pair["person_number"],
-        "表": catalogue.tables[pair["table_name"]].ja,
-        PERSON: pair["person_ref"],
         "氏名カナ（資料）": pair["person_kana"],
         "氏名カナ（住民記録）": pair["child_kana"],
         "氏名（資料）": pair["person_name"],
@@ -128,20 +146,20 @@ def _cells(pair: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
         "生年月日（住民記録）": pair["child_birth"],
         "性別（資料）": pair["person_sex"],
         "性別（住民記録）": pair["child_sex"],
-        "学校（資料）": hidden or pair["person_school"],
-        "学校（学齢簿）": hidden or pair["child_school"],
+        "学校（資料）": school_hidden or pair["person_school"],
+        "学校（学齢簿）": school_hidden or pair["child_school"],
+        "違い": _differences(pair),
         "住所": hidden or pair["address"],
         "世帯主": hidden or pair["household_head"],
-        "違い": _differences(pair),
-        **{
-            f"重み：{short}": round(pair[f"weight_{name}"], 1)
-            for name, short in (("name", "氏名"), ("birth", "生年月日"), ("sex", "性別"), ("school", "学校"))
-        },
-        "一致確率": pair["probability"],
+        "宛名番号": hidden or pair["resident_id"],
+        "表": catalogue.tables[pair["table_name"]].ja,
+        PERSON: pair["person_ref"],
+        "重み：氏名": round(pair["weight_name"], 1),
+        "重み：生年月日": round(pair["weight_birth"], 1),
+        "重み：性別": round(pair["weight_sex"], 1),
+        "重み：学校": None if school_hidden else round(pair["weight_school"], 1),
+        "一致確率": None if school_hidden else round(pair["probability"], 4),
         "前回": f"保留（{pair['held_by']}、{pair['held_on']}）" if pair["held_on"] else None,
-        ANSWER: None,
-        DECIDED_BY: None,
-        DECIDED_ON: None,
         TABLE: pair["table_name"],
         CHILD: pair["child_key"],
     }
@@ -153,44 +171,58 @@ def _differences(pair: Mapping[str, Any]) -> str:
     told = [
         f"{c.ja}：{labels.get((c.name, pair[f'level_{c.name}']), '片方が空欄')}"
         for c in COMPARISONS
-        if pair[f"level_{c.name}"] != "same"
+        if pair[f"level_{c.name}"] != "same" and not (c.name == "school" and pair["school_hidden"])
     ]
+    told += ["氏名（漢字）：違う"] if pair["name_differs"] else []
+    told += [f"番号 {'・'.join(pair['other_numbers'])} も同じ児童の候補"] if pair["other_numbers"] else []
     return "\n".join(told) or "なし"
 
 
-def _mark(sheet: Worksheet, pair: Mapping[str, Any], *, first: bool) -> None:
-    """Marks the cells in which the sides differ, opens the asked ones for writing, and fits the row's height."""
-    cells = dict(zip(_WIDTHS, sheet[sheet.max_row], strict=True))
-    for name, headers in _SIDES.items():
-        if pair[f"level_{name}"] not in ("same", UNKNOWN):
-            for header in headers:
-                cells[header].fill = _DIFFERS
-                cells[header].font = Font(bold=True)
+def _write_row(
+    sheet: Worksheet, number: int, pair: Mapping[str, Any], cells: Mapping[str, Any], *, first: bool
+) -> None:
+    """Writes one pair: marks what differs, opens the asked cells for writing, and fits the row's height."""
+    differing = {
+        header
+        for name, headers in _SIDES.items()
+        if pair[f"level_{name}"] not in ("same", UNKNOWN) and not (name == "school" and pair["school_hidden"])
+        for header in headers
+    }
+    differing |= set(_WRITTEN) if pair["name_differs"] else set()
     lines = 1
-    for header, cell in cells.items():
-        cell.alignment = Alignment(vertical="top", wrap_text=True)
-        if first:
-            cell.border = _LINE
-        if isinstance(cell.value, str):
+    for column, (header, width) in enumerate(_WIDTHS.items(), start=1):
+        value = cells.get(header)
+        cell = sheet.cell(number, column)
+        if isinstance(value, str):
+            text = _UNWRITABLE.sub("\ufffd", value)
+            cell.value = text
             # a name may begin like a formula
             cell.data_type = "s"
-            cell.quotePrefix = cell.value.startswith(("=", "+", "-", "@"))
+            cell.quotePrefix = text.startswith(("=", "+", "-", "@"))
             # a full-width character is two wide; programs do not fit the height of rows that nobody touched
             if header not in _HIDDEN:
-                width = _WIDTHS[header]
-                lines = max(lines, sum(-(-2 * len(part) // width) or 1 for part in cell.value.split("\n")))
+                lines = max(lines, sum(-(-(2 * len(part) + 1) // width) or 1 for part in text.split("\n")))
+        else:
+            cell.value = value
+        cell.alignment = Alignment(vertical="top", wrap_text=True, horizontal="left" if header in _DAYS else None)
+        cell.border = Border(top=_THICK if first else _THIN, left=_THIN, right=_THIN)
+        if header in differing:
+            cell.fill = _DIFFERS
+            cell.font = Font(bold=True)
         if header in _ASKED:
             cell.fill = _ASKED_FILL
             cell.protection = Protection(locked=False)
-    cells["一致確率"].number_format = "0.000"
-    for header in ("生年月日（資料）", "生年月日（住民記録）", DECIDED_ON):
-        cells[header].number_format = "yyyy-mm-dd"
-    sheet.row_dimensions[sheet.max_row].height = 15 * lines
+        if header in _DAYS:
+            cell.number_format = "yyyy-mm-dd"
+        elif header == "一致確率":
+            cell.number_format = "0.000"
+        elif header.startswith("重み"):
+            cell.number_format = "+0.0;-0.0;0.0"
+    sheet.row_dimensions[number].height = min(15 * lines, _HIGHEST_ROW)
 
 
-def _finish(sheet: Worksheet) -> None:
+def _finish(sheet: Worksheet, last: int) -> None:
     sheet["A1"].font = Font(bold=True, size=14)
-    last = sheet.max_row
     letters = {header: get_column_letter(number) for number, header in enumerate(_WIDTHS, start=1)}
     for header, cell in zip(_WIDTHS, sheet[HEADER_ROW], strict=True):
         cell.font = Font(bold=True)
@@ -198,7 +230,7 @@ def _finish(sheet: Worksheet) -> None:
         cell.alignment = Alignment(vertical="top", wrap_text=True)
         sheet.column_dimensions[letters[header]].width = _WIDTHS[header]
         sheet.column_dimensions[letters[header]].hidden = header in _HIDDEN
-    sheet.row_dimensions[HEADER_ROW].height = 32
+    sheet.row_dimensions[HEADER_ROW].height = 48
     choice = DataValidation(type="list", formula1=f'"{",".join(ANSWERS)}"', allow_blank=True, showErrorMessage=True)
     choice.error = "同一・別人・保留のどれかを選んでください"
     day = DataValidation(type="date", operator="greaterThan", formula1="43831", allow_blank=True, showErrorMessage=True)
@@ -211,11 +243,13 @@ def _finish(sheet: Worksheet) -> None:
     sheet.protection.autoFilter = False
     sheet.protection.formatColumns = False
     sheet.protection.formatRows = False
-    sheet.freeze_panes = f"D{HEADER_ROW + 1}"
+    sheet.freeze_panes = f"{get_column_letter(_FROZEN)}{HEADER_ROW + 1}"
     sheet.auto_filter.ref = f"A{HEADER_ROW}:{letters[CHILD]}{last}"
     sheet.print_title_rows = f"{HEADER_ROW}:{HEADER_ROW}"
+    footer = sheet.oddFooter
+    footer.left.text, footer.right.text = "名寄せ確認　取扱注意", "&P / &N"  # type: ignore[union-attr]
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.paperSize = 8  # A3
     sheet.page_setup.fitToHeight = 0
-    sheet.page_margins = PageMargins(left=0.4, right=0.4, top=0.4, bottom=0.4)
+    sheet.page_margins = PageMargins(left=0.3, right=0.3, top=0.4, bottom=0.5)
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)

@@ -18,6 +18,7 @@ aside as (
     select
         p.kana as kana_l,
         p.folded as folded_l,
+        p.plain as plain_l,
         p.family as family_l,
         p.given as given_l,
         p.birth_date as birth_date_l,
@@ -26,6 +27,7 @@ aside as (
         p.school_code as school_code_l,
         c.kana as kana_r,
         c.folded as folded_r,
+        c.plain as plain_r,
         c.family as family_r,
         c.given as given_r,
         c.birth_date as birth_date_r,

@@ -28,8 +28,7 @@ def check_no_identity(
     yield _columns_outcome(catalogue, columns)
     _identities(con, catalogue, confidential)
     texts = [column for column in columns if column[3] == "VARCHAR" and column[0] not in {"catalogue", "views"}]
-    found = {f"{schema}.{table}.{column}": _matches(con, schema, table, column) for schema, table, column, _ in texts}
-    guilty = {place: count for place, count in found.items() if count}
+    guilty = _matches(con, [(schema, table, column) for schema, table, column, _ in texts])
     yield CheckOutcome(
         name="no_identity_value",
         passed=not guilty,
@@ -82,9 +81,11 @@ def _identities(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidenti
     )
 
 
-def _matches(con: duckdb.DuckDBPyConnection, schema: str, table: str, column: str) -> int:
-    row = con.execute(
-        f'select count(*) from (select distinct "{column}" as value from {schema}."{table}") '
-        "join identities using (value)"
-    ).fetchone()
-    return row[0] if row else 0
+def _matches(con: duckdb.DuckDBPyConnection, texts: list[tuple[str, str, str]]) -> list[str]:
+    """The columns (schema, table, column) that hold a value of ``identities``, all compared at once."""
+    values = " union all ".join(
+        f'select distinct \'{schema}.{table}.{column}\' as place, "{column}" as value from {schema}."{table}"'
+        for schema, table, column in texts
+    )
+    found = con.execute(f"select distinct place from ({values}) join identities using (value) order by place")
+    return [place for (place,) in found.fetchall()]

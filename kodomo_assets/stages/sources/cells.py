@@ -94,7 +94,8 @@ def _expressions(
     create_from_frame(con, name, frame, {"raw": "varchar", "value": column.duckdb_type, "problem": "varchar"})
     return (
         column.name,
-        f"case when {canonical} then {value} else {name}.value end",
+        # the join finds just the cells that are not canonical
+        f"case when {name}.raw is null then {value} else {name}.value end",
         f"{name}.problem",
         f"left join {name} on {name}.raw = {raw}",
     )

@@ -183,12 +183,15 @@ def check_known_residents(delivery: Delivery) -> CheckOutcome:
     table, limit = delivery.table, delivery.catalogue.ingest.min_known_residents
     people, known, day = delivery.one(
         f"""
-        with register as (
-            select resident_id, reference_date
+        with in_force as (
+            select max(reference_date) as day
             from sources.resident_register
-            where reference_date = (
-                select max(reference_date) from sources.resident_register where reference_date <= $reference_date
-            )
+            where reference_date <= $reference_date
+        ),
+        register as (
+            select resident_id
+            from sources.resident_register
+            where reference_date = (select day from in_force)
         ),
         people as (
             select distinct {table.person.resident} as resident_id
@@ -196,10 +199,9 @@ def check_known_residents(delivery: Delivery) -> CheckOutcome:
             where {table.person.resident} is not null
         )
         select
-            count(*),
-            count(*) filter (resident_id in (select resident_id from register)),
-            (select max(reference_date) from register)
-        from people
+            (select count(*) from people),
+            (select count(*) from people semi join register using (resident_id)),
+            (select day from in_force)
         """,
         reference_date=delivery.reference_date,
     )
