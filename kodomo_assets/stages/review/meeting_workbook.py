@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from openpyxl.comments import Comment
-from openpyxl.styles import PatternFill, Protection
+from openpyxl.styles import Font, PatternFill, Protection
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.stages.review.meeting import (
@@ -20,9 +20,11 @@ from kodomo_assets.stages.review.meeting import (
 from kodomo_assets.stages.review.workbooks import (
     A3,
     DAY,
+    FONT,
     HEADER_ROW,
     MOST_LINES,
     PROTECTED,
+    SIZE,
     TEXT,
     Column,
     Value,
@@ -53,11 +55,11 @@ _HIDDEN = "非表示"
 _RANK, _POINTS = "順位", "点数"
 _RAISING, _LOWERING, _MISSING, _FLAGS = "上げる要因", "下げる要因", "欠損", "注意"
 _LAST_TERM, _SHEET, _HINTS = "前回", "個人票", "支援のヒント"
-_SHEET_WIDTH = 32
+_SHEET_WIDTH = 29
 _MOST_RAISING, _MOST_LOWERING = 5, 3
 _CAUSES = {"no_record": "記録なし", "blank": "空欄"}
 _TOO_LONG = "（長いため印刷では途中で切れます。セルを選ぶと全文が読めます）"
-_LOCKED = PatternFill("solid", fgColor="E7E6E6")
+_LOCKED, _MIND = PatternFill("solid", fgColor="E7E6E6"), Font(name=FONT, size=SIZE, bold=True, color="C00000")
 
 
 def meeting_workbook(meeting: Meeting, directions: Sequence[str]) -> bytes:
@@ -83,26 +85,26 @@ def meeting_workbook(meeting: Meeting, directions: Sequence[str]) -> bytes:
 
 
 def _columns(meeting: Meeting) -> dict[str, Column]:
-    folded = meeting.score_mode == "on_request"
-    # hidden, the sub-scores are empty and would only take room
-    part = Column(7.5, number_format="+0.0;-0.0;0.0", hidden=meeting.score_mode != "always")
+    folded, unknown = meeting.score_mode == "on_request", meeting.score_mode == "hidden"
+    # what holds nothing while the score is hidden would only take room
+    part = Column(7, number_format="+0.0;-0.0;0.0", hidden=folded or unknown)
     return {
         NUMBER: Column(11, number_format=TEXT),
         "学年": Column(6),
         "学校": Column(12),
         _RANK: Column(7, hidden=folded),
-        _POINTS: Column(7.5, number_format="0.0", hidden=folded),
+        _POINTS: Column(7, number_format="0.0", hidden=folded),
         **dict.fromkeys(meeting.difficulties.values(), part),
-        _RAISING: Column(28),
-        _LOWERING: Column(22),
-        _MISSING: Column(20),
-        _FLAGS: Column(15),
-        _LAST_TERM: Column(12),
+        _RAISING: Column(27),
+        _LOWERING: Column(20, hidden=unknown),
+        _MISSING: Column(18),
+        _FLAGS: Column(13),
+        _LAST_TERM: Column(10.5, hidden=unknown),
         _SHEET: Column(_SHEET_WIDTH),
-        _HINTS: Column(22),
+        _HINTS: Column(19),
         DECISION: Column(6, asked=True, number_format=TEXT),
-        REASON: Column(22, asked=True, number_format=TEXT),
-        DIRECTION: Column(16, asked=True, number_format=TEXT),
+        REASON: Column(21, asked=True, number_format=TEXT),
+        DIRECTION: Column(15, asked=True, number_format=TEXT),
         IN_CHARGE: Column(10, asked=True, number_format=TEXT),
         RELEASED: Column(7, asked=True, number_format=TEXT),
         MEETING_DATE: Column(12, asked=True, number_format=DAY),
@@ -179,7 +181,9 @@ def _strongest(factors: Iterable[Factor], sign: int, most: int) -> str | None:
         if factor.points is not None and round(sign * factor.points, 1) > 0
     ]
     found.sort(key=lambda pair: -pair[0])
-    return "\n".join(f"{factor.ja} {factor.level_ja} {sign * size:+.1f}" for size, factor in found[:most]) or None
+    # a hyphen would end the line between the sign and the number
+    mark = "+" if sign > 0 else "−"
+    return "\n".join(f"{factor.ja} {factor.level_ja} {mark}{size:.1f}" for size, factor in found[:most]) or None
 
 
 def _applying(factors: Iterable[Factor]) -> str | None:
@@ -231,7 +235,9 @@ def _open_cells(sheet: Worksheet, columns: Mapping[str, Column], children: Seque
     """A release is asked for children under 支援措置 only; of children whom the meeting adds, who they are is asked."""
     place = {header: number for number, header in enumerate(columns, start=1)}
     for row, child in enumerate(children, start=HEADER_ROW + 1):
-        if not child.protected:
+        if child.protected:
+            sheet.cell(row, place["学校"]).font = _MIND
+        else:
             cell = sheet.cell(row, place[RELEASED])
             cell.protection, cell.fill = Protection(locked=True), _LOCKED
     for row in range(HEADER_ROW + len(children) + 1, HEADER_ROW + len(children) + EMPTY_ROWS + 1):

@@ -39,7 +39,7 @@ _COLUMNS = {
     "配布番号": Column(14, number_format=TEXT),
     "判定": Column(14),
     "支援の方向性": Column(36),
-    SPOKEN_ON: Column(14, asked=True, number_format=DAY),
+    SPOKEN_ON: Column(17, asked=True, number_format=DAY),
     REPORT: Column(48, asked=True, number_format=TEXT),
 }
 

@@ -53,12 +53,12 @@ _COLUMNS = {
     NUMBER: Column(16, number_format=TEXT),
     "学年": Column(8),
     "組": Column(8),
-    "氏名": Column(28),
+    "氏名": Column(40),
     _DONE: Column(10, asked=True),
 }
 # a child's worksheet: labels, answers, and what can be chosen, for whoever fills it in on paper
 _WIDTHS = {"A": 28, "B": 44, "C": 18}
-_LONG_HEIGHT, _HEIGHT = 150.0, 30.0
+_LONG_HEIGHT, _HEIGHT = 180.0, 30.0
 # what Excel does not take as the name of a worksheet
 _NO_SHEET_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]|^'|'$")
 
@@ -157,7 +157,7 @@ def _put_child(
     head = (
         f"{SHEET_KIND}　{school}　基準日 {reference_date.isoformat()}",
         DO_NOT_PASS_ON,
-        "黄色の欄に記入してください。わからないことは空欄のままでかまいません。",
+        "黄色の欄に記入してください。右に言葉が並ぶ欄は、その中から選びます。わからないことは空欄のままでかまいません。",
     )
     put_head(sheet, head, list(_WIDTHS.values()))
     group = f"{child.class_name.removesuffix('組')}組" if child.class_name else ""

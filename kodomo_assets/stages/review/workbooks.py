@@ -37,13 +37,14 @@ PROTECTED = "支援措置"
 #: Number formats: what is typed stays the text that it is ("-" begins no formula, 0012 keeps its zeros); and days.
 TEXT, DAY = "@", "yyyy-mm-dd"
 A3, A4 = 8, 9
-_SIZE, _LINE_HEIGHT = 10, 15.0
+#: The letters that people read: a face made for public forms, and its size in points.
+FONT, SIZE = "BIZ UDPゴシック", 10
+_LINE_HEIGHT = 15.0
 #: Excel's own limits: the height of a row in points, and what a cell holds in UTF-16 units.
 _TALLEST, _MOST_UNITS = 409.0, 32_767
 MOST_LINES = int(_TALLEST // _LINE_HEIGHT)
 _CUT = "…（長いため以下略）"
 
-_FONT = "BIZ UDPゴシック"
 _HEAD, _ASKED = PatternFill("solid", fgColor="DDEBF7"), PatternFill("solid", fgColor="FFF2CC")
 _THIN = Side(style="thin", color="A6A6A6")
 _BORDER = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
@@ -120,8 +121,10 @@ def put(cell: Cell | MergedCell, value: Value) -> None:
 
 def style(cell: Cell | MergedCell, *, asked: bool = False, bold: bool = False, number_format: str = "General") -> None:
     """The look of a cell of a table or form; what is asked is yellow and can be written to."""
-    cell.font = Font(name=_FONT, size=_SIZE, bold=bold)
-    cell.alignment = Alignment(vertical="top", wrap_text=True)
+    cell.font = Font(name=FONT, size=SIZE, bold=bold)
+    # a number beside a text would stick to it
+    words = isinstance(cell.value, str) or number_format == TEXT
+    cell.alignment = Alignment(vertical="top", wrap_text=True, horizontal="left" if words else "center")
     cell.border = _BORDER
     cell.number_format = number_format
     if asked:
@@ -134,11 +137,11 @@ def put_head(sheet: Worksheet, lines: Sequence[str], widths: Sequence[float]) ->
     for number, line in enumerate(lines, start=1):
         cell = sheet.cell(number, 1)
         put(cell, line)
-        cell.font = Font(name=_FONT, size=14 if number == 1 else _SIZE, bold=number <= 2)
+        cell.font = Font(name=FONT, size=14 if number == 1 else SIZE, bold=number <= 2)
         cell.alignment = Alignment(vertical="top", wrap_text=True)
         sheet.merge_cells(start_row=number, end_row=number, start_column=1, end_column=len(widths))
         # the title's letters are larger
-        needed = lines_of(line, sum(widths) * (_SIZE / 14 if number == 1 else 1))
+        needed = lines_of(line, sum(widths) * (SIZE / 14 if number == 1 else 1))
         sheet.row_dimensions[number].height = needed * (22 if number == 1 else _LINE_HEIGHT)
 
 
