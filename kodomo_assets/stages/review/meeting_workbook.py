@@ -125,7 +125,7 @@ def _head(meeting: Meeting) -> tuple[str, str, str]:
     return (
         f"{MEETING_KIND}　基準日 {meeting.reference_date.isoformat()}　{len(meeting.children):,}人",
         f"{NO_JUDGEMENT}　　{DO_NOT_PASS_ON}",
-        "".join(guidance),
+        "\n".join(guidance),
     )
 
 
