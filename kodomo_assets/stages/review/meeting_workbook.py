@@ -1,0 +1,282 @@
+"""判定会議.xlsx: the children of the meeting beside one another, with the cells in which it writes what it decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from openpyxl.comments import Comment
+from openpyxl.styles import Font, PatternFill, Protection
+from openpyxl.worksheet.worksheet import Worksheet
+
+from kodomo_assets.stages.review.meeting import (
+    DECISIONS,
+    DO_NOT_PASS_ON,
+    NO_JUDGEMENT,
+    Decision,
+    Factor,
+    Meeting,
+    MeetingChild,
+)
+from kodomo_assets.stages.review.workbooks import (
+    A3,
+    DAY,
+    FONT,
+    HEADER_ROW,
+    MOST_LINES,
+    PROTECTED,
+    SIZE,
+    TEXT,
+    Column,
+    Value,
+    add_choice,
+    add_day,
+    add_prompt,
+    column_cells,
+    finish,
+    lines_of,
+    new_workbook,
+    protect,
+    put_table,
+    school_year_ja,
+    set_print,
+    style,
+)
+
+#: What the workbook is called, in its hidden sheet and in its file name.
+MEETING_KIND = "判定会議"
+#: Headers that decisions are read back by.
+NUMBER, CHILD_KEY = "配布番号", "児童キー"
+DECISION, REASON, DIRECTION, IN_CHARGE = "判定", "理由", "支援の方向性", "担当"
+RELEASED, MEETING_DATE, DECIDED_BY = "公開可", "会議日", "判定者"
+#: Empty rows for children whom the meeting adds.
+EMPTY_ROWS = 20
+
+_HIDDEN = "非表示"
+_RANK, _POINTS = "順位", "点数"
+_RAISING, _LOWERING, _MISSING, _FLAGS = "上げる要因", "下げる要因", "欠損", "注意"
+_LAST_TERM, _SHEET, _HINTS = "前回", "個人票", "支援のヒント"
+_SHEET_WIDTH = 29
+_MOST_RAISING, _MOST_LOWERING = 5, 3
+_CAUSES = {"no_record": "記録なし", "blank": "空欄"}
+_TOO_LONG = "（長いため印刷では途中で切れます。セルを選ぶと全文が読めます）"
+_LOCKED, _MIND = PatternFill("solid", fgColor="E7E6E6"), Font(name=FONT, size=SIZE, bold=True, color="C00000")
+
+
+def meeting_workbook(meeting: Meeting, directions: Sequence[str]) -> bytes:
+    """The workbook of one meeting, one row per child in the order of ``meeting.children``.
+
+    While the score is hidden, nothing in the file tells a child of the random sample from the others. While it is shown
+    on request, its columns are folded away.
+
+    Args:
+        directions: 支援の方向性 to choose from.
+    """
+    columns = _columns(meeting)
+    book, sheet = new_workbook(MEETING_KIND)
+    protected = {child.sheet_number for child in meeting.children if child.protected}
+    rows = [_row(meeting, child, protected) for child in meeting.children]
+    put_table(sheet, _head(meeting), columns, [*rows, *({} for _ in range(EMPTY_ROWS))], least_lines=3)
+    _open_cells(sheet, columns, meeting.children)
+    _add_rules(sheet, columns, meeting, directions)
+    sheet.freeze_panes = f"D{HEADER_ROW + 1}"
+    protect(sheet)
+    set_print(sheet, meeting.weights_version, paper=A3, landscape=True)
+    return finish(book, MEETING_KIND, meeting.reference_date, meeting.weights_version)
+
+
+def _columns(meeting: Meeting) -> dict[str, Column]:
+    folded, unknown = meeting.score_mode == "on_request", meeting.score_mode == "hidden"
+    # what holds nothing while the score is hidden would only take room
+    part = Column(7, number_format="+0.0;-0.0;0.0", hidden=folded or unknown)
+    return {
+        NUMBER: Column(11, number_format=TEXT),
+        "学年": Column(6),
+        "学校": Column(12),
+        _RANK: Column(7, hidden=folded),
+        _POINTS: Column(7, number_format="0.0", hidden=folded),
+        **dict.fromkeys(meeting.difficulties.values(), part),
+        _RAISING: Column(27),
+        _LOWERING: Column(20, hidden=unknown),
+        _MISSING: Column(18),
+        _FLAGS: Column(13),
+        _LAST_TERM: Column(10.5, hidden=unknown),
+        _SHEET: Column(_SHEET_WIDTH),
+        _HINTS: Column(19),
+        DECISION: Column(6, asked=True, number_format=TEXT),
+        REASON: Column(21, asked=True, number_format=TEXT),
+        DIRECTION: Column(15, asked=True, number_format=TEXT),
+        IN_CHARGE: Column(10, asked=True, number_format=TEXT),
+        RELEASED: Column(7, asked=True, number_format=TEXT),
+        MEETING_DATE: Column(12, asked=True, number_format=DAY),
+        DECIDED_BY: Column(10, asked=True, number_format=TEXT),
+        CHILD_KEY: Column(16, hidden=True, number_format=TEXT),
+    }
+
+
+def _head(meeting: Meeting) -> tuple[str, str, str]:
+    guidance = [
+        f"黄色の欄に記入してください。判定は {'、'.join(f'{key} {ja}' for key, ja in DECISIONS.items())}。",
+        f"会議で児童を加えるときは、表の後の{EMPTY_ROWS}行に配布番号（なければ右端の隠れた列の児童キー）から記入します。",
+    ]
+    if meeting.score_mode == "on_request":
+        guidance.append("順位と点数の列は隠してあります。前後の列を選び、右クリックして「再表示」を選ぶと見られます。")
+    if meeting.score_mode == "hidden":
+        guidance.append("順位と点数は、判定が済むまで表示しません。")
+    return (
+        f"{MEETING_KIND}　基準日 {meeting.reference_date.isoformat()}　{len(meeting.children):,}人",
+        f"{NO_JUDGEMENT}　　{DO_NOT_PASS_ON}",
+        "\n".join(guidance),
+    )
+
+
+def _row(meeting: Meeting, child: MeetingChild, protected: set[str]) -> dict[str, Value]:
+    hidden = meeting.score_mode == "hidden"
+    return {
+        NUMBER: child.sheet_number,
+        "学年": school_year_ja(child.school_year),
+        "学校": PROTECTED if child.protected else child.school,
+        **({_RANK: _HIDDEN, _POINTS: _HIDDEN} if hidden else _score(meeting, child)),
+        _RAISING: _applying(child.factors) if hidden else _strongest(child.factors, 1, _MOST_RAISING),
+        _LOWERING: _HIDDEN if hidden else _strongest(child.factors, -1, _MOST_LOWERING),
+        _MISSING: _missing(child.factors),
+        _FLAGS: _flags(child, protected, hidden=hidden),
+        _LAST_TERM: _HIDDEN if hidden else _last_term(child),
+        _SHEET: _answers(child.sheet or {}),
+        _HINTS: "\n".join(f"・{hint}" for hint in child.hints) or None,
+        **_decision(child.decision),
+        CHILD_KEY: child.child_key,
+    }
+
+
+def _decision(decision: Decision | None) -> dict[str, Value]:
+    if decision is None:
+        return {}
+    return {
+        DECISION: decision.decision,
+        REASON: decision.reason,
+        DIRECTION: decision.direction,
+        MEETING_DATE: decision.meeting_date,
+        DECIDED_BY: decision.decided_by,
+    }
+
+
+def _score(meeting: Meeting, child: MeetingChild) -> dict[str, Value]:
+    parts = child.difficulties or {}
+    return {
+        _RANK: child.rank,
+        _POINTS: _rounded(child.points),
+        **{ja: _rounded(parts.get(difficulty)) for difficulty, ja in meeting.difficulties.items()},
+    }
+
+
+def _rounded(points: float | None) -> float | None:
+    return None if points is None else round(points, 1)
+
+
+def _strongest(factors: Iterable[Factor], sign: int, most: int) -> str | None:
+    """The factors that raise (``sign`` 1) or lower (-1) the score most, the strongest first."""
+    found = [
+        (sign * factor.points, factor)
+        for factor in factors
+        if factor.points is not None and round(sign * factor.points, 1) > 0
+    ]
+    found.sort(key=lambda pair: -pair[0])
+    # a hyphen would end the line between the sign and the number
+    mark = "+" if sign > 0 else "−"
+    return "\n".join(f"{factor.ja} {factor.level_ja} {mark}{size:.1f}" for size, factor in found[:most]) or None
+
+
+def _applying(factors: Iterable[Factor]) -> str | None:
+    return "\n".join(f"{factor.ja} {factor.level_ja}" for factor in factors if factor.applies) or None
+
+
+def _missing(factors: Iterable[Factor]) -> str | None:
+    """Missing items, under their cause: there may be many where a whole table is missing."""
+    by_cause: dict[str, list[str]] = {cause: [] for cause in _CAUSES}
+    for factor in factors:
+        if factor.missing is not None:
+            by_cause[factor.missing].append(factor.ja)
+    return "\n".join(f"{_CAUSES[cause]}：{'、'.join(names)}" for cause, names in by_cause.items() if names) or None
+
+
+def _flags(child: MeetingChild, protected: set[str], *, hidden: bool) -> str | None:
+    """What to mind, in words.
+
+    Nothing is told of a household under 支援措置; nor, while the score is hidden, what tells who was selected.
+    """
+    siblings = [] if child.protected else [number for number in child.siblings if number not in protected]
+    flags = {
+        "新たに発見": child.newly_found is True and not hidden,
+        "継続中の相談": child.open_consultation,
+        "相談歴あり": child.known_before,
+        "境界の同点": child.tied_at_cut and not hidden,
+        "未納品あり": child.incomplete_delivery,
+        "会議で追加": child.added and not hidden,
+        f"きょうだい {'、'.join(siblings)}": bool(siblings),
+    }
+    return "\n".join(flag for flag, applies in flags.items() if applies) or None
+
+
+def _last_term(child: MeetingChild) -> str | None:
+    last = child.last_term
+    if last is None:
+        return None
+    selected = " 抽出" if last.selected else ""
+    return f"{last.reference_date.isoformat()} {last.rank}位/{last.ranked}人{selected}"
+
+
+def _answers(sheet: Mapping[str, str]) -> str | None:
+    text = "\n".join(f"{question}：{answer}" for question, answer in sheet.items())
+    # a row has a greatest height, a cell's text has not
+    return f"{_TOO_LONG}\n{text}" if lines_of(text, _SHEET_WIDTH) > MOST_LINES else text or None
+
+
+def _open_cells(sheet: Worksheet, columns: Mapping[str, Column], children: Sequence[MeetingChild]) -> None:
+    """A release is asked for children under 支援措置 only; of children whom the meeting adds, who they are is asked."""
+    place = {header: number for number, header in enumerate(columns, start=1)}
+    for row, child in enumerate(children, start=HEADER_ROW + 1):
+        if child.protected:
+            sheet.cell(row, place["学校"]).font = _MIND
+        else:
+            cell = sheet.cell(row, place[RELEASED])
+            cell.protection, cell.fill = Protection(locked=True), _LOCKED
+    for row in range(HEADER_ROW + len(children) + 1, HEADER_ROW + len(children) + EMPTY_ROWS + 1):
+        for header in (NUMBER, CHILD_KEY):
+            style(sheet.cell(row, place[header]), asked=True, number_format=TEXT)
+
+
+def _add_rules(sheet: Worksheet, columns: Mapping[str, Column], meeting: Meeting, directions: Sequence[str]) -> None:
+    first, added = HEADER_ROW + 1, HEADER_ROW + 1 + len(meeting.children)
+    last = added + EMPTY_ROWS - 1
+    add_choice(
+        sheet,
+        [column_cells(columns, DECISION, first, last)],
+        list(DECISIONS),
+        title="判定",
+        prompt="\n".join(f"{key}：{ja}" for key, ja in DECISIONS.items()),
+    )
+    add_choice(sheet, [column_cells(columns, DIRECTION, first, last)], directions)
+    add_day(sheet, [column_cells(columns, MEETING_DATE, first, last)], meeting.reference_date)
+    protected_rows = [row for row, child in enumerate(meeting.children, start=first) if child.protected]
+    add_choice(
+        sheet,
+        [
+            *(column_cells(columns, RELEASED, row, row) for row in protected_rows),
+            column_cells(columns, RELEASED, added, last),
+        ],
+        ["○"],
+    )
+    add_prompt(
+        sheet,
+        [column_cells(columns, NUMBER, added, last)],
+        "会議で加える児童",
+        "配布番号を記入してください。配布番号のない児童は、右端の隠れた列「児童キー」に記入してください。",
+    )
+    header = sheet.cell(HEADER_ROW, list(columns).index(RELEASED) + 1)
+    header.comment = Comment(
+        f"{PROTECTED}の児童だけの欄です。○を付けると、個人票と学校への一覧にこの児童を載せることを認めたことになります。"
+        "空欄のままなら、どちらにも載りません。",
+        "kodomo_assets",
+        width=320,
+        height=120,
+    )

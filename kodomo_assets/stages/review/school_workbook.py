@@ -1,0 +1,93 @@
+"""支援対象者_<school>.xlsx: a school's children after the meeting, with what the school is asked to do (method §7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kodomo_assets.stages.review.meeting import DECISIONS, DO_NOT_PASS_ON
+from kodomo_assets.stages.review.workbooks import (
+    A4,
+    DAY,
+    HEADER_ROW,
+    TEXT,
+    Column,
+    Value,
+    add_day,
+    class_order,
+    column_cells,
+    finish,
+    new_workbook,
+    protect,
+    put_table,
+    school_year_ja,
+    set_print,
+)
+
+#: What the workbook is called, in its hidden sheet and in its file name.
+SCHOOL_KIND = "支援対象者"
+#: Headers to be filled in.
+SPOKEN_ON, REPORT = "声かけをした日", "学校からの報告"
+#: Decisions that a school is told (contract); 支援対象外 is none of them.
+TOLD = ("a", "b", "c")
+
+_COLUMNS = {
+    "学年": Column(7),
+    "組": Column(7),
+    "氏名": Column(20),
+    "配布番号": Column(14, number_format=TEXT),
+    "判定": Column(14),
+    "支援の方向性": Column(36),
+    SPOKEN_ON: Column(17, asked=True, number_format=DAY),
+    REPORT: Column(48, asked=True, number_format=TEXT),
+}
+
+
+@dataclass(frozen=True)
+class SchoolChild:
+    """A child as its school may see it. ``direction_for_school``: worded so that it tells no benefit."""
+
+    sheet_number: str
+    school_year: int
+    class_name: str | None
+    name: str
+    decision: str
+    direction_for_school: str | None
+
+
+def school_workbook(school: str, reference_date: dt.date, version: str, children: Sequence[SchoolChild]) -> bytes:
+    """The workbook of one school, in the order of its class registers.
+
+    Raises:
+        ValueError: a decision that schools are not told.
+    """
+    for number, child in enumerate(children, start=1):
+        if child.decision not in TOLD:
+            raise ValueError(f"child {number} of a school's list: decision {child.decision!r}, expected one of {TOLD}")
+    book, sheet = new_workbook(SCHOOL_KIND)
+    ordered = sorted(children, key=lambda child: class_order(child.school_year, child.class_name, child.name))
+    head = (
+        f"{SCHOOL_KIND}　{school}　基準日 {reference_date.isoformat()}",
+        DO_NOT_PASS_ON,
+        "判定会議で支援や見守りを決めた児童生徒です。黄色の欄に、声かけをした日と学校からの報告を記入してください。"
+        if children
+        else "この基準日に、判定会議で支援や見守りを決めた児童生徒はいません。",
+    )
+    put_table(sheet, head, _COLUMNS, [_row(child) for child in ordered], least_lines=3)
+    add_day(sheet, [column_cells(_COLUMNS, SPOKEN_ON, HEADER_ROW + 1, HEADER_ROW + len(children))], reference_date)
+    sheet.freeze_panes = f"D{HEADER_ROW + 1}"
+    protect(sheet)
+    set_print(sheet, version, paper=A4, landscape=True)
+    return finish(book, SCHOOL_KIND, reference_date, version)
+
+
+def _row(child: SchoolChild) -> dict[str, Value]:
+    return {
+        "学年": school_year_ja(child.school_year),
+        "組": child.class_name,
+        "氏名": child.name,
+        "配布番号": child.sheet_number,
+        "判定": DECISIONS[child.decision],
+        "支援の方向性": child.direction_for_school,
+    }

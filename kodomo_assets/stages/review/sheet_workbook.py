@@ -1,0 +1,206 @@
+"""個人票_<school>.xlsx: a sheet for each child that the school fills in before the meeting (method §7).
+
+A teacher sees who is asked about and what, never why: no score, rank, factor or other office's data gets here, and the
+order is that of the class registers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from openpyxl.styles import Font
+from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.worksheet import Worksheet
+
+from kodomo_assets.stages.review.meeting import DO_NOT_PASS_ON
+from kodomo_assets.stages.review.workbooks import (
+    A4,
+    CHOICES_SHEET,
+    DAY,
+    HEADER_ROW,
+    MARK_SHEET,
+    TEXT,
+    Column,
+    Value,
+    add_choice,
+    add_day,
+    class_order,
+    column_cells,
+    finish,
+    lines_of,
+    new_workbook,
+    protect,
+    put,
+    put_head,
+    put_table,
+    school_year_ja,
+    set_print,
+    style,
+)
+
+#: What the workbook is called, in its hidden sheet and in its file name.
+SHEET_KIND = "個人票"
+#: The first worksheet, where a teacher finds the children.
+INDEX_SHEET = "一覧"
+#: Labels in column A of a child's worksheet, beside the questions; what is answered stands in column B.
+NUMBER, WHO, FILLED_ON, FILLED_BY = "配布番号", "学年・組・氏名", "記入日", "記入者"
+_DONE = "記入済"
+
+_COLUMNS = {
+    NUMBER: Column(16, number_format=TEXT),
+    "学年": Column(8),
+    "組": Column(8),
+    "氏名": Column(40),
+    _DONE: Column(10, asked=True),
+}
+# a child's worksheet: labels, answers, and what can be chosen, for whoever fills it in on paper
+_WIDTHS = {"A": 28, "B": 44, "C": 18}
+_LONG_HEIGHT, _HEIGHT = 180.0, 30.0
+# what Excel does not take as the name of a worksheet
+_NO_SHEET_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]|^'|'$")
+
+
+@dataclass(frozen=True)
+class SheetChild:
+    """A child whom a school is asked about."""
+
+    sheet_number: str
+    school_year: int
+    class_name: str | None
+    name: str
+
+
+@dataclass(frozen=True)
+class SheetQuestion:
+    """A question of the 個人票. ``choices``: None = in one's own words; ``long``: with room for several lines."""
+
+    id: str
+    ja: str
+    choices: tuple[str, ...] | None
+    long: bool
+
+
+def sheet_workbook(
+    school: str,
+    reference_date: dt.date,
+    version: str,
+    children: Sequence[SheetChild],
+    questions: Sequence[SheetQuestion],
+) -> bytes:
+    """The workbook of one school: a list, and one worksheet of one printed page for each child.
+
+    Raises:
+        ValueError: a 配布番号 that stands twice or cannot name a worksheet, or two equal labels.
+    """
+    _check(children, questions)
+    book, index = new_workbook(INDEX_SHEET)
+    ordered = sorted(children, key=lambda child: class_order(child.school_year, child.class_name, child.name))
+    _put_index(index, school, reference_date, ordered)
+    set_print(index, version, paper=A4, landscape=False)
+    for child in ordered:
+        sheet = book.create_sheet(child.sheet_number)
+        _put_child(sheet, school, reference_date, child, questions)
+        set_print(sheet, version, paper=A4, landscape=False, one_page=True)
+    return finish(book, SHEET_KIND, reference_date, version)
+
+
+def _check(children: Sequence[SheetChild], questions: Sequence[SheetQuestion]) -> None:
+    labels = [NUMBER, WHO, FILLED_ON, FILLED_BY, *(question.ja for question in questions)]
+    if len(set(labels)) < len(labels):
+        raise ValueError("個人票: two questions have the same words, or those of a label")
+    # names of worksheets do not differ by case
+    taken = {INDEX_SHEET, MARK_SHEET, CHOICES_SHEET}
+    for number, child in enumerate(children, start=1):
+        name = child.sheet_number.casefold()
+        if not 1 <= len(name) <= 31 or _NO_SHEET_NAME.search(name):
+            raise ValueError(f"個人票: the 配布番号 of child {number} cannot name a worksheet")
+        if name in taken:
+            raise ValueError(f"個人票: the 配布番号 of child {number} is taken already")
+        taken.add(name)
+
+
+def _put_index(sheet: Worksheet, school: str, reference_date: dt.date, children: Sequence[SheetChild]) -> None:
+    head = (
+        f"{SHEET_KIND}　{school}　基準日 {reference_date.isoformat()}",
+        DO_NOT_PASS_ON,
+        "配布番号を押すと、その児童生徒のシートが開きます。黄色の欄に記入し、同じファイル名で返送してください。"
+        if children
+        else "この基準日に、個人票をお願いする児童生徒はいません。",
+    )
+    rows: list[dict[str, Value]] = [
+        {
+            NUMBER: child.sheet_number,
+            "学年": school_year_ja(child.school_year),
+            "組": child.class_name,
+            "氏名": child.name,
+        }
+        for child in children
+    ]
+    put_table(sheet, head, _COLUMNS, rows)
+    for row, child in enumerate(children, start=HEADER_ROW + 1):
+        cell = sheet.cell(row, 1)
+        cell.hyperlink = Hyperlink(ref=cell.coordinate, location=_place(child.sheet_number))
+        cell.font = Font(name=cell.font.name, size=cell.font.size, color="0563C1", underline="single")
+    add_choice(sheet, [column_cells(_COLUMNS, _DONE, HEADER_ROW + 1, HEADER_ROW + len(children))], ["○"])
+    sheet.freeze_panes = f"A{HEADER_ROW + 1}"
+    protect(sheet)
+
+
+def _put_child(
+    sheet: Worksheet, school: str, reference_date: dt.date, child: SheetChild, questions: Sequence[SheetQuestion]
+) -> None:
+    for letter, width in _WIDTHS.items():
+        sheet.column_dimensions[letter].width = width
+    head = (
+        f"{SHEET_KIND}　{school}　基準日 {reference_date.isoformat()}",
+        DO_NOT_PASS_ON,
+        "黄色の欄に記入してください。右に言葉が並ぶ欄は、その中から選びます。わからないことは空欄のままでかまいません。",
+    )
+    put_head(sheet, head, list(_WIDTHS.values()))
+    group = f"{child.class_name.removesuffix('組')}組" if child.class_name else ""
+    _put_line(sheet, NUMBER, child.sheet_number)
+    _put_line(sheet, WHO, f"{school_year_ja(child.school_year)}　{group}　{child.name}")
+    sheet.freeze_panes = f"A{sheet.max_row + 1}"
+    day = _put_line(sheet, FILLED_ON, None, asked=True, number_format=DAY, note=f"例 {reference_date:%Y-%m}-28")
+    add_day(sheet, [day], reference_date)
+    _put_line(sheet, FILLED_BY, None, asked=True)
+    for question in questions:
+        # a yes or no on paper: the choices have to stand there
+        note = "・".join(question.choices or ())
+        place = _put_line(sheet, question.ja, None, asked=True, note=note, long=question.long)
+        add_choice(sheet, [place], question.choices or ())
+    back = sheet.cell(1, 5)
+    put(back, "一覧へ戻る")
+    back.hyperlink = Hyperlink(ref=back.coordinate, location=_place(INDEX_SHEET))
+    back.font = Font(color="0563C1", underline="single")
+    sheet.print_area = f"A1:C{sheet.max_row}"
+    protect(sheet)
+
+
+def _put_line(
+    sheet: Worksheet,
+    label: str,
+    value: str | None,
+    *,
+    asked: bool = False,
+    number_format: str = TEXT,
+    note: str = "",
+    long: bool = False,
+) -> str:
+    """A label, its cell and what can be chosen, below what is there; returns where the cell is."""
+    row = sheet.max_row + 1
+    for column, content in enumerate((label, value, note or None), start=1):
+        cell = sheet.cell(row, column)
+        put(cell, content)
+        style(cell, asked=asked and column == 2, bold=column == 1, number_format=number_format if column == 2 else TEXT)
+    lines = max(lines_of(label, _WIDTHS["A"]), lines_of(value or "", _WIDTHS["B"]), lines_of(note, _WIDTHS["C"]))
+    sheet.row_dimensions[row].height = max(_LONG_HEIGHT if long else _HEIGHT, 15.0 * lines)
+    return sheet.cell(row, 2).coordinate
+
+
+def _place(name: str) -> str:
+    quoted = name.replace("'", "''")
+    return f"'{quoted}'!A1"
