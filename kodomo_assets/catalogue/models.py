@@ -357,7 +357,7 @@ class Meeting(Model):
     sample_below_cut: int = Field(ge=0)
     score: Literal["always", "on_request"]
     interview_window_days: int = Field(ge=1)
-    directions: Words
+    directions: Mapping[str, str] = Field(description="支援の方向性 -> what the school reads of it")
     hints: tuple[Hint, ...]
     outcomes: Mapping[str, Step]
 

@@ -14,6 +14,7 @@ from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.review.meeting import DECISIONS
+from kodomo_assets.stages.review.workbooks import school_year_ja
 from kodomo_assets.stages.sources.inbox import InboxFile
 from kodomo_assets.stages.sources.returned import (
     Place,
@@ -112,7 +113,7 @@ def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tup
         row.place.row,
         next((comparable(cells[h]).lower() for h in _KEY_HEADERS if cells[h]), None),
         comparable(cells["配布番号"]).upper() or None,
-        int(comparable(cells["学年"])) if comparable(cells["学年"]).isdecimal() else None,
+        _school_year(cells["学年"]),
         cells["学校"] or None,
         meeting.value,
         decision,
@@ -123,6 +124,14 @@ def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tup
         comparable(cells["公開可"]).upper() in _YES,
         next(_problems(cells, file, reference_date, decision, meeting.value), None),
     )
+
+
+def _school_year(text: str) -> int | None:
+    """1 to 9 for 小1 to 中3, or the number itself; 0 for any other text, which is nobody's school year."""
+    plain = comparable(text)
+    if not plain:
+        return None
+    return next((year for year in range(1, 10) if plain in (str(year), school_year_ja(year))), 0)
 
 
 def _problems(

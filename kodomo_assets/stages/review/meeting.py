@@ -56,6 +56,8 @@ class Decision:
     reason: str | None
     meeting_date: dt.date
     decided_by: str
+    assigned_to: str | None = None
+    release: bool = False
 
 
 @dataclass(frozen=True)

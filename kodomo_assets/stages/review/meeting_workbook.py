@@ -157,6 +157,8 @@ def _decision(decision: Decision | None) -> dict[str, Value]:
         DIRECTION: decision.direction,
         MEETING_DATE: decision.meeting_date,
         DECIDED_BY: decision.decided_by,
+        IN_CHARGE: decision.assigned_to,
+        RELEASED: "○" if decision.release else None,
     }
 
 

@@ -1,0 +1,168 @@
+"""Gathers what the meeting sees of each child from the tables of the earlier stages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.review.meeting import (
+    Cohort,
+    Decision,
+    Factor,
+    FunnelRow,
+    LastTerm,
+    Meeting,
+    MeetingChild,
+    ScoreMode,
+    SourceState,
+)
+from kodomo_assets.stages.review.questions import FILLED_BY, FILLED_ON, QUESTIONS
+
+
+def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Meeting:
+    """The meeting of ``reference_date``; children by school year and 配布番号, which tells nothing of their rank.
+
+    Reads the tables of linkage, features, screening and review, ``sheet_numbers`` and the views of the delivered
+    tables. Where a sample of children from below the cut sits among the others, rank and score of all are left out
+    until everyone on the list is decided (method §7).
+    """
+    _load_names(con, catalogue)
+    run_sql(con, __package__, "in_force", {"reference_date": reference_date})
+    run_sql(con, __package__, "facts", {"reference_date": reference_date})
+    mode = _score_mode(con, catalogue)
+    cursor = con.execute("from meeting_facts order by school_year, sheet_number")
+    names = [column[0] for column in cursor.description or []]
+    children = tuple(_child(dict(zip(names, row, strict=True)), mode) for row in cursor.fetchall())
+    version = con.execute(
+        "select any_value(weights_version) from screening.ranking where reference_date = $1", [reference_date]
+    ).fetchone()
+    return Meeting(
+        reference_date=reference_date,
+        weights_version=str(version[0]) if version else "",
+        score_mode=mode,
+        difficulties=dict(catalogue.difficulties),
+        cohorts=_cohorts(con, reference_date, mode),
+        sources=_sources(con, catalogue),
+        children=children,
+        funnel=_funnel(con, catalogue, reference_date),
+    )
+
+
+def _score_mode(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> ScoreMode:
+    row = con.execute(
+        "select bool_or(origin = 'sample'), bool_or(origin is not null and decision is null) from meeting_children"
+    ).fetchone()
+    sampled, undecided = row or (False, False)
+    return "hidden" if sampled and undecided else catalogue.meeting.score
+
+
+def _child(row: dict[str, Any], mode: ScoreMode) -> MeetingChild:
+    hidden = mode == "hidden"
+    sheet = {
+        label: str(row[column])
+        for column, label in [("filled_on", FILLED_ON), ("filled_by", FILLED_BY), *((q.id, q.ja) for q in QUESTIONS)]
+        if row[column] is not None
+    }
+    return MeetingChild(
+        child_key=row["child_key"],
+        sheet_number=row["sheet_number"],
+        school_year=row["school_year"],
+        school_code=row["school_code"],
+        school=row["school"],
+        protected=row["protected"],
+        rank=None if hidden else row["rank"],
+        points=None if hidden else row["points"],
+        base_points=None if hidden else row["base_points"],
+        difficulties=None if hidden else row["difficulties"],
+        factors=tuple(
+            Factor(**(factor | {"about": tuple(factor["about"])} | ({"points": None} if hidden else {})))
+            for factor in row["factors"]
+            # a level that only the weights make visible would tell what the score hides
+            if not hidden or factor["applies"] or factor["missing"]
+        ),
+        # both tell on which side of the cut a child stands
+        tied_at_cut=False if hidden else row["tied_at_cut"],
+        newly_found=None if hidden else row["newly_found"],
+        legacy_flag=row["legacy_flag"],
+        legacy_items=tuple(row["legacy_items"]),
+        open_consultation=row["open_consultation"],
+        known_before=row["known_before"],
+        incomplete_delivery=row["incomplete_delivery"],
+        added=row["added"],
+        siblings=tuple(row["siblings"]),
+        last_term=LastTerm(**row["last_term"]) if row["last_term"] else None,
+        hints=tuple(row["hints"]),
+        sheet=sheet or None,
+        decision=Decision(**row["decision"]) if row["decision"] else None,
+    )
+
+
+def _cohorts(con: duckdb.DuckDBPyConnection, reference_date: dt.date, mode: ScoreMode) -> tuple[Cohort, ...]:
+    rows = con.execute(
+        """
+        select
+            cohort,
+            count(*),
+            count(*) filter (selected),
+            round(min(score) filter (selected) * 1000, 1)
+        from screening.ranking
+        where reference_date = $1
+        group by cohort
+        order by cohort
+        """,
+        [reference_date],
+    ).fetchall()
+    return tuple(Cohort(year, n, selected, None if mode == "hidden" else cut) for year, n, selected, cut in rows)
+
+
+def _sources(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> tuple[SourceState, ...]:
+    delivered = dict(con.execute("select table_name, delivered_on from delivered").fetchall())
+    return tuple(SourceState(table.id, table.ja, delivered.get(table.id)) for table in catalogue.tables.values())
+
+
+def _funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> tuple[FunnelRow, ...]:
+    """The counts over all schools, once there are any (evaluation.funnel)."""
+    declared = catalogue.output("evaluation.funnel")
+    counts = [column for column in declared.columns if column.type == "INTEGER" and column.name != "school_year"]
+    row = con.execute(
+        f"select {', '.join(column.name for column in counts)} from evaluation.funnel "
+        "where reference_date = $1 and school_code is null and school_year is null",
+        [reference_date],
+    ).fetchone()
+    return tuple(FunnelRow(c.ja, n) for c, n in zip(counts, row, strict=True)) if row else ()
+
+
+def _load_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """Temp tables of what items, levels and hints are called: item_names, item_levels, hints, hint_conditions."""
+    con.execute(
+        "create or replace temp table item_names "
+        "(item varchar, position integer, ja varchar, bands varchar[], about varchar[])"
+    )
+    bands = list(catalogue.bands)
+    tables: list[tuple[object, ...]] = [
+        (f"table:{t.id}", 1000 + n, t.ja, bands, []) for n, t in enumerate(catalogue.tables.values())
+    ]
+    items = [(i.id, n, i.ja, list(i.bands), list(i.about)) for n, i in enumerate(catalogue.matrix_items)]
+    con.executemany("insert into item_names values ($1, $2, $3, $4, $5)", [*items, *tables])
+    con.execute("create or replace temp table item_levels (item varchar, level varchar, ja varchar, legacy boolean)")
+    con.executemany(
+        "insert into item_levels values ($1, $2, $3, $4)",
+        [
+            (item.id, level, ja, item.legacy is not None and level in item.at_least(item.legacy))
+            for item in catalogue.matrix_items
+            for level, ja in item.level_labels.items()
+        ],
+    )
+    con.execute("create or replace temp table hints (number integer, ja varchar, school_years integer[])")
+    con.execute(
+        "create or replace temp table hint_conditions (number integer, item varchar, levels varchar[], must boolean)"
+    )
+    for number, hint in enumerate(catalogue.meeting.hints):
+        con.execute("insert into hints values ($1, $2, $3)", [number, hint.ja, list(hint.school_years)])
+        for must, conditions in ((True, hint.when), (False, hint.any_of)):
+            for item, levels in conditions.items():
+                con.execute("insert into hint_conditions values ($1, $2, $3, $4)", [number, item, list(levels), must])

@@ -1,0 +1,241 @@
+-- One row per child of the meeting: who is on the list, or was decided without being on it. Points = score x 1000.
+create or replace temp table meeting_children as
+select
+    c.child_key,
+    c.school_code,
+    c.school_year,
+    c.band,
+    c.household_id,
+    c.protected,
+    l.origin,
+    coalesce(l.sheet_number, n.sheet_number) as sheet_number,
+    d.decision,
+    d.direction,
+    d.reason,
+    d.meeting_date,
+    d.decided_by,
+    d.assigned_to,
+    d.release
+from linkage.children as c
+left join review.meeting_list as l using (reference_date, child_key)
+left join decisions_in_force as d using (reference_date, child_key)
+left join sheet_numbers as n using (child_key)
+where
+    c.reference_date = $reference_date
+    and (l.child_key is not null or d.child_key is not null);
+
+create or replace temp table meeting_factors as
+with levels as (
+    unpivot (
+        select
+            m.* exclude (reference_date)
+        from features.matrix as m
+        semi join meeting_children using (child_key)
+        where m.reference_date = $reference_date
+    )
+    on columns(* exclude (child_key))
+    into name item value level
+),
+
+-- Items of the model with their contribution, and items beside it that apply or are missing.
+all_factors as (
+    select
+        coalesce(c.child_key, l.child_key) as child_key,
+        coalesce(c.item, l.item) as item,
+        coalesce(c.level, l.level) as level,
+        coalesce(c.contribution, 0) as contribution
+    from levels as l
+    full join (
+        select child_key, item, level, contribution
+        from screening.contributions
+        semi join meeting_children using (child_key)
+        where reference_date = $reference_date and item <> '(base)'
+    ) as c using (child_key, item)
+)
+
+select
+    f.child_key,
+    n.position,
+    f.item,
+    n.ja,
+    f.level,
+    coalesce(
+        v.ja,
+        case f.level
+            when 'not_applicable' then '非該当'
+            when 'blank' then '未記入'
+            when 'no_record' then '記録なし'
+            when 'recorded' then '記録あり'
+            else f.level
+        end
+    ) as level_ja,
+    round(f.contribution * 1000, 1) as points,
+    n.about,
+    v.level is not null as applies,
+    case when f.level in ('no_record', 'blank') then f.level end as missing,
+    coalesce(v.legacy, false) as legacy_hit
+from all_factors as f
+join meeting_children as c using (child_key)
+join item_names as n using (item)
+left join item_levels as v using (item, level)
+where
+    -- an item of the other band says nothing about this child
+    list_contains(n.bands, c.band)
+    and (f.contribution <> 0 or f.level not in ('not_applicable', 'recorded'));
+
+create or replace temp table meeting_facts as
+with factors as (
+    select
+        child_key,
+        list(
+            {
+                item: item,
+                ja: ja,
+                level: level,
+                level_ja: level_ja,
+                points: points,
+                about: about,
+                applies: applies,
+                missing: missing
+            }
+            order by position
+        ) as factors,
+        list(ja order by position) filter (legacy_hit) as legacy_items
+    from meeting_factors
+    group by child_key
+),
+
+hinted as (
+    select
+        c.child_key,
+        list(h.ja order by h.number) as hints
+    from meeting_children as c
+    join hints as h on list_contains(h.school_years, c.school_year)
+    where
+        not exists (
+            from hint_conditions as w
+            where
+                w.number = h.number
+                and w.must
+                and not exists (
+                    from meeting_factors as f
+                    where f.child_key = c.child_key and f.item = w.item and list_contains(w.levels, f.level)
+                )
+        )
+        and (
+            not exists (from hint_conditions as w where w.number = h.number and not w.must)
+            or exists (
+                from hint_conditions as w
+                join meeting_factors as f on f.item = w.item and list_contains(w.levels, f.level)
+                where w.number = h.number and not w.must and f.child_key = c.child_key
+            )
+        )
+    group by c.child_key
+),
+
+siblings as (
+    select
+        c.child_key,
+        list(s.sheet_number order by s.sheet_number) as siblings
+    from meeting_children as c
+    join meeting_children as s on s.household_id = c.household_id and s.child_key <> c.child_key
+    group by c.child_key
+),
+
+last_date as (
+    select max(reference_date) as reference_date
+    from screening.ranking
+    where reference_date < $reference_date
+),
+
+last_ranking as (
+    select
+        r.reference_date,
+        r.child_key,
+        r.rank,
+        r.selected,
+        count(*) over (partition by r.cohort) as ranked
+    from screening.ranking as r
+    join last_date using (reference_date)
+),
+
+sub_scores as (
+    select
+        child_key,
+        map(list(difficulty order by difficulty), list(round(score * 1000, 1) order by difficulty)) as difficulties
+    from screening.difficulty_scores
+    where reference_date = $reference_date
+    group by child_key
+),
+
+base as (
+    select
+        child_key,
+        round(contribution * 1000, 1) as base_points
+    from screening.contributions
+    where reference_date = $reference_date and item = '(base)'
+),
+
+schools as (
+    select
+        school_code,
+        min(school_name) as school_name
+    from delivered_school_register
+    group by school_code
+)
+
+select
+    c.child_key,
+    coalesce(c.sheet_number, '') as sheet_number,
+    c.school_year,
+    case when not c.protected then c.school_code end as school_code,
+    case when not c.protected then coalesce(s.school_name, c.school_code) end as school,
+    c.protected,
+    r.rank,
+    round(r.score * 1000, 1) as points,
+    b.base_points,
+    d.difficulties,
+    coalesce(f.factors, []) as factors,
+    coalesce(r.tied_at_cut, false) as tied_at_cut,
+    r.newly_found,
+    r.legacy_flag,
+    coalesce(f.legacy_items, []) as legacy_items,
+    coalesce(r.open_consultation, y.open_consultation, false) as open_consultation,
+    coalesce(r.known_before, y.known_before, false) as known_before,
+    coalesce(r.incomplete_delivery, false) as incomplete_delivery,
+    c.origin is null as added,
+    coalesce(i.siblings, []) as siblings,
+    case
+        when t.child_key is not null
+            then {
+                reference_date: t.reference_date,
+                rank: t.rank,
+                ranked: t.ranked,
+                selected: t.selected
+            }
+    end as last_term,
+    coalesce(h.hints, []) as hints,
+    case
+        when c.decision is not null
+            then {
+                decision: c.decision,
+                direction: c.direction,
+                reason: c.reason,
+                meeting_date: c.meeting_date,
+                decided_by: c.decided_by,
+                assigned_to: c.assigned_to,
+                release: c.release
+            }
+    end as decision,
+    p.* exclude (reference_date, child_key, school_code)
+from meeting_children as c
+left join screening.ranking as r on r.reference_date = $reference_date and r.child_key = c.child_key
+left join features.labels as y on y.reference_date = $reference_date and y.child_key = c.child_key
+left join factors as f on f.child_key = c.child_key
+left join hinted as h on h.child_key = c.child_key
+left join siblings as i on i.child_key = c.child_key
+left join last_ranking as t on t.child_key = c.child_key
+left join sub_scores as d on d.child_key = c.child_key
+left join base as b on b.child_key = c.child_key
+left join schools as s on s.school_code = c.school_code
+left join review.personal_sheets as p on p.reference_date = $reference_date and p.child_key = c.child_key;

@@ -1,0 +1,103 @@
+"""What each school gets: a 個人票 per child before the meeting, its own list after it. Only its children, no score."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.review.questions import QUESTIONS
+from kodomo_assets.stages.review.school_workbook import SCHOOL_KIND, TOLD, SchoolChild, school_workbook
+from kodomo_assets.stages.review.sheet_workbook import SHEET_KIND, SheetChild, sheet_workbook
+
+_ASK = "センターに確認"
+_NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
+
+
+@dataclass(frozen=True)
+class SchoolFile:
+    """A file for one school: its name, its content, how many children, and what it was made from."""
+
+    name: str
+    content: bytes
+    children: int
+    made_from: str
+
+
+@dataclass(frozen=True)
+class SchoolFiles:
+    """The files of all schools, and how many children are told to none: under 支援措置, or on no school's register."""
+
+    files: tuple[SchoolFile, ...]
+    kept_back: int
+    without_school: int
+
+
+def personal_sheets(con: duckdb.DuckDBPyConnection, reference_date: dt.date, version: str) -> SchoolFiles:
+    """個人票_<school>.xlsx for every school that has a child on the meeting's list."""
+    schools, kept_back, without_school = _schools(con, reference_date, "on_list")
+    files = []
+    for school, rows in schools:
+        children = [SheetChild(r["sheet_number"], r["school_year"], r["class_name"], r["name"]) for r in rows]
+        content = sheet_workbook(school, reference_date, version, children, QUESTIONS)
+        files.append(SchoolFile(_file_name(SHEET_KIND, school), content, len(children), repr((version, children))))
+    return SchoolFiles(tuple(files), kept_back, without_school)
+
+
+def school_lists(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, version: str
+) -> SchoolFiles:
+    """支援対象者_<school>.xlsx for every school that has a child decided a, b or c.
+
+    The direction of support is worded as the configuration words it for schools; of any other the school is told to ask.
+    """
+    schools, kept_back, without_school = _schools(con, reference_date, f"decision in {TOLD}")
+    files = []
+    for school, rows in schools:
+        children = [
+            SchoolChild(
+                r["sheet_number"] or "",
+                r["school_year"],
+                r["class_name"],
+                r["name"],
+                r["decision"],
+                catalogue.meeting.directions.get(r["direction"], _ASK) if r["direction"] else None,
+            )
+            for r in rows
+        ]
+        content = school_workbook(school, reference_date, version, children)
+        files.append(SchoolFile(_file_name(SCHOOL_KIND, school), content, len(children), repr((version, children))))
+    return SchoolFiles(tuple(files), kept_back, without_school)
+
+
+def _schools(
+    con: duckdb.DuckDBPyConnection, reference_date: dt.date, chosen: str
+) -> tuple[list[tuple[str, list[dict[str, Any]]]], int, int]:
+    """The chosen children (a condition on ``school_children``) by school; those kept back, and those of no school."""
+    run_sql(con, __package__, "in_force", {"reference_date": reference_date})
+    run_sql(con, __package__, "schools", {"reference_date": reference_date})
+    cursor = con.execute(f"from school_children where {chosen} order by school_name, school_code, sheet_number")
+    names = [column[0] for column in cursor.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    told = [row for row in rows if row["school_code"] is not None and not row["kept_back"]]
+    codes: dict[str, set[str]] = {}
+    for row in told:
+        codes.setdefault(row["school_name"], set()).add(row["school_code"])
+
+    def shown(row: dict[str, Any]) -> str:
+        """Two schools of one name are told apart by their codes."""
+        name = str(row["school_name"])
+        return name if len(codes[name]) == 1 else f"{name}_{row['school_code']}"
+
+    schools = [(school, list(of_school)) for school, of_school in groupby(told, key=shown)]
+    return schools, sum(row["kept_back"] for row in rows), sum(row["school_code"] is None for row in rows)
+
+
+def _file_name(kind: str, school: str) -> str:
+    return f"{kind}_{_NO_FILE_NAME.sub('_', school)}.xlsx"

@@ -1,0 +1,57 @@
+-- Names and classes of the children for their schools. A child's school is that of the newest register that was
+-- delivered: who moved between the list and the decision is told to the new school. A child under 支援措置 is told to
+-- no school without a release.
+create or replace temp table school_children as
+with newest_register as (
+    select
+        resident_id,
+        school_code,
+        school_name,
+        school_year
+    from sources.school_register
+    where reference_date = (select max(reference_date) from sources.school_register)
+),
+
+newest_links as (
+    select
+        child_key,
+        person_ref as pupil_id
+    from linkage.links
+    where
+        table_name = 'school_roster'
+        and reference_date = (select max(reference_date) from linkage.links)
+),
+
+-- The school's own spelling of a name, where it has the child on its roster.
+roster as (
+    select
+        n.child_key,
+        r.name,
+        r.class_name
+    from newest_links as n
+    join sources.school_roster as r using (pupil_id)
+    qualify row_number() over (partition by n.child_key order by r.reference_date desc, r.pupil_id) = 1
+)
+
+select
+    c.child_key,
+    coalesce(l.sheet_number, n.sheet_number) as sheet_number,
+    g.school_code,
+    g.school_name,
+    coalesce(g.school_year, c.school_year) as school_year,
+    r.class_name,
+    coalesce(r.name, p.name, p.name_kana, '') as name,
+    l.child_key is not null as on_list,
+    d.decision,
+    d.direction,
+    c.protected and not coalesce(d.release, false) as kept_back
+from linkage.children as c
+left join review.meeting_list as l using (reference_date, child_key)
+left join decisions_in_force as d using (reference_date, child_key)
+left join sheet_numbers as n using (child_key)
+left join newest_register as g on g.resident_id = c.resident_id
+left join roster as r on r.child_key = c.child_key
+left join delivered_resident_register as p on p.resident_id = c.resident_id
+where
+    c.reference_date = $reference_date
+    and (l.child_key is not null or d.child_key is not null);
