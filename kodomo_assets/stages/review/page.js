@@ -21,11 +21,15 @@
   const PAGE_MM = 272;
   const SMALLEST_ZOOM = 0.55;
   const MANY_PAGES = 300;
+  // A child's row in rem (the style's --row), and how much of it the heading of a school year takes.
+  const ROW = 3.6;
+  const GROUP = 0.55;
 
   let scoreShown = data.score_mode === "always";
   let current = -1;
   let shown = [];
   let rows = [];
+  let height = 0;
   let printed = null;
 
   // ---- small helpers
@@ -101,6 +105,9 @@
 
   const section = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
   const facts = (pairs) => h("dl", {}, pairs.filter((pair) => pair).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  // on paper nothing can be unfolded
+  const fold = (title, text, paper) =>
+    paper ? h("p", { class: "soft" }, `${title}：${text}`) : h("details", {}, h("summary", { class: "soft" }, title), h("p", { class: "soft" }, text));
   const names = (factors) => factors.map((factor) => factor.ja).join("、");
   const aboutOf = (factor) => factor.about.map((id) => data.difficulties[id] || id).join("・");
 
@@ -127,7 +134,7 @@
     );
   }
 
-  function factsSection(child) {
+  function factsSection(child, paper) {
     const applying = child.read.filter((factor) => factor.applies);
     const others = child.read.filter((factor) => !factor.applies && !factor.missing);
     return section(
@@ -147,8 +154,7 @@
             ),
           )
         : h("p", {}, "該当する項目はありません"),
-      others.length > 0 &&
-        h("details", {}, h("summary", { class: "soft" }, `該当しない項目（${others.length}）`), h("p", { class: "soft" }, names(others))),
+      others.length > 0 && !(paper && scoreShown) && fold(`該当しない項目（${others.length}）`, names(others), paper),
     );
   }
 
@@ -167,7 +173,7 @@
     );
   }
 
-  function scoreSection(child) {
+  function scoreSection(child, paper) {
     if (child.points === undefined) return section("点数と要因", h("p", {}, "この児童には点数がありません"));
     const cohort = cohorts.get(child.school_year);
     const counted = child.read.filter((factor) => factor.points !== undefined);
@@ -194,8 +200,7 @@
           bar(factor.ja, factor.missing ? `欠損（${MISSING[factor.missing]}）` : factor.level, factor.points, factorScale, factor.applies),
         ),
       ),
-      zero.length > 0 &&
-        h("details", {}, h("summary", { class: "soft" }, `点数が±0.0の項目（${zero.length}）`), h("p", { class: "soft" }, names(zero))),
+      zero.length > 0 && fold(`点数が±0.0の項目（${zero.length}）`, names(zero), paper),
       h(
         "p",
         { class: "sum" },
@@ -237,7 +242,10 @@
     const legacy = child.legacy_flag === undefined ? "不明（欠損が多く判断できません）" : child.legacy_flag ? "抽出されていた" : "抽出されていなかった";
     const undelivered = data.sources.filter((source) => !source.delivered_on);
     const dated = data.sources.filter((source) => source.delivered_on);
-    const dates = dated.map((source) => `${source.ja} ${source.delivered_on.replaceAll("-", "/")}`).join("、");
+    const days = [...new Set(dated.map((source) => source.delivered_on))].sort();
+    const dates = days
+      .map((day) => `${date(day)}：${dated.filter((source) => source.delivered_on === day).map((source) => source.ja).join("、")}`)
+      .join("　");
     return section(
       "これまでの経過とデータの時点",
       facts([
@@ -246,16 +254,15 @@
           last
             ? `${date(last.reference_date)}：` +
               (scoreShown && last.rank !== undefined ? `${count(last.ranked)}人中${count(last.rank)}位、` : "") +
-              (last.selected ? "抽出" : "抽出されず")
+              (last.selected ? "抽出された" : "抽出されなかった")
             : "一覧なし",
         ],
         ["きょうだい", child.siblings.length ? siblingLinks(child, paper) : "一覧にいません"],
         ["従来のみまもり", `${legacy}${child.legacy_items.length ? `（${child.legacy_items.join("、")}）` : "（該当項目なし）"}`],
         child.newly_found === undefined && ["新たに発見", "不明"],
         undelivered.length > 0 && ["未納品の表", undelivered.map((source) => source.ja).join("、")],
-        paper && dates && ["データの時点", dates],
       ]),
-      !paper && dates && h("details", {}, h("summary", { class: "soft" }, `データの時点（${dated.length}表）`), h("p", { class: "soft" }, dates)),
+      dates && fold(`データの時点（${dated.length}表）`, dates, paper),
     );
   }
 
@@ -298,9 +305,9 @@
 
   function childArticle(child, paper) {
     const hints = child.hints.length > 0 && section("支援のヒント", h("ul", { class: "hints" }, child.hints.map((hint) => h("li", {}, hint))));
-    const left = [decisionSection(child, paper), hints, factsSection(child), missingSection(child)];
+    const left = [decisionSection(child, paper), hints, factsSection(child, paper), missingSection(child)];
     const right = scoreShown
-      ? [scoreSection(child), difficultySection(child)]
+      ? [scoreSection(child, paper), difficultySection(child)]
       : [sheetSection(child, paper), backgroundSection(child, paper)];
     if (scoreShown) left.push(backgroundSection(child, paper));
     return h(
@@ -310,10 +317,10 @@
         "header",
         {},
         h("h2", { tabindex: "-1" }, h("span", {}, child.number), h("span", {}, schoolYear(child.school_year)), h("span", {}, schoolOf(child))),
+        h("span", { class: "caution" }, data.no_judgement),
         !paper && h("button", { class: "only", type: "button", onclick: () => print([child.at]) }, "この児童だけ印刷"),
       ),
       badges(child),
-      h("p", { class: "caution" }, data.no_judgement),
       data.score_mode === "hidden" && h("p", { class: "soft" }, HIDDEN_NOTE),
       h("div", { class: scoreShown ? "columns scored" : "columns" }, h("div", {}, left), h("div", {}, right)),
       scoreShown && sheetSection(child, paper),
@@ -467,10 +474,15 @@
       rows.push({ at: child.at, place: at });
     });
     let group;
+    let top = 0;
     for (const row of rows) {
       if (row.year) group = row;
       else group.children += 1;
+      row.top = top;
+      top += row.year ? GROUP : 1;
     }
+    height = top;
+    space.style.height = `${height * rowHeight()}px`;
     status.textContent = `${count(children.length)}名のうち${count(shown.length)}名を表示`;
     printButton.textContent = `印刷（${count(shown.length)}名）`;
     printButton.disabled = !shown.length;
@@ -517,17 +529,16 @@
   }
 
   // ---- the list: only the rows in sight are in the document
-  const rowHeight = () => 3.6 * parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const rowHeight = () => ROW * parseFloat(getComputedStyle(document.documentElement).fontSize);
 
   function drawRows() {
-    const height = rowHeight();
-    const first = Math.max(0, Math.floor(list.scrollTop / height) - 5);
-    const last = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + 5);
-    space.style.height = `${rows.length * height}px`;
+    const unit = rowHeight();
+    const [from, to] = [list.scrollTop / unit - 4, (list.scrollTop + list.clientHeight) / unit + 3];
+    space.style.height = `${height * unit}px`;
     space.replaceChildren(
-      ...rows.slice(first, last).map((row, at) => {
+      ...rows.filter((row) => (row.top >= from && row.top <= to) || row.at === current).map((row) => {
         const element = row.year ? groupRow(row) : childRow(row);
-        element.style.top = `${(first + at) * height}px`;
+        element.style.top = `${row.top * unit}px`;
         return element;
       }),
     );
@@ -561,11 +572,12 @@
   function reveal() {
     const at = rows.findIndex((row) => row.at === current);
     if (at < 0) return;
-    const height = rowHeight();
+    const unit = rowHeight();
     // the heading of the school year stays in sight above its first child
-    const top = (rows[at - 1] && rows[at - 1].year ? at - 1 : at) * height;
+    const top = rows[rows[at - 1].year ? at - 1 : at].top * unit;
+    const bottom = (rows[at].top + 1) * unit;
     if (top < list.scrollTop) list.scrollTop = top;
-    else if ((at + 1) * height > list.scrollTop + list.clientHeight) list.scrollTop = (at + 1) * height - list.clientHeight;
+    else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   }
 
   function open(at) {
@@ -621,8 +633,7 @@
   window.addEventListener("beforeprint", () => {
     const which = printed || shown;
     const paper = document.getElementById("paper");
-    paper.replaceChildren(
-      ...which.map((at, place) =>
+    const pages = which.map((at, place) =>
         h(
           "table",
           { class: "page", role: "presentation" },
@@ -648,14 +659,16 @@
           ),
           h("tbody", {}, h("tr", {}, h("td", {}, childArticle(children[at], true)))),
         ),
-      ),
     );
     // a child with much to tell is set smaller, down to what can still be read; beyond that it takes a second page
     paper.className = "measured";
     const limit = (PAGE_MM / 25.4) * 96;
-    for (const page of paper.children)
+    for (const page of pages) {
+      paper.replaceChildren(page);
       for (let zoom = 0.95; page.getBoundingClientRect().height > limit && zoom >= SMALLEST_ZOOM; zoom -= 0.05) page.style.zoom = zoom;
+    }
     paper.className = "";
+    paper.replaceChildren(...pages);
   });
   window.addEventListener("afterprint", () => {
     printed = null;
