@@ -39,7 +39,9 @@ REFERENCE_DATE = dt.date(2025, 4, 1)
 BASE_POINTS = 18.4
 # letter by letter, as a person types it
 TYPED = "欠席日数 30"
-SCHOOLS = [f"{name}{kind}" for kind in ("小学校", "中学校") for name in ("中央", "東", "西", "南", "北", "緑が丘", "川辺")]
+SCHOOLS = [
+    f"{name}{kind}" for kind in ("小学校", "中学校") for name in ("中央", "東", "西", "南", "北", "緑が丘", "川辺")
+]
 ANSWERS = {
     "最近の様子": [
         "特に変わりなく過ごしている。",
@@ -50,7 +52,12 @@ ANSWERS = {
     "学校での支援": ["なし", "担任の声かけと、週一回の放課後学習への参加", "SCの面談（月一回）"],
     "気になること": ["", "同じ服を着てくることが多い。", "給食をとても多く食べる。"],
 }
-HINTS = ["ひとり親家庭の手当の案内", "学習・生活支援事業の案内（小4〜中3）", "SSWによる家庭訪問の検討", "学校での見守り"]
+HINTS = [
+    "ひとり親家庭の手当の案内",
+    "学習・生活支援事業の案内（小4〜中3）",
+    "SSWによる家庭訪問の検討",
+    "学校での見守り",
+]
 
 
 def made_up_meeting(children: int, score_mode: ScoreMode) -> Meeting:
@@ -88,12 +95,16 @@ def made_up_meeting(children: int, score_mode: ScoreMode) -> Meeting:
     )
 
 
-def _child(rng: np.random.Generator, catalogue: Any, weights: dict[str, float], number: int, year: int) -> dict[str, Any]:
+def _child(
+    rng: np.random.Generator, catalogue: Any, weights: dict[str, float], number: int, year: int
+) -> dict[str, Any]:
     band = "lower" if year <= 3 else "upper"
     factors = [_factor(rng, item, weights[item.id]) for item in catalogue.matrix_items if band in item.bands]
     lost = rng.random() < 0.15
     factors.append(
-        Factor("table:ssw_records", "SSW相談記録", "no_record", "記録なし", -1.2 if lost else 0.0, (), False, "no_record")
+        Factor(
+            "table:ssw_records", "SSW相談記録", "no_record", "記録なし", -1.2 if lost else 0.0, (), False, "no_record"
+        )
     )
     difficulties = {
         name: round(sum(factor.points or 0 for factor in factors if name in factor.about), 1)

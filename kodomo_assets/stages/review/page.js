@@ -91,15 +91,15 @@
 
   // ---- one child, for the screen and for paper
   function bar(name, level, value, scale, bold) {
-    const length = `${scale ? (Math.abs(value) / scale) * 50 : 0}%`;
-    const piece = h("i", { class: value > 0 ? "raise" : "lower" });
-    piece.style.width = length;
+    const side = Math.sign(tenths(value));
+    const piece = h("i", { class: side > 0 ? "raise" : "lower" });
+    piece.style.width = `${(Math.abs(value) / scale) * 50}%`;
     return h(
       "div",
       { class: "bar", role: "listitem" },
       h("div", { class: "what" }, h(bold ? "b" : "span", {}, name), " ", level && h("span", { class: "level" }, level)),
-      h("div", { class: "track", "aria-hidden": "true" }, piece),
-      h("div", { class: "value" }, `${value > 0 ? "▲" : "▽"} ${signed(value)}`),
+      h("div", { class: "track", "aria-hidden": "true" }, side !== 0 && piece),
+      h("div", { class: "value" }, `${["▽ ", "", "▲ "][side + 1]}${signed(value)}`),
     );
   }
 
@@ -662,12 +662,14 @@
     );
     // a child with much to tell is set smaller, down to what can still be read; beyond that it takes a second page
     paper.className = "measured";
+    document.documentElement.className = "measuring";
     const limit = (PAGE_MM / 25.4) * 96;
     for (const page of pages) {
       paper.replaceChildren(page);
       for (let zoom = 0.95; page.getBoundingClientRect().height > limit && zoom >= SMALLEST_ZOOM; zoom -= 0.05) page.style.zoom = zoom;
     }
     paper.className = "";
+    document.documentElement.className = "";
     paper.replaceChildren(...pages);
   });
   window.addEventListener("afterprint", () => {
