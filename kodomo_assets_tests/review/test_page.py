@@ -583,7 +583,7 @@ def test_the_page_works_from_the_keyboard(show):
     assert page.evaluate("document.activeElement.id") == "list"
     active = page.locator("#list").get_attribute("aria-activedescendant")
     assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
-    assert page.locator("#list").evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+    assert page.locator(f"#{active}").evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
 
 
 @in_browser

@@ -218,7 +218,7 @@
       section(
         "難しさごとの点数",
         h("div", { class: "difficulties", role: "list" }, given.map(([id, ja]) => bar(ja, "", child.difficulties[id], difficultyScale, false))),
-        h("p", { class: "soft" }, "一つの項目が複数の難しさに数えられることがあり、足しても点数にはなりません"),
+        h("p", { class: "soft" }, `一つの項目を複数の難しさに数えるため、足しても点数にはなりません。棒は端まで${plain(difficultyScale)}点`),
       )
     );
   }
@@ -258,7 +258,7 @@
             : "一覧なし",
         ],
         ["きょうだい", child.siblings.length ? siblingLinks(child, paper) : "一覧にいません"],
-        ["従来のみまもり", `${legacy}${child.legacy_items.length ? `（${child.legacy_items.join("、")}）` : "（該当項目なし）"}`],
+        ["データベースみまもり", `${legacy}${child.legacy_items.length ? `（${child.legacy_items.join("、")}）` : "（該当項目なし）"}`],
         child.newly_found === undefined && ["新たに発見", "不明"],
         undelivered.length > 0 && ["未納品の表", undelivered.map((source) => source.ja).join("、")],
       ]),
@@ -305,11 +305,12 @@
 
   function childArticle(child, paper) {
     const hints = child.hints.length > 0 && section("支援のヒント", h("ul", { class: "hints" }, child.hints.map((hint) => h("li", {}, hint))));
-    const left = [decisionSection(child, paper), hints, factsSection(child, paper), missingSection(child)];
-    const right = scoreShown
-      ? [scoreSection(child, paper), difficultySection(child)]
-      : [sheetSection(child, paper), backgroundSection(child, paper)];
-    if (scoreShown) left.push(backgroundSection(child, paper));
+    const told = [decisionSection(child, paper), hints, factsSection(child, paper)];
+    const [sheet, missing, background] = [sheetSection(child, paper), missingSection(child), backgroundSection(child, paper)];
+    // beside the bars a sheet would make the page of paper too long: there it stands below, over the whole width
+    const below = scoreShown && paper;
+    const left = scoreShown ? [told, !below && sheet, missing, background] : [told, missing];
+    const right = scoreShown ? [scoreSection(child, paper), difficultySection(child)] : [sheet, background];
     return h(
       "article",
       { class: "child", "aria-label": `配布番号 ${child.number}` },
@@ -323,7 +324,7 @@
       badges(child),
       data.score_mode === "hidden" && h("p", { class: "soft" }, HIDDEN_NOTE),
       h("div", { class: scoreShown ? "columns scored" : "columns" }, h("div", {}, left), h("div", {}, right)),
-      scoreShown && sheetSection(child, paper),
+      below && sheet,
     );
   }
 
@@ -621,7 +622,11 @@
     } else return;
     event.preventDefault();
   });
-  window.addEventListener("resize", drawRows);
+  window.addEventListener("resize", () => {
+    space.style.height = `${height * rowHeight()}px`;
+    reveal();
+    drawRows();
+  });
 
   // ---- paper
   function print(which) {
