@@ -1,0 +1,137 @@
+"""The meeting's page: one HTML file with its data, style and program inside, for a projector and for paper."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+from importlib import resources
+from string import Template
+from typing import Any
+
+from kodomo_assets.stages.review.meeting import DECISIONS, DO_NOT_PASS_ON, NO_JUDGEMENT, Meeting, MeetingChild
+
+#: Yes/no facts of a child that the page shows as badges and filters by; the names are the fields of ``MeetingChild``.
+FLAGS = (
+    "protected",
+    "newly_found",
+    "open_consultation",
+    "known_before",
+    "tied_at_cut",
+    "incomplete_delivery",
+    "added",
+)
+
+#: What could end the element that holds the data, or a line of it, is written as an escape of JSON.
+ESCAPES = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
+
+
+def meeting_page(meeting: Meeting) -> bytes:
+    """One UTF-8 HTML file that works without a network, and can reach none (its content security policy).
+
+    A ``ValueError`` where the score is hidden and the data hold a rank or points all the same. Not in the file: the
+    ``child_key``, the school of a child under 支援措置, and, while the score is hidden, the last term's rank.
+    """
+    if meeting.score_mode == "hidden" and _holds_numbers(meeting):
+        raise ValueError("meeting page: score_mode is hidden; expected no rank and no points, found some")
+    style, script = (resources.files(__package__).joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    data = json.dumps(_page_data(meeting), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    frame = Template(resources.files(__package__).joinpath("page.html").read_text("utf-8"))
+    return frame.substitute(policy=policy, style=style, script=script, data=data.translate(ESCAPES)).encode()
+
+
+def _digest(text: str) -> str:
+    """The source expression that allows exactly this inline text (Content Security Policy level 3, §2.3.1)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _holds_numbers(meeting: Meeting) -> bool:
+    return any(cohort.cut_points is not None for cohort in meeting.cohorts) or any(
+        number is not None
+        for child in meeting.children
+        for number in (
+            child.rank,
+            child.points,
+            child.base_points,
+            child.difficulties,
+            *(factor.points for factor in child.factors),
+        )
+    )
+
+
+def _page_data(meeting: Meeting) -> dict[str, Any]:
+    """What the page's program reads. Items and levels are written once and pointed at: 5,000 children stay small."""
+    items: dict[tuple[str, tuple[str, ...]], int] = {}
+    levels: dict[tuple[str, bool, str | None], int] = {}
+    children = []
+    for child in meeting.children:
+        factors = [
+            (
+                items.setdefault((factor.ja, factor.about), len(items)),
+                levels.setdefault((factor.level_ja, factor.applies, factor.missing), len(levels)),
+                *(() if factor.points is None else (factor.points,)),
+            )
+            for factor in child.factors
+        ]
+        children.append(_child_data(child, meeting.score_mode == "hidden") | {"factors": factors})
+    return {
+        "reference_date": meeting.reference_date.isoformat(),
+        "weights_version": meeting.weights_version,
+        "score_mode": meeting.score_mode,
+        "no_judgement": NO_JUDGEMENT,
+        "do_not_pass_on": DO_NOT_PASS_ON,
+        "decisions": DECISIONS,
+        "difficulties": dict(meeting.difficulties),
+        "cohorts": [_filled(dataclasses.asdict(cohort)) for cohort in meeting.cohorts],
+        "sources": [
+            {"ja": source.ja, "delivered_on": source.delivered_on and source.delivered_on.isoformat()}
+            for source in meeting.sources
+        ],
+        "funnel": [dataclasses.asdict(row) for row in meeting.funnel],
+        "items": [{"ja": ja, "about": about} for ja, about in items],
+        "levels": [{"ja": ja, "applies": applies, "missing": missing} for ja, applies, missing in levels],
+        "children": children,
+    }
+
+
+def _child_data(child: MeetingChild, hidden: bool) -> dict[str, Any]:
+    last, decision = child.last_term, child.decision
+    return _filled(
+        {
+            "number": child.sheet_number,
+            "school_year": child.school_year,
+            "school_code": None if child.protected else child.school_code,
+            "school": None if child.protected else child.school,
+            "rank": child.rank,
+            "points": child.points,
+            "base_points": child.base_points,
+            "difficulties": None if child.difficulties is None else dict(child.difficulties),
+            "flags": [flag for flag in FLAGS if getattr(child, flag)],
+            "newly_found": child.newly_found,
+            "legacy_flag": child.legacy_flag,
+            "legacy_items": child.legacy_items,
+            "siblings": child.siblings,
+            "last_term": last
+            and _filled(
+                {
+                    "reference_date": last.reference_date.isoformat(),
+                    "rank": None if hidden else last.rank,
+                    "ranked": None if hidden else last.ranked,
+                    "selected": last.selected,
+                }
+            ),
+            "hints": child.hints,
+            "sheet": None if child.sheet is None else list(child.sheet.items()),
+            "decision": decision
+            and _filled(dataclasses.asdict(decision) | {"meeting_date": decision.meeting_date.isoformat()}),
+        }
+    )
+
+
+def _filled(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
