@@ -22,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     refresh = commands.add_parser("refresh", help="bring everything up to date for one reference date")
     refresh.add_argument("date", nargs="?", help="reference date (基準日), YYYY-MM-DD")
     refresh.add_argument("--all", action="store_true", help="all reference dates of the inbox, oldest first")
+    after = commands.add_parser("after-meeting", help="read decisions and support, make the school lists")
+    after.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
     summary = commands.add_parser("summary", help="show the funnel of a refreshed reference date")
     summary.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
     templates = commands.add_parser("templates", help="write an empty Excel workbook per table, for the offices")
@@ -37,13 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
             return _templates(catalogue, given.folder or settings.data_dir / "templates")
         if given.command == "summary":
             return _summary(settings, catalogue, _reference_date(catalogue, given.date))
+        if given.command == "after-meeting":
+            return _run(settings, catalogue, [_reference_date(catalogue, given.date)], "after_meeting")
         if given.all:
             dates = _inbox_dates(settings, catalogue)
         elif given.date:
             dates = [_reference_date(catalogue, given.date)]
         else:
             parser.error("refresh needs a reference date or --all")
-        return _refresh(settings, catalogue, dates)
+        return _run(settings, catalogue, dates, "refresh")
     except KodomoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -78,18 +82,19 @@ def _templates(catalogue: Catalogue, folder: Path) -> int:
     return 0
 
 
-def _refresh(settings: Settings, catalogue: Catalogue, dates: list[dt.date]) -> int:
+def _run(settings: Settings, catalogue: Catalogue, dates: list[dt.date], what: str) -> int:
     _prepare_dagster(settings)
     # Dagster takes seconds to import and reads its home from the environment: not before it is needed.
     import dagster as dg
 
-    from kodomo_assets.defs.refresh import refresh
+    from kodomo_assets.defs import refresh as jobs
 
+    job = jobs.refresh if what == "refresh" else jobs.after_meeting
     with dg.DagsterInstance.get() as instance:
         for day in dates:
-            print(f"refresh {day}", file=sys.stderr)
-            if not refresh(settings, catalogue, day, instance):
-                print(f"refresh {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
+            print(f"{what} {day}", file=sys.stderr)
+            if not job(settings, catalogue, day, instance):
+                print(f"{what} {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
                 return 1
     return _summary(settings, catalogue, dates[-1])
 

@@ -11,12 +11,14 @@ import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.common import House
+from kodomo_assets.defs.evaluation import build_evaluation_assets
 from kodomo_assets.defs.features import build_feature_assets
 from kodomo_assets.defs.jobs import build_jobs, build_schedules
 from kodomo_assets.defs.linkage import build_linkage_assets
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.defs.published import build_published_assets
 from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.defs.review import build_review_assets
 from kodomo_assets.defs.screening import build_screening_assets
 from kodomo_assets.defs.sensors import build_sensors
 from kodomo_assets.defs.sources import build_source_assets
@@ -37,6 +39,8 @@ def build_definitions(
             *build_feature_assets(house),
             *build_weight_assets(house),
             *build_screening_assets(house),
+            *build_review_assets(house),
+            *build_evaluation_assets(house),
             *build_published_assets(house),
         ],
         jobs=jobs,

@@ -13,7 +13,7 @@ from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.stages.sources.arrivals import arriving
 from kodomo_assets.stages.sources.inbox import scan_inbox
 
-YEARLY, TERMLY = "yearly_refresh", "termly_refresh"
+YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeting"
 _LAST_ASSET = "published.analyst"
 _EVERY_MORNING = "0 6 * * *"
 
@@ -32,14 +32,30 @@ _DESCRIPTIONS = {
         "学期更新：その他の基準日について全資産を更新し、有効な重みで採点する。"
         "Refresh of a termly reference date, scored with the weights in force."
     ),
+    AFTER_MEETING: (
+        "判定会議の後：判定を読み、学校別の名簿を作り、支援と人数をまとめる。"
+        "After the meeting: decisions, school lists, support, funnel."
+    ),
 }
 
 
+# What people send back after the meeting, and what follows from it; a refresh never ends red for want of decisions.
+_DECIDED = ["review.decisions", "review.support", "review.school_lists", "evaluation.funnel", "evaluation.indicators"]
+_SHOWN = ["review.personal_sheets", "review.meeting_page", "review.meeting_workbook", _LAST_ASSET]
+
+
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """Both jobs hold every asset; they differ in the dates that their schedules ask for."""
+    """Both refreshes hold every asset up to the meeting; they differ in the dates that their schedules ask for."""
+    decided = dg.AssetSelection.assets(*map(asset_key, _DECIDED))
+    after = decided | dg.AssetSelection.assets(*map(asset_key, _SHOWN))
+    selections = {
+        YEARLY: dg.AssetSelection.all() - decided,
+        TERMLY: dg.AssetSelection.all() - decided,
+        AFTER_MEETING: after,
+    }
     return [
         dg.define_asset_job(
-            name, selection=dg.AssetSelection.all(), description=description, executor_def=dg.in_process_executor
+            name, selection=selections[name], description=description, executor_def=dg.in_process_executor
         )
         for name, description in _DESCRIPTIONS.items()
     ]
@@ -47,7 +63,7 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
 
 def build_schedules(house: House, jobs: list[UnresolvedAssetJobDefinition]) -> list[dg.ScheduleDefinition]:
     """Every morning: is the newest reference date of this kind delivered, and not refreshed yet?"""
-    return [_schedule(house, job) for job in jobs]
+    return [_schedule(house, job) for job in jobs if job.name in (YEARLY, TERMLY)]
 
 
 def _schedule(house: House, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:

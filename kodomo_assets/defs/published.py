@@ -11,6 +11,8 @@ from kodomo_assets.stages.published.views import create_views
 from kodomo_assets.store.publish import publish
 
 NAME = "published.analyst"
+# tables that are written beside an asset
+_NO_ASSETS = {"weights.versions", "review.exports"}
 
 
 def build_published_assets(house: House) -> list[dg.AssetsDefinition]:
@@ -23,7 +25,7 @@ def build_published_assets(house: House) -> list[dg.AssetsDefinition]:
                 NAME,
                 "分析用データベース（仮名化済み、毎回まるごと置き換え）。"
                 "The analysts' database: pseudonymised, replaced whole in one atomic step.",
-                deps=[name for name in published if name != "weights.versions"],
+                deps=[name for name in published if name not in _NO_ASSETS],
             )
         ],
         check_specs=[

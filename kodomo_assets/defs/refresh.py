@@ -10,7 +10,7 @@ import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs import build_definitions
-from kodomo_assets.defs.jobs import job_name
+from kodomo_assets.defs.jobs import AFTER_MEETING, job_name
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.settings import Settings
 
@@ -19,8 +19,17 @@ _LOGGER = "progress"
 
 def refresh(settings: Settings, catalogue: Catalogue, day: dt.date, instance: dg.DagsterInstance) -> bool:
     """Refreshes the reference date ``day`` and records the run in ``instance``; whether every step succeeded."""
+    return _run(settings, catalogue, job_name(catalogue.calendar, day), day, instance)
+
+
+def after_meeting(settings: Settings, catalogue: Catalogue, day: dt.date, instance: dg.DagsterInstance) -> bool:
+    """Reads what came back for ``day`` and makes what follows from it; whether every step succeeded."""
+    return _run(settings, catalogue, AFTER_MEETING, day, instance)
+
+
+def _run(settings: Settings, catalogue: Catalogue, name: str, day: dt.date, instance: dg.DagsterInstance) -> bool:
     definitions = build_definitions(settings, catalogue, loggers={_LOGGER: progress_logger})
-    job = definitions.resolve_job_def(job_name(catalogue.calendar, day))
+    job = definitions.resolve_job_def(name)
     result = job.execute_in_process(
         partition_key=day.strftime(DATE_FORMAT),
         instance=instance,

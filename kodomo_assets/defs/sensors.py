@@ -14,7 +14,13 @@ from kodomo_assets.stages.sources.inbox import scan_inbox
 
 _EVERY_MINUTE = 60
 # which asset reads what people send back
-_READERS = {FILE_STEM: "linkage.answers"}
+_READERS = {
+    FILE_STEM: "linkage.answers",
+    "個人票": "review.personal_sheets",
+    "判定会議": "review.decisions",
+    "判定": "review.decisions",
+    "支援記録": "review.support",
+}
 
 
 def build_sensors(house: House) -> list[dg.SensorDefinition]:

@@ -55,7 +55,7 @@ def school_lists(
 ) -> SchoolFiles:
     """支援対象者_<school>.xlsx for every school that has a child decided a, b or c.
 
-    The direction of support is worded as the configuration words it for schools; of any other the school is told to ask.
+    The direction of support is worded as the configuration words it for schools; of any other the school asks.
     """
     schools, kept_back, without_school = _schools(con, reference_date, f"decision in {TOLD}")
     files = []

@@ -1,0 +1,319 @@
+"""Assets of the stage ``review``: the list for the meeting, its files, the schools' files, and what comes back."""
+
+import datetime as dt
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import duckdb
+
+from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.defs.common import (
+    House,
+    Results,
+    Written,
+    asset_key,
+    check_result,
+    check_spec,
+    guarded,
+    store_results,
+)
+from kodomo_assets.defs.exports import Export, export
+from kodomo_assets.defs.partitions import reference_date
+from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.errors import DeliveryError
+from kodomo_assets.stages.review import decisions as decided
+from kodomo_assets.stages.review import personal_sheets as sheets
+from kodomo_assets.stages.review import support as helped
+from kodomo_assets.stages.review.decisions import build_decisions
+from kodomo_assets.stages.review.facts import gather_meeting
+from kodomo_assets.stages.review.meeting import Meeting
+from kodomo_assets.stages.review.meeting_list import build_meeting_list
+from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
+from kodomo_assets.stages.review.page import meeting_page
+from kodomo_assets.stages.review.personal_sheets import build_personal_sheets
+from kodomo_assets.stages.review.school_workbook import SCHOOL_KIND
+from kodomo_assets.stages.review.schools import SchoolFiles, personal_sheets, school_lists
+from kodomo_assets.stages.review.sheet_workbook import SHEET_KIND
+from kodomo_assets.stages.review.support import build_support
+from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
+from kodomo_assets.stages.sources.in_force import create_delivered_views
+from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
+from kodomo_assets.stages.sources.returned import check_rejections
+from kodomo_assets.store.pseudonyms import create_sheet_numbers, load_secret
+
+PAGE, WORKBOOK = "判定会議.html", "判定会議.xlsx"
+_FACTS = [
+    "review.meeting_list",
+    "review.personal_sheets",
+    "review.decisions",
+    "evaluation.funnel",
+    "screening.ranking",
+    "screening.contributions",
+    "screening.difficulty_scores",
+    "features.matrix",
+]
+
+
+def build_review_assets(house: House) -> list[dg.AssetsDefinition]:
+    return [
+        _meeting_list(house),
+        _personal_sheets(house),
+        _decisions(house),
+        _support(house),
+        _school_lists(house),
+        _meeting_files(house),
+    ]
+
+
+def _meeting_list(house: House) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="review__meeting_list",
+        specs=[
+            house.spec(
+                "review.meeting_list",
+                "The selected children, and at the yearly date a random sample from below the cut.",
+                deps=["screening.ranking"],
+            )
+        ],
+    )
+    def meeting_list(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            create_sheet_numbers(con, load_secret(house.settings.key_file), day)
+            counts = build_meeting_list(con, house.catalogue, day)
+            context.log.info(f"判定会議: {counts['selected']} selected, {counts['sample']} of a random sample")
+            written = Written("review.meeting_list", "new_meeting_list", counts)
+            yield from store_results(con, house, {"reference_date": day}, [written])
+
+    return meeting_list
+
+
+def _personal_sheets(house: House) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="review__personal_sheets",
+        specs=[
+            house.spec(
+                "review.personal_sheets",
+                "A sheet per child goes to each school; what came back filled in is read.",
+                deps=["review.meeting_list", "linkage.links", "sources.inbox"],
+                kinds={"excel"},
+            )
+        ],
+        check_specs=[check_spec("review.personal_sheets", "sheets_read", "戻った個人票がすべて読めた")],
+    )
+    def personal_sheet_files(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            _prepare(con, house, day)
+            files = _returned(house, day, (sheets.KIND,))
+            taken = build_personal_sheets(con, house.catalogue, files, day)
+            made = personal_sheets(con, day, _version(con, day))
+            yield from store_results(
+                con,
+                house,
+                {"reference_date": day, "kind": "personal_sheets"},
+                [
+                    Written(
+                        "review.personal_sheets",
+                        "new_personal_sheets",
+                        {"returned": taken, FINGERPRINT: fingerprint(files)} | _sent(made),
+                        [lambda c: [check_rejections(c, "sheets_read", taken)]],
+                    )
+                ],
+                also=[("review.rejections", "new_rejections")],
+            )
+            _export_schools(con, house, day, SHEET_KIND, made)
+
+    return personal_sheet_files
+
+
+def _decisions(house: House) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="review__decisions",
+        specs=[
+            house.spec(
+                "review.decisions",
+                "What the meeting decided, read from 判定会議*.xlsx and 判定*.csv; the latest meeting counts.",
+                deps=["review.meeting_list", "sources.inbox"],
+                kinds={"excel"},
+            )
+        ],
+        check_specs=[check_spec("review.decisions", "decisions_read", "判定がすべて読めた")],
+    )
+    def decisions(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            create_delivered_views(con, house.catalogue, day)
+            files = _returned(house, day, decided.KINDS)
+            now = dt.datetime.now(dt.UTC)
+            counts = build_decisions(con, house.catalogue, files, day, now, _today(house, now))
+            context.log.info(f"判定: {counts.filled} rows in {len(files)} files, {counts.taken} new decisions")
+            yield from store_results(
+                con,
+                house,
+                {"reference_date": day, "kind": "decisions"},
+                [
+                    Written(
+                        "review.decisions",
+                        "new_decisions",
+                        {"filled": counts.filled, "new": counts.taken, FINGERPRINT: fingerprint(files)},
+                        [lambda c: [check_rejections(c, "decisions_read", counts.taken)]],
+                    )
+                ],
+                also=[("review.rejections", "new_rejections")],
+            )
+
+    return decisions
+
+
+def _support(house: House) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="review__support",
+        specs=[
+            house.spec(
+                "review.support",
+                "Support given and what came of it, read from 支援記録*.",
+                deps=["review.meeting_list", "sources.inbox"],
+                kinds={"excel", "csv"},
+            )
+        ],
+        check_specs=[check_spec("review.support", "support_read", "支援記録がすべて読めた")],
+    )
+    def support(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            files = _returned(house, day, (helped.KIND,))
+            taken = build_support(con, house.catalogue, files, day, _today(house, dt.datetime.now(dt.UTC)))
+            yield from store_results(
+                con,
+                house,
+                {"reference_date": day, "kind": "support"},
+                [
+                    Written(
+                        "review.support",
+                        "new_support",
+                        {"records": taken, FINGERPRINT: fingerprint(files)},
+                        [lambda c: [check_rejections(c, "support_read", taken)]],
+                    )
+                ],
+                also=[("review.rejections", "new_rejections")],
+            )
+
+    return support
+
+
+def _school_lists(house: House) -> dg.AssetsDefinition:
+    name = "review.school_lists"
+
+    @dg.multi_asset(
+        name="review__school_lists",
+        specs=[
+            house.spec(
+                name,
+                "支援対象者（学校別のExcel）。Each school's own children, decision and direction of support; no score.",
+                deps=["review.decisions", "linkage.links"],
+                kinds={"excel"},
+            )
+        ],
+        check_specs=[check_spec(name, "decided", "判定がある（判定なしに学校へ名簿は出さない）", blocking=True)],
+    )
+    def school_list_files(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            counted = con.execute("select count(*) from review.decisions where reference_date = $1", [day]).fetchone()
+            number = counted[0] if counted else 0
+            outcome = CheckOutcome(
+                name="decided",
+                passed=number > 0,
+                blocking=True,
+                message=f"{number} decisions at {day}, expected at least 1: no child reaches a school list without one",
+                facts={"decisions": number},
+            )
+            if not outcome.passed:
+                yield check_result(name, outcome)
+                raise DeliveryError(outcome.message)
+            _prepare(con, house, day)
+            made = school_lists(con, house.catalogue, day, _version(con, day))
+            written = _export_schools(con, house, day, SCHOOL_KIND, made)
+            context.log.info(f"支援対象者: {len(made.files)} schools, {written} files written")
+            yield dg.MaterializeResult(asset_key=asset_key(name), metadata=_sent(made) | {"written": written})
+            yield check_result(name, outcome)
+
+    return school_list_files
+
+
+def _meeting_files(house: House) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="review__meeting_files",
+        specs=[
+            house.spec(
+                "review.meeting_page",
+                f"{PAGE}。One page without a network for the meeting: facts, factors, decisions.",
+                deps=_FACTS,
+                kinds={"html"},
+            ),
+            house.spec(
+                "review.meeting_workbook",
+                f"{WORKBOOK}。The same list for notes and decisions; it is read back from the inbox.",
+                deps=_FACTS,
+                kinds={"excel"},
+            ),
+        ],
+    )
+    def meeting_files(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            _prepare(con, house, day)
+            meeting = gather_meeting(con, house.catalogue, day)
+            files = list(_meeting_exports(house, meeting))
+            written = export(con, house, day, meeting.weights_version, (), files)
+            context.log.info(f"判定会議: {len(meeting.children)} children, score {meeting.score_mode}, {written} files")
+            facts = {"children": len(meeting.children), "score": meeting.score_mode}
+            yield dg.MaterializeResult(asset_key=asset_key("review.meeting_page"), metadata=facts)
+            yield dg.MaterializeResult(asset_key=asset_key("review.meeting_workbook"), metadata=facts)
+
+    return meeting_files
+
+
+def _meeting_exports(house: House, meeting: Meeting) -> Iterator[Export]:
+    made_from = repr(meeting)
+    page = meeting_page(meeting)
+    yield Export("判定会議", PAGE, page, len(meeting.children), made_from)
+    book = meeting_workbook(meeting, tuple(house.catalogue.meeting.directions))
+    yield Export("判定会議", WORKBOOK, book, len(meeting.children), made_from)
+
+
+def _prepare(con: duckdb.DuckDBPyConnection, house: House, day: dt.date) -> None:
+    create_delivered_views(con, house.catalogue, day)
+    create_sheet_numbers(con, load_secret(house.settings.key_file), day)
+
+
+def _returned(house: House, day: dt.date, kinds: tuple[str, ...]) -> list[InboxFile]:
+    files = scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
+    return [file for file in files if file.returned in kinds]
+
+
+def _today(house: House, now: dt.datetime) -> dt.date:
+    return now.astimezone(ZoneInfo(house.catalogue.calendar.timezone)).date()
+
+
+def _version(con: duckdb.DuckDBPyConnection, day: dt.date) -> str:
+    row = con.execute(
+        "select any_value(weights_version) from screening.ranking where reference_date = $1", [day]
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _sent(made: SchoolFiles) -> dict[str, int]:
+    return {
+        "schools": len(made.files),
+        "children": sum(file.children for file in made.files),
+        "支援措置のため知らせない": made.kept_back,
+        "学齢簿にいない": made.without_school,
+    }
+
+
+def _export_schools(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, kind: str, made: SchoolFiles) -> int:
+    files = [Export(kind, file.name, file.content, file.children, file.made_from) for file in made.files]
+    return export(con, house, day, _version(con, day), (f"{kind}_",), files)
