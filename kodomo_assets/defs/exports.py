@@ -46,7 +46,8 @@ def export(
     keep = bool(decided and decided[0])
     last = dict(
         con.execute(
-            "select file, arg_max(fingerprint, exported_at) from review.exports where reference_date = $1 group by file",
+            "select file, arg_max(fingerprint, exported_at) from review.exports "
+            "where reference_date = $1 group by file",
             [day],
         ).fetchall()
     )

@@ -139,6 +139,8 @@ siblings as (
         list(s.sheet_number order by s.sheet_number) as siblings
     from meeting_children as c
     join meeting_children as s on s.household_id = c.household_id and s.child_key <> c.child_key
+    -- a household under 支援措置 is shown in no file
+    where not c.protected and not s.protected
     group by c.child_key
 ),
 

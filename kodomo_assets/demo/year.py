@@ -1,0 +1,138 @@
+"""Plays what people do after a refresh of the newest reference date: teachers fill in the 個人票, the meeting decides,
+schools and the centre report support. Everything goes through the files that real people would use.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import openpyxl
+from openpyxl.worksheet.worksheet import Worksheet
+
+from kodomo_assets.demo import parameters as p
+from kodomo_assets.demo.footprint import TRUTH, remember
+
+_MEETING = dt.date(2025, 5, 20)
+# Of the selected: 30 b and 111 c as in the report; the other 29 are split.
+_DECISIONS = ("a",) * 9 + ("b",) * 30 + ("c",) * 111 + ("d",) * 20
+_DIRECTIONS = {"a": "関係機関との連携", "b": "学校での見守り", "c": "学校での見守り"}
+_CASES = {"1": "経済的支援の案内", "2": "学習・生活支援事業の紹介"}
+# What came of b: so many were spoken to, offered something, took it up, are still in support.
+_OUTCOMES = (("声かけ済み", 28, 10), ("案内済み", 20, 24), ("利用開始", 12, 45), ("支援中", 9, 120))
+_ANSWERS = ("気になることはない", "少し気になる", "気になる", "分からない")
+
+
+def play_meeting(data_dir: Path) -> None:
+    """Fills in the 個人票 and 判定会議.xlsx of the newest reference date and puts them, with 支援記録, into its inbox."""
+    outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
+    decisions = _decided(data_dir)
+    for source in sorted(outbox.glob("個人票_*.xlsx")):
+        if "_旧" not in source.name:
+            remember(data_dir, [_fill_sheets(source, inbox / source.name)])
+    remember(data_dir, [_fill_meeting(outbox / "判定会議.xlsx", inbox / "判定会議.xlsx", decisions)])
+    remember(data_dir, [_write_support(inbox / "支援記録.csv", decisions)])
+
+
+def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
+    """child_key -> decision and direction: the higher the score, the graver; the report's two cases get b."""
+    with duckdb.connect(str(data_dir / "kodomo.duckdb"), read_only=True) as con:
+        rows = con.execute(
+            """
+            select
+                l.child_key,
+                l.origin,
+                t."case"
+            from review.meeting_list as l
+            join screening.ranking as r using (reference_date, child_key)
+            join linkage.children as c using (reference_date, child_key)
+            left join read_csv($1, all_varchar = true) as t on t.resident_id = c.resident_id
+            where l.reference_date = $2
+            order by l.origin, t."case" is not null, r.score desc, l.child_key
+            """,
+            [str(data_dir / TRUTH / "cases.csv"), p.LAST],
+        ).fetchall()
+    cases = {child: (_CASES[case]) for child, _, case in rows if case}
+    others = [child for child, origin, case in rows if origin == "selected" and not case]
+    words = iter([d for d in _DECISIONS if d != "b"] + ["b"] * (_DECISIONS.count("b") - len(cases)))
+    graver_first = sorted(words)
+    decided = {child: (word, _DIRECTIONS.get(word)) for child, word in zip(others, graver_first, strict=False)}
+    decided |= {child: ("b", direction) for child, direction in cases.items()}
+    return {child: decided.get(child, ("d", None)) for child, _, _ in rows}
+
+
+def _fill_sheets(source: Path, target: Path) -> Path:
+    book = openpyxl.load_workbook(source)
+    for number, sheet in enumerate(book.worksheets):
+        labels = {str(row[0].value): row[1] for row in sheet.iter_rows(max_col=2) if row[0].value and len(row) > 1}
+        if "身だしなみ" not in labels:
+            continue
+        for position, (label, cell) in enumerate(labels.items()):
+            if label == "記入日":
+                cell.value = dt.date(2025, 5, 8)
+            elif label == "記入者":
+                cell.value = "学級担任"
+            elif label == "気になる度":
+                cell.value = str((number + position) % 4)
+            elif label == "担任所見":
+                cell.value = "友人と一緒に過ごす様子が見られる。提出物の遅れについて声をかけている。"
+            elif label == "学校での支援":
+                cell.value = "週に一度、担任が声をかけている。"
+            elif label in _QUESTIONS:
+                cell.value = _ANSWERS[(number * 7 + position * 3) % len(_ANSWERS)]
+    book.save(target)
+    return target
+
+
+_QUESTIONS = {
+    "身だしなみ",
+    "提出物",
+    "忘れ物",
+    "給食",
+    "友人関係",
+    "保護者との連絡",
+    "家庭状況",
+    "きょうだいの世話",
+}
+
+
+def _fill_meeting(source: Path, target: Path, decisions: dict[str, tuple[str, str | None]]) -> Path:
+    book = openpyxl.load_workbook(source)
+    sheet = book.worksheets[0]
+    for cells in _rows(sheet):
+        child = cells["児童キー"].value
+        if child in decisions:
+            word, direction = decisions[child]
+            cells["判定"].value, cells["支援の方向性"].value = word, direction
+            cells["会議日"].value, cells["判定者"].value = _MEETING, "社会福祉士・心理師・家庭支援員"
+            cells["担当"].value = "こども未来センター" if word in "ab" else None
+    book.save(target)
+    return target
+
+
+def _rows(sheet: Worksheet) -> Iterator[dict[str, openpyxl.cell.cell.Cell]]:
+    """The rows below the headers, by header."""
+    rows = sheet.iter_rows()
+    headers = next(row for row in rows if "児童キー" in [cell.value for cell in row])
+    for row in rows:
+        yield {str(header.value): cell for header, cell in zip(headers, row, strict=True)}  # type: ignore[misc]
+
+
+def _write_support(target: Path, decisions: dict[str, tuple[str, str | None]]) -> Path:
+    preventive = sorted(child for child, (word, _) in decisions.items() if word == "b")
+    lines = ["児童キー,実施日,支援内容,成果"]
+    for outcome, children, days in _OUTCOMES:
+        day = _MEETING + dt.timedelta(days=days)
+        lines += [f"{child},{day},{_KINDS[outcome]},{outcome}" for child in preventive[:children]]
+    target.write_text("\n".join([*lines, ""]), "utf-8")
+    return target
+
+
+_KINDS = {
+    "声かけ済み": "担任による声かけ",
+    "案内済み": "学習・生活支援事業の案内",
+    "利用開始": "学習・生活支援事業",
+    "支援中": "学習・生活支援事業",
+}
