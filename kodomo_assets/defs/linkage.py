@@ -243,8 +243,11 @@ def _expected(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
                     count(*) as persons,
                     count(*) filter (is_linked) as linked,
                     count(*) filter (method = 'in_review') as in_review,
-                    round(avg(probability) filter (is_linked), 5) as expected_precision,
-                    round(sum(probability) filter (is_linked) / sum(probability), 5) as expected_recall
+                    round(sum(probability) filter (is_linked)::double / nullif(linked, 0), 5) as expected_precision,
+                    round(
+                        sum(probability) filter (is_linked)::double / nullif(sum(probability), 0)::double,
+                        5
+                    ) as expected_recall
                 from persons_in_force
                 group by table_name
                 order by table_name

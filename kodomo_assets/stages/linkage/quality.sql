@@ -1,11 +1,12 @@
 -- What the linkage of a refresh is worth, per table and school, over whoever stands in the delivery in force.
+-- Probabilities are added as decimals: a sum of doubles would depend on the order in which threads meet the rows.
 create or replace temp table persons_in_force as
 with hoped as (
     -- how likely somebody unlinked is any child at all
     select
         table_name,
         person_ref,
-        least(sum(probability), 1.0) as probability
+        least(sum(probability::decimal(18, 15)), 1) as probability
     from candidates
     group by all
 ),
@@ -26,7 +27,7 @@ select
         else 'unlinked'
     end as method,
     l.person_ref is not null as is_linked,
-    coalesce(l.probability, h.probability, 0.0) as probability,
+    coalesce(l.probability, h.probability, 0)::decimal(18, 15) as probability,
     coalesce(p.birth_date between $first_birth_date and $last_birth_date, false) as of_school_age
 from persons as p
 left join linked as l using (table_name, person_ref)
@@ -45,8 +46,8 @@ select
     (count(*) filter (method = 'in_review'))::integer as in_review,
     (count(*) filter (of_school_age))::integer as persons_of_school_age,
     (count(*) filter (of_school_age and is_linked))::integer as linked_of_school_age,
-    avg(probability) filter (is_linked) as expected_precision,
-    sum(probability) filter (is_linked) / nullif(sum(probability), 0) as expected_recall
+    sum(probability) filter (is_linked)::double / nullif(count(*) filter (is_linked), 0) as expected_precision,
+    sum(probability) filter (is_linked)::double / nullif(sum(probability), 0)::double as expected_recall
 from persons_in_force
 group by table_name, school_code;
 
