@@ -102,7 +102,7 @@ def _fill_meeting(source: Path, target: Path, decisions: dict[str, tuple[str, st
     book = openpyxl.load_workbook(source)
     sheet = book.worksheets[0]
     for cells in _rows(sheet):
-        child = cells["児童キー"].value
+        child = str(cells["児童キー"].value)
         if child in decisions:
             word, direction = decisions[child]
             cells["判定"].value, cells["支援の方向性"].value = word, direction
