@@ -21,7 +21,8 @@ select
     birth_date,
     strftime(birth_date, '%Y%m%d') as birth_digits,
     sex,
-    school_code
+    -- the school of an older roster says nothing about the school of now
+    case when in_force then school_code end as school_code
 from query_table(chosen);
 
 -- A sample of the roster in force, by hash: one person more or less changes one of its members.
