@@ -8,13 +8,14 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_REDACT_USER_CODE_ERRORS := 1
 RESIDENTS ?= 259000
 
-.PHONY: help demo test ui refresh summary templates lint format lock clean
+.PHONY: help demo test ui refresh after-meeting summary templates lint format lock clean
 
 help:
 	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
 	@echo "make test                      ruff, mypy, import-linter, pytest"
 	@echo "make ui                        Dagster UI on the same data, http://127.0.0.1:3000"
 	@echo "make refresh DATE=2025-04-01   everything that this reference date needs"
+	@echo "make after-meeting DATE=2025-04-01   decisions and support from the inbox, school lists, funnel"
 	@echo "make summary DATE=2025-04-01   the funnel of a refreshed reference date"
 	@echo "make templates                 an empty Excel workbook per table, for the offices"
 
@@ -35,12 +36,18 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 demo: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --residents $(RESIDENTS)
 	$(BIN)/python -m kodomo_assets refresh --all
+	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --meeting
+	$(BIN)/python -m kodomo_assets after-meeting 2025-04-01
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --compare
 	@echo "look next: make ui (http://127.0.0.1:3000), docs/analysts.md (analyst.duckdb), docs/method.md"
 
 refresh: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
 	@test -n "$(DATE)" || { echo "usage: make refresh DATE=2025-04-01"; exit 2; }
 	$(BIN)/python -m kodomo_assets refresh $(DATE)
+
+after-meeting: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
+	@test -n "$(DATE)" || { echo "usage: make after-meeting DATE=2025-04-01"; exit 2; }
+	$(BIN)/python -m kodomo_assets after-meeting $(DATE)
 
 summary: $(VENV)/.runtime
 	@test -n "$(DATE)" || { echo "usage: make summary DATE=2025-04-01"; exit 2; }

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.defs.refresh import refresh
+from kodomo_assets.defs.refresh import after_meeting, refresh
 from kodomo_assets.demo.city import write_city
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
@@ -55,6 +55,14 @@ class City:
         """Refreshes the dates in order, as the command line does; whether all of them succeeded."""
         with self.instance() as instance:
             return all(refresh(self.settings, self.catalogue, day, instance) for day in days)
+
+    def after_meeting(self, day: dt.date) -> bool:
+        """Reads what came back for the date and makes what follows; whether every step succeeded."""
+        with self.instance() as instance:
+            return after_meeting(self.settings, self.catalogue, day, instance)
+
+    def outbox(self, day: dt.date) -> Path:
+        return self.settings.outbox / day.isoformat()
 
     def query(self, sql: str, database: Path | None = None) -> list[tuple]:
         if database is None:

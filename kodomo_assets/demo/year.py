@@ -20,8 +20,14 @@ _MEETING = dt.date(2025, 5, 20)
 _DECISIONS = ("a",) * 9 + ("b",) * 30 + ("c",) * 111 + ("d",) * 20
 _DIRECTIONS = {"a": "関係機関との連携", "b": "学校での見守り", "c": "学校での見守り"}
 _CASES = {"1": "経済的支援の案内", "2": "学習・生活支援事業の紹介"}
-# What came of b: so many were spoken to, offered something, took it up, are still in support.
-_OUTCOMES = (("声かけ済み", 28, 10), ("案内済み", 20, 24), ("利用開始", 12, 45), ("支援中", 9, 120))
+# What came of b: outcome, which of them (from, to), days after the meeting.
+_OUTCOMES = (
+    ("声かけ済み", 0, 28, 10),
+    ("案内済み", 0, 20, 24),
+    ("利用開始", 0, 12, 45),
+    ("支援終了", 0, 3, 110),
+    ("支援中", 3, 12, 120),
+)
 _ANSWERS = ("気になることはない", "少し気になる", "気になる", "分からない")
 
 
@@ -123,9 +129,9 @@ def _rows(sheet: Worksheet) -> Iterator[dict[str, openpyxl.cell.cell.Cell]]:
 def _write_support(target: Path, decisions: dict[str, tuple[str, str | None]]) -> Path:
     preventive = sorted(child for child, (word, _) in decisions.items() if word == "b")
     lines = ["児童キー,実施日,支援内容,成果"]
-    for outcome, children, days in _OUTCOMES:
+    for outcome, first, last, days in _OUTCOMES:
         day = _MEETING + dt.timedelta(days=days)
-        lines += [f"{child},{day},{_KINDS[outcome]},{outcome}" for child in preventive[:children]]
+        lines += [f"{child},{day},{_KINDS[outcome]},{outcome}" for child in preventive[first:last]]
     target.write_text("\n".join([*lines, ""]), "utf-8")
     return target
 
@@ -135,4 +141,5 @@ _KINDS = {
     "案内済み": "学習・生活支援事業の案内",
     "利用開始": "学習・生活支援事業",
     "支援中": "学習・生活支援事業",
+    "支援終了": "学習・生活支援事業",
 }

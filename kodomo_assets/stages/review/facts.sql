@@ -72,7 +72,10 @@ select
     round(f.contribution * 1000, 1) as points,
     n.about,
     v.level is not null as applies,
-    case when f.level in ('no_record', 'blank') then f.level end as missing,
+    -- a table without a record is told by its items
+    case
+        when f.level in ('no_record', 'blank') and not starts_with(f.item, 'table:') then f.level
+    end as missing,
     coalesce(v.legacy, false) as legacy_hit
 from all_factors as f
 join meeting_children as c using (child_key)
