@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.catalogue.models import Ingest
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.dates import read_date
-from kodomo_assets.japan.text import BLANKS, comparable
+from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_BY, DECIDED_ON, PERSON, TABLE
-from kodomo_assets.stages.sources.formats.workbooks import open_workbook
 from kodomo_assets.stages.sources.inbox import InboxFile
+from kodomo_assets.stages.sources.returned import Place, Rejection, ReturnedRow, read_all
 
 _HEADERS = (TABLE, PERSON, CHILD, ANSWER, DECIDED_BY, DECIDED_ON)
-_MB = 1024 * 1024
 # as the workbook's own validation has it
 _FIRST_DAY = dt.date(2020, 1, 1)
 _ERA_SCHEME = "12345"
@@ -61,13 +58,14 @@ def build_answers(
     A row without an answer says nothing. One whose pair was never asked, whose answer, name or day is wanting, or whose
     pair has two different answers of one day, is not taken and is reported; the pair stays in the review.
     """
-    unreadable: list[str] = []
+    read, rejected = read_all(files, catalogue.ingest)
     rows: list[tuple[object, ...]] = []
-    for file in files:
-        try:
-            rows += _filled_rows(file, catalogue.ingest)
-        except DeliveryError as error:
-            unreadable.append(str(error))
+    for file in read:
+        table = file.tables(_HEADERS)
+        if table is None:
+            problem = f"found no sheet with the columns {'・'.join(_HEADERS)}, expected them once"
+            rejected.append(Rejection(Place(file.name, None, None), problem))
+        rows += [_judged(row) for row in table or [] if any(row.cells[h] for h in (ANSWER, DECIDED_BY, DECIDED_ON))]
     create_from_frame(con, "filled", pd.DataFrame(rows, columns=list(_FILLED), dtype="object"), _FILLED)
     run_sql(con, __package__, "read_answers", {"reference_date": reference_date, "now": now, "today": today})
     wrong = con.execute(
@@ -77,47 +75,15 @@ def build_answers(
     return AnswerCounts(
         filled=len(rows),
         kept=kept[0] if kept else 0,
-        problems=(*unreadable, *(f"{file}, row {row}: {problem}" for file, row, problem in wrong)),
+        problems=(
+            *(f"{rejection.place}: {rejection.problem}" for rejection in rejected),
+            *(f"{file}, row {row}: {problem}" for file, row, problem in wrong),
+        ),
     )
 
 
-def _filled_rows(file: InboxFile, ingest: Ingest) -> Iterator[tuple[object, ...]]:
-    """The rows of a workbook in which anything was filled in.
-
-    Raises:
-        DeliveryError: no workbook, or none of its sheets has the headers.
-    """
-    if file.size > ingest.max_file_mb * _MB:
-        raise DeliveryError(f"{file.name}: larger than {ingest.max_file_mb:,} MB (ingest.max_file_mb)")
-    sheets = open_workbook(
-        file.path.read_bytes(),
-        file.name,
-        ingest.password_file,
-        ingest.header_search_rows,
-        ingest.max_workbook_mb * _MB,
-    )
-    grids = [sheet.grid() for sheet in sheets]
-    places = [_header(grid.head) for grid in grids]
-    if not any(places):
-        raise DeliveryError(f"{file.name}: found no sheet with the columns {'・'.join(_HEADERS)}, expected them once")
-    for grid, place in zip(grids, places, strict=True):
-        if place is not None:
-            header_row, columns = place
-            for number, cells in grid.rows():
-                given = {h: cells[at].strip(BLANKS) if at < len(cells) else "" for h, at in columns.items()}
-                if number > header_row and any(given[h] for h in (ANSWER, DECIDED_BY, DECIDED_ON)):
-                    yield _judged(file.name, number, given)
-
-
-def _header(rows: Sequence[tuple[int, Sequence[str]]]) -> tuple[int, dict[str, int]] | None:
-    for number, cells in rows:
-        names = [comparable(cell) for cell in cells]
-        if all(names.count(header) == 1 for header in _HEADERS):
-            return number, {header: names.index(header) for header in _HEADERS}
-    return None
-
-
-def _judged(file: str, row: int, given: dict[str, str]) -> tuple[object, ...]:
+def _judged(row: ReturnedRow) -> tuple[object, ...]:
+    given = row.cells
     answer = ANSWERS.get(comparable(given[ANSWER]))
     day = read_date(given[DECIDED_ON], _ERA_SCHEME)
     problem = None
@@ -129,7 +95,18 @@ def _judged(file: str, row: int, given: dict[str, str]) -> tuple[object, ...]:
         problem = f"{DECIDED_ON} lies before {_FIRST_DAY}, expected the day of the answer"
     elif day.value is None:
         problem = f"{DECIDED_ON} is {'blank' if not given[DECIDED_ON] else 'no date'}, expected a date"
-    return file, row, given[TABLE], given[PERSON], given[CHILD], answer, given[DECIDED_BY], day.value, problem
+    place = row.place
+    return (
+        place.file,
+        place.row,
+        given[TABLE],
+        given[PERSON],
+        given[CHILD],
+        answer,
+        given[DECIDED_BY],
+        day.value,
+        problem,
+    )
 
 
 def check_answers(counts: AnswerCounts) -> CheckOutcome:

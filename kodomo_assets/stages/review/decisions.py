@@ -17,19 +17,20 @@ from kodomo_assets.stages.review.meeting import DECISIONS
 from kodomo_assets.stages.review.workbooks import school_year_ja
 from kodomo_assets.stages.sources.inbox import InboxFile
 from kodomo_assets.stages.sources.returned import (
+    KEY_HEADERS,
     Place,
     Rejection,
     ReturnedFile,
     ReturnedRow,
+    create_rejected_files,
+    given_key,
     read_all,
-    rejection_rows,
 )
 
 #: Files that hold decisions, by how their names begin.
 KINDS = ("判定会議", "判定")
-_KEY_HEADERS = ("児童キー", "child_key")
 _REQUIRED = ("会議日", "判定")
-_OPTIONAL = ("配布番号", "学年", "学校", "理由", "支援の方向性", "担当", "判定者", "公開可", "基準日", *_KEY_HEADERS)
+_OPTIONAL = ("配布番号", "学年", "学校", "理由", "支援の方向性", "担当", "判定者", "公開可", "基準日", *KEY_HEADERS)
 _FILLED_IN = ("判定", "理由", "支援の方向性", "担当", "公開可")
 _ERA_SCHEME = "12345"
 # the letter, the name, or both
@@ -52,7 +53,6 @@ _TYPES = {
     "release": "boolean",
     "problem": "varchar",
 }
-_REJECTED = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
 
 
 @dataclass(frozen=True)
@@ -80,27 +80,19 @@ def build_decisions(
     read, rejected = read_all(files, catalogue.ingest)
     rows: list[tuple[object, ...]] = []
     for file in read:
-        filled, found_table = _filled(file)
-        if not found_table:
+        table = file.tables(_REQUIRED, _OPTIONAL)
+        if table is None:
             problem = f"found no row with the headers {'・'.join(_REQUIRED)}, expected them as they were sent"
             rejected.append(Rejection(Place(file.name, None, None), problem))
-        rows += [_cells(row, file, reference_date) for row in filled]
+        rows += [_cells(row, file, reference_date) for row in table or [] if any(row.cells[h] for h in _FILLED_IN)]
     create_from_frame(con, "returned_decisions", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
-    frame = pd.DataFrame(rejection_rows(rejected), columns=list(_REJECTED), dtype="object")
-    create_from_frame(con, "rejected_files", frame, _REJECTED)
+    create_rejected_files(con, rejected)
     run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now, "today": today})
     row = con.execute(
         "select (select count(*) from new_decisions where read_at = $1), (select count(*) from new_rejections)", [now]
     ).fetchone()
     taken, not_taken = row or (0, 0)
     return DecisionCounts(len(rows), taken, not_taken)
-
-
-def _filled(file: ReturnedFile) -> tuple[list[ReturnedRow], bool]:
-    """The rows in which anything was filled in, and whether any sheet has the headers at all."""
-    tables = [sheet.table(_REQUIRED, _OPTIONAL) for sheet in file.sheets]
-    rows = [row for table in tables if table is not None for row in table]
-    return [row for row in rows if any(row.cells[h] for h in _FILLED_IN)], any(t is not None for t in tables)
 
 
 def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tuple[object, ...]:
@@ -111,7 +103,7 @@ def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tup
         row.place.file,
         row.place.sheet,
         row.place.row,
-        next((comparable(cells[h]).lower() for h in _KEY_HEADERS if cells[h]), None),
+        given_key(cells),
         comparable(cells["配布番号"]).upper() or None,
         _school_year(cells["学年"]),
         cells["学校"] or None,

@@ -14,7 +14,7 @@ from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.review.questions import FILLED_BY, FILLED_ON, NUMBER, QUESTIONS
 from kodomo_assets.stages.sources.inbox import InboxFile
-from kodomo_assets.stages.sources.returned import Place, Rejection, ReturnedFile, read_all, rejection_rows
+from kodomo_assets.stages.sources.returned import Place, Rejection, ReturnedFile, create_rejected_files, read_all
 
 KIND = "個人票"
 _ERA_SCHEME = "12345"
@@ -28,7 +28,6 @@ _TYPES = {
     **{question.id: "varchar" for question in QUESTIONS},
     "problem": "varchar",
 }
-_REJECTED = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
 
 
 def build_personal_sheets(
@@ -52,8 +51,7 @@ def build_personal_sheets(
             rejected.append(Rejection(Place(file.name, None, None), f"found no {NUMBER}, expected a 個人票"))
         rows += [_cells(place, cells) for place, cells in found if any(cells.get(q.ja) for q in QUESTIONS)]
     create_from_frame(con, "returned_sheets", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
-    frame = pd.DataFrame(rejection_rows(rejected), columns=list(_REJECTED), dtype="object")
-    create_from_frame(con, "rejected_files", frame, _REJECTED)
+    create_rejected_files(con, rejected)
     run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date})
     counted = con.execute("select count(*) from new_personal_sheets").fetchone()
     return counted[0] if counted else 0

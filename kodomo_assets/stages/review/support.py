@@ -13,12 +13,18 @@ from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.sources.inbox import InboxFile
-from kodomo_assets.stages.sources.returned import Place, Rejection, read_all, rejection_rows
+from kodomo_assets.stages.sources.returned import (
+    KEY_HEADERS,
+    Place,
+    Rejection,
+    create_rejected_files,
+    given_key,
+    read_all,
+)
 
 KIND = "支援記録"
 _REQUIRED = ("実施日", "支援内容", "成果")
-_KEY_HEADERS = ("児童キー", "child_key")
-_OPTIONAL = ("配布番号", *_KEY_HEADERS)
+_OPTIONAL = ("配布番号", *KEY_HEADERS)
 _ERA_SCHEME = "12345"
 _TYPES = {
     "file": "varchar",
@@ -32,7 +38,6 @@ _TYPES = {
     "step": "varchar",
     "problem": "varchar",
 }
-_REJECTED = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
 
 
 def build_support(
@@ -49,19 +54,17 @@ def build_support(
     read, rejected = read_all(files, catalogue.ingest)
     rows: list[tuple[object, ...]] = []
     for file in read:
-        tables = [table for sheet in file.sheets if (table := sheet.table(_REQUIRED, _OPTIONAL)) is not None]
-        if not tables:
+        table = file.tables(_REQUIRED, _OPTIONAL)
+        if table is None:
             problem = f"found no row with the headers {'・'.join(_REQUIRED)}, expected them"
             rejected.append(Rejection(Place(file.name, None, None), problem))
         rows += [
             _cells(row.place, row.cells, catalogue)
-            for table in tables
-            for row in table
+            for row in table or []
             if any(row.cells[header] for header in _REQUIRED)
         ]
     create_from_frame(con, "returned_support", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
-    frame = pd.DataFrame(rejection_rows(rejected), columns=list(_REJECTED), dtype="object")
-    create_from_frame(con, "rejected_files", frame, _REJECTED)
+    create_rejected_files(con, rejected)
     run_sql(con, __package__, "support", {"reference_date": reference_date, "today": today})
     counted = con.execute("select count(*) from new_support").fetchone()
     return counted[0] if counted else 0
@@ -75,7 +78,7 @@ def _cells(place: Place, cells: Mapping[str, str], catalogue: Catalogue) -> tupl
         place.file,
         place.sheet,
         place.row,
-        next((comparable(cells[h]).lower() for h in _KEY_HEADERS if cells[h]), None),
+        given_key(cells),
         comparable(cells["配布番号"]).upper() or None,
         given_on,
         cells["支援内容"] or None,

@@ -6,16 +6,18 @@ Everything is opened with the same care as a delivery. A message names file, she
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
 from kodomo_assets.catalogue.models import Ingest
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.text import BLANKS, comparable
+from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.sources.formats.delimited import open_text
 from kodomo_assets.stages.sources.formats.grids import Grid
 from kodomo_assets.stages.sources.formats.workbooks import open_workbook
@@ -70,10 +72,11 @@ class ReturnedSheet:
     rows: tuple[tuple[int, tuple[str, ...]], ...]
 
     def table(self, required: Collection[str], optional: Collection[str] = ()) -> list[ReturnedRow] | None:
-        """The rows below the first row that has every required header; None where no row has."""
+        """The rows below the first row that has every required header once; None where no row has."""
         for position, (_, cells) in enumerate(self.rows):
             names = [comparable(cell) for cell in cells]
-            if all(header in names for header in required):
+            once = all(names.count(header) == 1 for header in required)
+            if once and all(names.count(header) <= 1 for header in optional):
                 columns = {header: names.index(header) for header in (*required, *optional) if header in names}
                 below = self.rows[position + 1 :]
                 return [self._row(number, texts, columns, (*required, *optional)) for number, texts in below]
@@ -101,6 +104,11 @@ class ReturnedFile:
     name: str
     facts: Mapping[str, str]
     sheets: tuple[ReturnedSheet, ...]
+
+    def tables(self, required: Collection[str], optional: Collection[str] = ()) -> list[ReturnedRow] | None:
+        """The rows of every sheet that has the headers; None where none has."""
+        found = [table for sheet in self.sheets if (table := sheet.table(required, optional)) is not None]
+        return [row for table in found for row in table] if found else None
 
 
 def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
@@ -151,9 +159,20 @@ def read_all(files: Sequence[InboxFile], ingest: Ingest) -> tuple[list[ReturnedF
     return read, rejected
 
 
-def rejection_rows(rejections: Iterator[Rejection] | Sequence[Rejection]) -> list[tuple[object, ...]]:
-    """(file, sheet, row_number, problem) of each, for a table."""
-    return [(r.place.file, r.place.sheet, r.place.row, r.problem) for r in rejections]
+def create_rejected_files(con: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection]) -> None:
+    """Temp table ``rejected_files(file, sheet, row_number, problem)``."""
+    types = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
+    rows = [(r.place.file, r.place.sheet, r.place.row, r.problem) for r in rejections]
+    create_from_frame(con, "rejected_files", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
+
+
+#: How a file may name the 児童キー.
+KEY_HEADERS = ("児童キー", "child_key")
+
+
+def given_key(cells: Mapping[str, str]) -> str | None:
+    """The 児童キー of a row, by whichever header it has."""
+    return next((comparable(cells[header]).lower() for header in KEY_HEADERS if cells[header]), None)
 
 
 def check_rejections(con: duckdb.DuckDBPyConnection, name: str, taken: int) -> CheckOutcome:
