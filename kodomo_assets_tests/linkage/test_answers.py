@@ -456,7 +456,6 @@ def empty_book(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "build"),
     [
-        (f"{FILE_STEM}.csv", as_csv),
         (f"{FILE_STEM}.xlsx", as_csv),
         (f"{FILE_STEM}_空.xlsx", lambda _: b""),
         (f"{FILE_STEM}_空.xlsx", empty_book),

@@ -66,20 +66,23 @@ class ReturnedRow:
 
 @dataclass(frozen=True)
 class ReturnedSheet:
-    """A sheet, or a text file, as it stands."""
+    """A sheet, or a text file, as it stands; its headers are looked for in the first ``head_rows`` rows."""
 
     place: Place
     rows: tuple[tuple[int, tuple[str, ...]], ...]
+    head_rows: int
 
     def table(self, required: Collection[str], optional: Collection[str] = ()) -> list[ReturnedRow] | None:
         """The rows below the first row that has every required header once; None where no row has."""
-        for position, (_, cells) in enumerate(self.rows):
+        for position, (number, cells) in enumerate(self.rows):
+            if number > self.head_rows:
+                break
             names = [comparable(cell) for cell in cells]
             once = all(names.count(header) == 1 for header in required)
             if once and all(names.count(header) <= 1 for header in optional):
                 columns = {header: names.index(header) for header in (*required, *optional) if header in names}
                 below = self.rows[position + 1 :]
-                return [self._row(number, texts, columns, (*required, *optional)) for number, texts in below]
+                return [self._row(row, texts, columns, (*required, *optional)) for row, texts in below]
         return None
 
     def _row(
@@ -122,7 +125,7 @@ def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
     if file.path.suffix.lower() == ".csv":
         with tempfile.TemporaryDirectory(prefix="kodomo-") as folder:
             grid = open_text(file.path, file.name, None, Path(folder) / "copy.txt", ingest.header_search_rows)
-            return ReturnedFile(file.name, {}, (_sheet(grid, None),))
+            return ReturnedFile(file.name, {}, (_sheet(grid, None, ingest.header_search_rows),))
     opened = open_workbook(
         file.path.read_bytes(),
         file.name,
@@ -133,7 +136,7 @@ def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
     facts: dict[str, str] = {}
     sheets = []
     for sheet in opened:
-        read = _sheet(sheet.grid(), sheet.place.number)
+        read = _sheet(sheet.grid(), sheet.place.number, ingest.header_search_rows)
         if sheet.place.name == FACTS_SHEET:
             facts = {label: text for label, (_, text) in read.form().items()}
         else:
@@ -141,11 +144,11 @@ def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
     return ReturnedFile(file.name, facts, tuple(sheets))
 
 
-def _sheet(grid: Grid, number: int | None) -> ReturnedSheet:
+def _sheet(grid: Grid, number: int | None, head_rows: int) -> ReturnedSheet:
     rows = tuple(
         (row, tuple(cell.strip(BLANKS) for cell in cells)) for row, cells in grid.rows() if any(cell for cell in cells)
     )
-    return ReturnedSheet(Place(grid.file, number, None), rows)
+    return ReturnedSheet(Place(grid.file, number, None), rows, head_rows)
 
 
 def read_all(files: Sequence[InboxFile], ingest: Ingest) -> tuple[list[ReturnedFile], list[Rejection]]:
