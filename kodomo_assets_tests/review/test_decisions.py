@@ -269,9 +269,8 @@ def test_a_wrong_row_is_named_and_costs_no_other(town, line, problem):
     assert town.decisions() == [(2, "c")]
     assert town.rejected() == [("判定.csv", None, 3, problem)]
     outcome = check_rejections(town.con, "decisions_read", counts.taken)
-    assert not outcome.passed and not outcome.blocking
+    assert (outcome.passed, outcome.blocking) == (False, False)
     assert outcome.message == f"1 rows were not taken, 1 were, expected 0 not taken: 判定.csv, row 3: {problem}"
-    assert "ひみつ" not in outcome.message and key(1) not in outcome.message
 
 
 @pytest.mark.parametrize("day", [D(2025, 4, 1), TODAY])
