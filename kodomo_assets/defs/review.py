@@ -144,7 +144,7 @@ def _decisions(house: House) -> dg.AssetsDefinition:
     def decisions(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
-            create_delivered_views(con, house.catalogue, day)
+            _prepare(con, house, day)
             files = _returned(house, day, decided.KINDS)
             now = dt.datetime.now(dt.UTC)
             counts = build_decisions(con, house.catalogue, files, day, now, _today(house, now))
@@ -183,6 +183,7 @@ def _support(house: House) -> dg.AssetsDefinition:
     def support(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
+            _prepare(con, house, day)
             files = _returned(house, day, (helped.KIND,))
             taken = build_support(con, house.catalogue, files, day, _today(house, dt.datetime.now(dt.UTC)))
             yield from store_results(

@@ -159,12 +159,6 @@ def test_a_protected_child_has_no_personal_sheet(town):
     assert number_of(1) not in everything(made.files[0].content)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="支援措置 is that of the reference date while the school is the newest: a child who fled and is protected "
-    "since is told to its new school",
-)
 def test_a_child_protected_since_is_told_to_no_school(town):
     town.child(1, selected=True)
     town.list()

@@ -61,9 +61,6 @@ def test_the_step_is_that_of_the_citys_configuration(town):
     assert stored(town, "outcome, step") == [(1, "案内済み", "spoken_to")]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a city cannot add a word: meeting.outcomes is closed to its own keys"
-)
 def test_a_city_has_words_of_its_own(town):
     failed = None
     try:
@@ -145,11 +142,6 @@ def test_a_file_without_the_headers_is_named(town):
     assert town.rejected() == [("支援記録.csv", None, None, problem)]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the school's list gives an added child a 配布番号 that support.sql does not know: only the list's are known",
-)
 def test_an_added_child_by_the_number_of_the_schools_list(town):
     town.decide(3, "b")
     town.prepare()
@@ -161,11 +153,6 @@ def test_an_added_child_by_the_number_of_the_schools_list(town):
     assert stored(town, "step") == [(3, "spoken_to")]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a row whose 児童キー and 配布番号 are of two children is taken for the one of the 児童キー (decisions reject)",
-)
 def test_a_row_that_names_two_children_is_not_taken(town):
     headers = "child_key,配布番号,実施日,支援内容,成果"
     town.write("支援記録.csv", csv(f"{key(1)},{number_of(2)},2025-06-01,面談,案内済み", headers=headers))

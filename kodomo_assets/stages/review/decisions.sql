@@ -3,12 +3,14 @@
 create or replace temp table known_children as
 select
     c.child_key,
-    l.sheet_number,
+    -- a child that the meeting added has a number of its own on the school's list
+    coalesce(l.sheet_number, n.sheet_number) as sheet_number,
     c.school_year,
     c.protected,
     case when not c.protected then s.school_name end as school_name
 from linkage.children as c
 left join review.meeting_list as l using (reference_date, child_key)
+left join sheet_numbers as n using (child_key)
 left join (
     select
         school_code,

@@ -13,6 +13,7 @@ from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.review.questions import FILLED_BY, FILLED_ON, NUMBER, QUESTIONS
+from kodomo_assets.stages.review.sheet_workbook import SheetQuestion
 from kodomo_assets.stages.sources.inbox import InboxFile
 from kodomo_assets.stages.sources.returned import Place, Rejection, ReturnedFile, create_rejected_files, read_all
 
@@ -61,12 +62,13 @@ def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]]]:
     """Label -> answer of every child: a table with a row a child, or a form a sheet."""
     labels = [FILLED_ON, FILLED_BY, *(question.ja for question in QUESTIONS)]
     for sheet in file.sheets:
-        table = sheet.table([NUMBER, QUESTIONS[0].ja], labels)
+        # a table may hold some of the questions only
+        table = next((t for q in QUESTIONS if (t := sheet.table([NUMBER, q.ja], labels)) is not None), None)
         if table is not None:
             yield from ((row.place, row.cells) for row in table)
             continue
         form = sheet.form()
-        if NUMBER in form and QUESTIONS[0].ja in form:
+        if NUMBER in form and any(question.ja in form for question in QUESTIONS):
             row, number = form[NUMBER]
             answers = {label: form[label][1] for label in labels if label in form}
             yield Place(file.name, sheet.place.sheet, row), {NUMBER: number} | answers
@@ -81,9 +83,16 @@ def _cells(place: Place, cells: Mapping[str, str]) -> tuple[object, ...]:
         comparable(cells[NUMBER]).upper() or None,
         day.value,
         cells.get(FILLED_BY) or None,
-        *((cells.get(question.ja) or None) for question in QUESTIONS),
+        *(_answer(question, cells.get(question.ja)) for question in QUESTIONS),
         next(_problems(cells, day.value), None),
     )
+
+
+def _answer(question: SheetQuestion, text: str | None) -> str | None:
+    """The choice as it was offered, or the text; None where nothing, or no choice, was given."""
+    if not text or question.choices is None:
+        return text or None
+    return next((choice for choice in question.choices if comparable(choice) == comparable(text)), None)
 
 
 def _problems(cells: Mapping[str, str], filled_on: dt.date | None) -> Iterator[str]:
@@ -93,5 +102,5 @@ def _problems(cells: Mapping[str, str], filled_on: dt.date | None) -> Iterator[s
         yield f"{FILLED_ON} is no date, expected a date or nothing"
     for question in QUESTIONS:
         answer = cells.get(question.ja)
-        if question.choices and answer and comparable(answer) not in question.choices:
+        if question.choices and answer and _answer(question, answer) is None:
             yield f"{question.ja} is none of the choices, expected {'・'.join(question.choices)}"

@@ -22,6 +22,23 @@ newest_links as (
         and reference_date = (select max(reference_date) from linkage.links)
 ),
 
+-- Who came under 支援措置 since the reference date is protected too: a child who fled may be on a new school's register.
+newest_residents as (
+    select
+        resident_id,
+        household_id,
+        protection
+    from sources.resident_register
+    where reference_date = (select max(reference_date) from sources.resident_register)
+),
+
+protected_since as (
+    select distinct r.resident_id
+    from newest_residents as r
+    join newest_residents as m using (household_id)
+    where m.protection
+),
+
 -- The school's own spelling of a name, where it has the child on its roster.
 roster as (
     select
@@ -44,13 +61,14 @@ select
     l.child_key is not null as on_list,
     d.decision,
     d.direction,
-    c.protected and not coalesce(d.release, false) as kept_back
+    (c.protected or s.resident_id is not null) and not coalesce(d.release, false) as kept_back
 from linkage.children as c
 left join review.meeting_list as l using (reference_date, child_key)
 left join decisions_in_force as d using (reference_date, child_key)
 left join sheet_numbers as n using (child_key)
 left join newest_register as g on g.resident_id = c.resident_id
 left join roster as r on r.child_key = c.child_key
+left join protected_since as s on s.resident_id = c.resident_id
 left join delivered_resident_register as p on p.resident_id = c.resident_id
 where
     c.reference_date = $reference_date
