@@ -250,7 +250,7 @@ CHILD_UNKNOWN = "child unknown at this reference date, expected a 児童キー o
     ("line", "problem"),
     [
         (f"{key(99)},2025-05-20,b,ひみつ,,所長", CHILD_UNKNOWN),
-        (f"Z,2025-05-20,b,ひみつ,,所長", CHILD_UNKNOWN),
+        ("Z,2025-05-20,b,ひみつ,,所長", CHILD_UNKNOWN),
         (",2025-05-20,b,ひみつ,,所長", "児童キー and 配布番号 are blank, expected one of them"),
         (f"{key(1)},2025-05-20,e,ひみつ,,所長", "判定 is another word, expected one of a, b, c, d"),
         (f"{key(1)},2025-05-20,ab,ひみつ,,所長", "判定 is another word, expected one of a, b, c, d"),
