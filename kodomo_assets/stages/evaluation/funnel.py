@@ -19,5 +19,6 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
     parameters = {
         "reference_date": reference_date,
         "interview_window_days": catalogue.meeting.interview_window_days,
+        "timezone": catalogue.calendar.timezone,
     }
     run_sql(con, __package__, "funnel", parameters)

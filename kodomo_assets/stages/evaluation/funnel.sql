@@ -17,7 +17,12 @@ helped as (
         true as spoken_to,
         bool_or(step <> 'spoken_to') as offered,
         bool_or(step in ('taken_up', 'supported', 'ended')) as taken_up,
-        arg_max(step, (given_on, position)) in ('taken_up', 'supported') as supported
+        -- speaking to a child, or offering something more, ends no support
+        coalesce(
+            arg_max(step, (given_on, position)) filter (step not in ('spoken_to', 'offered'))
+            in ('taken_up', 'supported'),
+            false
+        ) as supported
     from review.support
     join steps using (step)
     where reference_date = $reference_date
@@ -79,7 +84,7 @@ group by cube (school_code, school_year);
 
 create or replace temp table new_indicators as
 with lists as (
-    select min(exported_at)::date as first_list
+    select (min(exported_at) at time zone $timezone)::date as first_list
     from review.exports
     where reference_date = $reference_date and kind = '支援対象者'
 ),

@@ -143,7 +143,11 @@ siblings as (
     from meeting_children as c
     join meeting_children as s on s.household_id = c.household_id and s.child_key <> c.child_key
     -- a household under 支援措置 is shown in no file
-    where not c.protected and not s.protected
+    where
+        not c.protected
+        and not s.protected
+        -- a child that is not screened has no number to be named by
+        and s.sheet_number is not null
     group by c.child_key
 ),
 
