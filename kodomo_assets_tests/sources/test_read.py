@@ -165,6 +165,38 @@ def test_person_ref_tells_who_a_quarantined_row_is_about(reader):
     ]
 
 
+def test_a_rejected_row_keeps_what_can_be_read_of_it_but_no_name(reader):
+    reader.write(
+        "医療費助成.csv",
+        "宛名番号,助成区分,資格開始日,資格終了日,受診件数\n"
+        "7,小児,2024-13-01,,3\n"  # the day is no day, the end is open
+        "8,,2024-04-01,R6年,x\n"  # a blank key; end and number cannot be read
+        "9,小児,2024-04-01,,1\n9,小児,2024-04-01,,2\n"  # a conflict: each is a reading
+        "10,小児,2024-04-01,,1,9\n"  # a cell too many: which cell is which?
+        "11,小児,2024-04-01,,x\n",  # the row stays
+    )
+    reader.read("medical_subsidies")
+    every = ["resident_id", "subsidy_type", "eligible_from", "eligible_until", "claims_12_months"]
+    found = reader.con.execute("select readable_cells, unread_cells from new_quarantine order by row_number").fetchall()
+    conflict = {"resident_id": "0000000009", "subsidy_type": "小児", "eligible_from": "2024-04-01"}
+    assert found == [
+        ({"resident_id": "0000000007", "subsidy_type": "小児", "claims_12_months": "3"}, ["eligible_from"]),
+        (
+            {"resident_id": "0000000008", "eligible_from": "2024-04-01"},
+            ["subsidy_type", "eligible_until", "claims_12_months"],
+        ),
+        (conflict | {"claims_12_months": "1"}, []),
+        (conflict | {"claims_12_months": "2"}, []),
+        ({}, every),
+        (None, None),
+    ]
+    reader.write("住民記録.csv", "宛名番号,世帯番号,氏名,氏名カナ,住所,生年月日,支援措置\n1,2,山田,ヤマダ,市内,不詳,\n")
+    reader.read("resident_register")
+    assert reader.con.execute("select readable_cells, unread_cells from new_quarantine").fetchall() == [
+        ({"resident_id": "0000000001", "household_id": "0000000002"}, ["birth_date"])
+    ]
+
+
 def test_equal_rows_leave_the_first_and_different_rows_of_one_key_all_go(reader):
     reader.write(
         "生活保護.csv",

@@ -143,7 +143,9 @@ def _quarantine(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_da
             p.scope,
             p.reason,
             trim(case p.column_name {raw} end, $blanks) as raw_value,
-            {person_ref} as person_ref
+            {person_ref} as person_ref,
+            case when p.scope = 'row' then {_readable(table)} end as readable_cells,
+            case when p.scope = 'row' then {_unread(table)} end as unread_cells
         from problems as p
         join {CELLS} as c using (row_id)
         join {TYPED} as t using (row_id)
@@ -151,3 +153,27 @@ def _quarantine(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_da
         """,
         {"reference_date": reference_date, "blanks": BLANKS},
     )
+
+
+# Names, addresses and free text decide no item, so a rejected row keeps none of them.
+_NEVER_KEPT = {"name", "kana", "free_text"}
+
+
+def _readable(table: SourceTable) -> str:
+    """SQL: the readable cells of a row as a map; a row whose cells may stand in each other's place has none."""
+    kept = [column.name for column in table.columns.values() if column.type not in _NEVER_KEPT]
+    entries = ", ".join(f"{{'key': '{name}', 'value': t.{name}::varchar}}" for name in kept)
+    return (
+        f"case when t.problem is null then map_from_entries(list_filter([{entries}], lambda x: x.value is not null)) "
+        "else map()::map(varchar, varchar) end"
+    )
+
+
+def _unread(table: SourceTable) -> str:
+    """SQL: the columns whose cells say nothing: unreadable ones, and blank ones that may not be blank."""
+    every = ", ".join(f"'{name}'" for name in table.columns)
+    wrong = ", ".join(
+        f"case when {f't.{column.name} is null' if column.required else is_wrong(column.name)} then '{column.name}' end"
+        for column in table.columns.values()
+    )
+    return f"case when t.problem is null then list_filter([{wrong}], lambda x: x is not null) else [{every}]::varchar[] end"
