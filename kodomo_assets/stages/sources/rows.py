@@ -176,4 +176,5 @@ def _unread(table: SourceTable) -> str:
         f"case when {f't.{column.name} is null' if column.required else is_wrong(column.name)} then '{column.name}' end"
         for column in table.columns.values()
     )
-    return f"case when t.problem is null then list_filter([{wrong}], lambda x: x is not null) else [{every}]::varchar[] end"
+    found = f"list_filter([{wrong}], lambda x: x is not null)"
+    return f"case when t.problem is null then {found} else [{every}]::varchar[] end"
