@@ -5,7 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 export KODOMO_DATA_DIR ?= $(CURDIR)/data
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
-export DAGSTER_REDACT_USER_CODE_ERRORS := 1
 RESIDENTS ?= 259000
 
 .PHONY: help demo test ui refresh after-meeting summary templates lint format lock clean
@@ -29,11 +28,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
-	mkdir -p -m 700 $(DAGSTER_HOME)
-	cp dagster.yaml $@
-
-demo: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
+demo: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --residents $(RESIDENTS)
 	$(BIN)/python -m kodomo_assets refresh --all
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --meeting
@@ -41,11 +36,11 @@ demo: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --compare
 	@echo "look next: make ui (http://127.0.0.1:3000), docs/analysts.md (analyst.duckdb), docs/method.md"
 
-refresh: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
+refresh: $(VENV)/.runtime
 	@test -n "$(DATE)" || { echo "usage: make refresh DATE=2025-04-01"; exit 2; }
 	$(BIN)/python -m kodomo_assets refresh $(DATE)
 
-after-meeting: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
+after-meeting: $(VENV)/.runtime
 	@test -n "$(DATE)" || { echo "usage: make after-meeting DATE=2025-04-01"; exit 2; }
 	$(BIN)/python -m kodomo_assets after-meeting $(DATE)
 
@@ -56,7 +51,8 @@ summary: $(VENV)/.runtime
 templates: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets templates
 
-ui: $(VENV)/.runtime $(DAGSTER_HOME)/dagster.yaml
+ui: $(VENV)/.runtime
+	$(BIN)/python -c "from kodomo_assets.home import make_home; from kodomo_assets.settings import Settings; make_home(Settings.from_environment())"
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 lint: $(VENV)/.dev

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import logging
-import os
-import shutil
 import sys
 from pathlib import Path
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, KodomoError
-from kodomo_assets.settings import Settings, project_root
+from kodomo_assets.home import prepare_home
+from kodomo_assets.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,7 +81,7 @@ def _templates(catalogue: Catalogue, folder: Path) -> int:
 
 
 def _run(settings: Settings, catalogue: Catalogue, dates: list[dt.date], what: str) -> int:
-    _prepare_dagster(settings)
+    prepare_home(settings)
     # Dagster takes seconds to import and reads its home from the environment: not before it is needed.
     import dagster as dg
 
@@ -97,20 +95,6 @@ def _run(settings: Settings, catalogue: Catalogue, dates: list[dt.date], what: s
                 print(f"{what} {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
                 return 1
     return _summary(settings, catalogue, dates[-1])
-
-
-def _prepare_dagster(settings: Settings) -> None:
-    """DAGSTER_HOME for this process, with the shipped dagster.yaml, readable by nobody else."""
-    home = settings.dagster_home
-    home.mkdir(parents=True, mode=0o700, exist_ok=True)
-    shipped = project_root() / "dagster.yaml"
-    target = home / shipped.name
-    if shipped.is_file() and not target.exists():
-        shutil.copyfile(shipped, target)
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ.setdefault("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
-    # What Dagster redacts from the event log it would print here; the progress lines already say what failed.
-    logging.getLogger("dagster.redacted_errors").addFilter(lambda _: False)
 
 
 def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import dagster as dg
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.defs import build_definitions
+from kodomo_assets.home import protect_process, require_private_home
 from kodomo_assets.settings import Settings
 
 
@@ -14,4 +17,13 @@ def build_defs(settings: Settings) -> dg.Definitions:
     return build_definitions(settings, load_catalogue(settings.overlay))
 
 
-defs = build_defs(Settings.from_environment())
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads, whoever started it.
+
+    Raises:
+        ConfigurationError: its home is not configured to keep people's data out.
+    """
+    require_private_home(os.environ)
+    protect_process()
+    return build_defs(Settings.from_environment())

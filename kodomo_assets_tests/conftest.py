@@ -14,6 +14,7 @@ import pytest
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.defs.refresh import after_meeting, refresh
 from kodomo_assets.demo.city import write_city
+from kodomo_assets.home import make_home
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 
@@ -46,10 +47,8 @@ class City:
         return self.settings.inbox / day.isoformat()
 
     def instance(self) -> dg.DagsterInstance:
-        home = self.settings.dagster_home
-        home.mkdir(exist_ok=True)
-        shutil.copyfile(Path(__file__).parents[1] / "dagster.yaml", home / "dagster.yaml")
-        return dg.DagsterInstance.from_config(str(home))
+        make_home(self.settings)
+        return dg.DagsterInstance.from_config(str(self.settings.dagster_home))
 
     def refresh(self, *days: dt.date) -> bool:
         """Refreshes the dates in order, as the command line does; whether all of them succeeded."""
