@@ -79,7 +79,7 @@ def test_settings_of_the_citys_own_are_let_be(settings):
 
 
 def test_a_process_without_a_home_is_told_how_to_start():
-    with pytest.raises(ConfigurationError, match="DAGSTER_HOME is not set.*python -m kodomo_assets ui"):
+    with pytest.raises(ConfigurationError, match=r"DAGSTER_HOME is not set.*python -m kodomo_assets ui"):
         require_private_home({})
 
 
