@@ -36,7 +36,7 @@ def build_weight_assets(house: House) -> list[dg.AssetsDefinition]:
     def weights(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
-            outcome = refresh_weights(con, house.catalogue, day)
+            outcome = refresh_weights(con, house.catalogue, day, context.log.info)
             context.log.info(f"重み: version {outcome.version}, {outcome.reason}")
 
             # A version that is reused is never written again: its rows explain older lists.

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.stages.weights.design import Children, build_design, item_columns
+from kodomo_assets.stages.weights.design import Children, Columns, item_columns
 
 CATALOGUE = load_catalogue()
 SETTINGS = CATALOGUE.weights
@@ -69,7 +69,7 @@ def test_a_blank_with_too_few_counts_as_the_reference():
 
 def design_of(group: Children):
     items = [item_columns(group, CATALOGUE.items[item], SETTINGS) for item in group.levels]
-    return build_design(group, CATALOGUE, items, {})
+    return Columns(group, CATALOGUE).design(items)
 
 
 def test_no_record_is_one_column_per_table_shared_by_its_items():

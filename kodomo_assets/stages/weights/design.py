@@ -91,7 +91,7 @@ def _merge_levels(children: Children, item: Item, settings: Weights) -> tuple[tu
     return tuple(tuple(group) for group in reversed(groups)), merges
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """One column of the regression: an item's group of levels or its blank, or a table's no_record."""
 
@@ -127,59 +127,76 @@ class Design:
         return result
 
 
-def build_design(
-    children: Children, catalogue: Catalogue, items: Sequence[ItemColumns], cache: dict[tuple[str, ...], Indicator]
-) -> Design:
-    """The columns of ``items`` (in the order of items.yaml), own levels and blanks, then no_record by table.
+class Columns:
+    """The columns that sets of items of the same children have; what many sets share is worked out once."""
 
-    ``cache`` keeps the indicators of levels between calls for the same children.
-    """
-    columns = []
-    for entry in items:
-        levels = [*entry.groups, *([(BLANK,)] if entry.has_blank else [])]
-        columns += [Column(entry.item.id, group, _indicator(children, cache, entry.item.id, group)) for group in levels]
-    tables, merges = _table_columns(children, catalogue, items, cache)
-    return Design(tuple(items), (*columns, *tables), tuple(merges))
+    def __init__(self, children: Children, catalogue: Catalogue) -> None:
+        self._children = children
+        self._settings = catalogue.weights
+        self._tables = tuple(catalogue.tables)
+        self._of_item: dict[str, tuple[Column, ...]] = {}
+        self._no_record: dict[tuple[str, tuple[str, ...]], Column | None] = {}
+        self._alike: dict[tuple[str, bytes], Column] = {}
+        self._enough: dict[Column, bool] = {}
+        self._twins: dict[tuple[Column, Column], bool] = {}
 
+    def design(self, items: Sequence[ItemColumns]) -> Design:
+        """The columns of ``items`` (in the order of items.yaml), own levels and blanks, then no_record by table."""
+        columns = [column for entry in items for column in self._item(entry)]
+        tables, merges = self._table_columns(items)
+        return Design(tuple(items), (*columns, *tables), tuple(merges))
 
-def _indicator(
-    children: Children, cache: dict[tuple[str, ...], Indicator], item: str, levels: tuple[str, ...]
-) -> Indicator:
-    key = (item, *levels)
-    if key not in cache:
-        cache[key] = np.isin(children.levels[item], levels)
-    return cache[key]
+    def _item(self, entry: ItemColumns) -> tuple[Column, ...]:
+        item = entry.item.id
+        if item not in self._of_item:
+            levels = [*entry.groups, *([(BLANK,)] if entry.has_blank else [])]
+            held = self._children.levels[item]
+            self._of_item[item] = tuple(Column(item, group, np.isin(held, group)) for group in levels)
+        return self._of_item[item]
 
+    def _table_columns(self, items: Sequence[ItemColumns]) -> tuple[list[Column], list[Merge]]:
+        """One no_record column per table; one that hardly differs from an earlier one, or its complement, is merged."""
+        kept: list[Column] = []
+        merges: list[Merge] = []
+        of_tables: dict[str, list[str]] = {}
+        for entry in items:
+            of_tables.setdefault(entry.item.tables[0], []).append(entry.item.id)
+        for table in self._tables:
+            column = self._missing(table, tuple(of_tables[table])) if table in of_tables else None
+            if column is None:
+                continue
+            if not self._has_enough(column):
+                merges.append(Merge(column.item, NO_RECORD, "recorded", "rare"))
+                continue
+            twin = next((other for other in kept if self._hardly_differ(other, column)), None)
+            if twin is not None:
+                merges.append(Merge(column.item, NO_RECORD, twin.item, "gvif"))
+            else:
+                kept.append(column)
+        return kept, merges
 
-def _table_columns(
-    children: Children, catalogue: Catalogue, items: Sequence[ItemColumns], cache: dict[tuple[str, ...], Indicator]
-) -> tuple[list[Column], list[Merge]]:
-    """One no_record column per table; one that hardly differs from an earlier one, or its complement, is merged."""
-    settings = catalogue.weights
-    kept: list[Column] = []
-    merges: list[Merge] = []
-    for table in catalogue.tables:
-        of_table = [entry.item.id for entry in items if entry.item.tables[0] == table]
-        if not of_table:
-            continue
-        missing = np.logical_or.reduce([_indicator(children, cache, item, (NO_RECORD,)) for item in of_table])
-        name = f"table:{table}"
-        if not missing.any():
-            continue
-        if not enough(missing, children.event, settings):
-            merges.append(Merge(name, NO_RECORD, "recorded", "rare"))
-            continue
-        twin = next((column for column in kept if _hardly_differ(column.values, missing, settings)), None)
-        if twin is not None:
-            merges.append(Merge(name, NO_RECORD, twin.item, "gvif"))
-        else:
-            kept.append(Column(name, (NO_RECORD,), missing))
-    return kept, merges
+    def _missing(self, table: str, items: tuple[str, ...]) -> Column | None:
+        """Who has no record in any of ``items`` of ``table``; None where everyone has. Equal ones are one column."""
+        key = (table, items)
+        if key not in self._no_record:
+            values = np.logical_or.reduce([self._children.at(item, NO_RECORD) for item in items])
+            column = Column(f"table:{table}", (NO_RECORD,), values)
+            found = self._alike.setdefault((table, values.tobytes()), column)
+            self._no_record[key] = found if values.any() else None
+        return self._no_record[key]
 
+    def _has_enough(self, column: Column) -> bool:
+        if column not in self._enough:
+            self._enough[column] = enough(column.values, self._children.event, self._settings)
+        return self._enough[column]
 
-def _hardly_differ(one: Indicator, other: Indicator, settings: Weights) -> bool:
-    different = int((one != other).sum())
-    return min(different, len(one) - different) < settings.min_column_children
+    def _hardly_differ(self, one: Column, other: Column) -> bool:
+        key = (one, other)
+        if key not in self._twins:
+            different = int((one.values != other.values).sum())
+            differs_in = min(different, len(self._children) - different)
+            self._twins[key] = differs_in < self._settings.min_column_children
+        return self._twins[key]
 
 
 def level_counts(children: Children, item: Item) -> Mapping[str, int]:

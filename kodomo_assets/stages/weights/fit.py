@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,21 +29,28 @@ class BandFit:
     fitted: Array
 
 
-def fit_band(catalogue: Catalogue, band: Band, children: Children, excluded: Mapping[str, str]) -> BandFit:
+def fit_band(
+    catalogue: Catalogue,
+    band: Band,
+    children: Children,
+    excluded: Mapping[str, str],
+    report: Callable[[str], None] = lambda _: None,
+) -> BandFit:
     """Selects and fits one band.
 
     Args:
         children: everyone of the band in the city.
         excluded: item -> reason, for items that may not enter (no_legal_basis).
+        report: called with one sentence on how far the fit is.
 
     Raises:
-        FitError: too few events, a separated design, or no item left.
+        FitError: too few events, a search that does not end, a design without full rank, or no item left.
     """
     events = int(children.event.sum())
     needed = catalogue.weights.min_band_events
     if events < needed:
         raise FitError(f"band {band}: {events} children with a consultation record, expected at least {needed}")
-    selected = Selection(catalogue, band, children, excluded).run()
+    selected = Selection(catalogue, band, children, excluded, report).run()
     return BandFit(
         coefficients=_coefficients(band, children, selected),
         log=pd.DataFrame(selected.log.rows, columns=list(LOG_COLUMNS)),

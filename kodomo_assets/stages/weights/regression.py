@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 
 _SINGULAR = 1e-8
 _LOADING = 1e-6
+_DEPENDENT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -66,32 +67,49 @@ def fit_ols(design: Array, outcome: Array, clusters: NDArray[np.int64] | None = 
     )
 
 
-@dataclass(frozen=True)
 class Moments:
-    """X'X, X'y and y'y of a design: all that least squares needs to compare subsets of its columns."""
+    """X'X, X'y and y'y of columns that may be added to: all that least squares needs to compare sets of them.
 
-    xx: Array
-    xy: Array
-    yy: float
-    n: int
+    Column 0 is the intercept.
+    """
 
-    @classmethod
-    def of(cls, design: Array, outcome: Array) -> Moments:
-        return cls(design.T @ design, design.T @ outcome, float(outcome @ outcome), len(outcome))
+    def __init__(self, outcome: Array) -> None:
+        self._outcome = outcome
+        self._design = np.ones((len(outcome), 1))
+        self._xx = self._design.T @ self._design
+        self._xy = self._design.T @ outcome
+        self._yy = float(outcome @ outcome)
+
+    def add(self, columns: Array) -> list[int]:
+        """Takes in further columns (n x m); returns their positions."""
+        first = len(self._xx)
+        cross = self._design.T @ columns
+        self._xx = np.block([[self._xx, cross], [cross.T, columns.T @ columns]])
+        self._xy = np.concatenate([self._xy, columns.T @ self._outcome])
+        self._design = np.column_stack([self._design, columns])
+        return list(range(first, len(self._xx)))
 
     def residual_sum(self, columns: Sequence[int]) -> float:
         """Residual sum of squares of the regression on ``columns`` (the intercept among them)."""
+        # imported late: loading the definitions would take twice as long
+        from scipy.linalg import LinAlgError, cholesky, lstsq, solve_triangular
+
         index = np.asarray(columns)
-        block, right = self.xx[np.ix_(index, index)], self.xy[index]
+        block, right = self._xx[np.ix_(index, index)], self._xy[index]
         try:
-            solution = np.linalg.solve(block, right)
-        except np.linalg.LinAlgError:
-            solution = np.linalg.lstsq(block, right, rcond=None)[0]
-        return max(self.yy - float(right @ solution), 0.0)
+            root = cholesky(block, lower=True)
+            # what a column adds to those before it, as a share of itself
+            if float((np.diag(root) ** 2 / np.diag(block)).min()) > _DEPENDENT:
+                half = solve_triangular(root, right, lower=True)
+                return max(self._yy - float(half @ half), 0.0)
+        except LinAlgError:
+            pass
+        return max(self._yy - float(right @ lstsq(block, right)[0]), 0.0)
 
     def aic(self, columns: Sequence[int]) -> float:
         """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercept (method §5)."""
-        return self.n * float(np.log(2 * np.pi * self.residual_sum(columns) / self.n)) + self.n + 2 * len(columns)
+        n = len(self._outcome)
+        return n * float(np.log(2 * np.pi * self.residual_sum(columns) / n)) + n + 2 * len(columns)
 
 
 def generalised_vif(design: Array, groups: Sequence[Sequence[int]]) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
@@ -12,16 +12,17 @@ from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import (
     Children,
+    Columns,
     Design,
-    Indicator,
     ItemColumns,
     Merge,
-    build_design,
     item_columns,
 )
-from kodomo_assets.stages.weights.regression import Fit, Moments, fit_ols, generalised_vif
+from kodomo_assets.stages.weights.regression import Fit, fit_ols, generalised_vif
+from kodomo_assets.stages.weights.search import Move, Search
 
 _PERFECT = 1e-9
+_REPORTED_MOVES = 10
 LOG_COLUMNS = ("band", "sequence", "round", "step", "item", "level", "action", "reason", "statistic", "p_value")
 
 
@@ -68,7 +69,14 @@ class Selected:
 class Selection:
     """The three steps over the children of one band."""
 
-    def __init__(self, catalogue: Catalogue, band: Band, children: Children, excluded: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        band: Band,
+        children: Children,
+        excluded: Mapping[str, str],
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.catalogue = catalogue
         self.settings = catalogue.weights
         self.band = band
@@ -76,7 +84,8 @@ class Selection:
         self.excluded = excluded
         self.outcome = children.event.astype(float)
         self.log = Log(band)
-        self._cache: dict[tuple[str, ...], Indicator] = {}
+        self.columns = Columns(children, catalogue)
+        self._tell = report
 
     def run(self) -> Selected:
         """Raises FitError where no item is left or the design is separated."""
@@ -85,7 +94,13 @@ class Selection:
         if fixed is not None:
             candidates = self._fixed(candidates, fixed)
         else:
-            candidates = self._significant(self._by_aic(self._without_collinear(candidates)))
+            candidates = self._without_collinear(candidates)
+            self._report(
+                f"{len(self.children)} children, {int(self.outcome.sum())} events, {len(candidates)} candidates"
+            )
+            candidates = self._by_aic(candidates)
+            self._report(f"{len(candidates)} items after the selection by AIC")
+            candidates = self._significant(candidates)
         self._require(candidates)
         design = self._design(candidates)
         fit = self._fit(design)
@@ -140,58 +155,24 @@ class Selection:
 
     def _by_aic(self, candidates: list[ItemColumns]) -> list[ItemColumns]:
         """From the full set, in each round the best of all removals and re-entries while AIC falls."""
-        current = list(candidates)
-        round_ = 0
-        while True:
-            design = self._design(current)
-            self.log.add_merges(2, round_, design.merges)
-            aic, item, action = self._best_move(design, candidates, current)
-            if item is None:
-                return current
-            round_ += 1
-            self.log.add(2, round_, item, action, "aic", statistic=aic)
-            inside = {entry.item.id for entry in current} ^ {item}
-            current = [entry for entry in candidates if entry.item.id in inside]
 
-    def _best_move(
-        self, design: Design, candidates: Sequence[ItemColumns], current: Sequence[ItemColumns]
-    ) -> tuple[float, str | None, str]:
-        outside = [entry for entry in candidates if entry not in current]
-        wide, entering = self._with_entrants(design, outside)
-        moments = Moments.of(wide.matrix(len(self.children)), self.outcome)
-        inside = list(range(len(design.columns) + 1))
-        now = moments.aic(inside)
-        best: tuple[float, str | None, str] = (now - self.settings.aic_tolerance, None, "")
-        order = {entry.item.id: number for number, entry in enumerate(candidates)}
-        moves = [(entry, "remove") for entry in current] + [(entry, "enter") for entry in outside]
-        for entry, action in sorted(moves, key=lambda move: order[move[0].item.id], reverse=True):
-            item = entry.item.id
-            if action == "remove":
-                gone = set(design.positions(item))
-                if sum(other.item.tables[0] == entry.item.tables[0] for other in current) == 1:
-                    gone |= set(design.positions(f"table:{entry.item.tables[0]}"))
-                columns = [position for position in inside if position not in gone]
-            else:
-                columns = inside + entering[item]
-            value = moments.aic(columns)
-            if value < best[0]:
-                best = (value, item, action)
-        return best
+        def log_move(move: Move, round_: int) -> None:
+            self.log.add(2, round_, move.item, move.action, "aic", statistic=move.aic)
+            if round_ % _REPORTED_MOVES == 0:
+                self._report(f"{round_} moves of the selection by AIC, now {move.aic:.3f}")
 
-    def _with_entrants(self, design: Design, outside: Sequence[ItemColumns]) -> tuple[Design, dict[str, list[int]]]:
-        """The design widened by the columns that each item outside would bring, and their positions."""
-        columns = list(design.columns)
-        entering: dict[str, list[int]] = {}
-        for entry in outside:
-            with_entry = sorted([*design.items, entry], key=lambda e: list(self.catalogue.items).index(e.item.id))
-            new = self._design(with_entry)
-            table = f"table:{entry.item.tables[0]}"
-            brought = [new.columns[position - 1] for position in new.positions(entry.item.id)]
-            if not any(other.item.tables[0] == entry.item.tables[0] for other in design.items):
-                brought += [new.columns[position - 1] for position in new.positions(table)]
-            entering[entry.item.id] = [len(columns) + 1 + number for number in range(len(brought))]
-            columns += brought
-        return Design(design.items, tuple(columns), design.merges), entering
+        search = Search(
+            self.columns,
+            self.outcome,
+            candidates,
+            self.settings.aic_tolerance,
+            on_set=lambda design, round_: self.log.add_merges(2, round_, design.merges),
+            on_move=log_move,
+        )
+        try:
+            return search.run()
+        except FitError as error:
+            raise FitError(f"band {self.band}: {error}") from None
 
     # ---- step 3
 
@@ -215,7 +196,10 @@ class Selection:
     # ---- shared
 
     def _design(self, items: Sequence[ItemColumns]) -> Design:
-        return build_design(self.children, self.catalogue, items, self._cache)
+        return self.columns.design(items)
+
+    def _report(self, text: str) -> None:
+        self._tell(f"band {self.band}: {text}")
 
     def _fit(self, design: Design) -> Fit:
         fit = fit_ols(design.matrix(len(self.children)), self.outcome, self.children.household)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
@@ -43,8 +43,16 @@ class WeightsOutcome:
     bands: Mapping[Band, BandFit] = field(default_factory=dict)
 
 
-def refresh_weights(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> WeightsOutcome:
+def refresh_weights(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    report: Callable[[str], None] = lambda _: None,
+) -> WeightsOutcome:
     """Fits a version, or names the one in force; makes the temp tables ``new_in_force`` and, with a fit, the others.
+
+    Args:
+        report: called with one sentence on how far a fit is.
 
     Raises:
         FitError: the fit failed and no older version can stay in force.
@@ -54,7 +62,7 @@ def refresh_weights(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     if due is None:
         outcome = WeightsOutcome(_in_force(con, reference_date) or "", False, "the version in force", None, later)
     else:
-        outcome = _fit_or_reuse(con, catalogue, reference_date, due, later)
+        outcome = _fit_or_reuse(con, catalogue, reference_date, due, later, report)
     con.execute(
         "create or replace temp table new_in_force as select $1::date as reference_date, $2::varchar as version",
         [reference_date, outcome.version],
@@ -96,7 +104,12 @@ def _version(con: duckdb.DuckDBPyConnection, condition: str, reference_date: dt.
 
 
 def _fit_or_reuse(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, due: str, later: str | None
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    due: str,
+    later: str | None,
+    report: Callable[[str], None],
 ) -> WeightsOutcome:
     features_at = _load_fit_data(con, catalogue, reference_date)
     fingerprint = _fingerprint(con, catalogue, reference_date, features_at)
@@ -111,7 +124,8 @@ def _fit_or_reuse(
         # BLAS threads that wait for work beside DuckDB's take four times as long on two cores as one thread alone
         with threadpool_limits(limits=1, user_api="blas"):
             bands = {
-                band: fit_band(catalogue, band, _children(con, catalogue, band), excluded) for band in catalogue.bands
+                band: fit_band(catalogue, band, _children(con, catalogue, band), excluded, report)
+                for band in catalogue.bands
             }
     except FitError as error:
         standing = _in_force(con, reference_date)
