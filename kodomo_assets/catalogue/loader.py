@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from kodomo_assets.catalogue.models import Catalogue, SourceTable
-from kodomo_assets.catalogue.outputs import output_tables, read_yaml
+from kodomo_assets.catalogue.outputs import output_tables, read_yaml, repeated_key
 from kodomo_assets.errors import ConfigurationError
 
 _PACKAGE = "kodomo_assets.catalogue"
@@ -27,6 +27,9 @@ _OPTIONAL = {
     "era_scheme",
     "headers",
     "headers_by_date",
+    "without",
+    "one_file",
+    "school_year_style",
     "oldest_years",
     "ages",
     "codes",
@@ -52,7 +55,7 @@ def load_catalogue(overlay: Path | None = None) -> Catalogue:
             if isinstance(holder.get("password_file"), str):
                 # relative to the city's file, wherever the process was started
                 holder["password_file"] = overlay.parent / holder["password_file"]
-    return _validate(_complete(raw), origin)
+    return _validate(_complete(raw, origin), origin)
 
 
 def _defaults() -> dict[str, Any]:
@@ -64,13 +67,17 @@ def _defaults() -> dict[str, Any]:
 
 def _read_overlay(path: Path) -> dict[str, Any]:
     try:
-        content = read_yaml(path.read_text("utf-8"))
+        text = path.read_text("utf-8-sig")
+        repeated = repeated_key(text)
+        content = read_yaml(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path.name}: cannot be read ({type(error).__name__})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigurationError(f"{path.name}: is no valid YAML{where}") from None
+    if repeated is not None:
+        raise ConfigurationError(f"{path.name}: {repeated}")
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -94,7 +101,7 @@ def _overlay(base: dict[str, Any], change: dict[str, Any], file: str, path: tupl
             base[key] = value
 
 
-def _complete(raw: dict[str, Any]) -> dict[str, Any]:
+def _complete(raw: dict[str, Any], origin: str) -> dict[str, Any]:
     """Writes names into the entries that carry them as keys, and adds the declared output tables."""
     defaults = raw.pop("defaults")
     for name, table in raw["tables"].items():
@@ -103,9 +110,23 @@ def _complete(raw: dict[str, Any]) -> dict[str, Any]:
         for column, facts in table["columns"].items():
             if isinstance(facts, dict):
                 facts["name"] = column
+        _declare_absent(name, table, origin)
     for name, item in raw["items"].items():
         item["id"] = name
     return raw
+
+
+def _declare_absent(name: str, table: dict[str, Any], origin: str) -> None:
+    """``tables.<id>.without`` is another way to write ``without`` at each of its columns."""
+    declared = table.pop("without", None) or {}
+    if not isinstance(declared, dict):
+        raise ConfigurationError(f"{origin}: tables.{name}.without: expected a reason per column, found {declared!r}")
+    for column, reason in declared.items():
+        if column not in table["columns"]:
+            near = difflib.get_close_matches(str(column), list(table["columns"]), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(f"{origin}: tables.{name}.without: no column {column!r}{hint}")
+        table["columns"][column]["without"] = reason
 
 
 def _validate(raw: dict[str, Any], origin: str) -> Catalogue:

@@ -8,10 +8,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from kodomo_assets.japan.text import comparable
 
 Band = Literal["lower", "upper"]
 ColumnType = Literal["id", "text", "name", "kana", "free_text", "date", "month", "int", "number", "flag", "code"]
@@ -19,6 +23,7 @@ EraScheme = Literal["12345", "13579"]
 TermDate = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$")]
 SchoolCode = Annotated[str, Field(pattern=r"^\d{6}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 #: Levels that no item lists itself: 欠損 by cause, and 非該当.
 NO_RECORD, BLANK, NOT_APPLICABLE = "no_record", "blank", "not_applicable"
@@ -39,9 +44,9 @@ _DUCKDB_TYPE = {
 
 
 class Model(BaseModel):
-    """Base of every catalogue model: immutable, and an unknown key is an error."""
+    """Base of every catalogue model: immutable; an unknown key is an error, and so is a number that is none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Section(Model):
@@ -58,7 +63,7 @@ class Legal(Model):
     permanent: bool
     valid_until: dt.date | None
     sensitive: bool = Field(description="要配慮個人情報")
-    retention_years: int = Field(ge=1, description="school years that rows and files are kept")
+    retention_years: int = Field(ge=1, le=100, description="school years that rows and files are kept")
 
     def in_force(self, day: dt.date) -> bool:
         """Whether the table may be used on ``day`` (the last day of ``valid_until`` included)."""
@@ -71,7 +76,7 @@ class Column(Model):
     name: str
     ja: str
     type: ColumnType
-    digits: int | None = None
+    digits: int | None = Field(default=None, ge=1, le=20)
     min: int | None = None
     max: int | None = None
     allowed: tuple[str, ...] = ()
@@ -84,6 +89,13 @@ class Column(Model):
     codes: Mapping[str, str] = Field(
         default_factory=dict, description="what an office writes -> what the contract calls it"
     )
+    must_come: bool = Field(
+        default=False, description="a file without this column is refused, unless `without` says why"
+    )
+    told_by: tuple[str, ...] = Field(
+        default=(), description="words in a header that tell that the column comes, whatever `without` says"
+    )
+    without: Sentence | None = Field(default=None, description="why the city does not have this column (method §2)")
 
     @property
     def duckdb_type(self) -> str:
@@ -95,7 +107,22 @@ class Column(Model):
             raise ValueError("`digits` belongs to columns of type id, and every such column needs it")
         if (self.type == "code") != bool(self.allowed):
             raise ValueError("`allowed` belongs to columns of type code, and every such column needs it")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} lies above max {self.max}")
+        if self.ages is not None and not 0 <= self.ages[0] <= self.ages[1]:
+            raise ValueError(f"ages: found {list(self.ages)}, expected the youngest and the oldest")
+        if self.without is not None and self.required:
+            raise ValueError("without: no row can be read without this column, so it cannot be declared absent")
+        _compared_once("codes", self.codes)
         return self
+
+
+def _compared_once(key: str, given: Mapping[str, str]) -> None:
+    """Keys that are told apart only by what a comparison of cells and headers leaves out may not mean two things."""
+    meant: dict[str, str] = {}
+    for theirs, ours in given.items():
+        if meant.setdefault(comparable(theirs), ours) != ours:
+            raise ValueError(f"{key}: {theirs!r} is given twice (full-width signs and spaces count for nothing)")
 
 
 class Person(Model):
@@ -137,12 +164,21 @@ class SourceTable(Model):
     dated_by: str | None = None
     resolve_duplicates: Literal["sum", "registered_school"] | None = None
     serves: tuple[Literal["spine", "links", "label"], ...] = ()
+    feeds: Mapping[Literal["spine", "links", "label"], tuple[str, ...]] = Field(
+        default_factory=dict, description="what needs which columns, beside the items (their `reads`)"
+    )
     required: Literal["always", "fit"] | None = None
     legal: Legal
     encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp932"] | None = None
     password_file: Path | None = Field(default=None, description="holds the password of this table's workbooks")
     era_scheme: EraScheme = "12345"
-    oldest_years: int | None = Field(default=None, ge=1, description="no row is dated earlier before the delivery")
+    oldest_years: int | None = Field(
+        default=None, ge=1, le=120, description="no row is dated earlier before the delivery"
+    )
+    one_file: bool = Field(default=False, description="one file holds the rows of all schools (tables that are summed)")
+    school_year_style: Literal["through", "per_school"] = Field(
+        default="through", description="per_school: 1 to 3 may be the years of a junior high school, contract 7 to 9"
+    )
     headers: Mapping[str, str] = Field(
         default_factory=dict, description="a city's own header -> the contract's Japanese header"
     )
@@ -160,17 +196,31 @@ class SourceTable(Model):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         person = [self.person.resident, self.person.pupil, *self.person.name]
-        for name in [*self.key, self.dated_by, *person]:
+        fed = [name for names in self.feeds.values() for name in names]
+        for name in [*self.key, self.dated_by, *person, *fed]:
             if name is not None and name not in self.columns:
                 raise ValueError(f"names column {name!r}, which the table does not have")
         known = {column.ja for column in self.columns.values()}
         mappings = [("headers", self.headers)]
         mappings += [(f"headers_by_date.{n}.headers", period.headers) for n, period in enumerate(self.headers_by_date)]
         for key, headers in mappings:
+            _compared_once(key, headers)
             for header, ja in headers.items():
                 if ja not in known:
                     raise ValueError(f"{key}: {header!r} is mapped to {ja!r}, which is no header of this table")
         return self
+
+    @model_validator(mode="after")
+    def _settings_have_effect(self) -> Self:
+        if self.one_file and self.resolve_duplicates != "sum":
+            raise ValueError("one_file: only tables whose rows of two schools are summed can have it")
+        if self.school_year_style != "through" and "school_year" not in self.feeds.get("spine", ()):
+            raise ValueError("school_year_style: only the table whose 学年 places the children can have it")
+        return self
+
+    def is_without(self, column: str) -> bool:
+        """Whether the configuration says that the city does not have ``column``."""
+        return self.columns[column].without is not None
 
 
 class Item(Model):
@@ -182,6 +232,9 @@ class Item(Model):
     about: tuple[str, ...]
     who: Literal["child", "household", "others"]
     tables: tuple[str, ...] = Field(min_length=1)
+    reads: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="table -> columns whose cells decide the level, beside whom a row is about"
+    )
     levels: Mapping[str, str] = Field(default_factory=dict, description="own levels, mildest first")
     level_labels: Mapping[str, str] = Field(default_factory=dict)
     none: str | None = None
@@ -191,7 +244,7 @@ class Item(Model):
     thresholds: Mapping[str, float] = Field(default_factory=dict)
     comparison: Literal["at_least", "at_most", "under"] = "at_least"
     codes: Mapping[str, str] = Field(default_factory=dict, description="code of the contract -> own level")
-    window_months: int | None = Field(default=None, ge=1)
+    window_months: int | None = Field(default=None, ge=1, le=240)
     words: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -205,14 +258,35 @@ class Item(Model):
             raise ValueError(f"legacy names level {self.legacy!r}, which the item does not have")
         return self
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """Each level begins beyond the next milder one: else nobody could stand on one of the two."""
+        begins = [(level, self.thresholds[level]) for level in self.levels if level in self.thresholds]
+        for (milder, first), (stronger, second) in pairwise(begins):
+            if not (first < second if self.comparison == "at_least" else first > second):
+                beyond = "above" if self.comparison == "at_least" else "below"
+                raise ValueError(
+                    f"thresholds: found {stronger!r} at {second:g} and the milder {milder!r} at {first:g}, expected "
+                    f"{stronger!r} {beyond} {milder!r}"
+                )
+        return self
+
     def at_least(self, level: str) -> tuple[str, ...]:
         """``level`` and the item's stronger own levels."""
         names = tuple(self.levels)
         return names[names.index(level) :]
 
 
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"found {name!r}, expected the name of a time zone such as 'Asia/Tokyo'") from None
+    return name
+
+
 class Calendar(Model):
-    timezone: str
+    timezone: Annotated[str, AfterValidator(_time_zone)]
     first_reference_date: dt.date
     terms: tuple[TermDate, ...] = Field(min_length=1)
     yearly: TermDate
@@ -221,6 +295,8 @@ class Calendar(Model):
     def _consistent(self) -> Self:
         if self.yearly not in self.terms:
             raise ValueError(f"yearly {self.yearly!r} is none of the terms {list(self.terms)}")
+        if len(set(self.terms)) < len(self.terms):
+            raise ValueError(f"terms: found {list(self.terms)}, expected each date once")
         if len({term[3:] for term in self.terms}) > 1:
             raise ValueError("all terms must lie on one day of the month")
         if f"{self.first_reference_date:%m-%d}" not in self.terms:
@@ -259,6 +335,47 @@ class AcknowledgedRow(Model):
     row_number: int
 
 
+#: What stands in a printed line where a person has to write (``Acknowledgement``).
+TO_FILL_IN = "記入"
+
+#: Checks that a person may acknowledge, and what an acknowledgement of each names.
+ACKNOWLEDGED_BY: Mapping[str, tuple[Literal["column", "row"] | None, ...]] = {
+    "unreadable_cells": ("column",),
+    "absent_columns": ("column",),
+    "quarantined_share": (None,),
+    "school_year": ("row", None),
+    "spine_complete": ("row",),
+}
+
+
+def _filled_in(text: str) -> str:
+    if text == TO_FILL_IN:
+        raise ValueError(f"found {TO_FILL_IN}, expected what a person writes in its place")
+    return text
+
+
+class Acknowledgement(Model):
+    """A person looked at what a check found in one file and lets it in (method §2). It holds for that file alone."""
+
+    table: str
+    check: Literal["unreadable_cells", "absent_columns", "quarantined_share", "school_year", "spine_complete"]
+    column: str | None = None
+    row: int | None = Field(default=None, ge=1)
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    role: Annotated[Sentence, AfterValidator(_filled_in)]
+    reason: Annotated[Sentence, AfterValidator(_filled_in)]
+    day: dt.date
+
+    @model_validator(mode="after")
+    def _names_its_subject(self) -> Self:
+        given = "column" if self.column is not None else "row" if self.row is not None else None
+        expected = ACKNOWLEDGED_BY[self.check]
+        if given not in expected or (self.column is not None and self.row is not None):
+            words = " or ".join(f"a {subject}" if subject else "neither column nor row" for subject in expected)
+            raise ValueError(f"an acknowledgement of {self.check} names {words}")
+        return self
+
+
 def _as_words(value: object) -> object:
     return [str(word) for word in value] if isinstance(value, list) else value
 
@@ -267,14 +384,14 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
 
 
 class Ingest(Model):
-    header_search_rows: int = Field(ge=1)
+    header_search_rows: int = Field(ge=1, le=1000)
     max_quarantined_share: Share
     min_readable_files_share: Share
-    max_file_mb: int = Field(ge=1)
-    max_workbook_mb: int = Field(ge=1)
+    max_file_mb: int = Field(ge=1, le=100_000)
+    max_workbook_mb: int = Field(ge=1, le=100_000)
     password_file: Path | None
-    settle_seconds: int = Field(ge=0)
-    max_row_change: float = Field(gt=0)
+    settle_seconds: int = Field(ge=0, le=86_400)
+    max_row_change: float = Field(gt=0, le=1000)
     min_known_residents: Share
     min_plausible_share: Share
     total_words: Words
@@ -283,10 +400,20 @@ class Ingest(Model):
     unknown_date_words: Words
     open_end_dates: tuple[dt.date, ...]
     acknowledged_rows: tuple[AcknowledgedRow, ...]
+    acknowledged: tuple[Acknowledgement, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        both = {comparable(word).upper() for word in self.yes_words} & {comparable(w).upper() for w in self.no_words}
+        if both:
+            raise ValueError(
+                f"yes_words and no_words share {'・'.join(sorted(both))}, expected each word in one of them"
+            )
+        return self
 
 
 class Linkage(Model):
-    max_household_size: int = Field(ge=1)
+    max_household_size: int = Field(ge=1, le=1000)
     max_unlinked_share: Share
     link_probability: Share
     review_probability: Share
@@ -316,7 +443,7 @@ class Weights(Model):
     max_gvif: float = Field(gt=1, description="GVIF^(1/(2 df)) may not exceed the square root of this")
     aic_tolerance: float = Field(gt=0)
     max_wald_p: float = Field(gt=0, lt=1)
-    cross_validation_folds: int = Field(ge=2)
+    cross_validation_folds: int = Field(ge=2, le=100)
     seed: int
     fixed_items: Mapping[Band, tuple[str, ...]]
 
@@ -328,7 +455,7 @@ class Screening(Model):
 
 
 class Legacy(Model):
-    min_hits: Mapping[Band, int]
+    min_hits: Mapping[Band, Annotated[int, Field(ge=1, le=1000)]]
     max_missing_share: Share
 
 
@@ -354,16 +481,16 @@ Step = Literal["spoken_to", "offered", "declined", "taken_up", "supported", "end
 
 
 class Meeting(Model):
-    sample_below_cut: int = Field(ge=0)
+    sample_below_cut: int = Field(ge=0, le=100_000)
     score: Literal["always", "on_request"]
-    interview_window_days: int = Field(ge=1)
+    interview_window_days: int = Field(ge=1, le=366)
     directions: Mapping[str, str] = Field(description="支援の方向性 -> what the school reads of it")
     hints: tuple[Hint, ...]
     outcomes: Mapping[str, Step]
 
 
 class Publish(Model):
-    suppress_below: int = Field(ge=1)
+    suppress_below: int = Field(ge=1, le=1000)
 
 
 class OutputColumn(Model):
@@ -430,6 +557,7 @@ class Catalogue(Model):
             for name in item.about:
                 if name not in self.difficulties:
                     raise ValueError(f"items.{item.id}.about: no difficulty {name!r}")
+            self._check_reads(item)
         years = sorted(year for band in self.bands.values() for year in band.school_years)
         if years != list(range(1, 10)):
             raise ValueError(f"bands: expected each school year from 1 to 9 in exactly one band, found {years}")
@@ -442,6 +570,65 @@ class Catalogue(Model):
                 if name not in self.items or band not in self.items[name].bands:
                     raise ValueError(f"weights.fixed_items.{band}: no item {name!r} in this band")
         return self
+
+    def _check_reads(self, item: Item) -> None:
+        columns = []
+        for table, names in item.reads.items():
+            for name in names:
+                if table not in item.tables or name not in self.tables[table].columns:
+                    raise ValueError(f"items.{item.id}.reads: no column {name!r} of a table {table!r} of this item")
+                columns.append(self.tables[table].columns[name])
+        words = {code for column in columns for code in column.allowed}
+        words |= {"yes", "no"} if any(column.type == "flag" for column in columns) else set()
+        unknown = [code for code in item.codes if words and code not in words]
+        if unknown:
+            raise ValueError(
+                f"items.{item.id}.codes: {'・'.join(unknown)} stands in none of its columns, expected one of "
+                f"{'・'.join(sorted(words))}"
+            )
+        # only a measure may lie below 0; a count that no child or every child reaches tells nothing
+        counted = columns and not any(column.type == "number" for column in columns)
+        for level, number in item.thresholds.items():
+            if abs(number) > 1_000_000 or (counted and (number < 0 if item.comparison == "at_most" else number <= 0)):
+                raise ValueError(
+                    f"items.{item.id}.thresholds.{level}: found {number:g}, expected a number that a child can reach"
+                )
+
+    @model_validator(mode="after")
+    def _acknowledged_exist(self) -> Self:
+        for number, given in enumerate(self.ingest.acknowledged):
+            where = f"ingest.acknowledged.{number}"
+            if given.table not in self.tables:
+                raise ValueError(f"{where}.table: no table {given.table!r}")
+            if given.column is not None and given.column not in self.tables[given.table].columns:
+                raise ValueError(f"{where}.column: no column {given.column!r} of {given.table}")
+        for number, row in enumerate(self.ingest.acknowledged_rows):
+            if row.table not in self.tables:
+                raise ValueError(f"ingest.acknowledged_rows.{number}.table: no table {row.table!r}")
+        return self
+
+    def feeding(self, table: SourceTable) -> dict[str, tuple[str, ...]]:
+        """What each column of ``table`` feeds: Japanese names of items, and ``spine``, ``links`` or ``label``.
+
+        Columns that feed nothing are left out; a required one feeds all that the table does.
+        """
+        fed: dict[str, list[str]] = {}
+        items = [item for item in self.items.values() if table.id in item.reads]
+        for item in items:
+            for name in item.reads[table.id]:
+                fed.setdefault(name, []).append(item.ja)
+        for purpose, names in table.feeds.items():
+            for name in names:
+                fed.setdefault(name, []).append(purpose)
+        everything = list(dict.fromkeys([*(item.ja for item in items), *table.feeds]))
+        for column in table.columns.values():
+            if column.required and everything:
+                fed[column.name] = everything
+        return {name: tuple(fed[name]) for name in table.columns if name in fed}
+
+    def items_reading(self, table: SourceTable, column: str) -> tuple[Item, ...]:
+        """The items whose level a cell of ``column`` decides."""
+        return tuple(item for item in self.items.values() if column in item.reads.get(table.id, ()))
 
     @cached_property
     def matrix_items(self) -> tuple[Item, ...]:

@@ -19,6 +19,33 @@ def read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_LOADER)  # noqa: S506 (a safe loader)
 
 
+def repeated_key(text: str) -> str | None:
+    """The first key that a YAML text gives twice in one mapping, with its path and lines; None where there is none.
+
+    YAML's readers let the last one win without a word.
+    """
+    root = yaml.compose(text, Loader=_LOADER)
+    waiting: list[tuple[tuple[str, ...], yaml.Node]] = [((), root)] if root is not None else []
+    seen: set[int] = set()
+    while waiting:
+        path, node = waiting.pop(0)
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += [((*path, str(number)), part) for number, part in enumerate(node.value)]
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines:
+                return f"{'.'.join((*path, name))} is given twice, in lines {lines[name]} and {line}; expected once"
+            lines[name] = line
+            waiting.append(((*path, name), value))
+    return None
+
+
 _REFERENCE_DATE = OutputColumn(name="reference_date", type="DATE", ja="基準日")
 
 

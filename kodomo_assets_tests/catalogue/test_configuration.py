@@ -1,0 +1,112 @@
+"""A configuration that would change the list without a word is an error that names file and key (issue 10, section 5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.errors import ConfigurationError
+
+SHA = "0" * 63 + "a"
+
+
+def load(tmp_path: Path, text: str):
+    (tmp_path / "city.yaml").write_text(text, "utf-8")
+    return load_catalogue(tmp_path / "city.yaml")
+
+
+def acknowledged(**given: object) -> str:
+    line = {"table": "school_expense_aid", "check": "unreadable_cells", "column": "certification", "sha256": f"'{SHA}'",
+            "role": "係長", "reason": "旧様式", "day": "2025-04-10"} | given  # fmt: skip
+    return "ingest: {acknowledged: [{" + ", ".join(f"{k}: {v}" for k, v in line.items() if v is not None) + "}]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        # a key given twice, at any depth, in a list too, and under two writings of one key
+        ("screening: {share_percent: 10}\nscreening: {share_percent: 15}", "screening is given twice, in lines 1 and 2"),
+        ("items:\n  absence_days:\n    thresholds:\n      30+: 30\n      30+: 5\n", "items.absence_days.thresholds.30+ is given twice, in lines 4 and 5"),
+        ("meeting: {hints: [{ja: a, ja: b}]}", "meeting.hints.0.ja is given twice"),
+        ("tables: {moves: {columns: {move_type: {codes: {'1': 転入, 1: 転出}}}}}", "tables.moves.columns.move_type.codes.1 is given twice"),
+        ("tables: {moves: {columns: {move_type: {codes: {'1': 転入, '１': 転出}}}}}", "'１' is given twice"),
+        ("tables: {moves: {headers: {'異 動': 異動日, 異動: 異動事由}}}", "'異動' is given twice"),
+        # thresholds out of order, either way round
+        ("items: {absence_days: {thresholds: {30+: 5}}}", "found '30+' at 5 and the milder '20-29' at 20, expected '30+' above"),
+        ("items: {short_sleep: {thresholds: {<6: 8}}}", "found '<6' at 8 and the milder '<7' at 7, expected '<6' below"),
+        ("items: {low_grades: {thresholds: {below_1_8: 2.5}}}", "expected 'below_1_8' below 'below_2_5'"),
+        # numbers that are none, that nobody or everybody reaches, or that break a calendar
+        ("items: {absence_days: {thresholds: {30+: .nan}}}", "items.absence_days.thresholds.30+"),
+        ("items: {overweight: {thresholds: {applicable: .inf}}}", "items.overweight.thresholds.applicable"),
+        ("items: {absence_days: {thresholds: {10-19: -1}}}", "thresholds.10-19: found -1, expected a number that a child can reach"),
+        ("items: {nhi_arrears: {thresholds: {4+: 10000000}}}", "thresholds.4+: found 1e+07, expected a number"),
+        ("items: {absence_days: {window_months: 100000000}}", "items.absence_days.window_months"),
+        ("screening: {min_school_coverage: .nan}", "screening.min_school_coverage"),
+        ("ingest: {settle_seconds: 999999999}", "ingest.settle_seconds"),
+        ("legacy: {min_hits: {lower: 0}}", "legacy.min_hits.lower"),
+        # words and codes that mean nothing
+        ("items: {household_care: {codes: {要介護6: heavy}}}", "items.household_care.codes: 要介護6 stands in none of its columns"),
+        ("items: {bullied: {codes: {はい: applicable}}}", "items.bullied.codes: はい stands in none of its columns"),
+        ("ingest: {no_words: [無, あり]}", "yes_words and no_words share あり"),
+        ("calendar: {timezone: Mars/Olympus}", "calendar.timezone: Value error, found 'Mars/Olympus'"),
+        ("calendar: {timezone: ../../etc/passwd}", "calendar.timezone"),
+        ("calendar: {terms: ['04-01', '04-01', '09-01', '01-01']}", "expected each date once"),
+        ("weights: {fixed_items: {lower: [no_such_item]}}", "no item 'no_such_item' in this band"),
+        # columns that the city does not have
+        ("tables: {epds: {without: {total_scor: x}}}", "tables.epds.without: no column 'total_scor'; did you mean 'total_score'?"),
+        ("tables: {epds: {without: {total_score: ''}}}", "tables.epds.columns.total_score.without"),
+        ("tables: {epds: {without: {conducted_on: x}}}", "no row can be read without this column"),
+        ("tables: {epds: {without: [total_score]}}", "tables.epds.without: expected a reason per column"),
+        ("tables: {grades: {one_file: true}}", "one_file: only tables whose rows of two schools are summed"),
+        ("tables: {school_roster: {school_year_style: per_school}}", "only the table whose 学年 places the children"),
+        # acknowledgements that say nothing
+        (acknowledged(role="記入"), "ingest.acknowledged.0.role: Value error, found 記入"),
+        (acknowledged(reason="' '"), "ingest.acknowledged.0.reason"),
+        (acknowledged(day="記入"), "ingest.acknowledged.0.day"),
+        (acknowledged(sha256="abc"), "ingest.acknowledged.0.sha256"),
+        (acknowledged(column=None), "an acknowledgement of unreadable_cells names a column"),
+        (acknowledged(row=3), "an acknowledgement of unreadable_cells names a column"),
+        (acknowledged(check="school_year", column=None, table="no_table", row=3), "ingest.acknowledged.0.table: no table 'no_table'"),
+        (acknowledged(column="certificate"), "no column 'certificate' of school_expense_aid"),
+    ],
+)  # fmt: skip
+def test_a_wrong_configuration_names_file_and_key(tmp_path, text, told):
+    with pytest.raises(ConfigurationError) as error:
+        load(tmp_path, text)
+    assert str(error.value).startswith("city.yaml: ")
+    assert told in str(error.value)
+
+
+def test_both_ways_to_declare_an_absent_column_mean_the_same(tmp_path):
+    short = load(tmp_path, "tables: {epds: {without: {question_10: 様式にない}}}").tables["epds"]
+    long = load(tmp_path, "tables: {epds: {columns: {question_10: {without: 様式にない}}}}").tables["epds"]
+    assert short == long
+    assert short.columns["question_10"].without == "様式にない"
+    assert short.is_without("question_10")
+    assert not short.is_without("total_score")
+
+
+def test_an_acknowledgement_that_is_filled_in_is_taken(tmp_path):
+    (given,) = load(tmp_path, acknowledged()).ingest.acknowledged
+    assert (given.table, given.check, given.column, given.row, given.role) == (
+        "school_expense_aid", "unreadable_cells", "certification", None, "係長",
+    )  # fmt: skip
+
+
+def test_thresholds_in_order_are_taken_either_way_round(tmp_path):
+    items = load(tmp_path, "items: {absence_days: {thresholds: {30+: 25}}, short_sleep: {thresholds: {<6: 5}}}").items
+    assert items["absence_days"].thresholds == {"10-19": 10, "20-29": 20, "30+": 25}
+    assert items["short_sleep"].thresholds == {"<6": 5, "<7": 7}
+
+
+def test_what_feeds_what():
+    catalogue = load_catalogue()
+    aid = catalogue.feeding(catalogue.tables["school_expense_aid"])
+    assert aid["certification"] == ("就学援助",)
+    residents = catalogue.feeding(catalogue.tables["resident_register"])
+    assert residents["relationship"] == ("ひとり親（児童扶養手当なし）", "三世代同居")
+    assert residents["removed_on"] == ("spine",)
+    assert "address" not in residents
+    assert "protection" not in residents
