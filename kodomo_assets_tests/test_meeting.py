@@ -8,6 +8,7 @@ import re
 import stat
 from pathlib import Path
 
+import dagster as dg
 import openpyxl
 import pytest
 
@@ -40,7 +41,7 @@ def whole_text(path: Path) -> str:
     )
 
 
-def test_a_refresh_holds_nothing_that_waits_for_decisions_and_the_other_job_all_of_it(tmp_path):
+def test_every_refresh_holds_every_asset_and_after_meeting_what_follows_from_what_came_back(tmp_path):
     from kodomo_assets.settings import Settings
 
     settings = Settings.from_environment({"KODOMO_DATA_DIR": str(tmp_path), "KODOMO_KEY_FILE": str(tmp_path / "k")})
@@ -49,11 +50,27 @@ def test_a_refresh_holds_nothing_that_waits_for_decisions_and_the_other_job_all_
         name: {key.to_user_string() for key in definitions.resolve_job_def(name).asset_layer.selected_asset_keys}
         for name in ("yearly_refresh", "termly_refresh", "after_meeting")
     }
+    graph = definitions.get_repository_def().asset_graph
     assert selected["yearly_refresh"] == selected["termly_refresh"]
-    assert not selected["yearly_refresh"] & AFTER
-    assert {"review/meeting_page", "review/meeting_workbook", "review/personal_sheets"} <= selected["yearly_refresh"]
-    assert selected["after_meeting"] >= AFTER | {"review/meeting_page", "published/analyst"}
+    assert selected["yearly_refresh"] == {key.to_user_string() for key in graph.materializable_asset_keys}
+    assert selected["yearly_refresh"] >= AFTER | {"review/meeting_page", "review/meeting_workbook"}
+    assert selected["after_meeting"] >= AFTER | {"review/meeting_page", "review/meeting_workbook", "published/analyst"}
     assert not {key for key in selected["after_meeting"] if key.startswith(("sources", "linkage", "weights"))}
+
+
+def test_nothing_hangs_below_the_school_lists_and_the_log_of_exports_is_read_as_a_table(tmp_path):
+    from kodomo_assets.settings import Settings
+
+    settings = Settings.from_environment({"KODOMO_DATA_DIR": str(tmp_path), "KODOMO_KEY_FILE": str(tmp_path / "k")})
+    graph = build_defs(settings).get_repository_def().asset_graph
+
+    def parents(name: str) -> set[str]:
+        return {key.to_user_string() for key in graph.get(dg.AssetKey(name.split("/"))).parent_keys}
+
+    assert "review/exports" in parents("evaluation/funnel") & parents("published/analyst")
+    funnel_and_page = [("evaluation", "funnel"), ("review", "meeting_page"), ("published", "analyst")]
+    below = {key.to_user_string() for key in graph.get(dg.AssetKey(["review", "school_lists"])).child_keys}
+    assert not below & {"/".join(name) for name in funnel_and_page}
 
 
 def test_a_refresh_writes_the_meetings_files_and_a_sheet_for_every_child(listed_city):
@@ -93,13 +110,19 @@ def test_the_sample_below_the_cut_is_drawn_in_april_only_and_hides_the_scores(li
     assert "点数を表示" in january
 
 
-def test_without_decisions_no_school_list_is_made_and_the_rest_stands(listed_city, tmp_path, capfd):
+def test_without_decisions_no_school_list_is_made_and_all_the_rest_is(listed_city, tmp_path, capfd):
     city = listed_city.copy(tmp_path / "city")
-    assert not city.after_meeting(APRIL)
+    # the refresh itself, without decisions: funnel, page and publication are there
+    assert city.query("select count(*) > 0, count(distinct reference_date) from evaluation.funnel") == [(True, 4)]
+    assert (city.settings.data_dir / "analyst.duckdb").is_file()
+    assert city.after_meeting(APRIL)
     said = capfd.readouterr().err
     assert "0 decisions at 2025-04-01, expected at least 1" in said
     assert not list(city.outbox(APRIL).glob("支援対象者_*"))
-    assert city.query("select count(*) from evaluation.funnel") == [(0,)]
+    assert city.query(
+        "select selected = undecided - below_cut from evaluation.funnel "
+        f"where reference_date = '{APRIL}' and school_code is null and school_year is null"
+    ) == [(True,)]
 
 
 def test_every_child_of_the_list_is_decided_and_the_funnel_adds_up(met_city):
@@ -111,12 +134,13 @@ def test_every_child_of_the_list_is_decided_and_the_funnel_adds_up(met_city):
     assert met_city.query("select count(*) from review.rejections") == [(0,)]
     rows = met_city.query(
         "select selected + below_cut, accepted + preventive + follow_up + not_supported + undecided, screened "
-        "from evaluation.funnel"
+        "from evaluation.funnel where reference_date = '2025-04-01'"
     )
     assert all(people == decisions for people, decisions, _ in rows)
     total = met_city.query(
         "select screened, selected, below_cut, undecided, accepted, spoken_to, offered, taken_up, supported "
-        "from evaluation.funnel where school_code is null and school_year is null"
+        "from evaluation.funnel "
+        "where reference_date = '2025-04-01' and school_code is null and school_year is null"
     )[0]
     selected = met_city.query("select count(*) from screening.ranking where reference_date = '2025-04-01' and selected")
     assert total[1:5] == (selected[0][0], 20, 0, 9)
@@ -195,7 +219,10 @@ def test_a_later_meeting_wins_and_the_earlier_decision_stays(met_city, tmp_path)
         f"児童キー,会議日,判定,理由,支援の方向性,判定者\n{child},令和7年6月10日,b,学校からの相談,学校での見守り,社会福祉士\n",
         "utf-8",
     )
-    preventive = "select preventive from evaluation.funnel where school_code is null and school_year is null"
+    preventive = (
+        "select preventive from evaluation.funnel "
+        "where reference_date = '2025-04-01' and school_code is null and school_year is null"
+    )
     before = city.query(preventive)[0][0]
     assert city.after_meeting(APRIL)
     rows = city.query(f"select meeting_date, decision from review.decisions where child_key = '{child}' order by 1")

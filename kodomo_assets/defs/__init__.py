@@ -12,6 +12,7 @@ import dagster as dg
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.common import House
 from kodomo_assets.defs.evaluation import build_evaluation_assets
+from kodomo_assets.defs.exports import exports_log
 from kodomo_assets.defs.features import build_feature_assets
 from kodomo_assets.defs.jobs import build_jobs, build_schedules
 from kodomo_assets.defs.linkage import build_linkage_assets
@@ -40,6 +41,7 @@ def build_definitions(
             *build_weight_assets(house),
             *build_screening_assets(house),
             *build_review_assets(house),
+            exports_log(house),
             *build_evaluation_assets(house),
             *build_published_assets(house),
         ],

@@ -12,7 +12,7 @@ from kodomo_assets.stages.evaluation.funnel import build_funnel
 
 
 def build_evaluation_assets(house: House) -> list[dg.AssetsDefinition]:
-    deps = ["screening.ranking", "review.meeting_list", "review.decisions", "review.support", "review.school_lists"]
+    deps = ["screening.ranking", "review.meeting_list", "review.decisions", "review.support", "review.exports"]
 
     @dg.multi_asset(
         name="evaluation__funnel",

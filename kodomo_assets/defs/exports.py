@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 
 from kodomo_assets.defs.common import House
@@ -25,6 +26,16 @@ class Export:
     content: bytes
     children: int
     made_from: str
+
+
+#: The log of exports as a table of its own: every step that writes a file adds to it, and what reads it (funnel, page,
+#: publication) hangs below none of those steps (architecture, 17).
+LOG = "review.exports"
+
+
+def exports_log(house: House) -> dg.AssetSpec:
+    """The log in the graph; Dagster does not materialize it, the steps that write files do."""
+    return house.spec(LOG, "Every file that was written for people: when, for how many children, with which weights.")
 
 
 def export(
@@ -87,7 +98,7 @@ def _set_aside(path: Path) -> None:
 def _log(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, rows: Sequence[tuple[object, ...]]) -> None:
     import pandas as pd
 
-    table = house.catalogue.output("review.exports")
+    table = house.catalogue.output(LOG)
     types = {column.name: column.type for column in table.columns}
     create_from_frame(con, "exports_now", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
     con.execute(

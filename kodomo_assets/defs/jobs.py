@@ -39,23 +39,26 @@ _DESCRIPTIONS = {
 }
 
 
-# What people send back after the meeting, and what follows from it; a refresh never ends red for want of decisions.
-_DECIDED = ["review.decisions", "review.support", "review.school_lists", "evaluation.funnel", "evaluation.indicators"]
-_SHOWN = ["review.personal_sheets", "review.meeting_page", "review.meeting_workbook", _LAST_ASSET]
+# What people send back after the list was made, and all that follows from it.
+RETURNED = ("review.personal_sheets", "review.decisions", "review.support")
+
+
+def selection(name: str) -> dg.AssetSelection:
+    """What the job ``name`` refreshes: the one selection of job, schedule, sensor and command line (architecture, 16).
+
+    Both refreshes hold every asset: without decisions all of them succeed. They differ in the dates that their
+    schedules ask for. ``after_meeting`` is what follows from the files that people send back, so that decisions are
+    read even while an office's file is refused.
+    """
+    if name == AFTER_MEETING:
+        return dg.AssetSelection.assets(*map(asset_key, RETURNED)).downstream()
+    return dg.AssetSelection.all()
 
 
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """Both refreshes hold every asset up to the meeting; they differ in the dates that their schedules ask for."""
-    decided = dg.AssetSelection.assets(*map(asset_key, _DECIDED))
-    after = decided | dg.AssetSelection.assets(*map(asset_key, _SHOWN))
-    selections = {
-        YEARLY: dg.AssetSelection.all() - decided,
-        TERMLY: dg.AssetSelection.all() - decided,
-        AFTER_MEETING: after,
-    }
     return [
         dg.define_asset_job(
-            name, selection=selections[name], description=description, executor_def=dg.in_process_executor
+            name, selection=selection(name), description=description, executor_def=dg.in_process_executor
         )
         for name, description in _DESCRIPTIONS.items()
     ]

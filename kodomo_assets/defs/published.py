@@ -12,7 +12,7 @@ from kodomo_assets.store.publish import publish
 
 NAME = "published.analyst"
 # tables that are written beside an asset
-_NO_ASSETS = {"weights.versions", "review.exports"}
+_NO_ASSETS = {"weights.versions"}
 
 
 def build_published_assets(house: House) -> list[dg.AssetsDefinition]:

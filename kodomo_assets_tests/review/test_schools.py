@@ -178,8 +178,8 @@ def test_a_child_who_changed_school_is_told_to_the_new_one(town):
     town.child(1, selected=True)
     town.child(2, selected=True)
     town.list()
-    town.decide(1, "a")
-    town.decide(2, "a")
+    town.decide(1, "a", meeting=LATER)
+    town.decide(2, "a", meeting=LATER)
     town.registered(1, NORTH, 5, LATER)
     town.registered(2, SOUTH, 5, LATER)
     found = told(lists(town))
@@ -189,12 +189,32 @@ def test_a_child_who_changed_school_is_told_to_the_new_one(town):
     }
 
 
+def test_files_of_an_old_date_take_no_later_school_year(town):
+    """They are out at schools: next year's registers, classes and links change nothing in them."""
+    town.child(1, selected=True, school_year=4)
+    town.list()
+    town.in_class(1, "渡辺 一", "1")
+    town.decide(1, "a")
+    before = lists(town), sheets(town)
+    town.registered(1, NORTH, 5, LATER)
+    town.deliver("school_register", LATER)
+    town.source("school_roster", LATER, pupil_id=f"{1:08d}", school_code=NORTH, class_name="3", name="渡邉 一", birth_date=D(2015, 5, 5))  # fmt: skip
+    after = lists(town), sheets(town)
+    assert [told(made)["支援対象者_南小学校.xlsx"] for made in (before[0], after[0])] == [
+        [("小4", "1", "渡辺 一", number_of(1), "受理相当", None)]
+    ] * 2
+    assert [[(f.name, f.made_from) for f in made.files] for made in before] == [
+        [(f.name, f.made_from) for f in made.files] for made in after
+    ]
+    assert "小4" in everything(after[1].files[0].content)
+
+
 def test_a_child_on_no_register_is_counted_and_told_to_nobody(town):
     town.child(1, selected=True)
     town.child(2, selected=True)
     town.list()
-    town.decide(1, "a")
-    town.decide(2, "a")
+    town.decide(1, "a", meeting=LATER)
+    town.decide(2, "a", meeting=LATER)
     town.registered(2, SOUTH, 5, LATER)
     made = lists(town)
     assert [row[3] for row in told(made)["支援対象者_南小学校.xlsx"]] == [number_of(2)]
@@ -227,7 +247,7 @@ def test_the_school_spells_a_name_by_its_newest_roster(town):
     town.list()
     town.in_class(1, "渡辺 一", "1")
     town.source("school_roster", LATER, pupil_id=f"{1:08d}", school_code=SOUTH, class_name="3", name="渡邉 一", birth_date=D(2015, 5, 5))  # fmt: skip
-    town.decide(1, "a")
+    town.decide(1, "a", meeting=LATER)
     ((_, class_name, name, *_),) = told(lists(town))["支援対象者_南小学校.xlsx"]
     assert (class_name, name) == ("3", "渡邉 一")
 

@@ -41,12 +41,12 @@ class SchoolFiles:
 
 def personal_sheets(con: duckdb.DuckDBPyConnection, reference_date: dt.date, version: str) -> SchoolFiles:
     """個人票_<school>.xlsx for every school that has a child on the meeting's list."""
-    schools, kept_back, without_school = _schools(con, reference_date, "on_list")
+    schools, kept_back, without_school = _schools(con, reference_date, reference_date, "on_list")
     files = []
     for school, rows in schools:
         children = [SheetChild(r["sheet_number"], r["school_year"], r["class_name"], r["name"]) for r in rows]
         content = sheet_workbook(school, reference_date, version, children, QUESTIONS)
-        files.append(SchoolFile(_file_name(SHEET_KIND, school), content, len(children), repr((version, children))))
+        files.append(SchoolFile(_file_name(SHEET_KIND, school), content, len(children), repr(children)))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
 
@@ -57,7 +57,8 @@ def school_lists(
 
     The direction of support is worded as the configuration words it for schools; of any other the school asks.
     """
-    schools, kept_back, without_school = _schools(con, reference_date, f"decision in {TOLD}")
+    decided_on = _last_decision(con, catalogue, reference_date)
+    schools, kept_back, without_school = _schools(con, reference_date, decided_on, f"decision in {TOLD}")
     files = []
     for school, rows in schools:
         children = [
@@ -72,16 +73,29 @@ def school_lists(
             for r in rows
         ]
         content = school_workbook(school, reference_date, version, children)
-        files.append(SchoolFile(_file_name(SCHOOL_KIND, school), content, len(children), repr((version, children))))
+        files.append(SchoolFile(_file_name(SCHOOL_KIND, school), content, len(children), repr(children)))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
 
+def _last_decision(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dt.date:
+    """The day on which the date's last decision was taken or read: registers of a later day change no list of it."""
+    row = con.execute(
+        "select greatest($1, max(meeting_date), max((read_at at time zone $2)::date)) from review.decisions "
+        "where reference_date = $1",
+        [reference_date, catalogue.calendar.timezone],
+    ).fetchone()
+    return row[0] if row else reference_date
+
+
 def _schools(
-    con: duckdb.DuckDBPyConnection, reference_date: dt.date, chosen: str
+    con: duckdb.DuckDBPyConnection, reference_date: dt.date, as_of: dt.date, chosen: str
 ) -> tuple[list[tuple[str, list[dict[str, Any]]]], int, int]:
-    """The chosen children (a condition on ``school_children``) by school; those kept back, and those of no school."""
+    """The chosen children (a condition on ``school_children``) by school; those kept back, and those of no school.
+
+    Schools, school years, classes and names are those that were known on ``as_of``.
+    """
     run_sql(con, __package__, "in_force", {"reference_date": reference_date})
-    run_sql(con, __package__, "schools", {"reference_date": reference_date})
+    run_sql(con, __package__, "schools", {"reference_date": reference_date, "as_of": as_of})
     cursor = con.execute(f"from school_children where {chosen} order by school_name, school_code, sheet_number")
     names = [column[0] for column in cursor.description or []]
     rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,6 +1,7 @@
--- Names and classes of the children for their schools. A child's school is that of the newest register that was
--- delivered: who moved between the list and the decision is told to the new school. A child under 支援措置 is told to
--- no school without a release.
+-- Names and classes of the children for their schools, as they stood on $as_of: a file of an old date that is out at
+-- schools must not take a later school year. A child's school is that of the newest register delivered by then: who
+-- moved between the list and the decision is told to the new school. A child under 支援措置, by the newest register of
+-- all, is told to no school without a release.
 create or replace temp table school_children as
 with newest_register as (
     select
@@ -9,7 +10,7 @@ with newest_register as (
         school_name,
         school_year
     from sources.school_register
-    where reference_date = (select max(reference_date) from sources.school_register)
+    where reference_date = (select max(reference_date) from sources.school_register where reference_date <= $as_of)
 ),
 
 newest_links as (
@@ -19,7 +20,7 @@ newest_links as (
     from linkage.links
     where
         table_name = 'school_roster'
-        and reference_date = (select max(reference_date) from linkage.links)
+        and reference_date = (select max(reference_date) from linkage.links where reference_date <= $as_of)
 ),
 
 -- Who came under 支援措置 since the reference date is protected too: a child who fled may be on a new school's register.
@@ -47,6 +48,7 @@ roster as (
         r.class_name
     from newest_links as n
     join sources.school_roster as r using (pupil_id)
+    where r.reference_date <= $as_of
     qualify row_number() over (partition by n.child_key order by r.reference_date desc, r.pupil_id) = 1
 )
 
