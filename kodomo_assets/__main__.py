@@ -9,8 +9,10 @@ from pathlib import Path
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, KodomoError
+from kodomo_assets.faults import explain, unexpected
 from kodomo_assets.home import prepare_home
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.opening import open_to_write
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,6 +51,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KodomoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; what was stored before stands", file=sys.stderr)
+        return 1
+    except Exception as error:
+        known = explain(error)
+        print(f"error: {known or unexpected(error)}", file=sys.stderr)
+        return 2 if known else 1
 
 
 def _reference_date(catalogue: Catalogue, text: str) -> dt.date:
@@ -82,6 +91,9 @@ def _templates(catalogue: Catalogue, folder: Path) -> int:
 
 def _run(settings: Settings, catalogue: Catalogue, dates: list[dt.date], what: str) -> int:
     prepare_home(settings)
+    # before anything is read: folders, leftovers of killed runs, the key; a run does the same again when it starts
+    with open_to_write(settings, catalogue):
+        pass
     # Dagster takes seconds to import and reads its home from the environment: not before it is needed.
     import dagster as dg
 

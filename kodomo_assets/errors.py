@@ -17,6 +17,10 @@ class StoreBusyError(KodomoError):
     """Another process holds the database."""
 
 
+class StoreFaultError(KodomoError):
+    """The database, its disk or its folder refuses (damaged, full, not permitted); the message says what to do."""
+
+
 class StoreVersionError(KodomoError):
     """The database was written by another version of the program; the message names table and column."""
 

@@ -391,6 +391,7 @@ class Ingest(Model):
     max_workbook_mb: int = Field(ge=1, le=100_000)
     password_file: Path | None
     settle_seconds: int = Field(ge=0, le=86_400)
+    group: str | None = Field(description="group of the machine that delivers into inbox/, through a share for example")
     max_row_change: float = Field(gt=0, le=1000)
     min_known_residents: Share
     min_plausible_share: Share
@@ -491,6 +492,7 @@ class Meeting(Model):
 
 class Publish(Model):
     suppress_below: int = Field(ge=1, le=1000)
+    group: str | None = Field(description="group of the machine that may read analyst.duckdb")
 
 
 class OutputColumn(Model):

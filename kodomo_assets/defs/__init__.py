@@ -18,7 +18,7 @@ from kodomo_assets.defs.jobs import build_jobs, build_schedules
 from kodomo_assets.defs.linkage import build_linkage_assets
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.defs.published import build_published_assets
-from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.defs.resources import kodomo_resource
 from kodomo_assets.defs.review import build_review_assets
 from kodomo_assets.defs.screening import build_screening_assets
 from kodomo_assets.defs.sensors import build_sensors
@@ -48,7 +48,7 @@ def build_definitions(
         jobs=jobs,
         schedules=build_schedules(house, jobs),
         sensors=build_sensors(house),
-        resources={"kodomo": KodomoDuckDB(database=str(settings.database))},
+        resources={"kodomo": kodomo_resource(settings, catalogue)},
         executor=dg.in_process_executor,
         loggers=loggers,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +10,13 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+from dagster._utils.error import USER_FACING_ERROR_ID_ATTR_NAME
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.errors import CheckFailedError, KodomoError
+from kodomo_assets.faults import explain, unexpected
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.tables import Check, PartitionValue, create_tables, replace
 
@@ -108,24 +109,25 @@ def guarded(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Lets nothing but the project's own sentences into the event log.
 
     A library's message may quote a cell (DuckDB's conversion errors do), so of any other exception only its type and
-    the place in the code are told.
+    the place in the code are told; a fault of the machine is told in words of ours.
     """
+    step = context.op_execution_context.op.name.replace("__", ".")
     try:
         yield
     except KodomoError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        raise ToldFailure(description=str(error), allow_retries=False) from None
     except (dg.Failure, GeneratorExit):
         raise
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise dg.Failure(
-            description=(
-                f"{context.op_execution_context.op.name.replace('__', '.')}: unexpected "
-                f"{type(error).__name__} in {frame.name} (line {frame.lineno}); its text is withheld because it may "
-                "quote a record. Nothing was changed."
-            ),
-            allow_retries=False,
-        ) from None
+        raise ToldFailure(description=f"{step}: {explain(error) or unexpected(error)}", allow_retries=False) from None
+
+
+class ToldFailure(dg.Failure):
+    """A failure in words of the project's own: Dagster has nothing to mask in it and no logs to send people to."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != USER_FACING_ERROR_ID_ATTR_NAME:
+            super().__setattr__(name, value)
 
 
 @dataclass(frozen=True)

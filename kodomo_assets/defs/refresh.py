@@ -57,7 +57,8 @@ _SHOWN_EVENTS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAIL
 def _is_progress(record: logging.LogRecord) -> bool:
     event = _event(record)
     if event is None:
-        return record.levelno >= logging.INFO
+        # a step that waits for a failed one says so once for each: the one cause is told where it failed
+        return record.levelno >= logging.INFO and "Not executing." not in record.getMessage()
     if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         return not event.asset_check_evaluation_data.passed
     return event.event_type in _SHOWN_EVENTS

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import PrivateAttr
 
-from kodomo_assets.store.connection import connect
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.modes import who_else_reads_the_inbox
+from kodomo_assets.store.opening import open_to_write
 
 
 class KodomoDuckDB(DuckDBResource):
@@ -21,20 +23,45 @@ class KodomoDuckDB(DuckDBResource):
     file for the whole run keeps a second refresh from slipping in between two steps.
     """
 
+    _settings: Settings = PrivateAttr()
+    _catalogue: Catalogue = PrivateAttr()
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
     _connection: duckdb.DuckDBPyConnection | None = PrivateAttr(default=None)
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
-        self._connection = None
-        self._held.close()
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        super().__init__(database=str(settings.database))
+        self._settings, self._catalogue = settings, catalogue
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of the step's own: what it leaves in temp tables ends with the step."""
         if self._connection is None:
-            self._connection = self._held.enter_context(connect(Path(self.database)))
+            self._connection = self._held.enter_context(open_to_write(self._settings, self._catalogue))
         cursor = self._connection.cursor()
         try:
             yield cursor
         finally:
             cursor.close()
+
+    def close(self) -> None:
+        self._connection = None
+        self._held.close()
+
+
+def kodomo_resource(settings: Settings, catalogue: Catalogue) -> dg.ResourceDefinition:
+    """The resource of all assets. A launch cannot configure it: its paths are the installation's, whoever launches."""
+
+    @dg.resource(
+        config_schema={}, description="kodomo.duckdb of this installation; it takes no configuration at launch"
+    )
+    def kodomo(context: dg.InitResourceContext) -> Iterator[KodomoDuckDB]:
+        warning = who_else_reads_the_inbox(settings, catalogue)
+        if warning is not None and context.log is not None:
+            context.log.warning(warning)
+        held = KodomoDuckDB(settings, catalogue)
+        try:
+            yield held
+        finally:
+            held.close()
+
+    return kodomo

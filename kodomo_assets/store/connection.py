@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.errors import StoreBusyError
+from kodomo_assets.errors import StoreBusyError, StoreFaultError
+from kodomo_assets.faults import explain, holder_of
+from kodomo_assets.scratch import SCRATCH, scratch
+from kodomo_assets.store.outbox import link_new
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -23,33 +25,86 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,
 }
 _OWNER_ONLY = 0o077
-_HOLDER = re.compile(r"PID (\d+)")
+_MAGIC_AT, _MAGIC = 8, b"DUCK"
 
 
 @contextmanager
 def connect(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to ``database`` that is closed whatever happens in the block.
 
+    While it may write, every temporary file of this process lies in a folder of its own beside the database.
+
     Raises:
         StoreBusyError: another process holds the file; the message says which.
+        StoreFaultError: the file cannot be opened; the message says why and what to do. Nothing was changed.
     """
-    if not read_only:
-        # For the rest of the process: DuckDB makes its write-ahead log and its temporary files when it needs them.
-        os.umask(_OWNER_ONLY)
-        database.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    with ExitStack() as stack:
+        config = dict(_CONFIG)
+        try:
+            _require_database(database)
+            if not read_only:
+                # For the rest of the process: DuckDB makes its log and its temporary files when it needs them.
+                os.umask(_OWNER_ONLY)
+                database.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+                own = stack.enter_context(scratch(database.parent / SCRATCH))
+                config["temp_directory"] = str(own / "duckdb")
+                _make_whole(database, own)
+            con = stack.enter_context(_opened(database, read_only, config))
+            if not read_only:
+                database.chmod(0o600)
+        except OSError as error:
+            raise _fault(database, error) from None
+        yield con
+
+
+@contextmanager
+def _opened(
+    database: Path, read_only: bool, config: dict[str, str | bool | int | float | list[str]]
+) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
-        con = duckdb.connect(str(database), read_only=read_only, config=_CONFIG)
-    except duckdb.IOException as error:
-        holder = _HOLDER.search(str(error))
+        con = duckdb.connect(str(database), read_only=read_only, config=config)
+    except duckdb.Error as error:
+        holder = holder_of(error)
         if holder is None:
-            raise
+            raise _fault(database, error) from None
         raise StoreBusyError(
-            f"{database.name} is held by process {holder[1]}: one process at a time may refresh; "
+            f"{database.name} is held by process {holder}: one process at a time may refresh; "
             "wait until it ends (analysts read analyst.duckdb, which is never locked)"
         ) from None
     try:
-        if not read_only:
-            database.chmod(0o600)
         yield con
     finally:
         con.close()
+
+
+def _require_database(database: Path) -> None:
+    """DuckDB takes another library's file for a wish to download an extension: it is looked at first.
+
+    Raises:
+        StoreFaultError: the file is no DuckDB database.
+    """
+    if not database.exists():
+        return
+    with database.open("rb") as file:
+        start = file.read(_MAGIC_AT + len(_MAGIC))
+    if start[_MAGIC_AT:] != _MAGIC:
+        what = "is empty" if not start else "is no DuckDB database: another file has its name"
+        raise StoreFaultError(
+            f"{database.name} {what}; nothing was changed. Restore the backup, or move the file away and refresh all "
+            "dates anew (docs/operations.md)"
+        )
+
+
+def _make_whole(database: Path, own: Path) -> None:
+    """A new database appears whole: a process that is killed while it is made leaves none rather than a piece."""
+    if database.exists():
+        return
+    made = own / database.name
+    duckdb.connect(str(made), config=dict(_CONFIG)).close()
+    with suppress(FileExistsError):  # another process was faster
+        link_new(made, database)
+
+
+def _fault(database: Path, error: BaseException) -> StoreFaultError:
+    what = explain(error) or f"cannot be opened ({type(error).__name__}): restore the backup (docs/operations.md)"
+    return StoreFaultError(f"{database.name}: {what.removeprefix(f'{database.name}: ')}. Nothing was changed.")

@@ -13,35 +13,135 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.faults import explain
 from kodomo_assets.sql import create_from_frame
+from kodomo_assets.store.modes import make_private, others_may
+from kodomo_assets.store.outbox import link_new
+from kodomo_assets.store.tables import transaction
 
 _SECRET_BYTES = 32
 _KEY_DIGITS = 32
 
 
 def load_secret(path: Path) -> bytes:
-    """The secret in ``path``, made at first use with mode 0600.
+    """The secret in ``path``.
 
     Raises:
-        ConfigurationError: the file is there but holds no usable secret.
+        ConfigurationError: there is none, it is not usable, or others than its owner may read it.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
+        others = others_may(path)
+        text = path.read_bytes()
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-        return load_secret(path)
-    else:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_SECRET_BYTES))
+        raise ConfigurationError(f"{path}: is missing, expected the pseudonym key (KODOMO_KEY_FILE)") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the pseudonym key cannot be read: {explain(error) or ''}") from None
+    if others:
+        raise ConfigurationError(
+            f"{path}: others may read the pseudonym key ({others}), expected its owner only. Who has read it can work "
+            f"out who a child of analyst.duckdb is: `chmod 600` it, and find out who could"
+        )
     try:
-        secret = bytes.fromhex(path.read_text("ascii").strip())
+        secret = bytes.fromhex(text.decode("ascii").strip())
     except (ValueError, UnicodeDecodeError):
         secret = b""
     if len(secret) < _SECRET_BYTES:
-        raise ConfigurationError(f"{path.name}: expected at least {2 * _SECRET_BYTES} hex digits as the pseudonym key")
+        raise ConfigurationError(
+            f"{path}: expected at least {2 * _SECRET_BYTES} hex digits as the pseudonym key, found "
+            f"{'an empty file' if not text.strip() else 'something else'}; put the key back from the backup"
+        )
     return secret
+
+
+def make_secret(path: Path) -> None:
+    """A new secret at ``path``, mode 0600: whole or not at all, and never over one that is there.
+
+    Raises:
+        ConfigurationError: it cannot be written there.
+    """
+    # one name: the next start, which holds the same lock, writes over what a killed one left
+    new = path.with_name(f".{path.name}.new")
+    try:
+        make_private(path.parent)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        link_new(new, path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the pseudonym key cannot be written: {explain(error) or ''}") from None
+
+
+def check_value(secret: bytes) -> str:
+    """What the database knows its key by; it tells nothing about the key, and no 宛名番号 gives it."""
+    return hmac.new(secret, b"check value of the pseudonym key", hashlib.sha256).hexdigest()
+
+
+def require_key(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Refuses to go on with another key than the one that the database's children have; makes one for a new database.
+
+    Raises:
+        ConfigurationError: the key is another, missing beside a filled database, open to others or not usable.
+    """
+    path.with_name(f".{path.name}.new").unlink(missing_ok=True)
+    stored, keyed = _stored_check_value(con), _keyed_children(con)
+    if not os.path.lexists(path):
+        if stored is not None or keyed:
+            raise ConfigurationError(
+                f"{path}: the pseudonym key is missing, and kodomo.duckdb belongs to one: nothing was read, no new key "
+                f"was made. {_REMEDY}"
+            )
+        make_secret(path)
+    secret = load_secret(path)
+    value = check_value(secret)
+    if stored is None and (not keyed or any(child_key(secret, number) == key for number, key in keyed)):
+        _store_check_value(con, value)
+    elif stored != value:
+        raise ConfigurationError(
+            f"{path}: is not the pseudonym key that kodomo.duckdb was made with: nothing was read. {_REMEDY}"
+        )
+
+
+_REMEDY = (
+    "Put the key of this data folder back from the backup, and start every service with the same KODOMO_KEY_FILE and "
+    "KODOMO_DATA_DIR. With another key every child would be a new one, without decisions, answers and sheets; if the "
+    "key is lost for good: docs/operations.md"
+)
+
+
+def _stored_check_value(con: duckdb.DuckDBPyConnection) -> str | None:
+    if not _has_table(con, "store", "key_check"):
+        return None
+    row = con.execute("select check_value from store.key_check").fetchone()
+    return str(row[0]) if row else None
+
+
+def _store_check_value(con: duckdb.DuckDBPyConnection, value: str) -> None:
+    with transaction(con):
+        con.execute("create schema if not exists store")
+        con.execute("create or replace table store.key_check (check_value varchar not null)")
+        con.execute("comment on table store.key_check is '仮名化鍵の照合値（鍵そのものではない）'")
+        con.execute("insert into store.key_check values ($1)", [value])
+
+
+def _keyed_children(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """A child of each reference date with its key: a database of the first edition has no check value."""
+    if not _has_table(con, "linkage", "children"):
+        return []
+    return con.execute(
+        "select min(resident_id), arg_min(child_key, resident_id) from linkage.children group by reference_date"
+    ).fetchall()
+
+
+def _has_table(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
+    return bool(
+        con.execute(
+            "select 1 from duckdb_tables() where database_name = current_database() and schema_name = $1 "
+            "and table_name = $2",
+            [schema, name],
+        ).fetchone()
+    )
 
 
 def child_key(secret: bytes, resident_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,7 +71,13 @@ def score_pairs(con: duckdb.DuckDBPyConnection, stored: Parameters | None) -> Sc
     relations hold records (``_RECORD``). The same records give the same pairs: samples are chosen by a hash of the
     record, parameters are kept to two digits, and one thread adds in one order.
     """
-    with duckdb.connect(config={"threads": 1, "python_enable_replacements": False}) as own, _quiet():
+    # what does not fit into memory lies where this process's other temporary files lie
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "python_enable_replacements": False,
+        "temp_directory": tempfile.gettempdir(),
+    }
+    with duckdb.connect(config=config) as own, _quiet():
         for relation in ("to_compare", "to_learn_from", "children_to_compare"):
             columns = ", ".join(_RECORD)
             _copy(con, own, f"select {columns} from {relation} order by record", relation, _RECORD)

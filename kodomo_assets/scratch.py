@@ -1,0 +1,84 @@
+"""Temporary files: each process's in a folder of its own inside the data folder, and what a killed one left is swept.
+
+Cleaning up in ``finally`` is not enough: a killed process leaves clear text (architecture, decision 21).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+#: Inside the data folder.
+SCRATCH = ".scratch"
+_ALIVE, _GATE = "alive", ".gate"
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Path]:
+    """A folder in ``root`` where every temporary file of this process goes until the block ends, the libraries' too."""
+    root.mkdir(parents=True, mode=0o700, exist_ok=True)
+    root.chmod(0o700)
+    with _gate(root):
+        own = Path(tempfile.mkdtemp(prefix="p", dir=root))
+        alive = (own / _ALIVE).open("wb")
+        _lock(alive, wait=False)
+    before, tempfile.tempdir = tempfile.tempdir, str(own)
+    try:
+        yield own
+    finally:
+        tempfile.tempdir = before
+        alive.close()
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def sweep(root: Path) -> None:
+    """Removes what processes left in ``root`` that are no more; a living one's folder is let be."""
+    if not root.is_dir():
+        return
+    with _gate(root):
+        for left in root.iterdir():
+            if left.name == _GATE or _lives(left):
+                continue
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _lives(folder: Path) -> bool:
+    try:
+        with (folder / _ALIVE).open("r+b") as alive:
+            return not _lock(alive, wait=False)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _gate(root: Path) -> Iterator[None]:
+    """One process at a time makes a folder or sweeps: nobody sweeps a folder that is just being made."""
+    with (root / _GATE).open("ab") as gate:
+        _lock(gate, wait=True)
+        yield
+
+
+def _lock(file: IO[bytes], *, wait: bool) -> bool:
+    """Takes the lock on ``file`` until it is closed or the process ends; whether it was free."""
+    if os.name == "nt":
+        import msvcrt  # not tried on the machines where this was written
+
+        with suppress(OSError):
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            return True
+        return False
+    import fcntl
+
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

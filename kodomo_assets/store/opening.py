@@ -1,0 +1,55 @@
+"""Opens kodomo.duckdb to write into it: the folders private, what a killed process left swept, the key the right one.
+
+Whoever comes through here holds the database's lock, so that what is swept belongs to nobody alive.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.scratch import SCRATCH, sweep
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.connection import connect
+from kodomo_assets.store.modes import keep_private
+from kodomo_assets.store.pseudonyms import require_key
+
+# analyst.duckdb.<run>, as a run that was killed while publishing leaves it
+_HALF_PUBLISHED = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.wal)?$")
+
+
+@contextmanager
+def open_to_write(settings: Settings, catalogue: Catalogue) -> Iterator[duckdb.DuckDBPyConnection]:
+    """kodomo.duckdb for the one process that may write.
+
+    Raises:
+        StoreBusyError: another process holds it.
+        StoreFaultError: it cannot be opened.
+        ConfigurationError: the key is missing, another or open to others, or a folder cannot be made private.
+    """
+    keep_private(settings, catalogue)
+    with connect(settings.database) as con:
+        sweep_leftovers(settings)
+        require_key(con, settings.key_file)
+        yield con
+
+
+def sweep_leftovers(settings: Settings) -> None:
+    """Removes the temporary files of processes that are no more. Only for who holds the database's lock."""
+    sweep(settings.data_dir / SCRATCH)
+    sweep(settings.database.with_name(f"{settings.database.name}.tmp"))
+    for path in settings.analyst_database.parent.glob(f"{settings.analyst_database.name}.*"):
+        if _HALF_PUBLISHED.search(path.name):
+            path.unlink(missing_ok=True)
+    for path in _hidden_parts(settings.outbox):
+        path.unlink(missing_ok=True)
+
+
+def _hidden_parts(outbox: Path) -> list[Path]:
+    """Half-written files for people, as they were named before there was a scratch folder and on other disks."""
+    return list(outbox.rglob(".*.part"))
