@@ -7,6 +7,7 @@ Resident numbers: child k is 00000000k0, its household members are 00000000k1 an
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -78,10 +79,19 @@ class Deliveries:
         }
         self.insert(f"sources.{table}", **(trace | values))
 
-    def doubt(self, table: str, who: str, reason: str = "not_a_date") -> None:
-        """A quarantined row about ``who``."""
+    def doubt(
+        self,
+        table: str,
+        who: str | None,
+        reason: str = "not_a_date",
+        unread: Sequence[str] | None = None,
+        cells: Mapping[str, object] | None = None,
+    ) -> None:
+        """A quarantined row about ``who``: what can be read of it, and which cells cannot (None: nothing is known)."""
         self.rows += 1
-        self.insert("sources.quarantine", reference_date=self.reference_date, table_name=table, file=f"{table}.csv", row_number=self.rows, scope="row", reason=reason, person_ref=who)  # fmt: skip
+        readable = {name: str(value) for name, value in (cells or {}).items() if value is not None}
+        kept = {"unread_cells": list(unread), "readable_cells": readable} if unread is not None else {}
+        self.insert("sources.quarantine", reference_date=self.reference_date, table_name=table, file=f"{table}.csv", row_number=self.rows, scope="row", reason=reason, person_ref=who, **kept)  # fmt: skip
 
     def resident(self, child: int, member: int, birth: dt.date, relationship: str, **values: Any) -> None:
         facts = {

@@ -27,19 +27,27 @@ LEAP = D(2024, 2, 29)
 
 @dataclass(frozen=True)
 class Row:
-    """A row about the child (member 0) or about a member of its household; ``doubt`` = it went to quarantine."""
+    """A row about the child (member 0) or about a member of its household; ``doubt`` = it went to quarantine.
+
+    ``unread`` = the cells of such a row that cannot be read; None: nothing of it can.
+    """
 
     table: str
     values: dict[str, Any]
     member: int = 0
     doubt: bool = False
+    unread: tuple[str, ...] | None = None
 
     def put(self, d: Deliveries, child: int) -> None:
         table = d.catalogue.tables[self.table]
-        if self.table == "resident_register":
+        if self.doubt:
+            cells = self.values | ({table.person.resident: person(child, self.member)} if table.person.resident else {})
+            if self.table == "resident_register":
+                cells = {"household_id": f"{100 + child:010d}"} | cells
+            reason = str(cells.pop("reason", "not_a_date"))
+            d.doubt(self.table, person(child, self.member), reason, self.unread, cells)
+        elif self.table == "resident_register":
             d.resident(child, self.member, **({"birth": D(1985, 1, 1)} | self.values))
-        elif self.doubt:
-            d.doubt(self.table, person(child, self.member), self.values.get("reason", "not_a_date"))
         elif table.person.resident:
             d.row(self.table, **({table.person.resident: person(child, self.member)} | self.values))
         elif table.person.pupil:

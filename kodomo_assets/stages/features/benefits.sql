@@ -17,71 +17,86 @@ select
 from spine as s
 join delivered_medical_subsidies as m using (resident_id);
 
+-- Rows that may be active and cannot be read whole.
+create or replace temp table unclear_allowances as
+select
+    s.child_key,
+    u.*
+from spine as s
+join unclear_child_rearing_allowance as u on u.person_ref = s.resident_id
+where may_be_active(u.unread, 'certified_on', u.certified_on, 'disqualified_on', u.disqualified_on);
+
+create or replace temp table unclear_subsidies as
+select
+    s.child_key,
+    u.*
+from spine as s
+join unclear_medical_subsidies as u on u.person_ref = s.resident_id
+where may_be_active(u.unread, 'eligible_from', u.eligible_from, 'eligible_until', u.eligible_until);
+
 -- ひとり親（児童扶養手当なし）: a NULL on either side is a doubt, and three-valued logic carries it.
 insert into facts
-with lone_parent_household as (
+with not_alone as (
+    select
+        m.child_key,
+        bool_or(coalesce(list_contains(words('single_parent', 'spouse'), m.relationship), false)) as spouse,
+        bool_or(r.resident_id is not null) as may_be_spouse
+    from household_members as m
+    left join (
+        select resident_id from delivered_resident_register where list_contains(invalid_cells, 'relationship')
+    ) as r on r.resident_id = m.resident_id and not m.is_child
+    group by m.child_key
+),
+
+lone_parent_household as (
     select
         s.child_key,
         -- a facility is no household
         list_contains(words('single_parent', 'child'), s.relationship)
         and not s.is_facility
-        and not bool_or(coalesce(list_contains(words('single_parent', 'spouse'), m.relationship), false)) as applies
+        and case
+            when n.spouse then false
+            when n.may_be_spouse or s.child_key in (
+                select child_key
+                from unclear_members
+                where may_be(unread, 'relationship', list_contains(words('single_parent', 'spouse'), relationship))
+            ) then null
+            else true
+        end as applies
     from spine as s
-    join household_members as m using (child_key)
-    group by s.child_key, s.relationship, s.is_facility
+    join not_alone as n using (child_key)
 ),
 
 subsidised as (
-    select
-        child_key,
-        bool_or(is_active) as applies,
-        bool_or(is_active is null) as doubtful
+    select distinct child_key
     from subsidies
-    where list_contains(words('single_parent', 'subsidy'), subsidy_type)
-    group by child_key
+    where is_active and list_contains(words('single_parent', 'subsidy'), subsidy_type)
 ),
 
-drawing as (
-    select
-        child_key,
-        bool_or(is_active) as applies,
-        bool_or(is_active is null) as doubtful
-    from allowances
-    group by child_key
-),
-
-doubted_tables as (
-    select
-        s.child_key,
-        bool_or(d.table_name = 'medical_subsidies') as subsidy,
-        bool_or(d.table_name = 'child_rearing_allowance') as allowance
-    from spine as s
-    join doubted as d using (resident_id)
-    group by s.child_key
+may_be_subsidised as (
+    select distinct child_key
+    from unclear_subsidies
+    where may_be(unread, 'subsidy_type', list_contains(words('single_parent', 'subsidy'), subsidy_type))
 )
 
 select
-    s.child_key,
+    child_key,
     'single_parent',
     (
         case
-            when coalesce(sub.applies, false) then true
-            when coalesce(sub.doubtful, false) or coalesce(d.subsidy, false) then null
+            when child_key in (from subsidised) then true
+            when child_key in (from may_be_subsidised) then null
             else false
         end
-        or h.applies
+        or applies
     )
     and not case
-        when coalesce(a.applies, false) then true
-        when coalesce(a.doubtful, false) or coalesce(d.allowance, false) then null
+        when child_key in (select child_key from allowances where is_active) then true
+        when child_key in (select child_key from unclear_allowances) then null
         else false
     end,
     'without_allowance'
-from spine as s
-join lone_parent_household as h using (child_key)
-left join subsidised as sub using (child_key)
-left join drawing as a using (child_key)
-left join doubted_tables as d using (child_key);
+from lone_parent_household;
 
 insert into coded
 select
@@ -95,46 +110,37 @@ insert into doubts
 select
     child_key,
     'child_rearing_allowance'
-from allowances
-where is_active is null
-union all
-select
-    s.child_key,
-    'child_rearing_allowance'
-from spine as s
-join doubted using (resident_id)
-where doubted.table_name = 'child_rearing_allowance';
+from unclear_allowances
+where may_be(unread, 'payment_type', is_own_level('child_rearing_allowance', payment_type));
 
 -- 就学援助: the latest 年度 that is not still filling up (at least half as many rows as the one before).
-create or replace temp table aid as
-with usable as (
-    select *
-    from delivered_school_expense_aid
-    where
-        not_after(certified_on)
-        and fiscal_year <= fiscal_year_of(getvariable('reference_date'))
-),
+create or replace temp table usable_aid as
+select *
+from delivered_school_expense_aid
+where
+    not_after(certified_on)
+    and fiscal_year <= fiscal_year_of(getvariable('reference_date'));
 
-years as (
+create or replace temp table chosen_year as
+with years as (
     select
         fiscal_year,
         count(*) as rows_of_year
-    from usable
+    from usable_aid
     group by fiscal_year
-),
-
-chosen as (
-    select max(y.fiscal_year) as fiscal_year
-    from years as y
-    left join years as before on before.fiscal_year = y.fiscal_year - 1
-    where y.rows_of_year * 2 >= coalesce(before.rows_of_year, 0)
 )
 
+select max(y.fiscal_year) as fiscal_year
+from years as y
+left join years as before on before.fiscal_year = y.fiscal_year - 1
+where y.rows_of_year * 2 >= coalesce(before.rows_of_year, 0);
+
+create or replace temp table aid as
 select
     s.child_key,
     u.certification
-from usable as u
-join chosen using (fiscal_year)
+from usable_aid as u
+join chosen_year using (fiscal_year)
 join spine as s on s.resident_id = u.child_resident_id;
 
 insert into coded
@@ -150,9 +156,15 @@ select
     s.child_key,
     'school_expense_aid'
 from spine as s
-join doubted using (resident_id)
-anti join (from aid where certification is not null) as readable using (child_key)
-where doubted.table_name = 'school_expense_aid';
+join unclear_school_expense_aid as u on u.person_ref = s.resident_id
+cross join chosen_year as c
+anti join (from aid where certification is not null) as readable on readable.child_key = s.child_key
+where
+    may_be(u.unread, 'certification', is_own_level('school_expense_aid', u.certification))
+    and may_be(u.unread, 'certified_on', not_after(u.certified_on))
+    -- a 年度 of which no row can be read is the latest one
+    and may_be(u.unread, 'fiscal_year', u.fiscal_year = coalesce(c.fiscal_year, u.fiscal_year))
+    and may_be(u.unread, 'fiscal_year', u.fiscal_year <= fiscal_year_of(getvariable('reference_date')));
 
 insert into facts
 select
@@ -168,8 +180,8 @@ select
     m.child_key,
     'public_assistance'
 from household_members as m
-join doubted using (resident_id)
-where doubted.table_name = 'public_assistance';
+join unclear_public_assistance as u on u.person_ref = m.resident_id
+where may_be_active(u.unread, 'started_on', u.started_on, 'ended_on', u.ended_on);
 
 -- 国保税滞納: the largest among the rows active at the reference date, of any member.
 insert into numbers
@@ -187,15 +199,10 @@ select
     m.child_key,
     'nhi_arrears'
 from household_members as m
-join delivered_nhi_households as n using (resident_id)
-where active(n.acquired_on, n.lost_on, list_contains(n.invalid_cells, 'lost_on')) is null
-union all
-select
-    m.child_key,
-    'nhi_arrears'
-from household_members as m
-join doubted using (resident_id)
-where doubted.table_name = 'nhi_households';
+join unclear_nhi_households as u on u.person_ref = m.resident_id
+where
+    may_be_active(u.unread, 'acquired_on', u.acquired_on, 'lost_on', u.lost_on)
+    and may_be(u.unread, 'arrears_periods', u.arrears_periods >= lowest_threshold('nhi_arrears'));
 
 insert into numbers
 select
@@ -217,13 +224,40 @@ from spine as s
 join delivered_nursery_enrolment as n using (resident_id)
 where not_after(n.entered_on);
 
-insert into doubts
+create or replace temp table unclear_enrolments as
 select
     s.child_key,
-    unnest(['nursery_fee_arrears', 'nursery_attended'])
+    u.*
 from spine as s
-join doubted using (resident_id)
-where doubted.table_name = 'nursery_enrolment';
+join unclear_nursery_enrolment as u on u.person_ref = s.resident_id
+where u.is_rejected and may_be(u.unread, 'entered_on', u.entered_on <= getvariable('reference_date'));
+
+insert into doubts
+select distinct
+    child_key,
+    'nursery_attended'
+from unclear_enrolments;
+
+-- Of rows that contradict one another only one can be right, so the most that they may add is the largest.
+insert into doubts
+with most as (
+    select
+        child_key,
+        max(fee_arrears_months) as months,
+        bool_or(list_contains(unread, 'fee_arrears_months')) as may_be_any
+    from unclear_enrolments
+    group by child_key, reading_of
+)
+
+select
+    m.child_key,
+    'nursery_fee_arrears'
+from most as m
+left join numbers as n on n.child_key = m.child_key and n.item = 'nursery_fee_arrears'
+group by m.child_key, n.value
+having
+    bool_or(m.may_be_any)
+    or coalesce(n.value, 0) + coalesce(sum(m.months), 0) >= lowest_threshold('nursery_fee_arrears');
 
 -- 医療機関受診なし: a child without an active subsidy is 欠損, which is why every child has a row here. One visit
 -- decides; a sum of 0 does not where a row that cannot be read may hold more.
@@ -231,24 +265,38 @@ insert into numbers
 with visits as (
     select
         s.child_key,
-        sum(m.claims_12_months) filter (m.is_active) as visits,
-        count(*) filter (
-            m.child_key is not null
-            and m.is_active is null
-            and m.claims_12_months is distinct from 0
-        ) > 0 as may_be_more
+        sum(m.claims_12_months) filter (m.is_active) as visits
     from spine as s
     left join subsidies as m using (child_key)
     group by s.child_key
+),
+
+most as (
+    select
+        child_key,
+        max(claims_12_months) as visits,
+        bool_or(list_contains(unread, 'claims_12_months')) as may_be_any
+    from unclear_subsidies
+    group by child_key, reading_of
+),
+
+unclear as (
+    select
+        child_key,
+        coalesce(sum(visits), 0) as visits,
+        bool_or(may_be_any) as may_be_any
+    from most
+    group by child_key
 )
 
 select
-    s.child_key,
+    v.child_key,
     'no_medical_visits',
     case
         when v.visits > threshold('no_medical_visits', 'applicable') then v.visits
-        when not v.may_be_more and d.resident_id is null then v.visits
+        when u.may_be_any then null
+        when v.visits + coalesce(u.visits, 0) > threshold('no_medical_visits', 'applicable') then null
+        else v.visits
     end
-from spine as s
-join visits as v using (child_key)
-left join doubted as d on d.resident_id = s.resident_id and d.table_name = 'medical_subsidies';
+from visits as v
+left join unclear as u using (child_key);

@@ -21,8 +21,8 @@ select
     m.child_key,
     case when m.is_child then 'child_disability' else 'household_disability' end
 from household_members as m
-join doubted using (resident_id)
-where doubted.table_name = 'disability_certificates';
+join unclear_disability_certificates as u on u.person_ref = m.resident_id
+where may_be_active(u.unread, 'issued_on', u.issued_on, 'returned_on', u.returned_on);
 
 insert into facts
 select
@@ -38,8 +38,8 @@ select
     s.child_key,
     'child_services'
 from spine as s
-join doubted using (resident_id)
-where doubted.table_name = 'disability_child_services';
+join unclear_disability_child_services as u on u.person_ref = s.resident_id
+where may_be_active(u.unread, 'started_on', u.started_on, 'ended_on', u.ended_on);
 
 create or replace temp table care as
 select
@@ -60,17 +60,14 @@ where is_active;
 
 insert into doubts
 select
-    child_key,
-    'household_care'
-from care
-where is_active is null
-union all
-select
     m.child_key,
     'household_care'
 from household_members as m
-join doubted using (resident_id)
-where doubted.table_name = 'care_certifications' and not m.is_child;
+join unclear_care_certifications as u on u.person_ref = m.resident_id
+where
+    not m.is_child
+    and may_be_active(u.unread, 'certified_from', u.certified_from, 'certified_until', u.certified_until)
+    and may_be(u.unread, 'care_level', is_own_level('household_care', u.care_level));
 
 insert into numbers
 select
@@ -108,7 +105,10 @@ select
     child_key,
     'missed_checkups'
 from checkups
-where is_doubtful;
+group by child_key
+having
+    bool_or(is_doubtful)
+    and count(*) filter (is_missed or is_doubtful) >= lowest_threshold('missed_checkups');
 
 -- 母のEPDS: any test at or above either threshold; a test with both cells blank tells nothing.
 insert into coded

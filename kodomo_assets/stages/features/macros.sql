@@ -15,3 +15,12 @@ create or replace temp macro threshold(item_id, threshold_level) as (
 );
 
 create or replace temp macro yes_or_no(flag) as case when flag then 'yes' when not flag then 'no' end;
+
+-- The number at which the mildest own level begins (items whose levels begin at a number).
+create or replace temp macro lowest_threshold(item_id) as (
+    select min(t.value) from item_thresholds as t where t.item = item_id
+);
+
+-- Whether a code of the contract is an own level of the item.
+create or replace temp macro is_own_level(item_id, cell) as
+    coalesce(cell in (select k.code from item_codes as k where k.item = item_id), false);

@@ -10,7 +10,7 @@ import datetime as dt
 
 import duckdb
 
-from kodomo_assets.catalogue import NO_RECORD, NOT_APPLICABLE, Catalogue, Item
+from kodomo_assets.catalogue import NO_RECORD, NOT_APPLICABLE, Catalogue, Item, SourceTable
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import run_sql
 
@@ -23,6 +23,8 @@ def build_matrix(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
     Reads the views of the delivered tables, and linkage.children, residents and links at the reference date.
     """
     _load_catalogue(con, catalogue, reference_date)
+    for table in dict.fromkeys(name for item in catalogue.matrix_items for name in item.tables):
+        con.execute(_unclear(catalogue.tables[table]))
     for name in ("prepare", *_OFFICES, "levels"):
         run_sql(con, __package__, name)
     con.execute(_layout(catalogue, _undelivered(con)))
@@ -60,6 +62,44 @@ def _load_catalogue(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
         [(item.id, item.window_months) for item in items if item.window_months is not None],
     )
     run_sql(con, __package__, "macros")
+
+
+def _unclear(table: SourceTable) -> str:
+    """SQL of the view ``unclear_<table id>``: rows that may say more than can be read (method §2, features.sql files).
+
+    Rejected rows but exact duplicates, and accepted ones whose end cannot be read (a blank end means something). Typed
+    columns, ``unread`` (columns whose cell may hold anything) and ``reading_of``, which rows share that contradict one
+    another, because only one of them can be right.
+    """
+    names = ", ".join(f"'{name}'" for name in table.columns)
+    cells = ",\n    ".join(
+        f"try_cast(q.readable_cells['{column.name}'] as {column.duckdb_type}) as {column.name}"
+        for column in table.columns.values()
+    )
+    key = ", ".join(f"q.readable_cells['{name}']" for name in table.key)
+    rejected = f"""select
+    true as is_rejected,
+    q.person_ref,
+    -- a row of before the cells were kept may say anything
+    coalesce(q.unread_cells, [{names}]) as unread,
+    case when q.reason = 'duplicate_key' then concat_ws('|', {key}) else concat_ws('|', q.file, q.sheet, q.row_number)
+    end as reading_of,
+    {cells}
+from delivered_quarantine as q
+where q.table_name = '{table.id}' and q.scope = 'row' and q.reason <> 'duplicate_row'"""
+    ends = [column.name for column in table.columns.values() if column.end]
+    person = table.person.resident or table.person.pupil or "null::varchar"
+    accepted = f"""
+union all by name
+select
+    false as is_rejected,
+    {person} as person_ref,
+    invalid_cells as unread,
+    concat_ws('|', source_file, source_sheet, source_row) as reading_of,
+    {", ".join(table.columns)}
+from delivered_{table.id}
+where {" or ".join(f"list_contains(invalid_cells, '{name}')" for name in ends)}"""
+    return f"create or replace temp view unclear_{table.id} as\n{rejected}{accepted if ends else ''}"
 
 
 def _position(item: Item, level: str) -> int:

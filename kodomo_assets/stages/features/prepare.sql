@@ -1,16 +1,28 @@
--- What every office's items need: who is in whose household, whose number is whose, what is in doubt, and the three
--- kinds of evidence that the office files collect.
+-- What every office's items need: who is in whose household, whose number is whose, what a row may say that cannot be
+-- read whole, and the kinds of evidence that the office files collect.
 
--- Whether a row is active at the reference date: NULL where its end cannot be read.
+-- Whether a row is surely active at the reference date; one whose end cannot be read is not.
 create or replace temp macro active(started, ended, end_is_invalid) as
-    case
-        when coalesce(started > getvariable('reference_date'), false) then false
-        when end_is_invalid then null
-        else coalesce(ended > getvariable('reference_date'), true)
-    end;
+    coalesce(started <= getvariable('reference_date'), true)
+    and not end_is_invalid
+    and coalesce(ended > getvariable('reference_date'), true);
 
 -- A row dated after the reference date is never used; a blank date is.
 create or replace temp macro not_after(happened) as coalesce(happened <= getvariable('reference_date'), true);
+
+-- What an unclear row (matrix.py) may say: a cell that cannot be read may hold anything, every other one what it holds.
+create or replace temp macro may_be(unread, cell, condition) as
+    list_contains(unread, cell) or coalesce(condition, false);
+create or replace temp macro may_be_active(unread, start_cell, started, end_cell, ended) as
+    may_be(unread, start_cell, coalesce(started <= getvariable('reference_date'), true))
+    and may_be(unread, end_cell, coalesce(ended > getvariable('reference_date'), true));
+
+-- Age is completed the day before the birthday (年齢計算ニ関スル法律), so it is counted on the day after.
+create or replace temp macro legal_age_at_reference(birth) as
+    year(getvariable('reference_date') + 1) - year(birth)
+    - (
+        (month(getvariable('reference_date') + 1), day(getvariable('reference_date') + 1)) < (month(birth), day(birth))
+    )::integer;
 
 -- The April that begins the fiscal year (年度) of a day.
 create or replace temp macro fiscal_year_of(day) as year(day) - (month(day) < 4)::integer;
@@ -48,16 +60,19 @@ where
     reference_date = getvariable('reference_date')
     and table_name = 'school_roster';
 
--- People with a quarantined row: an exact duplicate takes nothing away, every other one leaves a doubt.
-create or replace temp table doubted as
-select distinct
-    table_name,
-    person_ref as resident_id
-from delivered_quarantine
+-- Persons whose row of the register was rejected although its 世帯番号 can be read: members that the household lacks.
+create or replace temp table unclear_members as
+select
+    s.child_key,
+    s.relationship as child_relationship,
+    u.*
+from spine as s
+join unclear_resident_register as u using (household_id)
 where
-    scope = 'row'
-    and reason <> 'duplicate_row'
-    and person_ref is not null;
+    u.is_rejected
+    and not s.is_facility
+    and u.person_ref is distinct from s.resident_id
+    and may_be(u.unread, 'removed_on', coalesce(u.removed_on > getvariable('reference_date'), true));
 
 -- Evidence. A NULL value is a blank cell; a NULL in `applies` is a doubt.
 create or replace temp table numbers (child_key varchar, item varchar, value double);
