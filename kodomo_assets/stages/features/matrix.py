@@ -24,7 +24,7 @@ def build_matrix(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
     """
     _load_catalogue(con, catalogue, reference_date)
     for table in dict.fromkeys(name for item in catalogue.matrix_items for name in item.tables):
-        con.execute(_unclear(catalogue.tables[table]))
+        con.execute(_unclear(catalogue, catalogue.tables[table]))
     for name in ("prepare", *_OFFICES, "levels"):
         run_sql(con, __package__, name)
     con.execute(_layout(catalogue, _undelivered(con)))
@@ -64,17 +64,17 @@ def _load_catalogue(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     run_sql(con, __package__, "macros")
 
 
-def _unclear(table: SourceTable) -> str:
+def _unclear(catalogue: Catalogue, table: SourceTable) -> str:
     """SQL of the view ``unclear_<table id>``: rows that may say more than can be read (method §2, features.sql files).
 
     Rejected rows but exact duplicates, and accepted ones whose end cannot be read (a blank end means something). Typed
     columns, ``unread`` (columns whose cell may hold anything) and ``reading_of``, which rows share that contradict one
     another, because only one of them can be right.
     """
-    names = ", ".join(f"'{name}'" for name in table.columns)
+    fed = [table.columns[name] for name in catalogue.feeding(table)]
+    names = ", ".join(f"'{column.name}'" for column in fed)
     cells = ",\n    ".join(
-        f"try_cast(q.readable_cells['{column.name}'] as {column.duckdb_type}) as {column.name}"
-        for column in table.columns.values()
+        f"try_cast(q.readable_cells['{column.name}'] as {column.duckdb_type}) as {column.name}" for column in fed
     )
     key = ", ".join(f"q.readable_cells['{name}']" for name in table.key)
     rejected = f"""select
@@ -87,7 +87,7 @@ def _unclear(table: SourceTable) -> str:
     {cells}
 from delivered_quarantine as q
 where q.table_name = '{table.id}' and q.scope = 'row' and q.reason <> 'duplicate_row'"""
-    ends = [column.name for column in table.columns.values() if column.end]
+    ends = [column.name for column in fed if column.end]
     person = table.person.resident or table.person.pupil or "null::varchar"
     accepted = f"""
 union all by name
@@ -96,7 +96,7 @@ select
     {person} as person_ref,
     invalid_cells as unread,
     concat_ws('|', source_file, source_sheet, source_row) as reading_of,
-    {", ".join(table.columns)}
+    {", ".join(column.name for column in fed)}
 from delivered_{table.id}
 where {" or ".join(f"list_contains(invalid_cells, '{name}')" for name in ends)}"""
     return f"create or replace temp view unclear_{table.id} as\n{rejected}{accepted if ends else ''}"
