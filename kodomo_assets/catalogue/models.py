@@ -419,6 +419,7 @@ class Linkage(Model):
     link_probability: Share
     review_probability: Share
     twin_margin: Share
+    max_asked_share: Share = Field(description="of a school's numbers: last pairs left that a person is asked")
     min_linked_share: Share
     max_linked_share_fall: Share
 

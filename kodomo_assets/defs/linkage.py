@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from kodomo_assets.defs.common import (
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.linkage.answers import build_answers, check_answers
-from kodomo_assets.stages.linkage.checks import check_links, check_spine, require_delivered
+from kodomo_assets.stages.linkage.checks import check_links, check_spine, check_unregistered, require_delivered
 from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.linkage.comparisons import BLOCKING_RULES
 from kodomo_assets.stages.linkage.links import LinkCounts, build_links
@@ -33,7 +34,7 @@ from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.weights.versions import why_due
 from kodomo_assets.store.outbox import remove_file, write_file
-from kodomo_assets.store.pseudonyms import create_pseudonyms, load_secret
+from kodomo_assets.store.pseudonyms import asked_mark, asked_on, create_pseudonyms, load_secret
 
 
 def build_linkage_assets(house: House) -> list[dg.AssetsDefinition]:
@@ -60,7 +61,8 @@ def _children(house: House) -> dg.AssetsDefinition:
         check_specs=[
             check_spec(
                 "linkage.children", "spine_complete", "隔離した行のために対象から外れた児童がいない", blocking=True
-            )
+            ),
+            check_spec("linkage.children", "unregistered_residents", "学齢で学齢簿にない住民が前回から増えていない"),
         ],
     )
     def children(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
@@ -81,9 +83,10 @@ def _children(house: House) -> dg.AssetsDefinition:
                         "linkage.children",
                         "new_children",
                         asdict(counts),
-                        [lambda c: check_spine(c, house.catalogue, day)],
+                        [lambda c: check_spine(c, house.catalogue, day), lambda c: check_unregistered(c, day)],
                     ),
                 ],
+                also=[("linkage.unregistered", "new_unregistered")],
             )
 
     return children
@@ -112,7 +115,8 @@ def _answers(house: House) -> dg.AssetsDefinition:
             ]
             now = dt.datetime.now(dt.UTC)
             today = now.astimezone(ZoneInfo(house.catalogue.calendar.timezone)).date()
-            counts = build_answers(con, house.catalogue, files, day, now, today)
+            proof = partial(asked_on, load_secret(house.settings.key_file))
+            counts = build_answers(con, house.catalogue, files, day, now, today, proof)
             if files:
                 context.log.info(f"名寄せ確認: {counts.filled} answers in {len(files)} files, {counts.kept} new")
             yield from store_results(
@@ -132,6 +136,7 @@ def _answers(house: House) -> dg.AssetsDefinition:
                         [lambda _: [check_answers(counts)]],
                     )
                 ],
+                also=[("linkage.refused_answers", "new_refused_answers")],
             )
 
     return answers
@@ -180,6 +185,7 @@ def _links(house: House) -> dg.AssetsDefinition:
                 blocking=True,
             ),
             check_spec("linkage.links", "answers_used", "名寄せ確認の「同一」が互いに矛盾しない"),
+            check_spec("linkage.links", "names_comparable", "名前を見比べられない学校がない"),
             check_spec("linkage.links", "unlinked_share", "結び付かなかった記録の割合"),
         ],
     )
@@ -194,7 +200,8 @@ def _links(house: House) -> dg.AssetsDefinition:
                 f"{scored.comparisons:,} pairs, {sum(counts.in_review.values()):,} persons to be answered"
             )
             # made before anything is stored: what cannot be shown to a person is a failure of the whole step
-            workbook = review_workbook(con, house.catalogue, day)
+            mark_of = partial(asked_mark, load_secret(house.settings.key_file), day)
+            workbook = review_workbook(con, house.catalogue, day, mark_of)
             yield from store_results(
                 con,
                 house,
@@ -212,6 +219,7 @@ def _links(house: House) -> dg.AssetsDefinition:
                     Written("linkage.changes", "new_changes", _changes),
                     Written("linkage.model", "new_model", lambda c: _model(c, counts)),
                 ],
+                also=[("linkage.asked", "new_asked")],
             )
             _send_review(house, day, workbook)
 

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -183,3 +184,28 @@ def create_sheet_numbers(con: duckdb.DuckDBPyConnection, secret: bytes, referenc
     frame = pd.DataFrame({"child_key": children, "sheet_number": numbers, "lot": lots}, dtype="object")
     types = {"child_key": "varchar", "sheet_number": "varchar", "lot": "varchar"}
     create_from_frame(con, "sheet_numbers", frame, types)
+
+
+# enough that nobody guesses the mark of a pair that was never asked
+_MARK_SIGNS = 16
+_MARK = re.compile(rf"(\d{{8}})-([{_SHEET_SIGNS}]{{{_MARK_SIGNS}}})")
+
+
+def asked_mark(secret: bytes, asked_on: dt.date, table: str, person: str, child: str) -> str:
+    """The 確認符号 of a pair in 名寄せ確認, like ``20250401-7KQM2XWP9RTYHNBC``: it proves that this pair was asked at
+    that reference date, to whoever has the secret and even where the database was made anew."""
+    told = f"asked|{asked_on}|{table}|{child}|{person}".encode("utf-8", "surrogatepass")
+    drawn = hmac.new(secret, told, hashlib.sha256).digest()[:_MARK_SIGNS]
+    return f"{asked_on:%Y%m%d}-" + "".join(_SHEET_SIGNS[byte % len(_SHEET_SIGNS)] for byte in drawn)
+
+
+def asked_on(secret: bytes, mark: str, table: str, person: str, child: str) -> dt.date | None:
+    """The reference date at which ``mark`` proves that the pair was asked; None where it proves nothing."""
+    found = _MARK.fullmatch(mark)
+    if found is None:
+        return None
+    try:
+        day = dt.datetime.strptime(found[1], "%Y%m%d").date()  # noqa: DTZ007 (a day has no time zone)
+    except ValueError:
+        return None
+    return day if hmac.compare_digest(mark, asked_mark(secret, day, table, person, child)) else None

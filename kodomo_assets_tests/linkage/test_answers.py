@@ -496,6 +496,170 @@ def test_a_mistake_loses_no_earlier_answer(tmp_path):
     assert office.links_at()["00000011"] == (1, "review")
 
 
+# An answer counts only for a pair that was asked, however often the file is read
+
+
+def typed_in(*pairs: tuple[int, int], mark: str | None = None) -> Callable[[Worksheet], None]:
+    """Rows that nobody was asked, below the others: 同一 for number and child."""
+
+    def change(sheet: Worksheet) -> None:
+        for number, who in pairs:
+            cells = {"表ID": "school_roster", "番号": f"{number:08d}", "児童キー": key(who), "確認符号": mark}
+            cells |= {"判定": "同一", "判定者": BY, "判定日": ON}
+            sheet.append([cells.get(header) for header in headers(sheet)])
+
+    return change
+
+
+@pytest.mark.parametrize("mark", ["none", "another pair's", "made up"])
+def test_a_pair_that_was_never_asked_is_refused_at_every_reading(tmp_path, mark):
+    """The file answers a pair of the number that was asked, so that the number is known to the answers by then."""
+    office = asking()
+    marks = {(row["番号"].value, row["児童キー"].value): row["確認符号"].value for row in rows_of(office.workbook)}
+    given = {"none": None, "another pair's": marks["00000011", key(1)], "made up": "20250401-23456789ABCDEFGH"}[mark]
+    content = filled(office.workbook, {(11, 1): ("別人", BY, ON)}, typed_in((11, 3), mark=given))
+    put(tmp_path, content)
+    row = len(rows_of(office.workbook or b"")) + HEADER_ROW + 1
+    for days in range(3):
+        office.refresh(tmp_path, now=NOON + dt.timedelta(days=days))
+        assert_told(office.counts, f"{NAME}, row {row}")
+        assert "are no pair that was asked" in office.counts.problems[0]
+        assert office.links_at()["00000011"] == (2, "kana_birth_sex_school")
+    assert [who for who, *_ in answers_of(office)] == [1]
+
+
+def test_what_was_refused_is_refused_though_the_pair_was_asked_since(tmp_path):
+    """Typed in before the pair was asked: the same file says no more than it said then."""
+    office = Office()
+    office.child(1, "ヤマダ タロウ")
+    office.child(2, "ヤマダ タロウ", school="081002")
+    office.pupil(11, "ヤマダ タロウ")
+    two_alike(office, 3, 12, "サトウ ミ")
+    office.refresh()
+    assert office.links_at()["00000011"] == (1, "kana_birth_sex_school")
+    content = filled(office.workbook, {}, typed_in((11, 2)))
+    office.refresh(put(tmp_path, content))
+    (told,) = office.counts.problems
+    # the first child leaves that school: now either may be it
+    office.con.execute("update sources.school_register set school_code = '081003' where resident_id = '0000000001'")
+    office.refresh(None)
+    assert ("00000011", 2) in office.in_review()
+    office.refresh(put(tmp_path, content, f"{FILE_STEM}_もう一度.xlsx"), now=NOON + dt.timedelta(days=1))
+    assert office.counts.problems == (told, told.replace(NAME, f"{FILE_STEM}_もう一度.xlsx"))
+    assert "00000011" not in office.links_at()
+    # the same answer in another file is another answer
+    office.refresh(put(tmp_path / "anew", filled(office.workbook, {(11, 2): ("同一", BY, ON)})))
+    assert office.links_at()["00000011"] == (2, "review")
+
+
+def test_a_day_that_lay_in_the_future_is_refused_when_it_has_come(tmp_path):
+    office = asking()
+    put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, D(2025, 4, 17))}))
+    for days in (0, 1, 5):
+        office.refresh(tmp_path, now=NOON + dt.timedelta(days=days))
+        assert_told(office.counts, f"{NAME}, row {row_number(office, 11, 1)}")
+        assert "00000011" not in office.links_at()
+
+
+def test_two_files_that_contradicted_one_another_count_once_one_is_gone(tmp_path):
+    """What one file does to another is judged anew: a person put it right by taking one away."""
+    office = asking()
+    put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, ON)}))
+    put(tmp_path, filled(office.workbook, {(11, 1): ("別人", BY, ON)}), f"{FILE_STEM}_2.xlsx")
+    office.refresh(tmp_path)
+    assert len(office.counts.problems) == 2
+    (tmp_path / f"{FILE_STEM}_2.xlsx").unlink()
+    office.refresh(tmp_path, now=NOON + dt.timedelta(days=1))
+    assert office.counts.problems == ()
+    assert office.links_at()["00000011"] == (1, "review")
+
+
+def test_a_database_made_anew_reads_an_old_file_alike(tmp_path):
+    old = asking()
+    content = filled(old.workbook, ANSWERS, typed_in((12, 5)))
+    old.refresh(put(tmp_path, content))
+    new = Office()
+    for number, (first, _) in ASKED.items():
+        two_alike(new, first, number, KANA[number], name="山田 秘密")
+    # nothing was asked yet by this database
+    new.refresh(tmp_path)
+    assert new.counts == old.counts
+    assert new.links_at() == old.links_at()
+    assert new.in_review() == old.in_review()
+    assert answers_of(new) == answers_of(old)
+
+
+def without_marks(sheet: Worksheet) -> None:
+    sheet.delete_cols(headers(sheet).index("確認符号") + 1)
+
+
+def test_a_file_of_the_first_edition_counts_where_the_question_is_on_record(tmp_path):
+    office = asking()
+    content = filled(office.workbook, ANSWERS, without_marks)
+    # the first edition kept the open questions alone
+    office.con.execute("delete from linkage.asked")
+    office.refresh(put(tmp_path, content))
+    assert (office.counts.kept, office.counts.problems) == (3, ())
+    # answered questions leave the review; they may be answered anew
+    office.con.execute("delete from linkage.asked")
+    change = {(11, 1): ("別人", BY, D(2025, 4, 11))}
+    office.refresh(put(tmp_path, filled(content, change)), now=NOON + dt.timedelta(days=1))
+    assert (office.counts.kept, office.counts.problems) == (1, ())
+    assert "00000011" not in office.links_at()
+
+
+def test_a_file_of_the_first_edition_in_a_new_database_is_refused_with_what_to_do(tmp_path):
+    content = filled(asking().workbook, {(11, 1): ("同一", BY, ON)}, without_marks)
+    office = Office()
+    for number, (first, _) in ASKED.items():
+        two_alike(office, first, number, KANA[number], name="山田 秘密")
+    office.refresh(put(tmp_path, content))
+    (told,) = office.counts.problems
+    assert "the row has no 確認符号 and no such question is on record" in told
+    assert "take the answer over into the newest 名寄せ確認" in told
+    assert office.links_at() == {}
+
+
+def test_nothing_leaves_the_history_of_what_was_asked(tmp_path):
+    office = asking()
+    asked = (
+        "select table_name, person_ref, child_key, asked_at from linkage.asked where reference_date = $1 order by all"
+    )
+    before = office.con.execute(asked, [R]).fetchall()
+    assert [(number, child) for _, number, child, _ in before] == sorted(
+        (f"{n:08d}", key(who)) for n, pair in ASKED.items() for who in pair
+    )
+    office.refresh(put(tmp_path, filled(office.workbook, ANSWERS)))
+    assert ("00000011", 1) not in office.in_review()
+    assert office.con.execute(asked, [R]).fetchall() == before
+
+
+def test_a_question_of_september_is_no_question_of_april(tmp_path):
+    office = asking()
+    office.refresh(None, SEPTEMBER, LATER)
+    put(tmp_path, filled(office.workbook, {(11, 2): ("同一", BY, D(2025, 9, 10))}))
+    office.refresh(tmp_path, R, LATER + dt.timedelta(days=1))
+    (told,) = office.counts.problems
+    assert "asked at a later reference date, expected the file in the folder of that date" in told
+    assert office.links_at(R) == {}
+
+
+def test_part_of_the_columns_sorted_answers_nothing(tmp_path):
+    """What is seen was sorted and the hidden columns were left behind: the marks are not those of the rows."""
+    office = asking()
+
+    def sorted_in_part(sheet: Worksheet) -> None:
+        column = headers(sheet).index("番号") + 1
+        numbers = [cells[column - 1] for cells in body(sheet)]
+        for row, number in enumerate(reversed(numbers), start=HEADER_ROW + 1):
+            sheet.cell(row, column).value = number
+
+    # the middle number keeps its rows
+    counts = office.answered(put(tmp_path, filled(office.workbook, ANSWERS, sorted_in_part)))
+    assert len(counts.problems) == 3
+    assert kept(office) == {}
+
+
 # How long an answer holds
 
 

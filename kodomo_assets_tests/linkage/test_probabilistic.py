@@ -29,14 +29,17 @@ def register() -> Register:
 
 
 class Linked:
-    """What one refresh linked and asked, by the numbers of the case."""
+    """What one refresh linked, and asked because of its probability, by the numbers of the case.
+
+    The last pair left is asked whatever its probability is (test_last_left.py).
+    """
 
     def __init__(self, register: Register) -> None:
         self.methods = register.link()
         self.who = {person: who for person, (who, _) in self.methods.items()}
         asked = register.con.execute(
             "select table_name, person_ref, resident_id::integer, probability from new_review "
-            "join linkage.children using (child_key) order by all"
+            "join linkage.children using (child_key) where asked_because = 'probability' order by all"
         ).fetchall()
         self.asked: dict[tuple[str, str], list[int]] = {}
         self.probability: dict[tuple[str, str, int], float] = {}

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zipfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
@@ -25,14 +26,14 @@ from kodomo_assets.stages.linkage.links import build_links
 from kodomo_assets.stages.linkage.review import FILE_STEM, HEADER_ROW, review_workbook
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
-from kodomo_assets.store.pseudonyms import child_key, create_pseudonyms
+from kodomo_assets.store.pseudonyms import asked_mark, asked_on, child_key, create_pseudonyms
 from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.linkage.test_linkage import SECRET, D, R, Register
 
 NOON = dt.datetime(2025, 4, 15, 3, 0, tzinfo=dt.UTC)  # twelve o'clock in Tokyo
 BORN = D(2015, 5, 5)
 ASKED = ["判定", "判定者", "判定日"]
-HIDDEN = ["表ID", "児童キー"]
+HIDDEN = ["表ID", "児童キー", "確認符号"]
 DIFFERENT, PLAIN, TO_FILL = "00FCE4D6", "00000000", "00FFF9E5"
 
 NEEDS_LIBREOFFICE = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
@@ -50,17 +51,17 @@ class Office(Register):
         build_children(self.con, self.catalogue, day)
         self.keep(day, "residents", "children")
         self.answered(inbox, day, now)
-        self.keep(day, "answers")
+        self.keep(day, "answers", "refused_answers")
         build_links(self.con, self.catalogue, day)
-        self.keep(day, "links", "review")
-        self.workbook = review_workbook(self.con, self.catalogue, day)
+        self.keep(day, "links", "review", "asked")
+        self.workbook = review_workbook(self.con, self.catalogue, day, partial(asked_mark, SECRET, day))
         return self
 
     def answered(self, inbox: Path | None, day: dt.date = R, now: dt.datetime = NOON) -> AnswerCounts:
         """Reads the answers and keeps nothing."""
         files = returned(inbox, self) if inbox else []
         today = now.astimezone(ZoneInfo("Asia/Tokyo")).date()
-        self.counts = build_answers(self.con, self.catalogue, files, day, now, today)
+        self.counts = build_answers(self.con, self.catalogue, files, day, now, today, partial(asked_on, SECRET))
         return self.counts
 
     def keep(self, day: dt.date, *names: str) -> None:
@@ -217,6 +218,7 @@ def test_both_sides_stand_beside_one_another(rows):
         "判定日": None,
         "表ID": "school_roster",
         "児童キー": key(3),
+        "確認符号": asked_mark(SECRET, R, "school_roster", "00000012", key(3)),
     }
     assert row_of(rows, "00000011", 1)["世帯主"].value == "山田 一郎"
     assert row_of(rows, "00000011", 2)["氏名（住民記録）"].value == "山田\u3000太朗"

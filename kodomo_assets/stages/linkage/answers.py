@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -14,7 +15,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_BY, DECIDED_ON, PERSON, TABLE
+from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_BY, DECIDED_ON, MARK, PERSON, TABLE
 from kodomo_assets.stages.sources.inbox import InboxFile
 from kodomo_assets.stages.sources.returned import Place, Rejection, ReturnedRow, read_all
 
@@ -24,6 +25,8 @@ _FIRST_DAY = dt.date(2020, 1, 1)
 _ERA_SCHEME = "12345"
 _FILLED = {
     "file": "varchar",
+    "sha256": "varchar",
+    "sheet": "integer",
     "row_number": "integer",
     "table_name": "varchar",
     "person_ref": "varchar",
@@ -31,8 +34,12 @@ _FILLED = {
     "answer": "varchar",
     "decided_by": "varchar",
     "decided_on": "date",
+    "asked_on": "date",
     "problem": "varchar",
 }
+_MOST_TOLD = 50
+#: What a mark proves: of the mark, 表ID, 番号 and 児童キー the reference date at which the pair was asked, or nothing.
+Proof = Callable[[str, str, str, str], dt.date | None]
 _NOT_CHOSEN = f"expected {'・'.join(ANSWERS)}"
 
 
@@ -52,20 +59,30 @@ def build_answers(
     reference_date: dt.date,
     now: dt.datetime,
     today: dt.date,
+    proof: Proof,
 ) -> AnswerCounts:
-    """Makes the temp table ``new_answers``: every answer of this folder that was ever read, and those of ``files``.
+    """Makes the temp tables ``new_answers``, every answer of this folder that was ever read and those of ``files``, and
+    ``new_refused_answers``.
 
     A row without an answer says nothing. One whose pair was never asked, whose answer, name or day is wanting, or whose
-    pair has two different answers of one day, is not taken and is reported; the pair stays in the review.
+    pair has two different answers of one day, is not taken and is reported; the pair stays in the review. That a pair
+    was asked is proved by the row's mark; a row without one (files of the first edition) counts where the database
+    remembers the question. What was refused once is refused whenever the same file is read again, whatever was asked
+    or whichever day came in between.
     """
     read, rejected = read_all(files, catalogue.ingest)
+    digests = {file.name: _sha256(file) for file in files}
     rows: list[tuple[object, ...]] = []
     for file in read:
-        table = file.tables(_HEADERS)
+        table = file.tables(_HEADERS, (MARK,))
         if table is None:
             problem = f"found no sheet with the columns {'・'.join(_HEADERS)}, expected them once"
             rejected.append(Rejection(Place(file.name, None, None), problem))
-        rows += [_judged(row) for row in table or [] if any(row.cells[h] for h in (ANSWER, DECIDED_BY, DECIDED_ON))]
+        rows += [
+            _judged(row, digests[file.name], proof)
+            for row in table or []
+            if any(row.cells[h] for h in (ANSWER, DECIDED_BY, DECIDED_ON))
+        ]
     create_from_frame(con, "filled", pd.DataFrame(rows, columns=list(_FILLED), dtype="object"), _FILLED)
     run_sql(con, __package__, "read_answers", {"reference_date": reference_date, "now": now, "today": today})
     wrong = con.execute(
@@ -82,12 +99,25 @@ def build_answers(
     )
 
 
-def _judged(row: ReturnedRow) -> tuple[object, ...]:
+def _sha256(file: InboxFile) -> str:
+    """Of the file's content; blank where it cannot be read, which ``read_all`` tells."""
+    try:
+        with file.path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _judged(row: ReturnedRow, sha256: str, proof: Proof) -> tuple[object, ...]:
     given = row.cells
+    mark = comparable(given[MARK])
+    proved = proof(mark, given[TABLE], given[PERSON], given[CHILD]) if mark else None
     answer = ANSWERS.get(comparable(given[ANSWER]))
     day = read_date(given[DECIDED_ON], _ERA_SCHEME)
     problem = None
-    if answer is None:
+    if mark and proved is None:
+        problem = f"表ID・番号・児童キー are no pair that was asked: {MARK} is not theirs, expected the cells as sent"
+    elif answer is None:
         problem = f"{ANSWER} is {'blank' if not given[ANSWER] else 'another word'}, {_NOT_CHOSEN}"
     elif not given[DECIDED_BY]:
         problem = f"{DECIDED_BY} is blank, expected who decided"
@@ -98,6 +128,8 @@ def _judged(row: ReturnedRow) -> tuple[object, ...]:
     place = row.place
     return (
         place.file,
+        sha256,
+        place.sheet or 0,
         place.row,
         given[TABLE],
         given[PERSON],
@@ -105,6 +137,7 @@ def _judged(row: ReturnedRow) -> tuple[object, ...]:
         answer,
         given[DECIDED_BY],
         day.value,
+        proved,
         problem,
     )
 
@@ -116,6 +149,7 @@ def check_answers(counts: AnswerCounts) -> CheckOutcome:
         passed=not counts.problems,
         blocking=False,
         message=f"{len(counts.problems)} of {counts.filled} filled rows of 名寄せ確認 were not taken, expected 0"
-        + (f": {'; '.join(counts.problems)}" if counts.problems else ""),
+        + (f": {'; '.join(counts.problems[:_MOST_TOLD])}" if counts.problems else "")
+        + (f"; and {len(counts.problems) - _MOST_TOLD} more" if len(counts.problems) > _MOST_TOLD else ""),
         facts={"filled": counts.filled, "kept": counts.kept, "not_taken": len(counts.problems)},
     )

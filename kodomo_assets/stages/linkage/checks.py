@@ -70,6 +70,47 @@ def check_spine(
     )
 
 
+def check_unregistered(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Iterable[CheckOutcome]:
+    """How many residents of school age 学齢簿 does not know, and whether they grew since the last reference date.
+
+    The counts are not suppressed: they are the centre's, who has to look for these children (method §3).
+    """
+    rows = con.execute(
+        """
+        with previous as (
+            select max(reference_date) as day
+            from linkage.unregistered
+            where reference_date < $1
+        )
+
+        select
+            nationality,
+            (select day from previous),
+            (sum(residents) filter (reference_date = $1))::integer,
+            (sum(residents) filter (reference_date = (select day from previous)))::integer
+        from linkage.unregistered
+        group by nationality
+        """,
+        [reference_date],
+    ).fetchall()
+    previous = rows[0][1] if rows else None
+    counts = {name: (now or 0, before or 0) for name, _, now, before in rows}
+    groups = {"japanese": "Japanese", "other": "not Japanese"}
+    grown = [name for name in groups if previous is not None and counts[name][0] > counts[name][1]]
+    told = " and ".join(
+        f"{counts[name][0]} {group}" + (f" (after {counts[name][1]})" if previous is not None else "")
+        for name, group in groups.items()
+    )
+    yield CheckOutcome(
+        name="unregistered_residents",
+        passed=not grown,
+        blocking=False,
+        message=f"residents of school age without a row in 学齢簿: {told}"
+        + (f"; expected no more than at {previous}. 学務課 may know where they go to school" if grown else ""),
+        facts={f"unregistered_{name}": counts[name][0] for name in groups} | {"grown": len(grown)},
+    )
+
+
 def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
     """Links are one to one, and as many as last time (blocking); many unlinked persons of school age are a warning.
 
@@ -125,8 +166,39 @@ def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         ),
         facts={"not_used": excluded},
     )
+    yield _names_comparable_outcome(con, catalogue)
     yield _unlinked_outcome(con, catalogue)
     yield _linked_share_outcome(con, catalogue)
+
+
+def _names_comparable_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
+    """The schools in which so many last pairs are left that their names cannot be compared, and nobody is asked."""
+    schools = con.execute(
+        "select school_code, numbers, pairs_left, is_asked "
+        "from last_left_of_school order by pairs_left desc, school_code"
+    ).fetchall()
+    above = [(school, numbers, pairs) for school, numbers, pairs, is_asked in schools if not is_asked]
+    told = ", ".join(f"{school} ({pairs} of {numbers} numbers)" for school, numbers, pairs in above[:10])
+    most = catalogue.linkage.max_asked_share
+    return CheckOutcome(
+        name="names_comparable",
+        passed=not above,
+        blocking=False,
+        message=f"{len(above)} schools have more than {most:.1%} of their 学籍番号 left beside one child of the same "
+        "birth date, sex and school, expected 0"
+        + (
+            f": {told}. The names of these schools cannot be compared, so none of these pairs is asked and the "
+            "numbers stay unlinked: look at 氏名カナ of their 校務支援学籍 (blank, in Latin letters, cut off) and have "
+            "it delivered anew, or raise linkage.max_asked_share to be asked about every pair"
+            if above
+            else ""
+        ),
+        facts={
+            "schools": len(above),
+            "asked": sum(pairs for _, _, pairs, is_asked in schools if is_asked),
+            "not_asked": sum(pairs for _, _, pairs in above),
+        },
+    )
 
 
 def _linked_share_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:

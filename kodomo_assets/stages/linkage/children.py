@@ -19,6 +19,7 @@ class ChildrenCounts:
     ``living_alone``: children who are the only member of their household, facilities aside.
     ``split_households``: children at whose address another household with an adult is registered (世帯分離, but also
     neighbours in a house without flat numbers); the other parent may stand in it (docs/method.md, Households).
+    ``unregistered``: residents of school age whom 学齢簿 does not know.
     """
 
     residents: int
@@ -30,10 +31,11 @@ class ChildrenCounts:
     protected: int
     living_alone: int
     split_households: int
+    unregistered: int
 
 
 def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ChildrenCounts:
-    """Makes the temp tables ``new_residents`` and ``new_children`` (linkage.residents, linkage.children).
+    """Makes the temp tables ``new_residents``, ``new_children`` and ``new_unregistered`` (linkage.residents ...).
 
     Reads ``delivered_resident_register``, ``delivered_school_register`` and ``pseudonyms(resident_id, child_key)``.
     """
@@ -47,7 +49,11 @@ def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         con,
         __package__,
         "children",
-        {"reference_date": reference_date, "max_household_size": catalogue.linkage.max_household_size},
+        {
+            "reference_date": reference_date,
+            "max_household_size": catalogue.linkage.max_household_size,
+            "japanese": list(catalogue.items["nationality"].words["japanese"]),
+        },
     )
     row = con.execute(
         """
@@ -63,7 +69,8 @@ def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
             (select count(*) from new_children semi join (
                 select household_id from new_residents where not is_facility group by household_id having count(*) = 1
              ) using (household_id)),
-            (select count(*) from children_beside_a_household)
+            (select count(*) from children_beside_a_household),
+            (select coalesce(sum(residents), 0)::integer from new_unregistered)
         """
     ).fetchone()
     assert row is not None  # noqa: S101  (an aggregate always has a row)

@@ -143,3 +143,39 @@ semi join (
     where legal_age >= 18 and not is_facility
 ) as other
     on other.address = children.address and other.household_id <> children.household_id;
+
+-- 就学状況の分からない子ども: residents of school age whom 学齢簿 does not know, neither by an accepted row nor by one
+-- that was sent back. They stand in no list, so somebody has to look for them.
+create or replace temp table new_unregistered as
+with of_school_age as (
+    select
+        residents.resident_id,
+        r.nationality is null or list_contains($japanese, r.nationality) as is_japanese,
+        (
+            year($reference_date::date) - (month($reference_date::date) < 4)::integer
+            - year(r.birth_date - 1) + (month(r.birth_date - 1) < 4)::integer
+            - 6
+        )::integer as legal_school_year
+    from new_residents as residents
+    join delivered_resident_register as r using (resident_id)
+    anti join delivered_school_register using (resident_id)
+    anti join (
+        select person_ref as resident_id
+        from delivered_quarantine
+        where table_name = 'school_register' and scope = 'row' and person_ref is not null
+    ) using (resident_id)
+)
+
+-- Zeros stand too: a date that was counted differs from one that was not.
+select
+    $reference_date::date as reference_date,
+    years.legal_school_year,
+    groups.nationality,
+    count(resident_id)::integer as residents
+from (select unnest(generate_series(1, 9))::integer as legal_school_year) as years
+cross join (select unnest(['japanese', 'other']) as nationality) as groups
+left join of_school_age
+    on
+        of_school_age.legal_school_year = years.legal_school_year
+        and of_school_age.is_japanese = (groups.nationality = 'japanese')
+group by years.legal_school_year, groups.nationality;

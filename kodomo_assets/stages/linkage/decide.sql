@@ -142,7 +142,8 @@ select
     c.person_ref,
     c.child_key,
     c.probability,
-    columns('^(level|weight)_.*$')
+    columns('^(level|weight)_.*$'),
+    'probability' as asked_because
 from candidates as c
 anti join newly_linked as l using (table_name, person_ref)
 where

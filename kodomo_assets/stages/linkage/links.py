@@ -1,6 +1,6 @@
 """Who is whose: answers of people, exact links, and Splink on what is left (method §3).
 
-The rules stand in exact.sql and decide.sql, in their order; what they are worth in quality.sql.
+The rules stand in exact.sql, decide.sql and last_left.sql, in their order; what they are worth in quality.sql.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.calendar import fiscal_year
 from kodomo_assets.japan.kana import fold_sql
 from kodomo_assets.japan.variants import match_key_sql
-from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.linkage.comparisons import Parameters
+from kodomo_assets.sql import create_from_frame, read_sql, run_sql
+from kodomo_assets.stages.linkage.comparisons import COMPARISONS, UNKNOWN, Parameters
 from kodomo_assets.stages.linkage.probabilistic import SAMPLED_PERSONS, Scored, model_frame, score_pairs
 
 
@@ -38,11 +38,11 @@ class LinkCounts:
 
 
 def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> LinkCounts:
-    """Makes the temp tables of the stage's outputs: ``new_links``, ``new_review``, ``new_coverage``, ``new_quality``,
-    ``new_changes`` and ``new_model``.
+    """Makes the temp tables of the stage's outputs: ``new_links``, ``new_review``, ``new_asked``, ``new_coverage``,
+    ``new_quality``, ``new_changes`` and ``new_model``.
 
-    Reads linkage.children and linkage.links, sources.school_roster, linkage.answers and the views of the delivered
-    tables.
+    Reads linkage.children, linkage.links, linkage.review, linkage.asked and linkage.answers, sources.school_roster and
+    the views of the delivered tables.
     """
     first, last = births_of_school_age(reference_date)
     rules = catalogue.linkage
@@ -53,6 +53,7 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
         "link_probability": rules.link_probability,
         "review_probability": rules.review_probability,
         "twin_margin": rules.twin_margin,
+        "max_asked_share": rules.max_asked_share,
         "sampled_persons": SAMPLED_PERSONS,
     }
     _create_keys(con)
@@ -64,7 +65,10 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
     run_sql(con, __package__, "to_compare", parameters)
     scored = score_pairs(con, _stored_parameters(con, reference_date))
     _create_model(con, scored, reference_date)
-    for step in ("decide", "quality"):
+    run_sql(con, __package__, "decide", parameters)
+    run_sql(con, __package__, "last_left", parameters)
+    _ask_about_last_left(con, reference_date)
+    for step in ("asked", "quality"):
         run_sql(con, __package__, step, parameters)
     persons = con.execute(
         "select table_name, sum(persons), sum(unlinked), sum(in_review) from new_coverage group by all"
@@ -126,6 +130,12 @@ def _create_model(con: duckdb.DuckDBPyConnection, scored: Scored, reference_date
         "from model_levels",
         [reference_date, scored.parameters.prior, scored.estimated],
     )
+
+
+def _ask_about_last_left(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
+    levels = ", ".join(f"coalesce({c.level_sql}, '{UNKNOWN}') as level_{c.name}" for c in COMPARISONS)
+    query = read_sql(__package__, "last_left_weights").format(levels=levels)
+    con.execute(query, {"reference_date": reference_date})
 
 
 def births_of_school_age(reference_date: dt.date) -> tuple[dt.date, dt.date]:

@@ -1,30 +1,64 @@
 -- The filled rows of 名寄せ確認: which are taken, and what was read from this folder before.
+
+-- What a person was ever asked, as far as the database knows. The first edition kept no history of it: of its questions
+-- those that are open still stand in linkage.review, and those that were answered in linkage.answers.
+create or replace temp table asked_before as
+select
+    table_name,
+    person_ref,
+    child_key
+from linkage.asked
+where reference_date <= $reference_date
+union
+select
+    table_name,
+    person_ref,
+    child_key
+from linkage.review
+where reference_date <= $reference_date
+union
+select
+    table_name,
+    person_ref,
+    child_key
+from linkage.answers
+where reference_date <= $reference_date;
+
+create or replace temp table refused_before as
+select
+    sha256,
+    sheet,
+    row_number,
+    problem as refused_because
+from linkage.refused_answers
+where reference_date = $reference_date;
+
 create or replace temp table judged as
 with known as (
     select
         f.* exclude (problem),
+        f.problem is null as was_whole,
         case
             when f.problem is not null then f.problem
+            when r.refused_because is not null then r.refused_because
+            when f.asked_on > $reference_date
+                then '表ID・番号・児童キー are a pair that was asked at a later reference date, expected the file in the '
+                    || 'folder of that date'
             when
-                c.child_key is null
-                or not exists (
-                    from linkage.review as asked
-                    where
-                        asked.table_name = f.table_name
-                        and asked.person_ref = f.person_ref
-                        and asked.child_key = f.child_key
-                        and asked.reference_date <= $reference_date
-                )
-                -- one answer takes all pairs of a person out of the review: who was answered may be answered anew
+                f.asked_on is null
                 and not exists (
-                    from linkage.answers as given
-                    where given.table_name = f.table_name and given.person_ref = f.person_ref
+                    from asked_before as a
+                    where
+                        a.table_name = f.table_name
+                        and a.person_ref = f.person_ref
+                        and a.child_key = f.child_key
                 )
-                then '表ID・番号・児童キー are no pair that was asked, expected the cells as they were sent'
+                then '表ID・番号・児童キー are no pair that was asked: the row has no 確認符号 and no such question is '
+                    || 'on record, expected the cells as they were sent; take the answer over into the newest 名寄せ確認'
             when f.decided_on > $today then '判定日 lies in the future, expected a day up to today'
         end as problem
     from filled as f
-    left join linkage.children as c on c.reference_date = $reference_date and c.child_key = f.child_key
+    left join refused_before as r using (sha256, sheet, row_number)
 ),
 
 counted as (
@@ -40,7 +74,9 @@ counted as (
 )
 
 select
-    * exclude (problem, answers_to_pair, children_of_person),
+    * exclude (problem, answers_to_pair, children_of_person, was_whole),
+    -- what depends on what was asked and on the day of reading is remembered; all else the file itself says again
+    c.was_whole and c.problem is not null as is_lasting,
     case
         when problem is not null then problem
         when answers_to_pair > 1 then '判定 differs from that of another row of this pair, expected one answer'
@@ -108,3 +144,22 @@ qualify
         partition by j.table_name, j.person_ref, j.child_key, j.answer, j.decided_by, j.decided_on
         order by j.file, j.row_number
     ) = 1;
+
+create or replace temp table new_refused_answers as
+select *
+from linkage.refused_answers
+where reference_date = $reference_date
+union all by name
+select
+    $reference_date::date as reference_date,
+    j.file,
+    j.sha256,
+    j.sheet,
+    j.row_number,
+    j.problem,
+    $now::timestamptz as read_at
+from judged as j
+anti join refused_before using (sha256, sheet, row_number)
+where j.is_lasting
+-- one content under two names
+qualify row_number() over (partition by j.sha256, j.sheet, j.row_number order by j.file) = 1;

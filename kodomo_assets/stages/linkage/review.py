@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -25,7 +25,7 @@ FILE_STEM = "名寄せ確認"
 #: What people choose from, and what it means.
 ANSWERS = {"同一": "same", "別人": "different", "保留": "pending"}
 # Headers that the answers are read back by.
-TABLE, PERSON, CHILD = "表ID", "番号", "児童キー"
+TABLE, PERSON, CHILD, MARK = "表ID", "番号", "児童キー", "確認符号"
 ANSWER, DECIDED_BY, DECIDED_ON = "判定", "判定者", "判定日"
 HEADER_ROW = 4
 
@@ -59,8 +59,9 @@ _WIDTHS: Mapping[str, int] = {
     "前回": 14,
     TABLE: 10,
     CHILD: 10,
+    MARK: 10,
 }
-_HIDDEN = {TABLE, CHILD}
+_HIDDEN = {TABLE, CHILD, MARK}
 _ASKED = {ANSWER, DECIDED_BY, DECIDED_ON}
 _DAYS = {"生年月日（資料）", "生年月日（住民記録）", DECIDED_ON}
 # comparison -> the headers of both sides
@@ -82,11 +83,19 @@ _HIGHEST_ROW = 409  # points; Excel knows no higher one
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def review_workbook(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> bytes | None:
+def review_workbook(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    mark_of: Callable[[str, str, str], str],
+) -> bytes | None:
     """The workbook of ``new_review``; None where nothing is to be answered. ``build_links`` must have run on ``con``.
 
     Candidates of one person stand below one another, the likeliest first. What differs is marked by colour and, for
     whoever does not see it, in words. A protected child (支援措置) has no address, household or school.
+
+    Args:
+        mark_of: of 表ID, 番号 and 児童キー the mark that proves that the pair was asked.
     """
     cursor = con.execute(read_sql(__package__, "review"), {"reference_date": reference_date})
     names = [column[0] for column in cursor.description or []]
@@ -102,7 +111,8 @@ def review_workbook(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     _write_head(sheet, reference_date, pairs, len(shown))
     for number, pair in enumerate(shown, start=HEADER_ROW + 1):
         first = number == HEADER_ROW + 1 or pair["person_number"] != shown[number - HEADER_ROW - 2]["person_number"]
-        _write_row(sheet, number, pair, _cells(pair, catalogue), first=first)
+        mark = mark_of(pair["table_name"], pair["person_ref"], pair["child_key"])
+        _write_row(sheet, number, pair, _cells(pair, catalogue) | {MARK: mark}, first=first)
     _finish(sheet, HEADER_ROW + len(shown))
     content = io.BytesIO()
     book.save(content)
@@ -125,7 +135,8 @@ def _write_head(sheet: Worksheet, reference_date: dt.date, pairs: Sequence[Mappi
         f"同じ児童か自動では決められない{pairs[-1]['person_number']:,}件（候補{len(pairs):,}組）です。{here}同じ「組」の候補を"
         "見比べ、黄色の欄に判定（同一・別人・保留）、判定者、判定日を記入し、同じ名前で受信フォルダに戻してください。",
         "「同一」は組の中で一つだけです。答えは、次に変えるまで以後のすべての更新に使われます。"
-        "重みは、正なら同じ児童らしく、負なら別人らしいことを示します（ビット）。",
+        "重みは、正なら同じ児童らしく、負なら別人らしいことを示します（ビット）。"
+        "「双方に残った最後の一組」は、名前が違っても、ほかに相手のいない二人です（外国人の氏名の書き方の違いなど）。",
     )
     for row, text in enumerate(texts, start=1):
         sheet.cell(row, 1, text)
@@ -174,6 +185,7 @@ def _differences(pair: Mapping[str, Any]) -> str:
         if pair[f"level_{c.name}"] != "same" and not (c.name == "school" and pair["school_hidden"])
     ]
     told += ["氏名（漢字）：違う"] if pair["name_differs"] else []
+    told += ["双方に残った最後の一組"] if pair["asked_because"] == "last_left" else []
     told += [f"番号 {'・'.join(pair['other_numbers'])} も同じ児童の候補"] if pair["other_numbers"] else []
     return "\n".join(told) or "なし"
 
@@ -244,7 +256,7 @@ def _finish(sheet: Worksheet, last: int) -> None:
     sheet.protection.formatColumns = False
     sheet.protection.formatRows = False
     sheet.freeze_panes = f"{get_column_letter(_FROZEN)}{HEADER_ROW + 1}"
-    sheet.auto_filter.ref = f"A{HEADER_ROW}:{letters[CHILD]}{last}"
+    sheet.auto_filter.ref = f"A{HEADER_ROW}:{letters[MARK]}{last}"
     sheet.print_title_rows = f"{HEADER_ROW}:{HEADER_ROW}"
     footer = sheet.oddFooter
     footer.left.text, footer.right.text = "名寄せ確認　取扱注意", "&P / &N"  # type: ignore[union-attr]

@@ -75,6 +75,7 @@ select
     w.weight_sex,
     w.weight_school,
     w.probability,
+    w.asked_because,
     coalesce(t.others, []) as other_numbers,
     a.decided_by as held_by,
     a.decided_on as held_on
