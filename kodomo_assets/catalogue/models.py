@@ -484,6 +484,7 @@ Step = Literal["spoken_to", "offered", "declined", "taken_up", "supported", "end
 
 class Meeting(Model):
     sample_below_cut: int = Field(ge=0, le=100_000)
+    sample_near_share: float = Field(gt=0, lt=1, description="nobody below the cut has a probability of 0")
     score: Literal["always", "on_request"]
     interview_window_days: int = Field(ge=1, le=366)
     directions: Mapping[str, str] = Field(description="支援の方向性 -> what the school reads of it")

@@ -106,7 +106,7 @@ def _personal_sheets(house: House) -> dg.AssetsDefinition:
         with guarded(context), house.open(kodomo) as con:
             _prepare(con, house, day)
             files = _returned(house, day, (sheets.KIND,))
-            taken = build_personal_sheets(con, house.catalogue, files, day)
+            taken = build_personal_sheets(con, house.catalogue, files, day, _today(house, dt.datetime.now(dt.UTC)))
             made = personal_sheets(con, day, _version(con, day))
             yield from store_results(
                 con,
@@ -172,8 +172,8 @@ def _support(house: House) -> dg.AssetsDefinition:
         specs=[
             house.spec(
                 "review.support",
-                "Support given and what came of it, read from 支援記録*.",
-                deps=["review.meeting_list", "sources.inbox"],
+                "Support given and what came of it, read from 支援記録* and from the lists that schools send back.",
+                deps=["review.meeting_list", "review.decisions", "sources.school_register", "sources.inbox"],
                 kinds={"excel", "csv"},
             )
         ],
@@ -183,7 +183,7 @@ def _support(house: House) -> dg.AssetsDefinition:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
             _prepare(con, house, day)
-            files = _returned(house, day, (helped.KIND,))
+            files = _returned(house, day, (helped.KIND, SCHOOL_KIND))
             taken = build_support(con, house.catalogue, files, day, _today(house, dt.datetime.now(dt.UTC)))
             yield from store_results(
                 con,

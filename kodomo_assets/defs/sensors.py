@@ -20,6 +20,7 @@ _READERS = {
     "判定会議": "review.decisions",
     "判定": "review.decisions",
     "支援記録": "review.support",
+    "支援対象者": "review.support",
 }
 
 

@@ -392,6 +392,52 @@ def test_a_file_without_the_headers_and_a_damaged_one_are_named(town):
     assert town.decisions() == [(1, "b")]
 
 
+def test_a_doubled_header_is_named_with_its_place(town):
+    book = town.workbook()
+    fill(book, 1, **decided(理由="欠席が続く"))
+    sheet = book["判定会議"]
+    place = {cell.value: cell.column_letter for cell in sheet[4]}
+    # somebody made a column of their own of 担当
+    sheet[f"{place['担当']}4"] = "理由"
+    town.write("判定会議.xlsx", saved(book))
+    counts = town.read_decisions()
+    assert (counts.filled, counts.taken, counts.rejected) == (0, 0, 1)
+    told = f"found a header more than once, expected it once: 理由 (columns {place['理由']}, {place['担当']})"
+    assert town.rejected() == [("判定会議.xlsx", 1, 4, told)]
+
+
+@pytest.mark.parametrize("other", ["児童キー", "理　由", "理由"])
+def test_headers_are_compared_as_those_of_deliveries(town, other):
+    headers = {"児童キー": "ｃｈｉｌｄ＿ｋｅｙ,児童キー,会議日,判定,判定者", "理　由": "child_key,理　由,会議日,判定,理由,判定者", "理由": "child_key,理\u3000由,会 議 日,判定,判定者"}[other]  # fmt: skip
+    cells = {"児童キー": f"{key(1)},{key(2)},2025-05-20,b,所長", "理　由": f"{key(1)},一,2025-05-20,b,二,所長", "理由": f"{key(1)},一,2025-05-20,b,所長"}[other]  # fmt: skip
+    town.write("判定.csv", csv(cells, headers=headers))
+    town.read_decisions()
+    if other == "理由":
+        assert town.decisions("reason") == [(1, "一")]
+    else:
+        columns = {"児童キー": "児童キー (columns A, B)", "理　由": "理由 (columns B, E)"}[other]
+        told = f"found a header more than once, expected it once: {columns}"
+        assert town.rejected() == [("判定.csv", None, 1, told)]
+        assert town.decisions() == []
+
+
+def test_a_header_that_is_not_there_is_named_with_its_row(town):
+    town.write("判定.csv", "判定会議の結果,,\n" + csv(f"{key(1)},2025-05-20,b", headers="child_key,開催日,判定,判定者"))
+    town.write("判定_2.csv", csv(f"{key(1)},2025-05-20,b,所長", headers="child_key,会議日,判断,判定者"))
+    town.read_decisions()
+    assert town.rejected() == [
+        ("判定.csv", None, 2, "has no 会議日, expected the headers 会議日・判定 as they were sent"),
+        ("判定_2.csv", None, 1, "has no 判定, expected the headers 会議日・判定 as they were sent"),
+    ]
+
+
+def test_a_repeated_header_line_is_no_row(town):
+    town.write("判定.csv", csv(f"{key(1)},2025-05-20,b,,,所長", HEADERS, f"{key(2)},2025-05-20,c,,,所長"))
+    town.read_decisions()
+    assert town.rejected() == []
+    assert town.decisions() == [(1, "b"), (2, "c")]
+
+
 def test_no_file_is_no_decision(town):
     counts = town.read_decisions()
     assert (counts.filled, counts.taken, counts.rejected) == (0, 0, 0)

@@ -13,7 +13,7 @@ import pytest
 from kodomo_assets.stages.review.questions import QUESTIONS
 from kodomo_assets.stages.review.sheet_workbook import SheetChild, sheet_workbook
 from kodomo_assets.stages.sources.returned import check_rejections
-from kodomo_assets_tests.review.town import NORTH, SECRET, VERSION, R, Town, key, number_of
+from kodomo_assets_tests.review.town import NORTH, SECRET, TODAY, VERSION, R, Town, key, number_of
 
 D = dt.date
 
@@ -114,6 +114,45 @@ def test_a_wrong_row_is_named_and_costs_no_other(town, line, problem):
     assert town.rejected() == [("個人票.csv", None, 3, problem)]
     message = check_rejections(town.con, "sheets_read", taken).message
     assert message == f"1 rows were not taken, 1 were, expected 0 not taken: 個人票.csv, row 3: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("day", "problem"),
+    [
+        ("2099-01-01", "記入日 lies in the future, expected a day up to today"),
+        ("2025-07-01", "記入日 lies in the future, expected a day up to today"),
+        ("令和99年1月1日", "記入日 lies in the future, expected a day up to today"),
+        ("2025-03-31", "記入日 lies before the reference date"),
+    ],
+)
+def test_a_day_to_come_is_refused_and_outranks_no_sheet(town, day, problem):
+    town.write("個人票_a.csv", csv(f"{number_of(1)},{day},担任,,,,3"))
+    town.write("個人票_b.csv", csv(f"{number_of(1)},{TODAY},担任,,,,1", f"{number_of(2)},{R},担任,,,,2"))
+    town.read_sheets()
+    assert stored(town, "filled_on, concern") == [(1, TODAY, 1), (2, R, 2)]
+    assert town.rejected() == [("個人票_a.csv", None, 2, problem)]
+
+
+def test_a_doubled_header_of_a_table_is_named_with_its_place(town):
+    headers = "配布番号,記入日,記入者,給食,担任所見,給食"
+    town.write("個人票.csv", csv(f"{number_of(1)},2025-04-28,担任,,元気,気になる", headers=headers))
+    assert town.read_sheets() == 0
+    told = "found a header more than once, expected it once: 給食 (columns D, F)"
+    assert town.rejected() == [("個人票.csv", None, 1, told)]
+
+
+def test_a_doubled_label_of_a_sheet_is_named_with_its_rows(town):
+    book = openpyxl.load_workbook(io.BytesIO(returned({1: {"担任所見": "朝"}, 2: {"給食": "気になる"}})))
+    sheet = book[number_of(1)]
+    rows = {sheet.cell(row, 1).value: row for row in range(1, sheet.max_row + 1)}
+    sheet.cell(rows["気になる度"], 1).value = "担任所見"
+    content = io.BytesIO()
+    book.save(content)
+    town.write("個人票_南小学校.xlsx", content.getvalue())
+    assert town.read_sheets() == 1
+    first, second = rows["担任所見"], rows["気になる度"]
+    told = f"label 担任所見 stands in rows {first}, {second}, expected it once"
+    assert town.rejected() == [("個人票_南小学校.xlsx", 2, second, told)]
 
 
 def test_a_wrong_sheet_of_a_workbook_is_named_by_its_number(town):

@@ -138,7 +138,7 @@ def test_one_record_in_two_files_is_one(town):
 def test_a_file_without_the_headers_is_named(town):
     town.write("支援記録.csv", "児童,いつ\nひみつ,2025-06-01\n")
     assert town.read_support() == 0
-    problem = "found no row with the headers 実施日・支援内容・成果, expected them"
+    problem = "found no row with the headers 実施日・支援内容・成果, expected them as they were sent"
     assert town.rejected() == [("支援記録.csv", None, None, problem)]
 
 

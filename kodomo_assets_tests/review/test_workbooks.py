@@ -162,12 +162,14 @@ def rule_of(sheet: Worksheet, coordinate: str) -> tuple[str | None, str | None] 
     return (rules[0].type, rules[0].formula1) if rules else None
 
 
-def assert_common(book: Workbook, kind: str, title: str, care: str) -> None:
+def assert_common(book: Workbook, kind: str, title: str, care: str, school: str | None = None) -> None:
     """What every workbook has: the sheet it is known by, no formula, protection, a footer, filter and titles."""
     assert [tuple(row) for row in book["kodomo"].iter_rows(max_col=2, values_only=True)] == [
         ("種類", kind),
         ("基準日", "2025-04-01"),
         ("版", VERSION),
+        # what a school's list is read back by
+        *([("学校", school)] if school else []),
     ]
     assert book["kodomo"].sheet_state != "visible"
     first = book.worksheets[0]
@@ -405,7 +407,7 @@ def test_school_without_children_gets_empty_lists(opened: Open) -> None:
     assert sheets.sheetnames == ["一覧", "kodomo"]
     assert rows(sheets["一覧"]) == []
     school = opened("school", school_workbook("南小学校", DAY, VERSION, []))
-    assert_common(school, "支援対象者", "支援対象者　南小学校　基準日 2025-04-01", DO_NOT_PASS_ON)
+    assert_common(school, "支援対象者", "支援対象者　南小学校　基準日 2025-04-01", DO_NOT_PASS_ON, "南小学校")
     assert rows(school["支援対象者"]) == []
 
 
@@ -419,7 +421,7 @@ def test_school_sees_its_children_in_class_order_with_what_to_do(opened: Open) -
         SchoolChild("K3", 3, "さくら", "-鈴木", "c", None),
     ]
     book = opened("school", school_workbook("南小学校", DAY, VERSION, children))
-    assert_common(book, "支援対象者", "支援対象者　南小学校　基準日 2025-04-01", DO_NOT_PASS_ON)
+    assert_common(book, "支援対象者", "支援対象者　南小学校　基準日 2025-04-01", DO_NOT_PASS_ON, "南小学校")
     sheet = book["支援対象者"]
     headers = ["学年", "組", "氏名", "配布番号", "判定", "支援の方向性", "声かけをした日", "学校からの報告"]
     assert [cell.value for cell in sheet[4]] == headers

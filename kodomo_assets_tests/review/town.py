@@ -158,14 +158,14 @@ class Town:
         self._keep_rejections("decisions")
         return counts
 
-    def read_sheets(self) -> int:
-        taken = build_personal_sheets(self.con, self.catalogue, self.files("個人票"), self.day)
+    def read_sheets(self, today: dt.date = TODAY) -> int:
+        taken = build_personal_sheets(self.con, self.catalogue, self.files("個人票"), self.day, today)
         self._store("review.personal_sheets", "new_personal_sheets")
         self._keep_rejections("personal_sheets")
         return taken
 
     def read_support(self, today: dt.date = TODAY) -> int:
-        taken = build_support(self.con, self.catalogue, self.files("支援記録"), self.day, today)
+        taken = build_support(self.con, self.catalogue, self.files("支援記録", "支援対象者"), self.day, today)
         self._store("review.support", "new_support")
         self._keep_rejections("support")
         return taken

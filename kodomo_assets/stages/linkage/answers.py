@@ -17,7 +17,7 @@ from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_BY, DECIDED_ON, MARK, PERSON, TABLE
 from kodomo_assets.stages.sources.inbox import InboxFile
-from kodomo_assets.stages.sources.returned import Place, Rejection, ReturnedRow, read_all
+from kodomo_assets.stages.sources.returned import ReturnedRow, read_all
 
 _HEADERS = (TABLE, PERSON, CHILD, ANSWER, DECIDED_BY, DECIDED_ON)
 # as the workbook's own validation has it
@@ -74,13 +74,11 @@ def build_answers(
     digests = {file.name: _sha256(file) for file in files}
     rows: list[tuple[object, ...]] = []
     for file in read:
-        table = file.tables(_HEADERS, (MARK,))
-        if table is None:
-            problem = f"found no sheet with the columns {'・'.join(_HEADERS)}, expected them once"
-            rejected.append(Rejection(Place(file.name, None, None), problem))
+        table, refused = file.tables(_HEADERS, (MARK,))
+        rejected += refused
         rows += [
             _judged(row, digests[file.name], proof)
-            for row in table or []
+            for row in table
             if any(row.cells[h] for h in (ANSWER, DECIDED_BY, DECIDED_ON))
         ]
     create_from_frame(con, "filled", pd.DataFrame(rows, columns=list(_FILLED), dtype="object"), _FILLED)

@@ -17,9 +17,8 @@ from kodomo_assets.stages.review.meeting import DECISIONS
 from kodomo_assets.stages.review.workbooks import school_year_ja
 from kodomo_assets.stages.sources.inbox import InboxFile
 from kodomo_assets.stages.sources.returned import (
-    KEY_HEADERS,
-    Place,
-    Rejection,
+    KEY_HEADER,
+    WRONG_DATE,
     ReturnedFile,
     ReturnedRow,
     create_rejected_files,
@@ -30,7 +29,7 @@ from kodomo_assets.stages.sources.returned import (
 #: Files that hold decisions, by how their names begin.
 KINDS = ("判定会議", "判定")
 _REQUIRED = ("会議日", "判定")
-_OPTIONAL = ("配布番号", "学年", "学校", "理由", "支援の方向性", "担当", "判定者", "公開可", "基準日", *KEY_HEADERS)
+_OPTIONAL = ("配布番号", "学年", "学校", "理由", "支援の方向性", "担当", "判定者", "公開可", "基準日", KEY_HEADER)
 _FILLED_IN = ("判定", "理由", "支援の方向性", "担当", "公開可")
 _ERA_SCHEME = "12345"
 # the letter, the name, or both
@@ -80,11 +79,9 @@ def build_decisions(
     read, rejected = read_all(files, catalogue.ingest)
     rows: list[tuple[object, ...]] = []
     for file in read:
-        table = file.tables(_REQUIRED, _OPTIONAL)
-        if table is None:
-            problem = f"found no row with the headers {'・'.join(_REQUIRED)}, expected them as they were sent"
-            rejected.append(Rejection(Place(file.name, None, None), problem))
-        rows += [_cells(row, file, reference_date) for row in table or [] if any(row.cells[h] for h in _FILLED_IN)]
+        table, refused = file.tables(_REQUIRED, _OPTIONAL)
+        rejected += refused
+        rows += [_cells(row, file, reference_date) for row in table if any(row.cells[h] for h in _FILLED_IN)]
     create_from_frame(con, "returned_decisions", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     create_rejected_files(con, rejected)
     run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now, "today": today})
@@ -136,7 +133,7 @@ def _problems(
     """What is wrong with a row that needs no look at the children, the gravest first."""
     sent_for = file.facts.get("基準日") or cells["基準日"]
     if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
-        yield "sent for another reference date, expected a file of this folder's date"
+        yield WRONG_DATE
     if decision is None:
         found = "blank" if not cells["判定"] else "another word"
         yield f"判定 is {found}, expected one of {', '.join(DECISIONS)}"

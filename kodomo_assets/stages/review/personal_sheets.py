@@ -15,7 +15,14 @@ from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.review.questions import FILLED_BY, FILLED_ON, NUMBER, QUESTIONS
 from kodomo_assets.stages.review.sheet_workbook import SheetQuestion
 from kodomo_assets.stages.sources.inbox import InboxFile
-from kodomo_assets.stages.sources.returned import Place, Rejection, ReturnedFile, create_rejected_files, read_all
+from kodomo_assets.stages.sources.returned import (
+    WRONG_DATE,
+    Place,
+    Rejection,
+    ReturnedFile,
+    create_rejected_files,
+    read_all,
+)
 
 KIND = "個人票"
 _ERA_SCHEME = "12345"
@@ -32,43 +39,54 @@ _TYPES = {
 
 
 def build_personal_sheets(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, files: Sequence[InboxFile], reference_date: dt.date
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    files: Sequence[InboxFile],
+    reference_date: dt.date,
+    today: dt.date,
 ) -> int:
     """Makes the temp tables ``new_personal_sheets`` and ``new_rejections``; how many sheets came back filled in.
 
     A sheet on which no question was answered says nothing. Of two sheets of one child the one of the later 記入日
-    counts, then the one that stands later.
+    counts, then the one that stands later; one of a day to come would outrank every other, and is refused.
     """
     read, rejected = read_all(files, catalogue.ingest)
     rows: list[tuple[object, ...]] = []
     for file in read:
         sent_for = file.facts.get("基準日")
         if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
-            problem = "sent for another reference date, expected a file of this folder's date"
-            rejected.append(Rejection(Place(file.name, None, None), problem))
+            rejected.append(Rejection(Place(file.name, None, None), WRONG_DATE))
             continue
         found = list(_sheets(file))
         if not found:
             rejected.append(Rejection(Place(file.name, None, None), f"found no {NUMBER}, expected a 個人票"))
-        rows += [_cells(place, cells) for place, cells in found if any(cells.get(q.ja) for q in QUESTIONS)]
+        rejected += [sheet for sheet in found if isinstance(sheet, Rejection)]
+        sheets = [sheet for sheet in found if not isinstance(sheet, Rejection)]
+        rows += [_cells(place, cells) for place, cells in sheets if any(cells.get(q.ja) for q in QUESTIONS)]
     create_from_frame(con, "returned_sheets", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     create_rejected_files(con, rejected)
-    run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date})
+    run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date, "today": today})
     counted = con.execute("select count(*) from new_personal_sheets").fetchone()
     return counted[0] if counted else 0
 
 
-def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]]]:
-    """Label -> answer of every child: a table with a row a child, or a form a sheet."""
+def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]] | Rejection]:
+    """Label -> answer of every child: a table with a row a child, or a form a sheet; or why a sheet is not read."""
     labels = [FILLED_ON, FILLED_BY, *(question.ja for question in QUESTIONS)]
     for sheet in file.sheets:
         # a table may hold some of the questions only
         table = next((t for q in QUESTIONS if (t := sheet.table([NUMBER, q.ja], labels)) is not None), None)
+        if isinstance(table, Rejection):
+            yield table
+            continue
         if table is not None:
             yield from ((row.place, row.cells) for row in table)
             continue
         form = sheet.form()
         if NUMBER in form and any(question.ja in form for question in QUESTIONS):
+            if twice := sheet.repeated_label([NUMBER, *labels]):
+                yield twice
+                continue
             row, number = form[NUMBER]
             answers = {label: form[label][1] for label in labels if label in form}
             yield Place(file.name, sheet.place.sheet, row), {NUMBER: number} | answers

@@ -7,6 +7,8 @@ select
     case
         when r.problem is not null then r.problem
         when l.child_key is null then '配布番号 is none of this reference date, expected one that was sent'
+        when r.filled_on < $reference_date then '記入日 lies before the reference date'
+        when r.filled_on > $today then '記入日 lies in the future, expected a day up to today'
     end as problem
 from returned_sheets as r
 left join review.meeting_list as l

@@ -27,8 +27,8 @@ from kodomo_assets.stages.review.workbooks import (
 
 #: What the workbook is called, in its hidden sheet and in its file name.
 SCHOOL_KIND = "支援対象者"
-#: Headers to be filled in.
-SPOKEN_ON, REPORT = "声かけをした日", "学校からの報告"
+#: Headers that a list is read back by: whom, and what is filled in.
+NUMBER, SPOKEN_ON, REPORT = "配布番号", "声かけをした日", "学校からの報告"
 #: Decisions that a school is told (contract); 支援対象外 is none of them.
 TOLD = ("a", "b", "c")
 
@@ -36,7 +36,7 @@ _COLUMNS = {
     "学年": Column(7),
     "組": Column(7),
     "氏名": Column(20),
-    "配布番号": Column(14, number_format=TEXT),
+    NUMBER: Column(14, number_format=TEXT),
     "判定": Column(14),
     "支援の方向性": Column(36),
     SPOKEN_ON: Column(17, asked=True, number_format=DAY),
@@ -79,7 +79,7 @@ def school_workbook(school: str, reference_date: dt.date, version: str, children
     sheet.freeze_panes = f"D{HEADER_ROW + 1}"
     protect(sheet)
     set_print(sheet, version, paper=A4, landscape=True)
-    return finish(book, SCHOOL_KIND, reference_date, version)
+    return finish(book, SCHOOL_KIND, reference_date, version, school)
 
 
 def _row(child: SchoolChild) -> dict[str, Value]:
@@ -87,7 +87,7 @@ def _row(child: SchoolChild) -> dict[str, Value]:
         "学年": school_year_ja(child.school_year),
         "組": child.class_name,
         "氏名": child.name,
-        "配布番号": child.sheet_number,
+        NUMBER: child.sheet_number,
         "判定": DECISIONS[child.decision],
         "支援の方向性": child.direction_for_school,
     }

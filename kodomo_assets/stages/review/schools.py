@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,11 +12,11 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.review.questions import QUESTIONS
+from kodomo_assets.stages.review.school_names import SchoolName, registers, school_names
 from kodomo_assets.stages.review.school_workbook import SCHOOL_KIND, TOLD, SchoolChild, school_workbook
 from kodomo_assets.stages.review.sheet_workbook import SHEET_KIND, SheetChild, sheet_workbook
 
 _ASK = "センターに確認"
-_NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def personal_sheets(con: duckdb.DuckDBPyConnection, reference_date: dt.date, ver
     files = []
     for school, rows in schools:
         children = [SheetChild(r["sheet_number"], r["school_year"], r["class_name"], r["name"]) for r in rows]
-        content = sheet_workbook(school, reference_date, version, children, QUESTIONS)
+        content = sheet_workbook(school.shown, reference_date, version, children, QUESTIONS)
         files.append(SchoolFile(_file_name(SHEET_KIND, school), content, len(children), repr(children)))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
@@ -72,7 +71,7 @@ def school_lists(
             )
             for r in rows
         ]
-        content = school_workbook(school, reference_date, version, children)
+        content = school_workbook(school.shown, reference_date, version, children)
         files.append(SchoolFile(_file_name(SCHOOL_KIND, school), content, len(children), repr(children)))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
@@ -89,29 +88,22 @@ def _last_decision(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
 
 def _schools(
     con: duckdb.DuckDBPyConnection, reference_date: dt.date, as_of: dt.date, chosen: str
-) -> tuple[list[tuple[str, list[dict[str, Any]]]], int, int]:
+) -> tuple[list[tuple[SchoolName, list[dict[str, Any]]]], int, int]:
     """The chosen children (a condition on ``school_children``) by school; those kept back, and those of no school.
 
     Schools, school years, classes and names are those that were known on ``as_of``.
     """
     run_sql(con, __package__, "in_force", {"reference_date": reference_date})
     run_sql(con, __package__, "schools", {"reference_date": reference_date, "as_of": as_of})
-    cursor = con.execute(f"from school_children where {chosen} order by school_name, school_code, sheet_number")
-    names = [column[0] for column in cursor.description or []]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    cursor = con.execute(f"from school_children where {chosen} order by school_code, sheet_number")
+    columns = [column[0] for column in cursor.description or []]
+    rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     told = [row for row in rows if row["school_code"] is not None and not row["kept_back"]]
-    codes: dict[str, set[str]] = {}
-    for row in told:
-        codes.setdefault(row["school_name"], set()).add(row["school_code"])
-
-    def shown(row: dict[str, Any]) -> str:
-        """Two schools of one name are told apart by their codes."""
-        name = str(row["school_name"])
-        return name if len(codes[name]) == 1 else f"{name}_{row['school_code']}"
-
-    schools = [(school, list(of_school)) for school, of_school in groupby(told, key=shown)]
+    known = registers(con, reference_date)
+    names = school_names(known[max(day for day in known if day <= as_of)]) if told else {}
+    schools = [(names[code], list(of_school)) for code, of_school in groupby(told, key=lambda row: row["school_code"])]
     return schools, sum(row["kept_back"] for row in rows), sum(row["school_code"] is None for row in rows)
 
 
-def _file_name(kind: str, school: str) -> str:
-    return f"{kind}_{_NO_FILE_NAME.sub('_', school)}.xlsx"
+def _file_name(kind: str, school: SchoolName) -> str:
+    return f"{kind}_{school.stem}.xlsx"

@@ -1,4 +1,4 @@
-"""支援記録*.xlsx and 支援記録*.csv -> support given to children of the list, and what came of it."""
+"""支援記録, and the lists that schools send back -> support given to children, and what came of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.review.school_names import SchoolsOfFiles, registers
+from kodomo_assets.stages.review.school_reports import create_school_reports
+from kodomo_assets.stages.review.school_workbook import SCHOOL_KIND
 from kodomo_assets.stages.sources.inbox import InboxFile
 from kodomo_assets.stages.sources.returned import (
-    KEY_HEADERS,
+    KEY_HEADER,
+    WRONG_DATE,
     Place,
     Rejection,
     create_rejected_files,
@@ -23,8 +27,10 @@ from kodomo_assets.stages.sources.returned import (
 )
 
 KIND = "支援記録"
+#: What a school's list becomes where a day stands in it.
+SPOKEN_TO = "声かけ済み"
 _REQUIRED = ("実施日", "支援内容", "成果")
-_OPTIONAL = ("配布番号", *KEY_HEADERS)
+_OPTIONAL = ("配布番号", KEY_HEADER)
 _ERA_SCHEME = "12345"
 _TYPES = {
     "file": "varchar",
@@ -49,23 +55,29 @@ def build_support(
 ) -> int:
     """Makes the temp tables ``new_support`` and ``new_rejections``; how many records there are.
 
-    The files of the folder are the records of its reference date: they are kept and added to, not sent anew.
+    The files of the folder are the records of its reference date: they are kept and added to, not sent anew. A school
+    reports on its list (支援対象者) on which day it spoke to a child.
     """
-    read, rejected = read_all(files, catalogue.ingest)
+    read, rejected = read_all([file for file in files if file.returned == KIND], catalogue.ingest)
     rows: list[tuple[object, ...]] = []
     for file in read:
-        table = file.tables(_REQUIRED, _OPTIONAL)
-        if table is None:
-            problem = f"found no row with the headers {'・'.join(_REQUIRED)}, expected them"
-            rejected.append(Rejection(Place(file.name, None, None), problem))
+        sent_for = file.facts.get("基準日")
+        if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
+            rejected.append(Rejection(Place(file.name, None, None), WRONG_DATE))
+            continue
+        table, refused = file.tables(_REQUIRED, _OPTIONAL)
+        rejected += refused
         rows += [
-            _cells(row.place, row.cells, catalogue)
-            for row in table or []
-            if any(row.cells[header] for header in _REQUIRED)
+            _cells(row.place, row.cells, catalogue) for row in table if any(row.cells[header] for header in _REQUIRED)
         ]
     create_from_frame(con, "returned_support", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
+    schools = SchoolsOfFiles(registers(con, reference_date).values())
+    reports = [file for file in files if file.returned == SCHOOL_KIND]
+    rejected += create_school_reports(con, catalogue.ingest, schools, reports)
     create_rejected_files(con, rejected)
-    run_sql(con, __package__, "support", {"reference_date": reference_date, "today": today})
+    step = catalogue.meeting.outcomes.get(SPOKEN_TO, "spoken_to")
+    parameters = {"reference_date": reference_date, "today": today, "outcome": SPOKEN_TO, "step": step}
+    run_sql(con, __package__, "support", parameters)
     counted = con.execute("select count(*) from new_support").fetchone()
     return counted[0] if counted else 0
 

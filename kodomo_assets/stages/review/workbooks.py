@@ -27,6 +27,8 @@ from kodomo_assets.stages.review.meeting import DO_NOT_PASS_ON
 #: The very hidden sheet that says what a workbook is, in rows of key and value; and its keys.
 MARK_SHEET = "kodomo"
 KIND, REFERENCE_DATE, VERSION = "種類", "基準日", "版"
+#: And of whom a school's own workbook is, as its title calls the school.
+SCHOOL = "学校"
 #: Very hidden too, and there only where the choices of a drop-down do not fit into the rule itself.
 CHOICES_SHEET = "選択肢"
 #: The row of the headers in every table; title, care and guidance stand above it.
@@ -79,10 +81,16 @@ def new_workbook(title: str) -> tuple[Workbook, Worksheet]:
     return book, sheet
 
 
-def finish(book: Workbook, kind: str, reference_date: dt.date, version: str) -> bytes:
-    """The file, with the very hidden sheet that tells what it is when it comes back."""
+def finish(
+    book: Workbook, kind: str, reference_date: dt.date | None, version: str | None, school: str | None = None
+) -> bytes:
+    """The file, with the very hidden sheet that tells what it is when it comes back; what is None is not told."""
     mark = book.create_sheet(MARK_SHEET)
-    for key, value in ((KIND, kind), (REFERENCE_DATE, reference_date.isoformat()), (VERSION, version)):
+    day = reference_date.isoformat() if reference_date else None
+    told = {KIND: kind, REFERENCE_DATE: day, VERSION: version, SCHOOL: school}
+    for key, value in told.items():
+        if value is None:
+            continue
         mark.append([key, None])
         put(mark.cell(mark.max_row, 2), value)
     mark.sheet_state = "veryHidden"

@@ -18,7 +18,7 @@ from kodomo_assets.checks import CheckOutcome
 SUFFIXES = {".csv", ".xlsx", ".xlsm", ".xls"}
 _AFTER_A_NAME = ("", "_", "-", " ", "\u3000")
 # Files that people send back; later stages read them (outputs.md, "What comes back").
-_RETURNED = ("判定会議", "判定", "個人票", "支援記録", "名寄せ確認")
+_RETURNED = ("判定会議", "判定", "個人票", "支援記録", "支援対象者", "名寄せ確認")
 _SKIPPED = ("~$", ".")
 
 

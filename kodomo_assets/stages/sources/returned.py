@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+from openpyxl.utils import get_column_letter
 
 from kodomo_assets.catalogue.models import Ingest
 from kodomo_assets.checks import CheckOutcome
@@ -25,6 +26,13 @@ from kodomo_assets.stages.sources.inbox import InboxFile
 
 #: The sheet on which a workbook of ours says what it is: keys and values.
 FACTS_SHEET = "kodomo"
+#: The header of the 児童キー; ``child_key`` is another name of it.
+KEY_HEADER = "児童キー"
+_OTHER_NAMES = {"child_key": KEY_HEADER}
+#: Why a workbook of ours is not taken in another date's folder.
+WRONG_DATE = "sent for another reference date, expected a file of this folder's date"
+# A row with this many of the headers is meant as their row, whatever is missing in it.
+_HEADER_LIKE = 2
 _MB = 1024 * 1024
 
 
@@ -72,24 +80,45 @@ class ReturnedSheet:
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     head_rows: int
 
-    def table(self, required: Collection[str], optional: Collection[str] = ()) -> list[ReturnedRow] | None:
-        """The rows below the first row that has every required header once; None where no row has."""
+    def table(self, required: Collection[str], optional: Collection[str] = ()) -> list[ReturnedRow] | Rejection | None:
+        """The rows below the first row with every required header; None where no row has them.
+
+        A header that stands in it twice is a rejection that names it with its place: which of the two columns was
+        filled in nobody knows. A repeated header line is no row.
+        """
+        asked = tuple(dict.fromkeys((*required, *optional)))
         for position, (number, cells) in enumerate(self.rows):
             if number > self.head_rows:
                 break
-            names = [comparable(cell) for cell in cells]
-            once = all(names.count(header) == 1 for header in required)
-            if once and all(names.count(header) <= 1 for header in optional):
-                columns = {header: names.index(header) for header in (*required, *optional) if header in names}
-                below = self.rows[position + 1 :]
-                return [self._row(row, texts, columns, (*required, *optional)) for row, texts in below]
+            names = [_header(cell) for cell in cells]
+            if not set(required) <= set(names):
+                continue
+            if twice := [header for header in asked if names.count(header) > 1]:
+                return Rejection(self._at(number), _doubled(twice, names))
+            columns = {header: names.index(header) for header in asked if header in names}
+            below = (self._row(row, texts, columns, asked) for row, texts in self.rows[position + 1 :])
+            return [row for row in below if any(_header(row.cells[header]) != header for header in required)]
         return None
+
+    def lacking(self, required: Collection[str], optional: Collection[str] = ()) -> Rejection | None:
+        """What is missing in the row that comes nearest to the headers; None where no row has two of them."""
+        known = {*required, *optional}
+        heads = [(number, {_header(cell) for cell in cells}) for number, cells in self.rows if number <= self.head_rows]
+        number, names = max(heads, key=lambda head: len(head[1] & known), default=(0, set[str]()))
+        if len(names & known) < _HEADER_LIKE:
+            return None
+        missing = "・".join(header for header in required if header not in names)
+        expected = "・".join(required)
+        return Rejection(self._at(number), f"has no {missing}, expected the headers {expected} as they were sent")
+
+    def _at(self, number: int) -> Place:
+        return Place(self.place.file, self.place.sheet, number)
 
     def _row(
         self, number: int, texts: Sequence[str], columns: Mapping[str, int], headers: Collection[str]
     ) -> ReturnedRow:
         cells = {h: texts[columns[h]] if h in columns and columns[h] < len(texts) else "" for h in headers}
-        return ReturnedRow(Place(self.place.file, self.place.sheet, number), cells)
+        return ReturnedRow(self._at(number), cells)
 
     def form(self) -> dict[str, tuple[int, str]]:
         """Label in the first column -> its row and the text beside it; of a label that repeats, the first counts."""
@@ -98,6 +127,32 @@ class ReturnedSheet:
             if cells and cells[0]:
                 found.setdefault(comparable(cells[0]), (number, cells[1] if len(cells) > 1 else ""))
         return found
+
+    def repeated_label(self, labels: Collection[str]) -> Rejection | None:
+        """A label that stands in the first column more than once; None where each stands once at most."""
+        places: dict[str, list[int]] = {}
+        for number, cells in self.rows:
+            if cells and (label := comparable(cells[0])) in labels:
+                places.setdefault(label, []).append(number)
+        for label, rows in places.items():
+            if len(rows) > 1:
+                told = ", ".join(map(str, rows))
+                return Rejection(self._at(rows[1]), f"label {label} stands in rows {told}, expected it once")
+        return None
+
+
+def _header(text: str) -> str:
+    """A header as a delivery's is compared; a column of two names has one."""
+    compared = comparable(text)
+    return _OTHER_NAMES.get(compared.casefold(), compared)
+
+
+def _doubled(twice: Sequence[str], names: Sequence[str]) -> str:
+    told = [
+        f"{header} (columns {', '.join(get_column_letter(n) for n, name in enumerate(names, 1) if name == header)})"
+        for header in twice
+    ]
+    return f"found a header more than once, expected it once: {'; '.join(told)}"
 
 
 @dataclass(frozen=True)
@@ -108,10 +163,19 @@ class ReturnedFile:
     facts: Mapping[str, str]
     sheets: tuple[ReturnedSheet, ...]
 
-    def tables(self, required: Collection[str], optional: Collection[str] = ()) -> list[ReturnedRow] | None:
-        """The rows of every sheet that has the headers; None where none has."""
+    def tables(
+        self, required: Collection[str], optional: Collection[str] = ()
+    ) -> tuple[list[ReturnedRow], list[Rejection]]:
+        """The rows of every sheet that has the headers, and what is wrong: a doubled header, or no sheet has them."""
         found = [table for sheet in self.sheets if (table := sheet.table(required, optional)) is not None]
-        return [row for table in found for row in table] if found else None
+        rows = [row for table in found if not isinstance(table, Rejection) for row in table]
+        rejected = [table for table in found if isinstance(table, Rejection)]
+        if not found:
+            rejected = [near for sheet in self.sheets if (near := sheet.lacking(required, optional))]
+        if not found and not rejected:
+            problem = f"found no row with the headers {'・'.join(required)}, expected them as they were sent"
+            rejected = [Rejection(Place(self.name, None, None), problem)]
+        return rows, rejected
 
 
 def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
@@ -169,13 +233,9 @@ def create_rejected_files(con: duckdb.DuckDBPyConnection, rejections: Sequence[R
     create_from_frame(con, "rejected_files", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
 
 
-#: How a file may name the 児童キー.
-KEY_HEADERS = ("児童キー", "child_key")
-
-
 def given_key(cells: Mapping[str, str]) -> str | None:
-    """The 児童キー of a row, by whichever header it has."""
-    return next((comparable(cells[header]).lower() for header in KEY_HEADERS if cells[header]), None)
+    """The 児童キー of a row."""
+    return comparable(cells[KEY_HEADER]).lower() or None
 
 
 def check_rejections(con: duckdb.DuckDBPyConnection, name: str, taken: int) -> CheckOutcome:
