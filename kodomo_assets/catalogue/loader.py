@@ -25,6 +25,8 @@ _OPTIONAL = {
     "encoding",
     "password_file",
     "era_scheme",
+    "files",
+    "letters",
     "headers",
     "headers_by_date",
     "without",

@@ -6,6 +6,7 @@ Only shapes and rules that hold for every city stand here; values stand in the Y
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
@@ -15,13 +16,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from kodomo_assets.japan.text import comparable
+from kodomo_assets.japan.dates import read_date, read_month
+from kodomo_assets.japan.text import comparable, flag_word, read_id, read_number
 
 Band = Literal["lower", "upper"]
 ColumnType = Literal["id", "text", "name", "kana", "free_text", "date", "month", "int", "number", "flag", "code"]
 EraScheme = Literal["12345", "13579"]
 TermDate = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$")]
-SchoolCode = Annotated[str, Field(pattern=r"^\d{6}$")]
+SchoolCode = Annotated[str, Field(pattern=r"^[0-9A-Z]+$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -70,24 +72,43 @@ class Legal(Model):
         return self.permanent or self.valid_until is None or day <= self.valid_until
 
 
+def _as_codes(value: object) -> object:
+    """YAML reads 88 as a number and nothing as None: keys and targets are texts, nothing is a blank cell."""
+    if not isinstance(value, dict):
+        return value
+    if any(isinstance(part, bool) for pair in value.items() for part in pair):
+        raise ValueError("YAML reads words like true, yes and on as something else; put them in quotation marks")
+    return {str(theirs): "" if ours is None else str(ours) for theirs, ours in value.items()}
+
+
 class Column(Model):
     """One column of the contract: what a cell of it may hold."""
 
     name: str
     ja: str
     type: ColumnType
-    digits: int | None = Field(default=None, ge=1, le=20)
-    min: int | None = None
-    max: int | None = None
+    digits: int | None = Field(
+        default=None, ge=1, le=20, description="places of a number of type id, zeros on the left"
+    )
+    letters: bool = Field(default=False, description="the number may hold Latin capitals (学校コード of the ministry)")
+    min: int | float | None = Field(default=None, description="smallest number; 0 where it is left out")
+    max: int | float | None = Field(default=None, description="largest number")
+    unit: tuple[str, ...] = Field(default=(), description="words that may stand behind the number (日, 回, cm, %)")
+    count: bool = Field(default=False, description="counts something, so that なし is 0")
+    fiscal_year: bool = Field(default=False, description="年度: eras are read, 7 alone is no year")
+    at_most: str | None = Field(default=None, description="column of the row whose number this one may not exceed")
     allowed: tuple[str, ...] = ()
     required: bool = False
     end: bool = False
     birth: bool = False
     ages: tuple[int, int] | None = Field(default=None, description="ages that the birth dates of a delivery give")
     unclear_is_yes: bool = False
+    if_none: str | None = Field(
+        default=None, description="column whose number stands in where the cell says that there is none (世帯番号)"
+    )
     role: Literal["identity", "free"] | None = None
-    codes: Mapping[str, str] = Field(
-        default_factory=dict, description="what an office writes -> what the contract calls it"
+    codes: Annotated[Mapping[str, str], BeforeValidator(_as_codes)] = Field(
+        default_factory=dict, description="what an office writes -> what the contract calls it; '' = a blank cell"
     )
     must_come: bool = Field(
         default=False, description="a file without this column is refused, unless `without` says why"
@@ -101,13 +122,30 @@ class Column(Model):
     def duckdb_type(self) -> str:
         return _DUCKDB_TYPE[self.type]
 
+    @property
+    def is_number(self) -> bool:
+        return self.type in {"int", "number"}
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if (self.type == "id") != (self.digits is not None):
             raise ValueError("`digits` belongs to columns of type id, and every such column needs it")
         if (self.type == "code") != bool(self.allowed):
             raise ValueError("`allowed` belongs to columns of type code, and every such column needs it")
-        if self.min is not None and self.max is not None and self.min > self.max:
+        given = {
+            "letters": (self.letters, self.type == "id"),
+            "if_none": (self.if_none is not None, self.type == "id"),
+            "min": (self.min is not None, self.is_number),
+            "max": (self.max is not None, self.is_number),
+            "unit": (bool(self.unit), self.is_number),
+            "at_most": (self.at_most is not None, self.is_number),
+            "count": (self.count, self.type == "int"),
+            "fiscal_year": (self.fiscal_year, self.type == "int"),
+        }
+        for key, (is_given, fits) in given.items():
+            if is_given and not fits:
+                raise ValueError(f"`{key}` has no effect on a column of type {self.type}")
+        if (self.min or 0) > (math.inf if self.max is None else self.max):
             raise ValueError(f"min {self.min} lies above max {self.max}")
         if self.ages is not None and not 0 <= self.ages[0] <= self.ages[1]:
             raise ValueError(f"ages: found {list(self.ages)}, expected the youngest and the oldest")
@@ -115,6 +153,35 @@ class Column(Model):
             raise ValueError("without: no row can be read without this column, so it cannot be declared absent")
         _compared_once("codes", self.codes)
         return self
+
+    @model_validator(mode="after")
+    def _codes_have_an_effect(self) -> Self:
+        for theirs, ours in self.codes.items():
+            if not comparable(theirs):
+                raise ValueError("codes: a blank cell is missing and has no code")
+            if comparable(theirs) == comparable(ours):
+                raise ValueError(f"codes: {theirs!r} is mapped to itself, which has no effect")
+            if ours and not self._can_hold(ours):
+                raise ValueError(f"codes: {theirs!r} is mapped to {ours!r}, which this column cannot hold")
+        return self
+
+    def _can_hold(self, text: str) -> bool:
+        """Whether a target of ``codes`` is a value of this column; flags are judged with the words of ``ingest``."""
+        match self.type:
+            case "code":
+                return comparable(text) in {comparable(code) for code in self.allowed}
+            case "id":
+                return read_id(text, self.digits or 0, letters=self.letters).value is not None
+            case "int" | "number":
+                number = read_number(text).value
+                low, high = self.min or 0, math.inf if self.max is None else self.max
+                return number is not None and low <= number <= high and (self.type == "number" or number.is_integer())
+            case "date":
+                return read_date(text, "12345").value is not None
+            case "month":
+                return read_month(text, "12345").value is not None
+            case _:
+                return True
 
 
 def _compared_once(key: str, given: Mapping[str, str]) -> None:
@@ -179,6 +246,9 @@ class SourceTable(Model):
     school_year_style: Literal["through", "per_school"] = Field(
         default="through", description="per_school: 1 to 3 may be the years of a junior high school, contract 7 to 9"
     )
+    files: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="patterns (* ? [...]) of file names that the rules for names do not know"
+    )
     headers: Mapping[str, str] = Field(
         default_factory=dict, description="a city's own header -> the contract's Japanese header"
     )
@@ -200,6 +270,13 @@ class SourceTable(Model):
         for name in [*self.key, self.dated_by, *person, *fed]:
             if name is not None and name not in self.columns:
                 raise ValueError(f"names column {name!r}, which the table does not have")
+        for column in self.columns.values():
+            for key, name, types in (
+                ("at_most", column.at_most, {"int", "number"}),
+                ("if_none", column.if_none, {"id"}),
+            ):
+                if name is not None and not (name in self.columns and self.columns[name].type in types):
+                    raise ValueError(f"columns.{column.name}.{key}: {name!r} is no such column of this table")
         known = {column.ja for column in self.columns.values()}
         mappings = [("headers", self.headers)]
         mappings += [(f"headers_by_date.{n}.headers", period.headers) for n, period in enumerate(self.headers_by_date)]
@@ -398,6 +475,7 @@ class Ingest(Model):
     total_words: Words
     yes_words: Words
     no_words: Words
+    zero_words: Words
     unknown_date_words: Words
     open_end_dates: tuple[dt.date, ...]
     acknowledged_rows: tuple[AcknowledgedRow, ...]
@@ -548,6 +626,19 @@ class Catalogue(Model):
     publish: Publish
     reasons: Mapping[str, Reason]
     outputs: Mapping[str, OutputTable]
+
+    @model_validator(mode="after")
+    def _flag_codes_are_words(self) -> Self:
+        words = {flag_word(word) for word in (*self.ingest.yes_words, *self.ingest.no_words)}
+        for table in self.tables.values():
+            for column in table.columns.values():
+                for theirs, ours in column.codes.items() if column.type == "flag" else ():
+                    if ours and flag_word(ours) not in words:
+                        raise ValueError(
+                            f"tables.{table.id}.columns.{column.name}.codes: {theirs!r} is mapped to {ours!r}, "
+                            "expected one of ingest.yes_words or no_words"
+                        )
+        return self
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:

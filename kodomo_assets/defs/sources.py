@@ -205,7 +205,7 @@ def _facts(house: House, table: SourceTable) -> dict[str, Any]:
     }
 
 
-def _range(low: int | None, high: int | None) -> str:
+def _range(low: float | None, high: float | None) -> str:
     return "" if low is None and high is None else f"{'' if low is None else low}〜{'' if high is None else high}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from kodomo_assets.japan.reading import UNKNOWN, Reading
-from kodomo_assets.japan.text import comparable, nfkc
+from kodomo_assets.japan.text import comparable, has_digits_apart, nfkc, without_apostrophe
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,30 @@ _TIME = re.compile(r"[T\s]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$")
 _DECIMAL_ZERO = re.compile(r"([0-9]+)\.0+")
 _WESTERN = re.compile(r"(\d{4})(?:年|[-/.])(\d{1,2})(?:月|[-/.])(\d{1,2})日?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_ERA_WORD = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})(?:月|[-/.])(\d{{1,2}})日?")
+_ERA_WORD = re.compile(rf"({_ERA_NAMES})[.]?(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})(?:月|[-/.])(\d{{1,2}})日?")
 _ERA_DIGIT = re.compile(r"(\d)(\d{2})(\d{2})(\d{2})")
 _SERIAL = re.compile(r"\d{5}")
 _ZEROS_OR_NINES = re.compile(r"0{5,8}|9{5,8}")
 _WESTERN_MONTH = re.compile(r"(\d{4})(?:年|[-/.])(\d{1,2})月?")
 _JANUARY_OR_OCTOBER = re.compile(r"\d{4}\.1")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
-_ERA_MONTH = re.compile(rf"({_ERA_NAMES})(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})月?")
+_ERA_COMPACT = re.compile(rf"({_ERA_NAMES})(\d{{2}})(\d{{2}})(\d{{2}})")
+_ERA_MONTH = re.compile(rf"({_ERA_NAMES})[.]?(元|\d{{1,2}})(?:年|[-/.])(\d{{1,2}})月?")
+_ERA_COMPACT_MONTH = re.compile(rf"({_ERA_NAMES})(\d{{2}})(\d{{2}})")
 _ERA_DIGIT_MONTH = re.compile(r"(\d)(\d{2})(\d{2})")
+_FISCAL_YEAR = re.compile(r"(\d{4})(?:年度?)?")
+_ERA_YEAR = re.compile(rf"({_ERA_NAMES})[.]?(元|\d{{1,2}})(?:年度?)?")
+# (月), (月曜日), (月・祝), (Mon) behind a date, and 月曜日 without brackets.
+_DAYS_OF_WEEK, _DAYS_IN_ENGLISH = "月火水木金土日", ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_WEEKDAY = re.compile(
+    rf"(?:\(([{_DAYS_OF_WEEK}]|{'|'.join(_DAYS_IN_ENGLISH)})(?:曜日?)?(?:[・,、/]?祝日?)?\)|([{_DAYS_OF_WEEK}])曜日?)$"
+)
 
 # Excel's 1900 system counts a 29 February 1900 that never was: before it a serial means another day.
 _SERIAL_ZERO, _FIRST_SERIAL = dt.date(1899, 12, 30), 61
 _UNKNOWN_PARTS = {0, 99}
+#: 9999-12-31 as a number of Excel's: an end that is open, formatted as a number.
+_LAST_SERIAL = "2958465"
 
 
 def read_date(text: str, scheme: str, unknown_words: Container[str] = ()) -> Reading[dt.date]:
@@ -63,15 +74,27 @@ def read_date(text: str, scheme: str, unknown_words: Container[str] = ()) -> Rea
         unknown_words: words that say that nobody knows the date.
 
     Returns:
-        the day; or the problem ``unknown``, ``not_a_date`` (no known form), ``no_such_day`` (30 February) or
-        ``outside_era`` (平成40年).
+        the day; or the problem ``unknown``, ``not_a_date`` (no known form), ``no_such_day`` (30 February),
+        ``outside_era`` (平成40年), ``weekday_differs`` (a weekday behind the date that it does not have) or
+        ``digits_apart`` (white space between digits: two dates in one cell).
     """
-    compared = _plain(text)
+    compared, weekday = _plain(text)
+    if _has_digits_apart(text):
+        return Reading(None, "digits_apart")
+    reading = _read_day(compared, scheme, unknown_words)
+    if weekday is not None and reading.value is not None and reading.value.weekday() != weekday:
+        return Reading(None, "weekday_differs")
+    return reading
+
+
+def _read_day(compared: str, scheme: str, unknown_words: Container[str]) -> Reading[dt.date]:
     if compared in unknown_words or _ZEROS_OR_NINES.fullmatch(compared):
         return Reading(None, UNKNOWN)
     if found := _WESTERN.fullmatch(compared) or _COMPACT.fullmatch(compared):
         return _day(int(found[1]), int(found[2]), int(found[3]))
-    if found := _ERA_WORD.fullmatch(compared):
+    if compared == _LAST_SERIAL:
+        return Reading(dt.date.max)
+    if found := _ERA_WORD.fullmatch(compared) or _ERA_COMPACT.fullmatch(compared):
         return _era_day(_BY_NAME[found[1]], _era_year(found[2]), int(found[3]), int(found[4]))
     if found := _ERA_DIGIT.fullmatch(compared):
         return _era_digit_day(scheme, found[1], int(found[2]), int(found[3]), int(found[4]))
@@ -86,14 +109,16 @@ def read_month(text: str, scheme: str, unknown_words: Container[str] = ()) -> Re
     Five digits are an era and a month (50704) where such a month was, else Excel's serial of a day in it. ``2025.1`` is
     what Excel makes of 2025.10 in a column of numbers, and January in one of texts: the problem ``ambiguous_month``.
     """
-    compared = _plain(text)
+    compared, _ = _plain(text)
     if compared in unknown_words:
         return Reading(None, UNKNOWN)
+    if _has_digits_apart(text):
+        return Reading(None, "digits_apart")
     if _JANUARY_OR_OCTOBER.fullmatch(compared):
         return Reading(None, "ambiguous_month")
     if found := _WESTERN_MONTH.fullmatch(compared) or _COMPACT_MONTH.fullmatch(compared):
         return _day(int(found[1]), int(found[2]), 1)
-    if found := _ERA_MONTH.fullmatch(compared):
+    if found := _ERA_MONTH.fullmatch(compared) or _ERA_COMPACT_MONTH.fullmatch(compared):
         return _era_month(_BY_NAME[found[1]], _era_year(found[2]), int(found[3]))
     if (found := _ERA_DIGIT_MONTH.fullmatch(compared)) and found[1] in scheme:
         month = _era_month(ERAS[scheme.index(found[1])], int(found[2]), int(found[3]))
@@ -103,11 +128,39 @@ def read_month(text: str, scheme: str, unknown_words: Container[str] = ()) -> Re
     return Reading(day.value.replace(day=1)) if day.value else Reading(None, day.problem)
 
 
-def _plain(text: str) -> str:
-    """The cell as compared, without a time of day and without the ``.0`` of a number."""
-    compared = comparable(_TIME.sub("", nfkc(text))).upper()
+def read_fiscal_year(text: str) -> Reading[int]:
+    """年度 as the year in whose April it begins: ``2025``, ``2025年度``, ``令和7年度``, ``R7``.
+
+    A number without an era and with fewer than four digits is no year (``not_a_year``), and so is a date.
+    """
+    compared, _ = _plain(text)
+    if _has_digits_apart(text):
+        return Reading(None, "digits_apart")
+    if found := _FISCAL_YEAR.fullmatch(compared):
+        return Reading(int(found[1]))
+    if found := _ERA_YEAR.fullmatch(compared):
+        era, number = _BY_NAME[found[1]], _era_year(found[2])
+        year = _FIRST_YEAR[era.name] + number - 1
+        return Reading(year) if number >= 1 and year <= era.last.year else Reading(None, "outside_era")
+    return Reading(None, "not_a_year")
+
+
+def _plain(text: str) -> tuple[str, int | None]:
+    """The cell as compared, without a time of day and without the ``.0`` of a number; and its weekday, 0 for Monday."""
+    compared = comparable(_TIME.sub("", nfkc(without_apostrophe(text)))).upper()
     number = _DECIMAL_ZERO.fullmatch(compared)
-    return number[1] if number else compared
+    if number:
+        return number[1], None
+    found = _WEEKDAY.search(compared)
+    if found is None:
+        return compared, None
+    name = found[1] or found[2]
+    weekday = _DAYS_OF_WEEK.index(name) if len(name) == 1 else _DAYS_IN_ENGLISH.index(name)
+    return compared[: found.start()], weekday
+
+
+def _has_digits_apart(text: str) -> bool:
+    return has_digits_apart(_TIME.sub("", nfkc(text)))
 
 
 def _era_year(text: str) -> int:

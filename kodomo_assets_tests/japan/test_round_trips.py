@@ -278,8 +278,11 @@ def ids(draw: st.DrawFn) -> str:
 def test_every_id_survives_the_loss_of_its_zeros(text):
     short = str(int(text))
     forms = [text, short, f"{short}.0", f"{short}.", f"{short}.00", f" {short} ", f"\u3000{text}\u3000", f"{text}\n"]
-    for form in [*forms, *(form.translate(FULL_WIDTH) for form in forms), f"{text[:3]} {text[3:]}"]:
+    for form in [*forms, *(form.translate(FULL_WIDTH) for form in forms)]:
         assert read_id(form, len(text)) == Reading(text), form
+    for space in (" ", "\u3000", "\n", "\r\n", "\t", "\xa0"):
+        # a broken number, or two in one cell: never a third one
+        assert read_id(f"{text[:3]}{space}{text[3:]}", len(text)) == Reading(None, "digits_apart")
 
 
 @pytest.mark.parametrize("digits", [6, 8, 10])
@@ -319,11 +322,10 @@ def test_decimal_numbers_in_every_form(digits, places):
             assert read_int(form) == Reading(None, "not_a_whole_number"), form
 
 
-@pytest.mark.parametrize("text", ["1,23", "12,34", ",123", "1,,234", "1234,567", "1,2345", "1.234.567", "1 2 .", "一", "1e3", "0x1", "1_000", "∞", "nan", "--1"])  # fmt: skip
+@pytest.mark.parametrize("text", ["1,23", "12,34", ",123", "1,,234", "1234,567", "1,2345", "1.234.567", "1 2", "1 2 .", "1\n234", "1\t234", "12 34", "1234 567", "1  234", "1 234,567", "一", "1e3", "0x1", "1_000", "∞", "nan", "--1"])  # fmt: skip
 def test_what_is_grouped_wrongly_is_no_number(text):
-    reading = read_number(text)
-    assert reading == Reading(12.0) if text == "1 2 ." else reading.value is None
-    assert (read_int(text).value is None) == (text != "1 2 .")
+    assert read_number(text).value is None
+    assert read_int(text).value is None
 
 
 PIECES = ["明治", "大正", "昭和", "平成", "令和", "㋿", "元", "年", "月", "日", "M", "T", "S", "H", "R", "r", "平", "令", "00", "99", "0", "1", "12", "2025", "45748", ".", ".0", "/", "-", "T", " ", "\u3000", ":", "00:00", ",", "E+09", "#", "##", "#N/A", "#DIV/0!", "−", "▲", "+", "'", '"', "９", "٣", "²", "𝟏", "①", "Ⅳ", "\0", "\ud7ff", "\U0010ffff", "不詳", "○", "×", "有", "該当"]  # fmt: skip

@@ -640,7 +640,7 @@ CELLS = [
         ("まだ", "not_a_date"),
         ("2025", "not_a_date"),
         ("1899-12-31", "out_of_range"),
-        ("2045-04-02", "out_of_range"),
+        ("2045-04-01", D(2045, 4, 1)),
     ),
     ends(
         "one digit for the era: 1 2 3 4 5",
@@ -701,11 +701,11 @@ CELLS = [
     attendance(
         "1.0 for 1, thousands and full-width digits",
         text(ATTENDANCE, f"{pupil(1)}.0,2025-01,18.0,1.0", f'{pupil(2)},2025-01,１８,"1,234"'),
-        Taken([present(1, 1), present(2, 1234)]),
+        Taken([present(1, 1), present(2, None)], [(3, "欠席日数", "cell", "out_of_range")]),
     ),
     attendance(
         "numbers that are none",
-        text(ATTENDANCE, t(1, "1.5"), t(2, "-1"), t(3, "▲1"), t(4, "三日"), t(5, "1日"), t(6, "99999999999")),
+        text(ATTENDANCE, t(1, "1.5"), t(2, "-1"), t(3, "▲1"), t(4, "三日"), t(5, "1人"), t(6, "99999999999")),
         Taken(
             [present(n, None) for n in range(1, 7)],
             [

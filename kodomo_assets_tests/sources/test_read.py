@@ -144,15 +144,17 @@ def test_rows_and_cells_go_to_quarantine_with_place_and_reason(reader):
         (7, "生年月日", "row", "out_of_range", "1905-03-31"),
         (8, "性別", "cell", "not_a_known_code", "M"),
         (8, "住民となった日", "cell", "not_a_date", "昭和百年"),
+        # what cannot be read protects, and is listed; what stood there is not told
+        (8, "支援措置", "cell", "neither_yes_nor_no", None),
         (10, "住民となった日", "cell", "out_of_range", "2045-04-02"),
     ]
     assert reader.rows("resident_id, sex, removed_on, protection, invalid_cells, unknown_cells") == [
         ("0000000001", "男", None, None, [], []),
-        ("0000000006", None, None, True, ["sex", "resident_since"], ["removed_on"]),
+        ("0000000006", None, None, True, ["sex", "resident_since", "protection"], ["removed_on"]),
         ("0000000007", "女", None, False, [], []),
         ("0000000008", "女", None, False, ["resident_since"], []),
     ]
-    assert (outcome.rows_in, outcome.rows_accepted, outcome.rows_quarantined, outcome.cells_quarantined) == (9, 4, 5, 3)
+    assert (outcome.rows_in, outcome.rows_accepted, outcome.rows_quarantined, outcome.cells_quarantined) == (9, 4, 5, 4)
     assert not check_quarantined_share(outcome, CATALOGUE).passed
 
 

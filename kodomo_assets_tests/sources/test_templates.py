@@ -40,10 +40,12 @@ def filled(column: Column, row: int) -> object:
             return dt.date(2017, 5, 1 + row) if column.birth else "令和6年4月1日"
         case "month":
             return "2025-01"
+        case "int" if column.fiscal_year:
+            return "令和6年度" if row % 2 else 2024
         case "int":
             return column.min or 1
         case "number":
-            return 12.5
+            return (column.min or 0) + 12.5
         case "flag":
             return "○" if row % 2 else "×"
         case "code":
@@ -107,6 +109,8 @@ def test_drop_downs_and_formats_follow_the_contract(templates, table):
         elif column.type == "flag":
             assert rule is not None
             assert rule.formula1 == '"○,×"'
+        elif column.fiscal_year:
+            assert rule is None  # 令和7年度 may be typed
         elif column.type == "int":
             assert rule is not None
             assert int(rule.formula1) == (column.min or 0)

@@ -118,7 +118,9 @@ def _quarantine(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_da
     person_ref = f"t.{person}" if person else "null::varchar"
     headers = ", ".join(f"'{column.name}': '{column.ja}'" for column in table.columns.values())
     names = ", ".join(f"'{name}'" for name in table.columns)
-    raw = " ".join(f"when '{name}' then c.{name}" for name in table.columns)
+    # who wrote what beside 支援措置 is nobody's business but that of the office
+    told = [column.name for column in table.columns.values() if not column.unclear_is_yes]
+    raw = " ".join(f"when '{name}' then c.{name}" for name in told)
     wrong = ", ".join(f"case when {is_wrong(name)} then {{'c': '{name}', 'r': p_{name}}} end" for name in table.columns)
     con.execute(
         f"""

@@ -90,7 +90,7 @@ def _rule(column: Column) -> DataValidation | None:
                 # other words are read too (書き方)
                 rule.errorStyle = "warning"
             return rule
-        case "int":
+        case "int" if not column.fiscal_year:
             low, high = column.min or 0, 999_999_999 if column.max is None else column.max
             rule = DataValidation("whole", operator="between", formula1=str(low), formula2=str(high))
             rule.error = f"{low}から{high}までの整数を入れてください"
@@ -185,11 +185,12 @@ def _form(column: Column) -> str:
             return "日付" + ("（空欄＝続いている）" if column.end else "")
         case "month":
             return "年月（2025-04）"
-        case "int":
+        case "int" if column.fiscal_year:
+            return "年度（2025または令和7年度）"
+        case "int" | "number":
+            kind = "整数" if column.type == "int" else "数（小数も可）"
             low = column.min or 0
-            return f"整数（{low}以上）" if column.max is None else f"整数（{low}〜{column.max}）"
-        case "number":
-            return "数（小数も可）"
+            return f"{kind}（{low}以上）" if column.max is None else f"{kind}（{low}〜{column.max}）"
         case "flag":
             return "○か×"
         case "code":
