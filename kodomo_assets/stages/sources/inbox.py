@@ -14,9 +14,9 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.stages.sources import names
 
 SUFFIXES = {".csv", ".xlsx", ".xlsm", ".xls"}
-_AFTER_A_NAME = ("", "_", "-", " ", "\u3000")
 # Files that people send back; later stages read them (outputs.md, "What comes back").
 _RETURNED = ("判定会議", "判定", "個人票", "支援記録", "支援対象者", "名寄せ確認")
 _SKIPPED = ("~$", ".")
@@ -29,7 +29,8 @@ class InboxFile:
     Attributes:
         name: as it is shown and stored; characters that end a line are replaced.
         table_id: None where it is read as no table of the contract; then ``problem`` says why: ``unknown_table``,
-            ``symbolic_link`` or ``bad_file_name``, or nothing for a file that people sent back.
+            ``several_tables`` (patterns of two tables fit it), ``wrong_ending``, ``symbolic_link`` or
+            ``bad_file_name``, or nothing for a file that people sent back.
         returned: which of the files that people send back it is (名寄せ確認 ...), None for every other one.
     """
 
@@ -50,7 +51,6 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
     """
     if not folder.is_dir():
         return []
-    names = {key: table.id for table in catalogue.tables.values() for key in _own_names(table)}
     paths = sorted(folder.iterdir(), key=lambda p: (_nfc(p.name), p.name))
     counted = Counter(_nfc(path.name) for path in paths)
     taken = {path.name for path in paths} | set(counted)
@@ -59,9 +59,8 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
         if path.name.startswith(_SKIPPED) or not (path.is_symlink() or path.is_file()):
             continue
         stat = path.lstat()
-        table = table_of(path, names) if path.suffix.lower() in SUFFIXES else None
-        returned = next((kind for kind in _RETURNED if _nfc(path.stem).startswith(kind)), None) if not table else None
-        problem = _why_not_read(path) or (None if table or returned else "unknown_table")
+        table, returned, problem = _meaning(path, catalogue)
+        problem = _why_not_read(path) or problem
         found.append(
             InboxFile(
                 path=path,
@@ -98,25 +97,30 @@ def _shown(name: str, taken: set[str]) -> str:
     return shown
 
 
+def _meaning(path: Path, catalogue: Catalogue) -> tuple[str | None, str | None, str | None]:
+    """Table, kind of file that people sent back, and why it is neither: one of the three."""
+    kinds = {names.compared(kind): kind for kind in _RETURNED}
+    tables = {own: table.id for table in catalogue.tables.values() for own in _own_names(table)}
+    own = names.meant(path.stem, [*kinds, *tables])
+    by_pattern = [t.id for t in catalogue.tables.values() if names.fits(path.name, path.stem, t.files)]
+    if own is None and len(by_pattern) > 1:
+        return None, None, "several_tables"
+    if own is None and not by_pattern:
+        return None, None, "unknown_table"
+    if path.suffix.lower() not in SUFFIXES:
+        return None, None, "wrong_ending"
+    if own is None:
+        return by_pattern[0], None, None
+    return tables.get(own), kinds.get(own), None
+
+
 def is_named_like(name: str, table: SourceTable) -> bool:
-    """Whether a file's stem or a sheet's name is the table's id or Japanese name, or begins with it (method §1)."""
-    compared = _nfc(name).strip().casefold()
-    return any(_begins_with(compared, own) for own in _own_names(table))
+    """Whether a sheet's name is the table's id or Japanese name, by the rules for files (method §1)."""
+    return names.meant(name, _own_names(table)) is not None
 
 
 def _own_names(table: SourceTable) -> tuple[str, str]:
-    return table.id.casefold(), _nfc(table.ja).casefold()
-
-
-def _begins_with(name: str, own: str) -> bool:
-    return name.startswith(own) and name[len(own) : len(own) + 1] in _AFTER_A_NAME
-
-
-def table_of(path: Path, names: dict[str, str]) -> str | None:
-    """The table whose id or Japanese name (casefolded) the file's stem is or begins with; the longest wins."""
-    stem = _nfc(path.stem).casefold()
-    fitting = [name for name in names if _begins_with(stem, name)]
-    return names[max(fitting, key=len)] if fitting else None
+    return names.compared(table.id), names.compared(table.ja)
 
 
 def create_inbox(con: duckdb.DuckDBPyConnection, files: Sequence[InboxFile], reference_date: dt.date) -> None:
@@ -137,12 +141,15 @@ def check_known_files(files: Sequence[InboxFile]) -> CheckOutcome:
     """A warning that names the files that are not read, and why."""
     unread = [file for file in files if file.problem is not None]
     named = ", ".join(f"{file.name} ({file.problem})" for file in unread[:10])
+    endings = ", ".join(sorted(SUFFIXES))
+    expected = ["files of their own whose name begins with a table's (or fits a pattern of tables.<id>.files)"]
+    expected += [f"the endings {endings}"] if any(file.problem == "wrong_ending" for file in unread) else []
     return CheckOutcome(
         name="known_files",
         passed=not unread,
         blocking=False,
         message=f"{len(unread)} files are not read"
-        + (f", expected files of their own with a table's name at the start: {named}" if unread else ""),
+        + (f", expected {' and '.join(expected)}: {named}" if unread else ""),
         facts={"files": len(files), "unknown": len(unread)},
     )
 
