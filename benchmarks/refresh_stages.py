@@ -31,7 +31,8 @@ from kodomo_assets.stages.features.labels import build_labels
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.linkage.links import build_links
-from kodomo_assets.stages.published.checks import check_no_identity
+from kodomo_assets.stages.published.checks import check_published
+from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.stages.screening.scoring import build_screening, check_ranks, check_scores
@@ -41,7 +42,7 @@ from kodomo_assets.stages.sources.read import read_delivery
 from kodomo_assets.stages.weights.versions import refresh_weights
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.pseudonyms import create_pseudonyms, load_secret
-from kodomo_assets.store.publish import publish
+from kodomo_assets.store.publish import Stage, publish, published_file
 from kodomo_assets.store.tables import Check, create_tables, replace
 
 Con = duckdb.DuckDBPyConnection
@@ -203,14 +204,12 @@ def screening(con: Con, catalogue: Catalogue, _settings: Settings, day: dt.date)
 
 
 def published(con: Con, catalogue: Catalogue, settings: Settings, _day: dt.date) -> None:
-    publish(
-        con,
-        settings.analyst_database,
-        catalogue,
-        "benchmark",
-        create_views,
-        lambda c: check_no_identity(c, catalogue, settings.database.stem),
+    stage = Stage(
+        derive=lambda c: derive(c, catalogue),
+        views=create_views,
+        check=lambda c: check_published(c, catalogue, settings.database.stem),
     )
+    publish(con, published_file(settings, catalogue), catalogue, "benchmark", stage)
 
 
 STAGES: dict[str, Callable[[Con, Catalogue, Settings, dt.date], None]] = {

@@ -112,10 +112,11 @@ def _run(settings: Settings, catalogue: Catalogue, dates: list[dt.date], what: s
 def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
     from kodomo_assets.stages.screening.summary import funnel_summary
     from kodomo_assets.store.connection import connect
+    from kodomo_assets.store.publish import published_file
 
     with connect(settings.database, read_only=True) as con:
         print(funnel_summary(con, catalogue, day).text())
-    print(f"\nanalysts: {settings.analyst_database}  (read-only; see docs/analysts.md)")
+    print(f"\nanalysts: {published_file(settings, catalogue)}  (read-only; see docs/analysts.md)")
     return 0
 
 

@@ -53,10 +53,11 @@ def load_catalogue(overlay: Path | None = None) -> Catalogue:
     if overlay is not None:
         origin = overlay.name
         _overlay(raw, _read_overlay(overlay), origin, ())
-        for holder in (raw["ingest"], *raw["tables"].values()):
-            if isinstance(holder.get("password_file"), str):
+        holders = [(holder, "password_file") for holder in (raw["ingest"], *raw["tables"].values())]
+        for holder, key in [*holders, (raw["publish"], "folder")]:
+            if isinstance(holder.get(key), str):
                 # relative to the city's file, wherever the process was started
-                holder["password_file"] = overlay.parent / holder["password_file"]
+                holder[key] = overlay.parent / holder[key]
     return _validate(_complete(raw, origin), origin)
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from kodomo_assets.catalogue.words import Vocabulary, vocabularies
 from kodomo_assets.japan.dates import read_date, read_month
 from kodomo_assets.japan.text import comparable, flag_word, read_id, read_number
 
@@ -568,25 +569,46 @@ class Meeting(Model):
     directions: Mapping[str, str] = Field(description="支援の方向性 -> what the school reads of it")
     hints: tuple[Hint, ...]
     outcomes: Mapping[str, Step]
+    roles: Words = Field(min_length=1, description="who decides, by role: what of 判定者 is published")
 
 
 class Publish(Model):
-    suppress_below: int = Field(ge=1, le=1000)
+    suppress_below: int = Field(
+        ge=1, le=1000, description="a cell of an aggregate that counts fewer children is suppressed"
+    )
     group: str | None = Field(description="group of the machine that may read analyst.duckdb")
+    folder: Path | None = Field(description="where the analysts' database lies; None = the data folder")
 
 
 class OutputColumn(Model):
+    """One column of an output table, and what of it may leave (disclosure.py)."""
+
     name: str
     type: str
     ja: str
     nullable: bool = False
     private: bool = Field(default=False, description="never copied to the analysts' database")
+    words: str | tuple[str, ...] | None = Field(
+        default=None, description="what a published text may be: a vocabulary (words.py), or the words themselves"
+    )
+    month: bool = Field(default=False, description="a day in somebody's life: published as the first of its month")
+    children: bool | None = Field(default=None, description="whether a number of an aggregate counts people")
+    share_of: str | None = Field(default=None, description="the column of which this is a share")
+    follows: str | None = Field(default=None, description="the column with which this is suppressed")
+
+
+class Aggregate(Model):
+    """Which rows of a table add up: along each column of ``by`` (NULL = all) within equal values of ``within``."""
+
+    within: tuple[str, ...]
+    by: tuple[str, ...] = ()
 
 
 class OutputTable(Model):
     """One table of kodomo.duckdb (outputs.md): what ``store.replace`` makes and ``published`` copies.
 
-    ``partition`` names the columns whose values a replacement deletes first.
+    ``partition`` names the columns whose values a replacement deletes first; a table that is not ``stored`` is made
+    at publication and stands in the analysts' database only.
     """
 
     db_schema: str
@@ -596,6 +618,13 @@ class OutputTable(Model):
     partition: tuple[str, ...] = ()
     columns: tuple[OutputColumn, ...]
     published: bool = True
+    stored: bool = True
+    aggregate: Aggregate | None = None
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The columns of an aggregate that count people."""
+        return tuple(column.name for column in self.columns if column.children)
 
     @property
     def qualified(self) -> str:
@@ -725,6 +754,28 @@ class Catalogue(Model):
         """The items whose level a cell of ``column`` decides."""
         return tuple(item for item in self.items.values() if column in item.reads.get(table.id, ()))
 
+    @model_validator(mode="after")
+    def _what_leaves_is_declared(self) -> Self:
+        """A new column cannot slip into the analysts' database: whoever adds it says what of it may leave."""
+        for table in self.outputs.values():
+            if table.published:
+                for column in table.columns:
+                    problem = None if column.private else _undeclared(table, column, self.vocabularies)
+                    if problem:
+                        raise ValueError(f"outputs.{table.qualified}.{column.name}: {problem}, or private: true")
+        return self
+
+    @cached_property
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """What published texts may be, by the names that ``words`` of an output column use."""
+        return vocabularies(self)
+
+    def vocabulary_of(self, column: OutputColumn) -> Vocabulary:
+        """What a text of this published column may be."""
+        if isinstance(column.words, str):
+            return self.vocabularies[column.words]
+        return Vocabulary(listed=column.words or ())
+
     @cached_property
     def matrix_items(self) -> tuple[Item, ...]:
         """Items that have levels, in the order of items.yaml: the columns of ``features.matrix``."""
@@ -739,3 +790,23 @@ class Catalogue(Model):
     def output(self, qualified: str) -> OutputTable:
         """The declared table ``schema.name``."""
         return self.outputs[qualified]
+
+
+def _undeclared(table: OutputTable, column: OutputColumn, known: Mapping[str, Vocabulary]) -> str | None:
+    """What the declaration of a published column lacks, None where nothing does."""
+    if "[]" in column.type or column.type in {"BLOB", "JSON"}:
+        return f"type {column.type} is never published"
+    if column.type == "VARCHAR":
+        if column.words is None:
+            return "a published text needs `words`: where they come from"
+        if isinstance(column.words, str) and column.words not in known:
+            return f"words: no vocabulary {column.words!r}, expected one of {', '.join(known)}"
+    about_a_child = "child_key" in table.column_names
+    if column.type in {"INTEGER", "BIGINT"} and not about_a_child and column.children is None:
+        return "a published number needs `children`: whether it counts people"
+    if column.children and (about_a_child or table.aggregate is None):
+        return "`children` belongs to a table with `aggregate` and without child_key"
+    for name in (column.share_of, column.follows):
+        if name is not None and name not in table.column_names:
+            return f"names column {name!r}, which the table does not have"
+    return None

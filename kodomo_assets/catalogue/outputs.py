@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from kodomo_assets.catalogue.models import OutputColumn, OutputTable, SourceTable
+from kodomo_assets.catalogue.words import MISSING
 
 # libyaml's parser where PyYAML was built with it: ten times as fast
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -66,9 +67,11 @@ def _declared(qualified: str, facts: Mapping[str, Any]) -> OutputTable:
         name=name,
         ja=facts["ja"],
         key=tuple(facts.get("key", ())),
-        partition=tuple(facts["partition"]),
+        partition=tuple(facts.get("partition", ())),
         columns=tuple(columns),
         published=facts.get("published", True),
+        stored=facts.get("stored", True),
+        aggregate=facts.get("aggregate"),
     )
 
 
@@ -105,7 +108,14 @@ def _source_table(table: SourceTable) -> OutputTable:
 
 def _matrix(items: Mapping[str, Any]) -> OutputTable:
     columns = [
-        OutputColumn(name=name, type="VARCHAR", ja=str(item["ja"]))
+        OutputColumn(
+            name=name,
+            type="VARCHAR",
+            ja=str(item["ja"]),
+            words=(*map(str, item["levels"]), *MISSING),
+            # published apart, where nobody meets them who does not audit fairness (evaluation.fairness_items)
+            private=item.get("screen") == "fairness",
+        )
         for name, item in items.items()
         if item.get("levels")
     ]
@@ -115,5 +125,9 @@ def _matrix(items: Mapping[str, Any]) -> OutputTable:
         ja="児童と項目の行列（各セルは段階）",
         key=("reference_date", "child_key"),
         partition=("reference_date",),
-        columns=(_REFERENCE_DATE, OutputColumn(name="child_key", type="VARCHAR", ja="児童キー"), *columns),
+        columns=(
+            _REFERENCE_DATE,
+            OutputColumn(name="child_key", type="VARCHAR", ja="児童キー", words="child_key"),
+            *columns,
+        ),
     )

@@ -1,4 +1,4 @@
-"""The asset of the stage ``published``: analyst.duckdb, built beside the old one and swapped in whole."""
+"""The asset of the stage ``published``: analyst.duckdb, built apart from the old one and swapped in whole."""
 
 import dagster as dg
 
@@ -6,9 +6,10 @@ from kodomo_assets.defs.common import House, Results, asset_key, check_result, c
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.errors import CheckFailedError
-from kodomo_assets.stages.published.checks import check_no_identity
+from kodomo_assets.stages.published.checks import check_published
+from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
-from kodomo_assets.store.publish import publish
+from kodomo_assets.store.publish import Stage, publish, published_file, still_published
 
 NAME = "published.analyst"
 # tables that are written beside an asset
@@ -16,7 +17,7 @@ _NO_ASSETS = {"weights.versions"}
 
 
 def build_published_assets(house: House) -> list[dg.AssetsDefinition]:
-    published = [table.qualified for table in house.catalogue.outputs.values() if table.published]
+    published = [table for table in house.catalogue.outputs.values() if table.published]
 
     @dg.multi_asset(
         name="published__analyst",
@@ -25,37 +26,38 @@ def build_published_assets(house: House) -> list[dg.AssetsDefinition]:
                 NAME,
                 "分析用データベース（仮名化済み、毎回まるごと置き換え）。"
                 "The analysts' database: pseudonymised, replaced whole in one atomic step.",
-                deps=[name for name in published if name not in _NO_ASSETS],
+                deps=[table.qualified for table in published if table.stored and table.qualified not in _NO_ASSETS],
             )
         ],
         check_specs=[
-            check_spec(NAME, "no_private_column", "個人が分かる列がない", blocking=True),
+            check_spec(NAME, "no_private_column", "公開すると決めた列だけである", blocking=True),
+            check_spec(NAME, "declared_words", "文字の列には決めた語だけがある", blocking=True),
+            check_spec(NAME, "own_words_known", "人が書かない列に「その他」がない"),
+            check_spec(NAME, "no_small_cell", "少数のセルと端数のない集計である", blocking=True),
             check_spec(NAME, "no_identity_value", "番号・氏名・住所と一致する値がない", blocking=True),
         ],
     )
     def analyst(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
         day = reference_date(context)
+        target = published_file(house.settings, house.catalogue)
         with guarded(context), house.open(kodomo) as con:
             confidential = con.execute("select current_database()").fetchone()
+            stage = Stage(
+                derive=lambda c: derive(c, house.catalogue),
+                views=create_views,
+                check=lambda c: check_published(c, house.catalogue, confidential[0] if confidential else "kodomo"),
+            )
             try:
-                outcomes = publish(
-                    con,
-                    house.settings.analyst_database,
-                    house.catalogue,
-                    context.run.run_id,
-                    create_views,
-                    lambda c: check_no_identity(c, house.catalogue, confidential[0] if confidential else "kodomo"),
-                )
-            except CheckFailedError as error:
-                yield from (check_result(NAME, outcome) for outcome in error.outcomes)
+                outcomes = publish(con, target, house.catalogue, context.run.run_id, stage)
+            except Exception as error:
+                context.log.error(f"公開: {day} is not published; {still_published(target)}")
+                if isinstance(error, CheckFailedError):
+                    yield from (check_result(NAME, outcome) for outcome in error.outcomes)
                 raise
-            context.log.info(f"公開: {house.settings.analyst_database.name} replaced after {day}")
+            context.log.info(f"公開: {target.name} replaced after {day}")
             yield dg.MaterializeResult(
                 asset_key=asset_key(NAME),
-                metadata={
-                    "tables": len(published),
-                    "bytes": house.settings.analyst_database.stat().st_size,
-                },
+                metadata={"tables": len(published), "bytes": target.stat().st_size},
             )
             yield from (check_result(NAME, outcome) for outcome in outcomes)
 

@@ -112,7 +112,7 @@ def _fill_meeting(source: Path, target: Path, decisions: dict[str, tuple[str, st
         if child in decisions:
             word, direction = decisions[child]
             cells["判定"].value, cells["支援の方向性"].value = word, direction
-            cells["会議日"].value, cells["判定者"].value = _MEETING, "社会福祉士・心理師・家庭支援員"
+            cells["会議日"].value, cells["判定者"].value = _MEETING, "社会福祉士・公認心理師・子ども家庭支援員"
             cells["担当"].value = "こども未来センター" if word in "ab" else None
     book.save(target)
     return target

@@ -40,7 +40,9 @@ _NAMES = (
         name="names",
         ja="重みと寄与に現れる項目IDの名前",
         columns=(
-            OutputColumn(name="item", type="VARCHAR", ja="項目ID（table:<表ID>、(intercept)、(base) を含む）"),
+            OutputColumn(
+                name="item", type="VARCHAR", ja="項目ID（table:<表ID>、(school_year)、(intercept)、(base) を含む）"
+            ),
             OutputColumn(name="ja", type="VARCHAR", ja="名前"),
         ),
     ),
@@ -49,6 +51,17 @@ _NAMES = (
         name="settings",
         ja="公開の設定",
         columns=(OutputColumn(name="suppress_below", type="INTEGER", ja="これより少ない児童数のセルは秘匿"),),
+    ),
+)
+
+_PUBLICATION = OutputTable(
+    db_schema="catalogue",
+    name="publication",
+    ja="この公開について",
+    columns=(
+        OutputColumn(name="list_of", type="DATE", ja="公開した一覧のうち最新の基準日"),
+        OutputColumn(name="published_at", type="TIMESTAMPTZ", ja="公開した日時"),
+        OutputColumn(name="run_id", type="VARCHAR", ja="公開した実行のID"),
     ),
 )
 
@@ -83,6 +96,7 @@ def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             *((item.id, item.ja) for item in catalogue.items.values()),
             *((f"table:{table.id}", f"{table.ja}の記録") for table in catalogue.tables.values()),
             ("(intercept)", "切片"),
+            ("(school_year)", "学年の切片"),
             ("(base)", "基準率"),
         ],
         "settings": [(catalogue.publish.suppress_below,)],
@@ -92,6 +106,14 @@ def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         _create(con, table)
         places = ", ".join(f"${place}" for place in range(1, len(table.columns) + 1))
         con.executemany(f"insert into {table.qualified} values ({places})", rows[table.name])
+
+
+def explain_publication(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Table ``catalogue.publication``: which list this file tells, so that nobody takes an old one for the new one."""
+    _create(con, _PUBLICATION)
+    con.execute(
+        f"insert into {_PUBLICATION.qualified} select max(reference_date), now(), $1 from screening.ranking", [run_id]
+    )
 
 
 def describe_columns(con: duckdb.DuckDBPyConnection) -> None:

@@ -62,12 +62,12 @@ def keep_private(settings: Settings, catalogue: Catalogue) -> None:
     if (readers is None and offices is None) or not _HAS_MODES:
         make_private(data)
     else:
-        _make_passable(data, readers, offices)
+        _make_passable(data, readers, offices, catalogue.publish.folder)
     for folder in (settings.inbox, settings.outbox):
         if folder == settings.outbox or new_inbox:
             make_private(folder)
     if new_inbox and offices is not None:
-        _give(settings.inbox, offices, 0o2770)
+        give(settings.inbox, offices, 0o2770)
     # a folder above data/ must stay passable for the group; the key in it is its owner's only all the same
     if not (data.is_relative_to(key_folder) and (readers or offices)):
         make_private(key_folder)
@@ -92,16 +92,18 @@ def who_else_reads_the_inbox(settings: Settings, catalogue: Catalogue) -> str | 
     )
 
 
-def _make_passable(data: Path, readers: str | None, offices: str | None) -> None:
+def _make_passable(data: Path, readers: str | None, offices: str | None, published: Path | None) -> None:
     """0710 of the one group; two groups can only both pass where everybody may (0711): nobody can list it even so."""
     if not data.exists():
         make_private(data)
     first = readers or offices
     if first is not None:
         key = "publish.group" if readers else "ingest.group"
-        _give(data, first, 0o711 if readers and offices and readers != offices else 0o710, key)
+        give(data, first, 0o711 if readers and offices and readers != offices else 0o710, key)
     for path in data.iterdir():
         if path.name.startswith("analyst.duckdb") or path.name == "inbox" or path.is_symlink() or not others_may(path):
+            continue
+        if published is not None and path.resolve() == published.resolve():
             continue
         try:
             path.chmod(0o700 if path.is_dir() else 0o600)
@@ -109,14 +111,22 @@ def _make_passable(data: Path, readers: str | None, offices: str | None) -> None
             raise ConfigurationError(f"{path}: cannot be made private: {explain(error) or error.strerror}") from None
 
 
-def _give(folder: Path, group: str, mode: int, key: str = "ingest.group") -> None:
+def give(path: Path, group: str, mode: int, key: str = "ingest.group") -> None:
+    """``path`` gets ``group`` and ``mode``; what has both already may be another account's.
+
+    Raises:
+        ConfigurationError: ``group`` is none of this machine, or may not be given.
+    """
     number = _group(group, key)
+    found = path.stat()
+    if (found.st_gid, stat.S_IMODE(found.st_mode)) == (number, mode):
+        return
     try:
-        os.chown(folder, -1, number)
-        folder.chmod(mode)
+        os.chown(path, -1, number)
+        path.chmod(mode)
     except OSError as error:
         raise ConfigurationError(
-            f"{key}: {folder.name}/ cannot be given to group {group}: {explain(error) or error.strerror}; the account "
+            f"{key}: {path.name} cannot be given to group {group}: {explain(error) or error.strerror}; the account "
             "must be a member of the group"
         ) from None
 

@@ -1,86 +1,134 @@
-"""Builds analyst.duckdb beside its target and swaps it in whole (architecture, decision 5).
+"""Builds analyst.duckdb apart from its target and swaps it in whole (architecture, decisions 5 and 19).
 
-What may be copied is declared in the catalogue (``published``, ``private``); the views are handed in by their stage.
+What of a declared table may leave is said in the catalogue and done in ``disclosure``; the views, the tables that are
+made at publication and the checks are handed in by their stage.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.disclosure import published_column, suppress
 from kodomo_assets.errors import CheckFailedError
-from kodomo_assets.store.dictionary import describe_columns, explain_names
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication
+from kodomo_assets.store.modes import give
 from kodomo_assets.store.tables import comment, transaction
 
 # Readable by every client from DuckDB 1.4 on, whatever writes it.
 _STORAGE_VERSION = "v1.4.0"
 ALIAS = "being_published"
+_FILE_MODE, _GROUP_FILE_MODE = 0o600, 0o640
+# whoever is in the group finds the file, and what is made in the folder belongs to the group
+_GROUP_FOLDER_MODE = 0o2750
 
 Build = Callable[[duckdb.DuckDBPyConnection], None]
 Check = Callable[[duckdb.DuckDBPyConnection], Iterable[CheckOutcome]]
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What the stage ``published`` adds.
+
+    Attributes:
+        derive: makes a temp view ``derived_<name>`` for every table that is made at publication; called with
+            kodomo.duckdb in use.
+        views: makes the views; called with the new file in use.
+        check: looks at the new file, in use.
+    """
+
+    derive: Build
+    views: Build
+    check: Check
+
+
+def published_file(settings: Settings, catalogue: Catalogue) -> Path:
+    """Where analyst.duckdb lies: in the data folder, or where the city wants it (``publish.folder``)."""
+    path = settings.analyst_database
+    return (catalogue.publish.folder or path.parent) / path.name
+
+
 def publish(
-    con: duckdb.DuckDBPyConnection,
-    target: Path,
-    catalogue: Catalogue,
-    run_id: str,
-    build_views: Build,
-    check: Check,
+    con: duckdb.DuckDBPyConnection, target: Path, catalogue: Catalogue, run_id: str, stage: Stage
 ) -> list[CheckOutcome]:
     """Copies what may be published from ``con`` into a new file and puts it in the place of ``target``.
-
-    ``build_views`` and ``check`` are called with the new file in use.
 
     Returns:
         the outcomes of the checks.
 
     Raises:
+        ConfigurationError: ``publish.group`` is no group, or the file or its folder cannot be given to it.
         CheckFailedError: a blocking check failed; the old file stands. The new file is removed whatever happens.
     """
-    building = target.with_name(f"{target.name}.{run_id}")
-    _remove(building)
+    _make_folder(target, catalogue)
+    _sweep(target)
     home = con.execute("select current_database()").fetchone()
     source = home[0] if home else "memory"
-    try:
+    with _building(target, run_id) as building:
+        stage.derive(con)
         con.execute(f"attach '{_escaped(building)}' as {ALIAS} (storage_version '{_STORAGE_VERSION}')")
         try:
-            building.chmod(0o600)
+            building.chmod(_FILE_MODE)
             con.execute(f"use {ALIAS}")
             with transaction(con):  # one commit, not one for each of hundreds of comments
                 for table in catalogue.outputs.values():
                     if table.published:
-                        _copy(con, table, source)
+                        _copy(con, catalogue, table, source)
                 explain_names(con, catalogue)
-                build_views(con)
+                explain_publication(con, run_id)
+                stage.views(con)
                 describe_columns(con)
-            outcomes = list(check(con))
+            outcomes = list(stage.check(con))
             _raise_if_blocked(outcomes)
         finally:
             con.execute(f"use {source}")
             con.execute(f"detach {ALIAS}")
+        if catalogue.publish.group is not None:
+            give(building, catalogue.publish.group, _GROUP_FILE_MODE, "publish.group")
         os.replace(building, target)  # noqa: PTH105  (named so that a reader sees the atomic swap)
-    finally:
-        _remove(building)
     return outcomes
 
 
+def still_published(target: Path) -> str:
+    """In words: which list the file that stands tells of, for whoever reads that a publication failed."""
+    try:
+        with duckdb.connect(str(target), read_only=True) as con:
+            row = con.execute("select list_of, published_at::date from catalogue.publication").fetchone()
+    except duckdb.Error:
+        row = None
+    if row is None:
+        return f"{target.name} was left as it is" if target.exists() else f"there is no {target.name} yet"
+    return f"{target.name} was left as it is: it still tells the list of {row[0]}, published on {row[1]}"
+
+
 def public_part(table: OutputTable) -> OutputTable:
-    """The declared table without its private columns."""
-    columns = tuple(column for column in table.columns if not column.private)
-    return table.model_copy(update={"columns": columns})
+    """The declared table without its private columns, with what is left of the others in its comments."""
+    columns = tuple(
+        column.model_copy(update={"ja": f"{column.ja}（月の初日で公開）"}) if column.month else column
+        for column in table.columns
+        if not column.private
+    )
+    ja = f"{table.ja}（少数のセルは秘匿し、人数は5人単位に丸める）" if table.counts else table.ja
+    return table.model_copy(update={"columns": columns, "ja": ja})
 
 
-def _copy(con: duckdb.DuckDBPyConnection, table: OutputTable, source: str) -> None:
+def _copy(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: OutputTable, source: str) -> None:
+    rows = f"{source}.{table.qualified}" if table.stored else f"derived_{table.name}"
+    if table.counts:
+        rows = suppress(con, table, rows, catalogue.publish.suppress_below)
     public = public_part(table)
-    names = ", ".join(f'"{column.name}"' for column in public.columns)
+    columns = ", ".join(published_column(column, catalogue.vocabulary_of(column)) for column in public.columns)
     con.execute(f"create schema if not exists {table.db_schema}")
-    con.execute(f"create table {table.qualified} as select {names} from {source}.{table.qualified} order by all")
+    con.execute(f"create table {table.qualified} as select {columns} from {rows} order by all")
     comment(con, public)
 
 
@@ -90,9 +138,34 @@ def _raise_if_blocked(outcomes: list[CheckOutcome]) -> None:
         raise CheckFailedError("; ".join(outcome.message for outcome in failed), outcomes)
 
 
+@contextmanager
+def _building(target: Path, run_id: str) -> Iterator[Path]:
+    """Where the new file is built: among the temporary files, or beside the target where those lie on another disk."""
+    with tempfile.TemporaryDirectory(prefix="publish-") as folder:
+        same_disk = Path(folder).stat().st_dev == target.parent.stat().st_dev
+        building = (Path(folder) if same_disk else target.parent) / f"{target.name}.{run_id}"
+        try:
+            yield building
+        finally:
+            _remove(building)
+
+
+def _sweep(target: Path) -> None:
+    """Takes away what a killed publication left beside the target; only one process may publish."""
+    for left in target.parent.glob(f"{target.name}.*"):
+        _remove(left)
+
+
 def _remove(path: Path) -> None:
     for leftover in (path, path.with_name(f"{path.name}.wal")):
         leftover.unlink(missing_ok=True)
+
+
+def _make_folder(target: Path, catalogue: Catalogue) -> None:
+    """A folder of its own is the group's; what the data folder's modes are is said in ``store.modes``."""
+    target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    if catalogue.publish.folder is not None and catalogue.publish.group is not None:
+        give(target.parent, catalogue.publish.group, _GROUP_FOLDER_MODE, "publish.group")
 
 
 def _escaped(path: Path) -> str:

@@ -30,14 +30,15 @@ def create_tables(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         "where database_name = current_database() and not internal"
     ).fetchall():
         present.setdefault(name, {})[column] = kind
-    missing = [table for table in catalogue.outputs.values() if table.qualified not in present]
+    stored = [table for table in catalogue.outputs.values() if table.stored]
+    missing = [table for table in stored if table.qualified not in present]
     with transaction(con):
         for schema in dict.fromkeys(table.db_schema for table in missing):
             con.execute(f"create schema if not exists {schema}")
         for table in missing:
             con.execute(create_statement(table))
             comment(con, table)
-        for table in catalogue.outputs.values():
+        for table in stored:
             if table.qualified in present:
                 _bring_up_to_date(con, table, present[table.qualified])
 

@@ -44,7 +44,7 @@ def test_it_gains_what_is_new_and_keeps_its_rows(database):
     with connect(database) as con:
         create_tables(con, catalogue)
         assert {name: con.execute(f"select count(*) from {name}").fetchone()[0] for name in ROWS} == ROWS
-        for table in catalogue.outputs.values():
+        for table in (table for table in catalogue.outputs.values() if table.stored):
             con.execute(f"select {', '.join(table.column_names)} from {table.qualified} limit 1").fetchall()
 
 

@@ -101,7 +101,8 @@ select
     'days_to_school_list' as indicator,
     '基準日から学校への名簿までの日数' as ja,
     (first_list - $reference_date::date)::double as value,
-    $interview_window_days::double as target
+    $interview_window_days::double as target,
+    null::integer as children
 from lists
 union all by name
 select
@@ -109,5 +110,6 @@ select
     'spoken_to_share' as indicator,
     '予防的支援（b）の児童のうち声かけをした割合' as ja,
     spoken_to / nullif(children, 0) as value,
-    1.0 as target
+    1.0 as target,
+    children::integer as children
 from preventive;

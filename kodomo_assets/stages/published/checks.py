@@ -1,74 +1,144 @@
-"""Proof that the analysts' database tells who nobody is: by its columns, and by comparing its values."""
+"""Proof that the analysts' database tells who nobody is: by its columns, its words, its cells and its values.
+
+The file is looked at as it lies there, whatever wrote it: what is declared is asked of the catalogue again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
+from kodomo_assets.catalogue.words import OTHER
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.disclosure import ROUND_TO, is_declared, quoted
 
 # Shorter texts (a kana of two syllables, 男) may stand for something else than a person.
 _MIN_LENGTH = 4
+# What the program writes into the file itself, from the catalogue.
+_OWN_SCHEMAS = ("catalogue", "views")
 
 
-def check_no_identity(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str
-) -> Iterable[CheckOutcome]:
-    """Whether no column of the database in use is private, and no text in it is anyone's number, name or address.
+def check_published(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> Iterable[CheckOutcome]:
+    """Every check of the database in use.
 
     Args:
         confidential: the attached name of kodomo.duckdb.
     """
+    yield _columns_outcome(con, catalogue)
+    texts = [(table, column) for table, column in _public_columns(catalogue) if column.type == "VARCHAR"]
+    yield _words_outcome(con, catalogue, texts)
+    yield _own_words_outcome(con, catalogue, texts)
+    yield _cells_outcome(con, catalogue)
+    yield _values_outcome(con, catalogue, texts, confidential)
+
+
+def _public_columns(catalogue: Catalogue) -> Iterator[tuple[OutputTable, OutputColumn]]:
+    for table in catalogue.outputs.values():
+        if table.published:
+            yield from ((table, column) for column in table.columns if not column.private)
+
+
+def _columns_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
+    """Whether every column of every table is one that the catalogue publishes, and views show none of a source."""
+    public = {(table.qualified, column.name) for table, column in _public_columns(catalogue)}
+    identity = {c.name for t in catalogue.tables.values() for c in t.columns.values() if c.role}
     columns = con.execute(
-        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "select schema_name, table_name, column_name from duckdb_columns() "
         "where database_name = current_database() and not internal order by all"
     ).fetchall()
-    yield _columns_outcome(catalogue, columns)
-    _identities(con, catalogue, confidential)
-    texts = [column for column in columns if column[3] == "VARCHAR" and column[0] not in {"catalogue", "views"}]
-    guilty = _matches(con, [(schema, table, column) for schema, table, column, _ in texts])
-    yield CheckOutcome(
-        name="no_identity_value",
-        passed=not guilty,
-        blocking=True,
-        message=f"{len(guilty)} of {len(texts)} text columns hold a number, name or address of a person, expected 0"
-        + (f": {', '.join(guilty)}" if guilty else ""),
-        facts={"columns": len(texts), "columns_with_identity": len(guilty)},
-    )
-
-
-def _columns_outcome(catalogue: Catalogue, columns: list[tuple[str, str, str, str]]) -> CheckOutcome:
-    identity = {c.name for t in catalogue.tables.values() for c in t.columns.values() if c.role}
-    private = {
-        (table.db_schema, table.name, column.name)
-        for table in catalogue.outputs.values()
-        for column in table.columns
-        if column.private or not table.published
-    }
     guilty = [
         f"{schema}.{table}.{column}"
-        for schema, table, column, _ in columns
-        if schema == "sources" or (schema, table, column) in private or (schema != "catalogue" and column in identity)
+        for schema, table, column in columns
+        if (schema not in _OWN_SCHEMAS and (f"{schema}.{table}", column) not in public)
+        or (schema == "views" and column in identity)
     ]
-    return CheckOutcome(
-        name="no_private_column",
-        passed=not guilty,
-        blocking=True,
-        message=f"{len(guilty)} private columns are published, expected 0"
-        + (f": {', '.join(guilty)}" if guilty else ""),
-        facts={"columns": len(columns), "private_columns": len(guilty)},
+    return _outcome("no_private_column", guilty, len(columns), "columns are published and not declared for it")
+
+
+def _words_outcome(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, texts: list[tuple[OutputTable, OutputColumn]]
+) -> CheckOutcome:
+    """Whether every text is one of its declared words: a name inside a longer text is none."""
+    guilty = [
+        f"{table.qualified}.{column.name}"
+        for table, column in texts
+        if _any(con, table, f"not ({_declared(catalogue, column)})")
+    ]
+    return _outcome("declared_words", guilty, len(texts), "text columns hold a text that is not declared for them")
+
+
+def _declared(catalogue: Catalogue, column: OutputColumn) -> str:
+    name = quoted(column.name)
+    return f"{name} is null or {name} = '{OTHER}' or {is_declared(name, catalogue.vocabulary_of(column))}"
+
+
+def _own_words_outcome(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, texts: list[tuple[OutputTable, OutputColumn]]
+) -> CheckOutcome:
+    """Whether その他 stands only where people type: elsewhere a word of the program's own is missing in words.py."""
+    guilty = [
+        f"{table.qualified}.{column.name}"
+        for table, column in texts
+        if not catalogue.vocabulary_of(column).typed and _any(con, table, f"{quoted(column.name)} = '{OTHER}'")
+    ]
+    lacking = f"text columns that nobody types in say {OTHER}: a word is missing among those declared"
+    return _outcome("own_words_known", guilty, len(texts), lacking, blocking=False)
+
+
+def _any(con: duckdb.DuckDBPyConnection, table: OutputTable, condition: str) -> bool:
+    return con.execute(f"select 1 from {table.qualified} where {condition} limit 1").fetchone() is not None
+
+
+def _cells_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
+    """Whether no cell of an aggregate counts few people, or is told to the last person."""
+    cells = [(table, name) for table in catalogue.outputs.values() if table.published for name in table.counts]
+    below = catalogue.publish.suppress_below
+    # rounding may take a cell just at the limit below it
+    least = ROUND_TO * round(below / ROUND_TO)
+    guilty = [
+        f"{table.qualified}.{name}"
+        for table, name in cells
+        if _any(con, table, f"{quoted(name)} < {least} or {quoted(name)} % {ROUND_TO} <> 0")
+    ]
+    return _outcome("no_small_cell", guilty, len(cells), f"columns of counts tell a cell under {below} or an exact one")
+
+
+def _values_outcome(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    texts: list[tuple[OutputTable, OutputColumn]],
+    confidential: str,
+) -> CheckOutcome:
+    """Whether no text is anyone's number, name or address.
+
+    Of words that are listed only what is not listed is compared: a word stays a word where somebody bears it as a name,
+    or publication would be blocked for ever by chance.
+    """
+    _identities(con, catalogue, confidential)
+    values = " union all ".join(
+        f"select distinct '{table.qualified}.{column.name}' as place, {quoted(column.name)} as value "
+        f"from {table.qualified} where not ({_listed(catalogue, column)})"
+        for table, column in texts
     )
+    found = con.execute(f"select distinct place from ({values}) join identities using (value) order by place")
+    guilty = [place for (place,) in found.fetchall()]
+    return _outcome("no_identity_value", guilty, len(texts), "text columns hold a number, name or address of a person")
+
+
+def _listed(catalogue: Catalogue, column: OutputColumn) -> str:
+    return "false" if catalogue.vocabulary_of(column).shape else _declared(catalogue, column)
 
 
 def _identities(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> None:
     """Temp table ``identities(value)``: every distinct text that tells who somebody is.
 
-    An office may number its records as schools are coded (081001): school codes say nothing about a person.
+    An office may number its records as schools are coded (081001): the code of a school that children go to says
+    nothing about a person.
     """
     selects = [
-        f'select "{column.name}" as value from {confidential}.sources.{table.id}'
+        f"select {quoted(column.name)} as value from {confidential}.sources.{table.id}"
         for table in catalogue.tables.values()
         for column in table.columns.values()
         if column.role == "identity" and column.duckdb_type == "VARCHAR"
@@ -76,16 +146,17 @@ def _identities(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidenti
     con.execute(
         "create or replace temp table identities as select distinct value from ("
         + " union all ".join(selects)
-        + f") where length(value) >= {_MIN_LENGTH} "
-        f"except select school_code from {confidential}.sources.school_register"
+        + f") where length(value) >= {_MIN_LENGTH} except ("
+        f"select school_code from {confidential}.sources.school_register "
+        f"union select school_code from {confidential}.linkage.children)"
     )
 
 
-def _matches(con: duckdb.DuckDBPyConnection, texts: list[tuple[str, str, str]]) -> list[str]:
-    """The columns (schema, table, column) that hold a value of ``identities``, all compared at once."""
-    values = " union all ".join(
-        f'select distinct \'{schema}.{table}.{column}\' as place, "{column}" as value from {schema}."{table}"'
-        for schema, table, column in texts
+def _outcome(name: str, guilty: list[str], looked_at: int, what: str, *, blocking: bool = True) -> CheckOutcome:
+    return CheckOutcome(
+        name=name,
+        passed=not guilty,
+        blocking=blocking,
+        message=f"{len(guilty)} of {looked_at} {what}, expected 0" + (f": {', '.join(guilty)}" if guilty else ""),
+        facts={"columns": looked_at, "guilty": len(guilty)},
     )
-    found = con.execute(f"select distinct place from ({values}) join identities using (value) order by place")
-    return [place for (place,) in found.fetchall()]

@@ -88,11 +88,10 @@ order by s.version, s.band, s.sequence;
 
 create view views.children_per_school as
 select
-    c.reference_date,
-    c.school_code,
-    c.school_year,
-    case when count(*) >= s.suppress_below then count(*) end as children
-from linkage.children as c
-cross join catalogue.settings as s
-group by c.reference_date, c.school_code, c.school_year, s.suppress_below
-order by c.reference_date, c.school_code, c.school_year;
+    reference_date,
+    school_code,
+    school_year,
+    children
+from evaluation.children_per_school
+where school_code is not null and school_year is not null
+order by reference_date, school_code, school_year;

@@ -1,0 +1,142 @@
+"""What may leave, and how: declared words, months instead of days, no cell that counts few people (outputs.md).
+
+One rule at the one exit. Rows about single children are pseudonymous and stay as they are but for their words and
+days; cells of aggregates are suppressed and rounded.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from kodomo_assets.catalogue import OutputColumn, OutputTable
+from kodomo_assets.catalogue.words import OTHER, Vocabulary
+
+#: Counts that leave are multiples of this: what is left after any subtraction is no cell but a guess.
+ROUND_TO = 5
+# how people write several roles in one cell
+_SEPARATORS = r"[・、，,／/]"
+_JOINT = "・"
+
+
+def published_text(column: str, words: Vocabulary) -> str:
+    """SQL: the text where it is declared, その他 where it is not, NULL where there is none."""
+    text = f"array_to_string({_parts(column)}, '{_JOINT}')" if words.joined else column
+    return f"case when {is_declared(column, words)} then {text} when {column} is not null then '{OTHER}' end"
+
+
+def is_declared(column: str, words: Vocabulary) -> str:
+    """SQL: whether the text is among its declared words, or has their shape."""
+    if words.shape is not None:
+        return f"regexp_full_match({column}, {_literal(words.shape)})"
+    listed = ", ".join(_literal(word) for word in words.listed)
+    return f"list_has_all([{listed}], {_parts(column)})" if words.joined else f"{column} in ({listed or 'null'})"
+
+
+def _parts(column: str) -> str:
+    return f"list_transform(string_split_regex({column}, '{_SEPARATORS}'), lambda part: trim(part))"
+
+
+def published_column(column: OutputColumn, words: Vocabulary) -> str:
+    """SQL: what of a column may leave, under its name."""
+    name = quoted(column.name)
+    if column.type == "VARCHAR":
+        return f"{published_text(name, words)} as {name}"
+    return f"date_trunc('month', {name})::date as {name}" if column.month else name
+
+
+def suppress(con: duckdb.DuckDBPyConnection, table: OutputTable, rows: str, below: int) -> str:
+    """Makes the temp table ``disclosed``: ``rows`` of an aggregate, told so that no cell under ``below`` can be known.
+
+    A cell that counts fewer people is NULL. So are further cells, the smallest first, until those hidden in a line (the
+    parts of one total, along every column of ``by``) are two or more and count ``below`` people together: no total
+    gives a cell back. What is left is rounded to ``ROUND_TO``, since cells are parts of more sums than lines: of other
+    columns, other tables, other dates. A share is worked out from what is told of its people.
+    """
+    if table.aggregate is None:
+        raise ValueError(f"{table.qualified} declares no aggregate")
+    counts, by = table.counts, table.aggregate.by
+    keys = ", ".join(quoted(name) for name in (*table.aggregate.within, *by))
+    numbers = ", ".join(f"{quoted(name)}::bigint as {quoted(name)}" for name in counts)
+    con.execute(f"create or replace temp table numbered as select row_number() over () as row_id, * from {rows}")
+    con.execute(
+        "create or replace temp table cells as "
+        f"select row_id, {keys}, cell, people, people >= $1 as shown "
+        f"from (unpivot (select row_id, {keys}, {numbers} from numbered) "
+        f"on {', '.join(map(quoted, counts))} into name cell value people)",
+        [below],
+    )
+    # Hiding in one line may leave a cell alone in another: again, until nothing is hidden (each time fewer are shown).
+    while sum(_hide(con, name, [*table.aggregate.within, *by], below) for name in by):
+        pass
+    told = ", ".join(
+        f"max({ROUND_TO} * round(people / {ROUND_TO})) filter (cell = {_literal(name)} and shown)::integer "
+        f"as {quoted(name)}"
+        for name in counts
+    )
+    con.execute(f"create or replace temp table told as select row_id, {told} from cells group by row_id")
+    con.execute(
+        "create or replace temp table disclosed as "
+        f"select {', '.join(f'{_told(table, c, below)} as {quoted(c.name)}' for c in table.columns)} "
+        "from numbered as n left join told as t using (row_id)"
+    )
+    return "disclosed"
+
+
+def _hide(con: duckdb.DuckDBPyConnection, part: str, keys: list[str], below: int) -> int:
+    """Hides the smallest shown cell of every line along ``part`` whose hidden cells could be told; how many it were.
+
+    A row in which ``part`` is NULL holds the line's total: one more cell that may be hidden, never one to choose.
+    """
+    line = ", ".join(["cell", *(quoted(name) for name in keys if name != part)])
+    is_part = f"{quoted(part)} is not null"
+    row = con.execute(
+        f"""
+        update cells set shown = false
+        from (
+            select row_id, cell
+            from cells
+            window line as (partition by {line})
+            qualify
+                shown
+                and {is_part}
+                and count(*) filter (not shown) over line > 0
+                and (
+                    count(*) filter (not shown) over line < 2
+                    or coalesce(sum(people) filter (not shown and {is_part}) over line, 0) < $1
+                )
+                and row_number() over (
+                    partition by {line}, shown and {is_part}
+                    order by people, {", ".join(quoted(name) for name in keys)}
+                ) = 1
+        ) as chosen
+        where cells.row_id = chosen.row_id and cells.cell = chosen.cell
+        """,
+        [below],
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def _told(table: OutputTable, column: OutputColumn, below: int) -> str:
+    """SQL: what is told of a column of an aggregate, from the rows ``n`` and what is told of their counts, ``t``."""
+    name = quoted(column.name)
+    if column.children:
+        return f"t.{name}"
+    if column.follows:
+        followed = next(other for other in table.columns if other.name == column.follows)
+        return f"case when {_told(table, followed, below)} is not null then n.{name} end"
+    if column.share_of:
+        base = quoted(column.share_of)
+        told = f"t.{base}" if column.share_of in table.counts else f"n.{base}"
+        people = f"round(n.{name} * n.{base})"
+        share = f"{ROUND_TO} * round({people} / {ROUND_TO}) / {told}"
+        return f"case when n.{base} is null then n.{name} when {people} >= {below} then {share} end"
+    return f"n.{name}"
+
+
+def quoted(name: str) -> str:
+    """A name of the catalogue as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
