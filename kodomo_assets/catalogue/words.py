@@ -90,8 +90,9 @@ def vocabularies(catalogue: Catalogue) -> Mapping[str, Vocabulary]:
 
 
 def _school_code(catalogue: Catalogue) -> str:
-    digits = catalogue.tables["school_register"].columns["school_code"].digits
-    return rf"(\d{{{digits}}})?"
+    column = catalogue.tables["school_register"].columns["school_code"]
+    # letters stand before many digits (B108254200026), or a name in Latin capitals would be a code
+    return "([A-Z]{0,2}[0-9]{6,14})?" if column.letters else f"([0-9]{{{column.digits}}})?"
 
 
 def _levels(catalogue: Catalogue) -> Iterator[str]:
