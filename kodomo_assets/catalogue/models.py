@@ -454,6 +454,17 @@ class Acknowledgement(Model):
         return self
 
 
+class Withdrawal(Model):
+    """Files of a reference date that were taken away, confirmed by a person (method §1)."""
+
+    reference_date: dt.date
+    table: str
+    files: Annotated[tuple[str, ...], Field(min_length=1, description="file names as sources.deliveries has them")]
+    reason: Annotated[Sentence, AfterValidator(_filled_in)]
+    role: Annotated[Sentence, AfterValidator(_filled_in)]
+    day: dt.date
+
+
 def _as_words(value: object) -> object:
     return [str(word) for word in value] if isinstance(value, list) else value
 
@@ -481,6 +492,7 @@ class Ingest(Model):
     open_end_dates: tuple[dt.date, ...]
     acknowledged_rows: tuple[AcknowledgedRow, ...]
     acknowledged: tuple[Acknowledgement, ...]
+    withdrawn: tuple[Withdrawal, ...]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -726,6 +738,11 @@ class Catalogue(Model):
                 raise ValueError(f"{where}.table: no table {given.table!r}")
             if given.column is not None and given.column not in self.tables[given.table].columns:
                 raise ValueError(f"{where}.column: no column {given.column!r} of {given.table}")
+        for number, gone in enumerate(self.ingest.withdrawn):
+            if gone.table not in self.tables:
+                raise ValueError(f"ingest.withdrawn.{number}.table: no table {gone.table!r}")
+            if not self.calendar.is_reference_date(gone.reference_date):
+                raise ValueError(f"ingest.withdrawn.{number}.reference_date: {gone.reference_date} is none")
         for number, row in enumerate(self.ingest.acknowledged_rows):
             if row.table not in self.tables:
                 raise ValueError(f"ingest.acknowledged_rows.{number}.table: no table {row.table!r}")

@@ -47,7 +47,7 @@ def build_definitions(
         ],
         jobs=jobs,
         schedules=build_schedules(house, jobs),
-        sensors=build_sensors(house),
+        sensors=build_sensors(house, jobs),
         resources={"kodomo": kodomo_resource(settings, catalogue)},
         executor=dg.in_process_executor,
         loggers=loggers,

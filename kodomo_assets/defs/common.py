@@ -18,6 +18,8 @@ from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.errors import CheckFailedError, KodomoError
 from kodomo_assets.faults import explain, unexpected
 from kodomo_assets.settings import Settings
+from kodomo_assets.stages.sources.arrivals import FINGERPRINT
+from kodomo_assets.stages.sources.readings import READINGS, create_reading
 from kodomo_assets.store.tables import Check, PartitionValue, create_tables, replace
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
@@ -167,6 +169,11 @@ def store_results(
         return run
 
     pairs = [(entry.table, entry.source) for entry in written if entry.source] + list(also)
+    for entry in written:
+        if isinstance(entry.metadata, Mapping) and FINGERPRINT in entry.metadata:
+            partition = {**partition, "asset": entry.table}
+            create_reading(con, partition, str(entry.metadata[FINGERPRINT]), current_run())
+            pairs.append((READINGS, "new_reading"))
     try:
         outcomes = replace(
             con,
@@ -187,6 +194,11 @@ def store_results(
         yield dg.MaterializeResult(asset_key=asset_key(entry.table), metadata=metadata)
     for outcome in outcomes:
         yield check_result(reports[outcome.name], outcome)
+
+
+def current_run() -> str:
+    """The id of the run that the calling step belongs to."""
+    return str(dg.AssetExecutionContext.get().run.run_id)
 
 
 def check_result(table: str, outcome: CheckOutcome) -> dg.AssetCheckResult:

@@ -48,13 +48,13 @@ def export(
 ) -> int:
     """Writes what changed into outbox/<day>/ and logs it in review.exports; how many files were written.
 
-    A file that is the same is left alone. Before a new content, and where a file of ``kinds`` is no longer made, the
-    old file is taken away; once there is a decision at the reference date it is kept under another name.
+    A file whose children are told the same is left alone, whatever the weights' version on its foot. Before a new
+    content, and where a file of ``kinds`` is no longer made, the old file is taken away. It is kept under another name,
+    and that is said, once there is a decision at the reference date or a later date has its list: then it is out.
     """
     folder = house.settings.outbox / day.isoformat()
     now = dt.datetime.now(dt.UTC)
-    decided = con.execute("select count(*) from review.decisions where reference_date = $1", [day]).fetchone()
-    keep = bool(decided and decided[0])
+    keep = _is_out(con, day)
     last = dict(
         con.execute(
             "select file, arg_max(fingerprint, exported_at) from review.exports "
@@ -65,12 +65,14 @@ def export(
     rows = []
     for one in exports:
         path = folder / one.name
-        fingerprint = hashlib.sha256(f"{version}{one.made_from}".encode()).hexdigest()[:16]
+        fingerprint = hashlib.sha256(one.made_from.encode()).hexdigest()[:16]
         if path.exists() and last.get(one.name) == fingerprint:
             continue
-        if path.exists() and keep:
-            _set_aside(path)
-        write_file(path, one.content)
+        # the same bytes: written by a run that was killed before it could log it
+        if not path.exists() or path.read_bytes() != one.content:
+            if path.exists() and keep:
+                _set_aside(path)
+            write_file(path, one.content)
         rows.append((day, one.kind, one.name, now, one.children, version, fingerprint))
     made = {one.name for one in exports}
     for path in sorted(folder.glob("*")):
@@ -84,15 +86,32 @@ def export(
     return len(rows)
 
 
+def _is_out(con: duckdb.DuckDBPyConnection, day: dt.date) -> bool:
+    """Whether people work with the files of ``day``: they decided on them, or a later date has its list."""
+    row = con.execute(
+        "select exists (from review.decisions where reference_date = $1) "
+        "or exists (from screening.ranking where reference_date > $1)",
+        [day],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 _OLD = "_旧"
 
 
 def _set_aside(path: Path) -> None:
-    """``名簿.xlsx`` becomes ``名簿_旧1.xlsx``, or the next number that is free."""
+    """``名簿.xlsx`` becomes ``名簿_旧1.xlsx``, or the next number that is free; of equal content there is one copy."""
+    content = path.read_bytes()
     number = 1
     while (kept := path.with_name(f"{path.stem}{_OLD}{number}{path.suffix}")).exists():
+        if kept.read_bytes() == content:
+            path.unlink()
+            return
         number += 1
     path.rename(kept)
+    dg.AssetExecutionContext.get().log.warning(
+        f"{path.name} is out and says something else now: the old one is kept as {kept.name}"
+    )
 
 
 def _log(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, rows: Sequence[tuple[object, ...]]) -> None:

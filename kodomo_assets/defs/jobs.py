@@ -7,21 +7,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from kodomo_assets.catalogue.models import Calendar
+from kodomo_assets.defs.asking import AFTER_MEETING, RETURNED, TERMLY, YEARLY, ask, files_of, job_name, look
 from kodomo_assets.defs.common import House, asset_key
-from kodomo_assets.defs.partitions import DATE_FORMAT
-from kodomo_assets.stages.sources.arrivals import arriving
-from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.defs.running import end_dead_runs
+from kodomo_assets.stages.sources.arrivals import Hashes, arriving
 
-YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeting"
-_LAST_ASSET = "published.analyst"
 _EVERY_MORNING = "0 6 * * *"
-
-
-def job_name(calendar: Calendar, day: dt.date) -> str:
-    """The job that refreshes the reference date ``day``."""
-    return YEARLY if calendar.is_yearly(day) else TERMLY
-
 
 _DESCRIPTIONS = {
     YEARLY: (
@@ -37,10 +28,6 @@ _DESCRIPTIONS = {
         "After the meeting: decisions, school lists, support, funnel."
     ),
 }
-
-
-# What people send back after the list was made, and all that follows from it.
-RETURNED = ("review.personal_sheets", "review.decisions", "review.support")
 
 
 def selection(name: str) -> dg.AssetSelection:
@@ -86,23 +73,23 @@ def _schedule(house: House, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDef
         if day is None:
             yield dg.SkipReason("no reference date of this kind has come yet")
             return
-        key = day.strftime(DATE_FORMAT)
-        if context.instance.get_materialized_partitions(asset_key(_LAST_ASSET)) & {key}:
-            yield dg.SkipReason(f"{key} is refreshed")
-        elif awaited := awaited_tables(house, day):
-            yield dg.SkipReason(f"{key} awaits {'・'.join(awaited)} in inbox/{key}/")
+        now = dt.datetime.now(dt.UTC)
+        end_dead_runs(context.instance, house.settings, now)
+        known = look(house)
+        if isinstance(known, str):
+            yield dg.SkipReason(known)
         elif late := still_arriving(house, day):
-            yield dg.SkipReason(f"{key}: {len(late)} files were written to just now and may not be whole yet")
+            yield dg.SkipReason(f"{day}: {len(late)} files were written to just now and may not be whole yet")
         else:
-            yield dg.RunRequest(run_key=key, partition_key=key)
+            answer = ask(house, context.instance, day, known, Hashes({}), now, only=job.name)
+            yield answer.request or dg.SkipReason(answer.why)
 
     return schedule
 
 
 def still_arriving(house: House, day: dt.date) -> list[str]:
     """Files of the date that may still be on their way."""
-    files = scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
-    return arriving(files, dt.datetime.now(dt.UTC), house.catalogue.ingest.settle_seconds)
+    return arriving(files_of(house, day), dt.datetime.now(dt.UTC), house.catalogue.ingest.settle_seconds)
 
 
 def newest_reference_date(house: House, job: str, now: dt.datetime) -> dt.date | None:
@@ -111,10 +98,3 @@ def newest_reference_date(house: House, job: str, now: dt.datetime) -> dt.date |
     today = now.astimezone(ZoneInfo(calendar.timezone)).date()
     dates = (dt.date.fromisoformat(key) for key in house.partitions.get_partition_keys(now))
     return max((day for day in dates if day <= today and job_name(calendar, day) == job), default=None)
-
-
-def awaited_tables(house: House, day: dt.date) -> list[str]:
-    """Japanese names of the tables that a refresh of ``day`` cannot do without and whose files are not there."""
-    there = {file.table_id for file in scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)}
-    needed = {"always", "fit"} if house.catalogue.calendar.is_yearly(day) else {"always"}
-    return [table.ja for table in house.catalogue.tables.values() if table.required in needed and table.id not in there]

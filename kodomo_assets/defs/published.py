@@ -2,13 +2,24 @@
 
 import dagster as dg
 
-from kodomo_assets.defs.common import House, Results, asset_key, check_result, check_spec, guarded
+from kodomo_assets.defs.common import (
+    House,
+    Results,
+    Written,
+    asset_key,
+    check_result,
+    check_spec,
+    current_run,
+    guarded,
+    store_results,
+)
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.errors import CheckFailedError
 from kodomo_assets.stages.published.checks import check_published
 from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
+from kodomo_assets.stages.sources.readings import REFRESHES, create_refreshes
 from kodomo_assets.store.publish import Stage, publish, published_file, still_published
 
 NAME = "published.analyst"
@@ -61,4 +72,40 @@ def build_published_assets(house: House) -> list[dg.AssetsDefinition]:
             )
             yield from (check_result(NAME, outcome) for outcome in outcomes)
 
-    return [analyst]
+    return [analyst, _refreshes(house)]
+
+
+def _refreshes(house: House) -> dg.AssetsDefinition:
+    readers = [f"sources.{table}" for table in house.catalogue.tables]
+
+    @dg.multi_asset(
+        name="published__refreshes",
+        specs=[
+            house.spec(
+                REFRESHES,
+                "更新の最後：終わったことと、何を読んだか。The end of a refresh: all of it is done, and what it read.",
+                # the files for people too: a refresh that did not write them is not done
+                deps=[
+                    NAME,
+                    "sources.inbox",
+                    *readers,
+                    "linkage.answers",
+                    "review.personal_sheets",
+                    "review.support",
+                    "review.decisions",
+                    "review.school_lists",
+                    "review.meeting_page",
+                    "review.meeting_workbook",
+                    "evaluation.funnel",
+                ],
+            )
+        ],
+    )
+    def refreshes(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            create_refreshes(con, day, current_run())
+            written = Written(REFRESHES, "new_refreshes", {})
+            yield from store_results(con, house, {"reference_date": day}, [written])
+
+    return refreshes

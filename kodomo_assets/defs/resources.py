@@ -11,6 +11,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import PrivateAttr
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.defs.running import mark_run
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.modes import who_else_reads_the_inbox
 from kodomo_assets.store.opening import open_to_write
@@ -55,6 +56,8 @@ def kodomo_resource(settings: Settings, catalogue: Catalogue) -> dg.ResourceDefi
         config_schema={}, description="kodomo.duckdb of this installation; it takes no configuration at launch"
     )
     def kodomo(context: dg.InitResourceContext) -> Iterator[KodomoDuckDB]:
+        # however it was started, a run says in which process it is carried out
+        mark_run(context.instance, context.run.run_id if context.run else None)
         warning = who_else_reads_the_inbox(settings, catalogue)
         if warning is not None and context.log is not None:
             context.log.warning(warning)

@@ -1,25 +1,57 @@
 """Assets of the stage ``sources``: the inbox of a reference date, and one asset per table of the contract."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import duckdb
 
 from kodomo_assets.catalogue import SourceTable
-from kodomo_assets.defs.common import House, Results, Written, check_spec, guarded, markdown_table, store_results
+from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.defs.common import (
+    House,
+    Results,
+    Written,
+    asset_key,
+    check_result,
+    check_spec,
+    current_run,
+    guarded,
+    markdown_table,
+    store_results,
+)
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
-from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
+from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, sha256, state_of
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
 from kodomo_assets.stages.sources.history import keep_superseded
 from kodomo_assets.stages.sources.in_force import create_registered_pupils, delivery_in_force
 from kodomo_assets.stages.sources.inbox import InboxFile, check_known_files, create_inbox, scan_inbox
 from kodomo_assets.stages.sources.problems import TableRefusedError
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
+from kodomo_assets.stages.sources.readings import (
+    READINGS,
+    Basis,
+    compared_with,
+    create_reading,
+    read_already,
+    remember,
+    touch,
+)
 from kodomo_assets.stages.sources.returns import create_returns, returns_workbook
+from kodomo_assets.stages.sources.withdrawn import (
+    CHECK,
+    Withdrawn,
+    check_withdrawn,
+    create_nothing,
+    find_withdrawn,
+    mark_withdrawn,
+    require_not_emptied,
+)
 from kodomo_assets.store.outbox import remove_file, write_file
-from kodomo_assets.store.tables import replace
+from kodomo_assets.store.tables import Check, replace
 
 _BOTH_REGISTERS = ("sources.resident_register", "sources.school_register")
 _PRIORITIES = {"sources.resident_register": 3, "sources.school_register": 2, "sources.school_roster": 1}
@@ -47,6 +79,7 @@ def _inbox(house: House) -> dg.AssetsDefinition:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
             files = scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
+            require_not_emptied(con, house.catalogue, files, day, _today(house))
             create_inbox(con, files, day)
             written = Written(
                 "sources.inbox", "new_inbox", {"files": len(files)}, [lambda _: [check_known_files(files)]]
@@ -60,7 +93,6 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
     name = f"sources.{table.id}"
     section = house.catalogue.sections[table.section]
     uses_registers = table.resolve_duplicates == "registered_school"
-    checks = checks_of(table)
 
     @dg.multi_asset(
         name=f"sources__{table.id}",
@@ -74,7 +106,10 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
                 metadata=_facts(house, table),
             )
         ],
-        check_specs=[check_spec(name, check.name, check.ja, blocking=check.blocking) for check in checks],
+        check_specs=[
+            *(check_spec(name, check.name, check.ja, blocking=check.blocking) for check in checks_of(table)),
+            check_spec(name, CHECK, "取り下げられたファイルがない"),
+        ],
         # what other tables are compared with is read first, and a fault in it keeps none of them from being read
         op_tags={"dagster/priority": str(_PRIORITIES.get(name, 0))},
     )
@@ -82,38 +117,141 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
             files = _files(house, table, context)
-            if not files:
-                yield _not_delivered(con, house, table, context)
-                return
-            if uses_registers:
-                create_registered_pupils(con, house.catalogue, day)
-            try:
-                outcome = read_delivery(con, house.catalogue, table, files, day)
-            except TableRefusedError as error:
-                create_returns(con, table, error.problems, day, table_refused=True)
-                _send_back(con, house, table, day)
-                raise
-            _tell(context, outcome)
-            keep_superseded(con, table, day)
-            create_returns(con, table, outcome.problems, day, table_refused=False)
-            returned = _send_back(con, house, table, day)
-            delivery = Delivery(con, house.catalogue, outcome, day)
-            yield from store_results(
-                con,
-                house,
-                {"reference_date": day, "table_name": table.id},
-                [
-                    Written(
-                        name,
-                        f"new_{table.id}",
-                        _counts(outcome) | {"差戻し": returned, FINGERPRINT: fingerprint(files)},
-                        [lambda _: [check.run(delivery) for check in checks]],
-                    )
-                ],
-                also=[("sources.deliveries", "new_deliveries"), ("sources.quarantine", "new_quarantine")],
-            )
+            gone = find_withdrawn(con, house.catalogue, table, files, day, _today(house))
+            basis = _basis(con, house, table, day)
+            state = _state(house, table, files, day)
+            if gone.to_confirm:
+                yield from _left_alone(con, house, table, day, gone, state, basis)
+            elif not files and not gone.files:
+                yield from _not_delivered(con, house, table, context)
+            elif (before := read_already(con, day, name, state, basis)) is not None:
+                yield from _same_as_before(con, house, table, day, before)
+            else:
+                yield from _read(con, house, table, context, files, gone, state, basis)
 
     return delivered_table
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+    house: House,
+    table: SourceTable,
+    context: dg.AssetExecutionContext,
+    files: list[InboxFile],
+    gone: Withdrawn,
+    state: str,
+    basis: Basis,
+) -> Results:
+    """Reads the files anew, or takes away the rows of a table whose only file was withdrawn."""
+    day, name = reference_date(context), f"sources.{table.id}"
+    checks: list[Check] = []
+    facts: dict[str, Any] = {}
+    if files:
+        if table.resolve_duplicates == "registered_school":
+            create_registered_pupils(con, house.catalogue, day)
+        try:
+            outcome = read_delivery(con, house.catalogue, table, files, day)
+        except TableRefusedError as error:
+            create_returns(con, table, error.problems, day, table_refused=True)
+            _send_back(con, house, table, day)
+            raise
+        _tell(context, outcome)
+        keep_superseded(con, table, day)
+        create_returns(con, table, outcome.problems, day, table_refused=False)
+        delivery = Delivery(con, house.catalogue, outcome, day)
+        checks = [lambda _: [check.run(delivery) for check in checks_of(table)]]
+        facts = _counts(outcome)
+        # what was read, not what lies there by now
+        state = state_of(
+            ((account.file.name, account.sha256) for account in outcome.accounts),
+            confirmed(house.catalogue, table, day),
+        )
+    else:
+        create_nothing(con, table)
+        keep_superseded(con, table, day)
+        checks = [lambda _: [_unread(check.name, "its files were withdrawn") for check in checks_of(table)]]
+    mark_withdrawn(con, gone.files)
+    facts["差戻し"] = _send_back(con, house, table, day)
+    told: list[CheckOutcome] = []
+    checks.append(lambda c: [check_withdrawn(c, house.catalogue, table, day, gone)])
+    yield from store_results(
+        con,
+        house,
+        {"reference_date": day, "table_name": table.id},
+        [Written(name, f"new_{table.id}", facts | {FINGERPRINT: state}, [_kept(check, told) for check in checks])],
+        also=[("sources.deliveries", "new_deliveries"), ("sources.quarantine", "new_quarantine")],
+    )
+    remember(con, day, name, basis, told)
+
+
+def _kept(check: Check, told: list[CheckOutcome]) -> Check:
+    """The check, which also leaves its outcomes in ``told``."""
+
+    def run(con: duckdb.DuckDBPyConnection) -> list[CheckOutcome]:
+        outcomes = list(check(con))
+        told.extend(outcomes)
+        return outcomes
+
+    return run
+
+
+def _same_as_before(
+    con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date, before: list[CheckOutcome]
+) -> Results:
+    """Same files, same contract: nothing is read, and what the checks said still stands (method §1)."""
+    name = f"sources.{table.id}"
+    touch(con, day, name, current_run())
+    if not _returns_path(house, table, day).exists():
+        _write_returns(con, house, table, day)
+    rows = con.execute(f"select count(*) from sources.{table.id} where reference_date = $1", [day]).fetchone()
+    yield dg.MaterializeResult(
+        asset_key=asset_key(name),
+        metadata={"dagster/partition_row_count": rows[0] if rows else 0, "読み直し": "なし（同じ内容）"},
+    )
+    yield from (check_result(name, outcome) for outcome in before)
+
+
+def _left_alone(
+    con: duckdb.DuckDBPyConnection,
+    house: House,
+    table: SourceTable,
+    day: dt.date,
+    gone: Withdrawn,
+    state: str,
+    basis: Basis,
+) -> Results:
+    """A withdrawal at a date that has decisions: nothing changes before a person confirms it."""
+    name = f"sources.{table.id}"
+    outcomes = [_unread(check.name, "a withdrawal awaits its confirmation") for check in checks_of(table)]
+    outcomes.append(check_withdrawn(con, house.catalogue, table, day, gone))
+    # noted as dealt with, so that a look does not ask for it again and again; never taken for read
+    create_reading(con, {"reference_date": day, "asset": name}, state, current_run())
+    replace(con, [(house.catalogue.output(READINGS), "new_reading")], {"reference_date": day, "asset": name})
+    con.execute(
+        "update sources.readings set contract = $1 where reference_date = $2 and asset = $3",
+        [basis.contract, day, name],
+    )
+    yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"取下げの確認待ち": len(gone.to_confirm)})
+    yield from (check_result(name, outcome) for outcome in outcomes)
+
+
+def _unread(check: str, why: str) -> CheckOutcome:
+    return CheckOutcome(name=check, passed=True, blocking=False, message=why)
+
+
+def _basis(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> Basis:
+    """The contract, and what is read before the table because its checks look at it."""
+    own = _PRIORITIES.get(f"sources.{table.id}", 0)
+    before = [name.removeprefix("sources.") for name, priority in _PRIORITIES.items() if priority > own]
+    return Basis(contract(table, house.catalogue), compared_with(con, table, day, before))
+
+
+def _state(house: House, table: SourceTable, files: list[InboxFile], day: dt.date) -> str:
+    return state_of(((file.name, sha256(file)) for file in files), confirmed(house.catalogue, table, day))
+
+
+def _today(house: House) -> dt.date:
+    return dt.datetime.now(ZoneInfo(house.catalogue.calendar.timezone)).date()
 
 
 def _tell(context: dg.AssetExecutionContext, outcome: DeliveryOutcome) -> None:
@@ -132,15 +270,23 @@ def _send_back(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable,
         [(house.catalogue.output("sources.returns"), "new_returns")],
         {"reference_date": day, "table_name": table.id},
     )
+    _write_returns(con, house, table, day)
+    row = con.execute("select count(*) from new_returns").fetchone()
+    return row[0] if row else 0
+
+
+def _returns_path(house: House, table: SourceTable, day: dt.date) -> Path:
     office = house.catalogue.sections[table.section].ja
-    path = house.settings.outbox / day.isoformat() / f"差戻し_{office}.xlsx"
+    return house.settings.outbox / day.isoformat() / f"差戻し_{office}.xlsx"
+
+
+def _write_returns(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> None:
+    path = _returns_path(house, table, day)
     workbook = returns_workbook(con, house.catalogue, table.section, day)
     if workbook is None:
         remove_file(path)
     else:
         write_file(path, workbook)
-    row = con.execute("select count(*) from new_returns").fetchone()
-    return row[0] if row else 0
 
 
 def _files(house: House, table: SourceTable, context: dg.AssetExecutionContext) -> list[InboxFile]:
@@ -158,20 +304,19 @@ def _files(house: House, table: SourceTable, context: dg.AssetExecutionContext) 
 
 def _not_delivered(
     con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, context: dg.AssetExecutionContext
-) -> dg.MaterializeResult:
+) -> Results:
     """No delivery for this date: nothing is written, and the delivery in force is named (method §1)."""
-    day = reference_date(context)
+    day, name = reference_date(context), f"sources.{table.id}"
     in_force = delivery_in_force(con, house.catalogue, table, day)
     described = in_force.isoformat() if in_force else "never delivered"
     late = table.cadence == "termly" or house.catalogue.calendar.is_yearly(day)
     (context.log.warning if late else context.log.info)(f"{table.ja}: no delivery for {day}; in force: {described}")
-    unread = "no delivery for this date"
-    return dg.MaterializeResult(
-        metadata={"dagster/partition_row_count": 0, "delivery_in_force": described},
-        check_results=[
-            dg.AssetCheckResult(check_name=check.name, passed=True, description=unread) for check in checks_of(table)
-        ],
+    yield dg.MaterializeResult(
+        asset_key=asset_key(name), metadata={"dagster/partition_row_count": 0, "delivery_in_force": described}
     )
+    outcomes = [_unread(check.name, "no delivery for this date") for check in checks_of(table)]
+    outcomes.append(check_withdrawn(con, house.catalogue, table, day, Withdrawn((), ())))
+    yield from (check_result(name, outcome) for outcome in outcomes)
 
 
 def _facts(house: House, table: SourceTable) -> dict[str, Any]:

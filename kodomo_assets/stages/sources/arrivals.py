@@ -1,21 +1,99 @@
-"""Which files of an inbox are new, and whether they have come whole. Looks at names, sizes and times; opens no file."""
+"""What lies in an inbox, by content, and what a reading of it rests on; which files may still be on their way.
+
+A file is the same as the one read before when its bytes are (SHA-256), whatever its time: a copied or restored folder
+is no new delivery (method §1).
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
 
+from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.stages.sources.inbox import InboxFile
 
-#: Under this key a materialization keeps the fingerprint of the files that it read.
+#: Under this key a materialization keeps the state of the files that it read.
 FINGERPRINT = "files_fingerprint"
+#: The state of no file at all.
+NOTHING = ""
+_READER = ("kodomo_assets.japan", "kodomo_assets.stages.sources")
+
+
+def sha256(file: InboxFile) -> str:
+    """The SHA-256 of a file's bytes; empty where it cannot be opened just now."""
+    try:
+        with file.path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+class Hashes:
+    """SHA-256 of files, worked out once for each path, size and time: a look every minute must not read gigabytes."""
+
+    def __init__(self, known: Mapping[str, Sequence[object]]) -> None:
+        #: path in the inbox -> size, time, SHA-256; to be handed to the next look
+        self.all_known: dict[str, Sequence[object]] = dict(known)
+
+    def __call__(self, file: InboxFile) -> str:
+        place, stamp = f"{file.path.parent.name}/{file.name}", (file.size, file.received_at.timestamp())
+        before = self.all_known.get(place)
+        if before is not None and tuple(before[:2]) == stamp:
+            return str(before[2])
+        found = sha256(file)
+        if found:
+            self.all_known[place] = (*stamp, found)
+        return found
+
+
+def state_of(contents: Iterable[tuple[str, str]], confirmed: Sequence[str] = ()) -> str:
+    """The state of some files, by name and SHA-256, and of the withdrawals that a person confirmed."""
+    told = sorted(f"{name}\t{content}" for name, content in contents) + sorted(f"-\t{name}" for name in confirmed)
+    return hashlib.sha256("\n".join(told).encode("utf-8", "replace")).hexdigest()[:16] if told else NOTHING
 
 
 def fingerprint(files: Sequence[InboxFile]) -> str:
-    """A hash of names, sizes and times: another one means that something was delivered, corrected or withdrawn."""
-    told = "\n".join(f"{file.name}\t{file.size}\t{file.received_at.timestamp()}" for file in files)
-    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+    """The state of ``files`` as they lie there: another one means that something was delivered or corrected."""
+    return state_of((file.name, sha256(file)) for file in files)
+
+
+def states(
+    files: Sequence[InboxFile], readers: Mapping[str, str], catalogue: Catalogue, day: dt.date, hashes: Hashes
+) -> dict[str, str]:
+    """Asset -> state of the files that it reads at ``day``; an asset without files or a legal basis is left out."""
+    there: dict[str, list[tuple[str, str]]] = {}
+    for asset, found in by_asset(files, readers).items():
+        table = catalogue.tables.get(asset.removeprefix("sources."))
+        if table is None or table.legal.in_force(day):
+            there[asset] = [(file.name, hashes(file)) for file in found]
+    for table in catalogue.tables.values():
+        if confirmed(catalogue, table, day):
+            there.setdefault(f"sources.{table.id}", [])
+    told = {
+        asset: state_of(contents, confirmed(catalogue, catalogue.tables.get(asset.removeprefix("sources.")), day))
+        for asset, contents in there.items()
+    }
+    return {asset: state for asset, state in told.items() if state != NOTHING}
+
+
+def confirmed(catalogue: Catalogue, table: SourceTable | None, day: dt.date) -> tuple[str, ...]:
+    """Names of the files whose withdrawal at ``day`` a person confirmed (``ingest.withdrawn``)."""
+    if table is None:
+        return ()
+    return tuple(
+        sorted(
+            {
+                name
+                for entry in catalogue.ingest.withdrawn
+                if entry.reference_date == day and entry.table == table.id
+                for name in entry.files
+            }
+        )
+    )
 
 
 def by_asset(files: Sequence[InboxFile], readers: Mapping[str, str]) -> dict[str, list[InboxFile]]:
@@ -28,16 +106,36 @@ def by_asset(files: Sequence[InboxFile], readers: Mapping[str, str]) -> dict[str
     return found
 
 
+def listing(files: Sequence[InboxFile]) -> str:
+    """A hash of names, sizes and times: the same at two looks means that nothing is being written to."""
+    told = "\n".join(f"{file.name}\t{file.size}\t{file.received_at.timestamp()}" for file in files)
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+
+
 def arriving(files: Sequence[InboxFile], now: dt.datetime, settle_seconds: int) -> list[str]:
     """Names of files that were written to less than ``settle_seconds`` ago and may not be whole yet."""
     return [file.name for file in files if (now - file.received_at).total_seconds() < settle_seconds]
 
 
-def changed(there: Mapping[str, Sequence[InboxFile]], read: Mapping[str, str]) -> list[str]:
-    """Assets whose files are not those that were read.
+def contract(table: SourceTable, catalogue: Catalogue) -> str:
+    """What a reading of ``table`` rests on beside its files: catalogue, the city's configuration, the reader itself."""
+    told = [table.model_dump_json(), catalogue.ingest.model_dump_json(exclude={"settle_seconds"}), _reader()]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
-    Args:
-        there: asset -> its files in the inbox of one reference date.
-        read: asset -> fingerprint that its last materialization of this date kept.
-    """
-    return [asset for asset, files in there.items() if read.get(asset) != fingerprint(files)]
+
+@cache
+def _reader() -> str:
+    """A hash of the code that reads: a version number would be forgotten."""
+    digest = hashlib.sha256()
+    for package in _READER:
+        for content in _texts(resources.files(package)):
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def _texts(folder: Traversable) -> Iterable[bytes]:
+    for entry in sorted(folder.iterdir(), key=lambda found: found.name):
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _texts(entry)
+        elif entry.name.endswith((".py", ".sql")):
+            yield entry.name.encode() + entry.read_bytes()

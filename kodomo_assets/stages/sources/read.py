@@ -331,6 +331,7 @@ def _account(
             a.sha256,
             a.received_at,
             false as superseded,
+            false as withdrawn,
             if(a.problem is null, 'accepted', 'refused') as status,
             a.problem,
             coalesce(rows_in.n, 0)::integer as rows_in,

@@ -1,0 +1,236 @@
+"""Which refresh a date needs: what lies in its inbox against what was read (architecture, decisions 8 and 16).
+
+Schedules and sensor ask here, so that they ask for the same thing and never both. A request is no result: a date is
+done when a refresh that came to its end read what lies there now.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+
+from kodomo_assets.catalogue.models import Calendar
+from kodomo_assets.defs.common import House, asset_key
+from kodomo_assets.defs.partitions import DATE_FORMAT
+from kodomo_assets.defs.running import PARTITION, under_way
+from kodomo_assets.errors import StoreBusyError
+from kodomo_assets.stages.linkage.review import FILE_STEM
+from kodomo_assets.stages.sources.arrivals import NOTHING, Hashes, contract, states
+from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
+from kodomo_assets.stages.sources.readings import Account, accounts
+from kodomo_assets.stages.sources.withdrawn import past_retention
+from kodomo_assets.store.connection import connect
+
+YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeting"
+#: What people send back after the list was made.
+RETURNED = ("review.personal_sheets", "review.decisions", "review.support")
+#: Which asset reads which kind of file that people send back.
+READERS = {
+    FILE_STEM: "linkage.answers",
+    "個人票": "review.personal_sheets",
+    "判定会議": "review.decisions",
+    "判定": "review.decisions",
+    "支援記録": "review.support",
+    "支援対象者": "review.support",
+}
+#: The tag under which a run keeps what lay there when it was asked for.
+STATE = "kodomo/state"
+_NEVER = Account({}, {}, {})
+_FIRST_WAIT, _LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(days=1)
+# how long a request may take to become a run
+_ON_ITS_WAY = dt.timedelta(minutes=5)
+_ASKED = "kodomo/asked"
+_one_at_a_time = threading.Lock()
+
+
+def job_name(calendar: Calendar, day: dt.date) -> str:
+    """The job that refreshes the reference date ``day``."""
+    return YEARLY if calendar.is_yearly(day) else TERMLY
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A request for one date, or why there is none; ``done``: nothing is to be done until something changes."""
+
+    request: dg.RunRequest | None
+    why: str
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class _Need:
+    """A job, the part of it that can run yet (None = all), a hash of what it is needed for, and why no more."""
+
+    job: str
+    part: tuple[dg.AssetKey, ...] | None
+    state: str
+    why: str = "is refreshed but for what came back"
+
+
+def read_accounts(house: House) -> dict[dt.date, Account]:
+    """What every date read.
+
+    Raises:
+        StoreBusyError: a refresh is under way.
+    """
+    if not house.settings.database.is_file():
+        return {}
+    with connect(house.settings.database, read_only=True) as con:
+        return accounts(con)
+
+
+def files_of(house: House, day: dt.date) -> list[InboxFile]:
+    return scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
+
+
+def awaited_tables(house: House, day: dt.date) -> list[str]:
+    """Japanese names of the tables that a refresh of ``day`` cannot do without and whose files are not there."""
+    there = {file.table_id for file in files_of(house, day)}
+    needed = {"always", "fit"} if house.catalogue.calendar.is_yearly(day) else {"always"}
+    return [table.ja for table in house.catalogue.tables.values() if table.required in needed and table.id not in there]
+
+
+def ask(
+    house: House,
+    instance: dg.DagsterInstance,
+    day: dt.date,
+    known: Mapping[dt.date, Account],
+    hashes: Hashes,
+    now: dt.datetime,
+    only: str | None = None,
+) -> Answer:
+    """The refresh that ``day`` needs, if any, unless it is under way or failed a moment ago.
+
+    Args:
+        known: what every date read (``read_accounts``).
+        only: a job; what needs another one, or a part of it, is left to who asks for all.
+    """
+    key = day.strftime(DATE_FORMAT)
+    account = known.get(day, _NEVER)
+    need = _need(house, day, account, hashes, newest=day >= max(known, default=day))
+    if isinstance(need, str):
+        return Answer(None, f"{key} {need}", done=True)
+    if only is not None and (need.job != only or need.part is not None):
+        return Answer(None, f"{key} {need.why}")
+    with _one_at_a_time:
+        if running := next(under_way(instance, day, now), None):
+            return Answer(None, f"{key}: run {running.run_id[:8]} is under way")
+        attempts = _attempts(instance, day, need.state)
+        if attempts and (wait := _wait(attempts, now)):
+            return Answer(None, f"{key}: {wait}")
+        number = len(instance.get_run_records(dg.RunsFilter(tags={PARTITION: key, STATE: need.state})))
+        if _asked_before(instance, key, f"{need.state}:{number}", now):
+            return Answer(None, f"{key}: asked for a moment ago")
+    request = dg.RunRequest(
+        run_key=f"{key}:{need.state}:{number}",
+        partition_key=key,
+        job_name=need.job,
+        asset_selection=list(need.part) if need.part is not None else None,
+        tags={STATE: need.state},
+    )
+    return Answer(request, f"{key}: asked for")
+
+
+def _need(house: House, day: dt.date, account: Account, hashes: Hashes, *, newest: bool) -> _Need | str:
+    """What has to be done, or why nothing has to be."""
+    there = states(files_of(house, day), READERS, house.catalogue, day, hashes)
+    if not there and _past_retention(house, day):
+        return "is past retention"
+    changed = _differing(there, account.refreshed)
+    if newest:
+        # a configuration that was mended for this date; older dates are not done anew for one that came after them
+        changed |= _differing(_contracts(house, there, account), account.contracts)
+    awaited = awaited_tables(house, day)
+    waiting = f"awaits {'・'.join(awaited)} in inbox/{day}/"
+    if not changed:
+        return "is refreshed" if account.refreshed else waiting
+    if account.refreshed and changed <= set(RETURNED):
+        return _Need(AFTER_MEETING, None, _hash(AFTER_MEETING, there, {}))
+    job = job_name(house.catalogue.calendar, day)
+    rests_on = _contracts(house, there, account) if newest else {}
+    if not awaited:
+        return _Need(job, None, _hash(job, there, rests_on))
+    # what came already is read and sent back where it has faults; the rest waits
+    tables = {f"sources.{table}" for table in house.catalogue.tables}
+    if not tables & _differing(there, account.read):
+        return waiting
+    part = [asset_key(name) for name in ("sources.inbox", *sorted(tables))]
+    return _Need(job, tuple(part), _hash("sources", there, rests_on), waiting)
+
+
+def _differing(there: Mapping[str, str], before: Mapping[str, str]) -> set[str]:
+    return {asset for asset in there.keys() | before.keys() if there.get(asset) != before.get(asset)}
+
+
+def _contracts(house: House, there: Mapping[str, str], account: Account) -> dict[str, str]:
+    """Asset -> contract in force, of the tables that were read on a contract."""
+    tables = [table for table in house.catalogue.tables.values() if f"sources.{table.id}" in there]
+    names = {f"sources.{table.id}": table for table in tables}
+    return {name: contract(table, house.catalogue) for name, table in names.items() if name in account.contracts}
+
+
+def _past_retention(house: House, day: dt.date) -> bool:
+    today = dt.datetime.now(dt.UTC).date()
+    return all(past_retention(table, day, today) for table in house.catalogue.tables.values())
+
+
+def _hash(*parts: object) -> str:
+    told = json.dumps([dict(sorted(p.items())) if isinstance(p, Mapping) else p for p in parts])
+    return hashlib.sha256(told.encode()).hexdigest()[:16] or NOTHING
+
+
+def _attempts(instance: dg.DagsterInstance, day: dt.date, state: str) -> list[dg.RunRecord]:
+    """The latest runs of the date that were asked for the same state and did not bring it about, newest first."""
+    found = []
+    for record in instance.get_run_records(dg.RunsFilter(tags={PARTITION: day.isoformat()}), limit=50):
+        if record.dagster_run.tags.get(STATE) != state:
+            break
+        found.append(record)
+    return found
+
+
+def _wait(attempts: list[dg.RunRecord], now: dt.datetime) -> str | None:
+    """Why a run that did not do is not asked for again yet; None once it is time.
+
+    A file that was locked for a minute is read at the next look; what fails for a lasting reason is tried less and
+    less often, at last once a day. Whatever changes in the folder or the configuration begins anew.
+    """
+    last = attempts[0]
+    ended = dt.datetime.fromtimestamp(last.end_time, dt.UTC) if last.end_time else last.update_timestamp
+    if ended.tzinfo is None:
+        ended = ended.replace(tzinfo=dt.UTC)
+    stopped = last.dagster_run.status == dg.DagsterRunStatus.CANCELED
+    wait = _LONGEST_WAIT if stopped else min(_FIRST_WAIT * 4 ** (len(attempts) - 1), _LONGEST_WAIT)
+    if now >= ended + wait:
+        return None
+    again = (ended + wait).isoformat(timespec="minutes")
+    what = "was stopped" if stopped else "failed" if not last.dagster_run.is_success else "read something else"
+    return (
+        f"run {last.dagster_run.run_id[:8]} {what}, attempt {len(attempts)}; asked for again at {again}, or as soon "
+        "as a file or the configuration changes"
+    )
+
+
+def _asked_before(instance: dg.DagsterInstance, key: str, what: str, now: dt.datetime) -> bool:
+    """Whether this very request was made a moment ago and its run is still on its way; notes it otherwise."""
+    storage = instance.daemon_cursor_storage
+    name = f"{_ASKED}/{key}"
+    before = json.loads(storage.get_cursor_values({name}).get(name, "{}"))
+    if before.get("what") == what and now - dt.datetime.fromisoformat(before["at"]) < _ON_ITS_WAY:
+        return True
+    storage.set_cursor_values({name: json.dumps({"what": what, "at": now.isoformat()})})
+    return False
+
+
+def look(house: House) -> dict[dt.date, Account] | str:
+    """What was read, or why it cannot be told now."""
+    try:
+        return read_accounts(house)
+    except StoreBusyError as error:
+        return f"a refresh is under way ({error})"

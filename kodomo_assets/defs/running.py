@@ -1,0 +1,98 @@
+"""Runs and their processes: which are under way, and which are not although Dagster thinks so (architecture, 16).
+
+A run that is killed (power, ``kill -9``) never says so; Dagster keeps it as started, and lets no other run begin. Every
+run is marked with its process, and every start and every look ends the runs whose process has ended.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+
+from kodomo_assets.errors import StoreBusyError
+from kodomo_assets.processes import Process
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.connection import connect
+
+HOST, PID, STARTED = "kodomo/host", "kodomo/pid", "kodomo/process_started"
+PARTITION = "dagster/partition"
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_HAS_PROCESS = _UNDER_WAY[2:]
+# a run without a mark: of an older version, or killed before its first step; nothing takes this long to start
+_UNMARKED_FOR = dt.timedelta(minutes=10)
+
+
+def mark_run(instance: dg.DagsterInstance | None, run_id: str | None) -> None:
+    """Notes this process at the run that it carries out."""
+    if instance is not None and run_id is not None and instance.has_run(run_id):
+        own = Process.own()
+        instance.add_run_tags(run_id, {HOST: own.host, PID: str(own.pid), STARTED: own.started})
+
+
+def process_of(run: dg.DagsterRun) -> Process | None:
+    if not {HOST, PID, STARTED} <= run.tags.keys():
+        return None
+    return Process(run.tags[HOST], int(run.tags[PID]), run.tags[STARTED])
+
+
+def end_dead_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.datetime) -> list[str]:
+    """Ends the runs whose process has ended, never one of a process that lives; the ids of those it ended."""
+    ended = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_HAS_PROCESS)):
+        run, process = record.dagster_run, process_of(record.dagster_run)
+        if process is not None:
+            dead = process.has_ended
+        else:
+            dead = now - record.update_timestamp.replace(tzinfo=dt.UTC) > _UNMARKED_FOR and not _is_held(settings)
+        if not dead:
+            continue
+        instance.report_run_failed(
+            run,
+            f"its process {process.pid if process else '(unknown)'} ended without a word (killed, or the machine was "
+            "switched off); the results of before stand, and the date is asked for again",
+        )
+        ended.append(run.run_id)
+    return ended
+
+
+def _is_held(settings: Settings) -> bool:
+    """Whether a process has the database open for writing."""
+    if not settings.database.is_file():
+        return False
+    try:
+        with connect(settings.database, read_only=True):
+            return False
+    except StoreBusyError:
+        return True
+
+
+def under_way(instance: dg.DagsterInstance, day: dt.date, now: dt.datetime) -> Iterator[dg.DagsterRun]:
+    """Runs of the reference date ``day`` that wait or work; one that was never handed on is none."""
+    found = instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY, tags={PARTITION: day.isoformat()}))
+    for record in found:
+        age = now - record.create_timestamp.replace(tzinfo=dt.UTC)
+        if record.dagster_run.status != dg.DagsterRunStatus.NOT_STARTED or age < _UNMARKED_FOR:
+            yield record.dagster_run
+
+
+def check_free(instance: dg.DagsterInstance) -> None:
+    """Refuses to begin while another process refreshes.
+
+    Raises:
+        StoreBusyError: names the run, its date and its process.
+    """
+    for run in instance.get_runs(dg.RunsFilter(statuses=_HAS_PROCESS)):
+        process = process_of(run)
+        if process is not None and process != Process.own():
+            raise StoreBusyError(
+                f"run {run.run_id[:8]} ({run.job_name}, {run.tags.get(PARTITION, 'no date')}) is under way in process "
+                f"{process.pid} on {process.host}: one refresh at a time; wait until it ends"
+            )
