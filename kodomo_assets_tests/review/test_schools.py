@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
+import zipfile
 from collections.abc import Sequence
 
 import openpyxl
@@ -187,6 +189,18 @@ def test_a_child_who_changed_school_is_told_to_the_new_one(town):
         "支援対象者_北小学校.xlsx": [("小5", number_of(1))],
         "支援対象者_南小学校.xlsx": [("小5", number_of(2))],
     }
+
+
+def test_the_same_children_give_the_same_bytes_whenever_they_are_written(town):
+    """A file that was written and not logged (the run was killed) is known by its bytes: no time stands in them."""
+    town.child(1, selected=True)
+    town.list()
+    town.decide(1, "a")
+    for made in (sheets(town), lists(town)):
+        with zipfile.ZipFile(io.BytesIO(made.files[0].content)) as book:
+            assert {part.date_time for part in book.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+            times = re.findall(r">(\d{4}-[^<]*)</dcterms:", book.read("docProps/core.xml").decode())
+            assert times == ["2000-01-01T00:00:00Z"] * 2
 
 
 def test_files_of_an_old_date_take_no_later_school_year(town):
