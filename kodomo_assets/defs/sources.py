@@ -364,6 +364,7 @@ def _counts(outcome: DeliveryOutcome) -> dict[str, Any]:
         "cells_quarantined": outcome.cells_quarantined,
         "absent_columns": "・".join(outcome.absent_columns) or "なし",
         "surplus_columns": len(outcome.surplus_columns),
+        "注記の行": outcome.note_lines,
         "外字のセル": outcome.gaiji_cells,
         "注意": dg.MetadataValue.md("\n".join(f"- {note}" for note in outcome.notes[:_MOST_LINES]) or "なし"),
     }

@@ -29,6 +29,9 @@ NO_NUMBER = "no_number"
 #: The cell holds only a dash: blank, and said (method §1).
 DASH = "dash"
 
+_ANY_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+# With it a program keeps Excel from reading a text as a number.
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 _WHITE_SPACE = re.compile(r"\s+")
 _DIGITS_APART = re.compile(r"[0-9]\s+[0-9]")
 # After NFKC the digits of other scripts are left; they are no digits of ours. A space may group three digits.
@@ -36,7 +39,8 @@ _NUMBER = re.compile(r"([+-]?) ?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3}
 _WHOLE = re.compile(r"([0-9]+)(\.0*)?")
 _WITH_LETTERS = re.compile(r"[0-9A-Z]+")
 _MINUS = str.maketrans({"−": "-", "‐": "-", "–": "-", "▲": "-", "△": "-"})
-_DASHES = frozenset("-−‐‑‒–—―ー─━ｰ－")
+#: The dashes that people type, before and after NFKC.
+DASHES = frozenset("-−‐‑‒–—―ー─━ｰ－")
 _MAX_INT = 2**31 - 1
 # か月 is written in many ways.
 _MONTHS_COUNTED = re.compile(r"[かカヵケヶゕゖ箇個]月")
@@ -45,6 +49,19 @@ _MONTHS_COUNTED = re.compile(r"[かカヵケヶゕゖ箇個]月")
 def visible(text: str) -> str:
     """The text without signs that have no width."""
     return text.translate(_DROP_INVISIBLE) if not text.isascii() else text
+
+
+def plain_cells(cells: Sequence[str]) -> Sequence[str]:
+    """A row's cells without signs of no width, and ``="0123"`` as the text that it shows; mostly the row itself."""
+    joined = "".join(cells)
+    if '="' not in joined and (joined.isascii() or not _ANY_INVISIBLE.search(joined)):
+        return cells
+    return [_shown(visible(cell)) for cell in cells]
+
+
+def _shown(cell: str) -> str:
+    formula = _TEXT_FORMULA.fullmatch(cell.strip())
+    return formula[1].replace('""', '"') if formula else cell
 
 
 def nfkc(text: str) -> str:
@@ -64,7 +81,7 @@ def has_digits_apart(text: str) -> bool:
 
 def is_dash(text: str) -> bool:
     """Whether the cell holds one dash, of any kind, and nothing else."""
-    return comparable(text) in _DASHES or text.strip() in _DASHES
+    return comparable(text) in DASHES or text.strip() in DASHES
 
 
 def without_apostrophe(text: str) -> str:

@@ -369,12 +369,17 @@ LAYOUTS = [
     assistance(
         "total lines",
         text(ASSISTANCE, a(1), "小計,,1件,", a(2), "　小　計　,,1件,", "総計,,,2", "計,,,2", "合 計,2,,"),
-        Taken([aided(1), aided(2, row=4)]),
+        # the last one has another cell of the key: no note
+        Taken(
+            [aided(1), aided(2, row=4)],
+            [(8, "宛名番号", "row", "not_digits")],
+            notes=("^.*4 lines are notes.*rows 3, 5, 6, 7$",),
+        ),
     ),
     assistance(
         "a total line whose word stands in a surplus first column",
         text(f"No.,{ASSISTANCE}", f"1,{a(1)}", f"2,{a(2)}", "合　計,,,,2"),
-        Taken([aided(1), aided(2)], surplus=("No.",)),
+        Taken([aided(1), aided(2)], surplus=("No.",), notes=("1 lines are notes",)),
     ),
     assistance(
         "a total line in other words is no row and is not lost in silence",
@@ -401,7 +406,7 @@ LAYOUTS = [
     assistance(
         "the header again on every printed page",
         text(ASSISTANCE, a(1), ASSISTANCE, a(2)),
-        Taken([aided(1), aided(2, row=4)], [(3, "宛名番号", "row", "not_digits")]),
+        Taken([aided(1), aided(2, row=4)], notes=("1 lines are notes.*rows 3$",)),
     ),
     assistance(
         "a remark beside the table in Excel",

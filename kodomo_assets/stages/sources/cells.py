@@ -19,6 +19,7 @@ from kodomo_assets.japan.text import (
     BLANKS,
     BLANKS_IN_SQL,
     DASH,
+    DASHES,
     NO_NUMBER,
     comparable,
     flag_word,
@@ -75,10 +76,15 @@ class _Expressions:
     value: str
     problem: str
     join: str = ""
+    has_dashes: bool = False
 
 
-def convert(con: duckdb.DuckDBPyConnection, table: SourceTable, ingest: Ingest, reference_date: dt.date) -> None:
-    """Makes the temp table ``typed`` from ``cells``: place, typed columns, and what was wrong (``p_<name>``)."""
+def convert(con: duckdb.DuckDBPyConnection, table: SourceTable, ingest: Ingest, reference_date: dt.date) -> list[str]:
+    """Makes the temp table ``typed`` from ``cells``: place, typed columns, and what was wrong (``p_<name>``).
+
+    Returns:
+        the columns in which a cell holds only a dash.
+    """
     columns = {name: _expressions(con, table, column, ingest, reference_date) for name, column in table.columns.items()}
     columns = {name: _beside_neighbours(table.columns[name], columns) for name in columns}
     values = ",\n    ".join(f"{column.value} as {name}" for name, column in columns.items())
@@ -90,6 +96,7 @@ def convert(con: duckdb.DuckDBPyConnection, table: SourceTable, ingest: Ingest, 
         f"    {values},\n    {problems}\n"
         f"from {CELLS} as c\n{joins}"
     )
+    return [name for name, column in columns.items() if column.has_dashes]
 
 
 def _expressions(
@@ -105,7 +112,7 @@ def _expressions(
         cells = f"select distinct {column.name} from ({cells})"
     other = con.execute(
         f"select distinct {column.name} as raw from ({cells}) as c where not ({canonical})",
-        {"codes": [comparable(code) for code in column.codes]} if column.codes else {},
+        {"codes": _written(column)} if column.codes else {},
     ).fetchnumpy()["raw"]
     if len(other) == 0:
         return _Expressions(value, "null::varchar")
@@ -126,6 +133,7 @@ def _expressions(
         f"case when {name}.raw is null then {value} else {name}.value end",
         f"{name}.problem",
         f"left join {name} on {name}.raw = {raw}",
+        any(r.problem == DASH for r in readings),
     )
 
 
@@ -198,7 +206,7 @@ def _canonical(column: Column, raw: str, reference_date: dt.date) -> tuple[str, 
 
 def reader(table: SourceTable, column: Column, ingest: Ingest, reference_date: dt.date) -> Reader:
     """The function that reads one cell of ``column`` (method §1): blank, the office's own codes, and what is left."""
-    codes = {comparable(theirs): ours for theirs, ours in column.codes.items()}
+    codes = {_code_key(theirs): ours for theirs, ours in column.codes.items()}
     read = _reader_of_type(table, column, ingest, reference_date)
 
     def read_cell(text: str) -> Reading:
@@ -207,7 +215,7 @@ def reader(table: SourceTable, column: Column, ingest: Ingest, reference_date: d
         if not stripped.strip("\0"):
             return Reading(None)
         if codes and not has_digits_apart(stripped):
-            ours = codes.get(comparable(stripped), codes.get(comparable(without_apostrophe(stripped))))
+            ours = codes.get(_code_key(stripped), codes.get(comparable(without_apostrophe(stripped))))
             if ours is not None:
                 return read(ours) if ours else Reading(None)
         if column.unclear_is_yes:
@@ -215,6 +223,17 @@ def reader(table: SourceTable, column: Column, ingest: Ingest, reference_date: d
         return _without_value(stripped, column) or read(stripped)
 
     return read_cell
+
+
+def _code_key(text: str) -> str:
+    """How an office's code is looked up; one dash is as good as another."""
+    return "-" if is_dash(text) else comparable(text)
+
+
+def _written(column: Column) -> list[str]:
+    """The canonical cells that may be codes, and so have to be looked up."""
+    keys = {_code_key(code) for code in column.codes}
+    return sorted(keys | (DASHES if "-" in keys else set()))
 
 
 def _without_value(text: str, column: Column) -> Reading | None:

@@ -30,8 +30,10 @@ class Layout:
 
     Attributes:
         header_row: number of the header's last row; the table's rows begin below it.
-        width: cells up to the last header.
+        width: cells up to the last header; in text files up to the end of the header line, which may have blank ones.
         positions: English column name -> index of its cell.
+        key: where the cells of the key stand.
+        lines: the header's rows as they stand, without white space: the cells of ``positions``, in that order.
         absent: Japanese headers of the contract that are not there.
         surplus: headers that the contract does not know.
     """
@@ -41,15 +43,18 @@ class Layout:
     positions: Mapping[str, int]
     absent: tuple[str, ...]
     surplus: tuple[str, ...]
+    key: tuple[int, ...]
+    lines: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
 class _Found:
-    """One reading of the header: its last row, the texts by cell, and the contract's columns among them."""
+    """One reading of the header: its last row, the texts by cell, the contract's columns among them, its rows."""
 
     row: int
     headers: Sequence[str]
     columns: frozenset[str]
+    lines: tuple[Sequence[str], ...]
 
 
 def find_layout(table: SourceTable, grid: Grid, reference_date: dt.date, search_rows: int) -> Layout | None:
@@ -98,20 +103,20 @@ def nearest(header: str, known: Iterable[str]) -> str | None:
 
 def _readings(head: Sequence[Row], known: Mapping[str, str], search_rows: int) -> Iterable[_Found]:
     """Every way to read a header: each row alone, or merged with the one below where that tells more columns."""
-    singles = [_found(number, [comparable(cell) for cell in cells], known) for number, cells in head]
+    singles = [_found(number, [comparable(cell) for cell in cells], known, (cells,)) for number, cells in head]
     for upper, lower in zip_longest(singles, singles[1:]):
         if upper.row > search_rows:
             return
         if lower is not None and lower.row == upper.row + 1:
-            both = _found(lower.row, _merged(upper.headers, lower.headers, known), known)
+            both = _found(lower.row, _merged(upper.headers, lower.headers, known), known, upper.lines + lower.lines)
             if len(both.columns) > max(len(upper.columns), len(lower.columns)):
                 yield both
                 continue
         yield upper
 
 
-def _found(row: int, headers: Sequence[str], known: Mapping[str, str]) -> _Found:
-    return _Found(row, headers, frozenset(known[header] for header in headers if header in known))
+def _found(row: int, headers: Sequence[str], known: Mapping[str, str], lines: tuple[Sequence[str], ...]) -> _Found:
+    return _Found(row, headers, frozenset(known[header] for header in headers if header in known), lines)
 
 
 def _merged(upper: Sequence[str], lower: Sequence[str], known: Mapping[str, str]) -> list[str]:
@@ -148,6 +153,9 @@ def _layout(table: SourceTable, grid: Grid, found: _Found, known: Mapping[str, s
             sheet=grid.sheet,
             row=found.row,
         )
+    if grid.shifted:
+        # a blank last header, or one that was merged over two columns: its cells stand in no wrong column
+        width = max(width, min(len(found.headers), _MAX_COLUMNS))
     counted = Counter(header for header in found.headers if header)
     columns = Counter(known[header] for header in found.headers if header in known)
     twice = [table.columns[name].ja for name, count in columns.items() if count > 1]
@@ -180,6 +188,11 @@ def _layout(table: SourceTable, grid: Grid, found: _Found, known: Mapping[str, s
         positions=positions,
         absent=tuple(column.ja for column in absent),
         surplus=tuple(header for header in found.headers if header and header not in known),
+        key=tuple(positions[name] for name in table.key),
+        lines=tuple(
+            tuple("".join(cells[index].split()) if index < len(cells) else "" for index in positions.values())
+            for cells in found.lines
+        ),
     )
 
 

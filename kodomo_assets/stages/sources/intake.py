@@ -29,6 +29,10 @@ from kodomo_assets.stages.sources.problems import SheetPlace
 
 CELLS = "cells"
 _MAX_LINE = 16 << 20
+# A file of DOS ends in it.
+_END_OF_FILE = "\x1a"
+# No cell of a header holds this sign.
+_BETWEEN = "\x1f"
 
 
 class _Shape(NamedTuple):
@@ -69,11 +73,11 @@ class Part:
 
 
 def create_cells(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
-    """An empty ``cells(row_id, part, file, sheet, source_row, problem, counts, one VARCHAR per column)``."""
+    """An empty ``cells``: place, problem, whether the row counts or is a note, and one VARCHAR per column."""
     columns = ", ".join(f"{name} varchar" for name in table.columns)
     con.execute(
         f"create or replace temp table {CELLS} (row_id bigint, part integer, file varchar, sheet varchar, "
-        f"source_row integer, problem varchar, counts boolean, {columns})"
+        f"source_row integer, problem varchar, counts boolean, note boolean, {columns})"
     )
 
 
@@ -90,9 +94,17 @@ def drop(con: duckdb.DuckDBPyConnection, file: str) -> None:
     con.execute(f"delete from {CELLS} where file = $1", [file])
 
 
-def settle_rows(con: duckdb.DuckDBPyConnection) -> None:
-    """Leaves the rows that count (method §1: a contract cell filled, no 合計 line)."""
+def settle_rows(con: duckdb.DuckDBPyConnection) -> dict[str, list[int]]:
+    """Leaves the rows that count (method §1: a contract cell filled, no note).
+
+    Returns:
+        the rows of each file that are notes: totals, 該当なし, repeated header lines.
+    """
+    notes = con.execute(
+        f"select file, list(source_row order by row_id) from {CELLS} where note group by file order by file"
+    ).fetchall()
     con.execute(f"delete from {CELLS} where not counts")
+    return dict(notes)
 
 
 def _take_group(con: duckdb.DuckDBPyConnection, parts: list[Part], ingest: Ingest) -> list[Part]:
@@ -121,11 +133,13 @@ def _insert(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], ingest: Inges
     trimmed = ", ".join(f"nullif(trim(t.{cell}, $blanks), '')" for cell in cells)
     lead = f"case when {_begins_with_a_sign('t.c0')} then t.c0 else coalesce({trimmed}) end"
     _describe(con, parts)
+    positions = tuple(first.layout.positions.values())
+    key = first.layout.key
     last = con.execute(f"select coalesce(max(row_id), 0) from {CELLS}").fetchone()
     # the numbers of a plain copy's rows run through all copies; a numbered one brings its own
     number = "t.row_number::integer" if first.is_numbered else "(t.n - p.lines_before)::integer"
     problem = "t.reason" if first.is_numbered else "null::varchar"
-    total_words = [comparable(word) for word in ingest.total_words]
+    note_words = [*(comparable(word) for word in ingest.total_words), _END_OF_FILE]
     con.execute(
         f"""
         insert into {CELLS} by name
@@ -136,12 +150,15 @@ def _insert(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], ingest: Inges
             p.sheet,
             {number} as source_row,
             {problem} as problem,
-            {_filled(contract)}
-            and not case
+            case
                 when list_contains($last_letters, right({lead}, 1))
-                then list_contains($total_words, regexp_replace({lead}, '[\\s\\pZ]', '', 'g'))
+                then
+                    list_contains($note_words, regexp_replace({lead}, '[\\s\\pZ]', '', 'g'))
+                    and {_key_is_blank_but_lead(key)}
                 else false
-            end as counts,
+            end
+            or {_is_header(positions, key[0])} as note,
+            {_filled(contract)} and not note as counts,
             {taken}
         from (select row_number() over () as n, * from {_reader(parts)}) as t
         join new_parts as p on p.path = t.filename
@@ -151,8 +168,8 @@ def _insert(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], ingest: Inges
             "last": last[0] if last else 0,
             "blanks": BLANKS,
             # white space may stand between the letters (合　　計); a cell that ends otherwise needs no look
-            "total_words": total_words,
-            "last_letters": [word[-1] for word in total_words],
+            "note_words": note_words,
+            "last_letters": [word[-1] for word in note_words],
         },
     )
 
@@ -160,6 +177,29 @@ def _insert(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], ingest: Inges
 def _begins_with_a_sign(cell: str) -> str:
     """SQL: a cell that is surely not blank; the rest needs a slower look."""
     return f"coalesce(ascii({cell}) between 33 and 126, false)"
+
+
+def _is_blank(cell: str) -> str:
+    return f"regexp_full_match(coalesce({cell}, ''), '[{BLANKS_IN_SQL}]*')"
+
+
+def _key_is_blank_but_lead(key: Sequence[int]) -> str:
+    """SQL: no cell of the key is filled but the row's first filled cell."""
+    blank = []
+    for index in key:
+        before = " and ".join(_is_blank(f"t.c{earlier}") for earlier in range(index)) or "true"
+        blank.append(f"({_is_blank(f't.c{index}')} or ({before}))")
+    return "(" + " and ".join(blank) + ")"
+
+
+def _is_header(positions: Sequence[int], key: int) -> str:
+    """SQL: the row repeats a line of its part's header; most rows are told apart by the first sign of their key."""
+    cells = ", ".join(f"coalesce(t.c{index}, '')" for index in positions)
+    line = f"regexp_replace(concat_ws('{_BETWEEN}', {cells}), '[\\s\\pZ]', '', 'g')"
+    return (
+        f"case when {_begins_with_a_sign(f't.c{key}')} and t.c{key} <> p.key_header then false "
+        f"else list_contains(p.header_lines, {line}) end"
+    )
 
 
 def _filled(contract: Sequence[str]) -> str:
@@ -174,15 +214,25 @@ def _describe(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """Temp table ``new_parts``: what is known of each copy."""
     con.execute(
         "create or replace temp table new_parts "
-        "(path varchar, part integer, file varchar, sheet varchar, header_row integer, lines_before bigint)"
+        "(path varchar, part integer, file varchar, sheet varchar, header_row integer, lines_before bigint, "
+        "key_header varchar, header_lines varchar[])"
     )
     rows, lines = [], 0
     for part in parts:
         rows.append(
-            (str(part.copy.path), part.number, part.file, part.sheet and part.sheet.name, part.layout.header_row, lines)
+            (
+                str(part.copy.path),
+                part.number,
+                part.file,
+                part.sheet and part.sheet.name,
+                part.layout.header_row,
+                lines,
+                part.layout.lines[-1][list(part.layout.positions.values()).index(part.layout.key[0])],
+                [_BETWEEN.join(line) for line in part.layout.lines],
+            )
         )
         lines += part.copy.lines
-    con.executemany("insert into new_parts values ($1, $2, $3, $4, $5, $6)", rows)
+    con.executemany("insert into new_parts values ($1, $2, $3, $4, $5, $6, $7, $8)", rows)
 
 
 def _reader(parts: Sequence[Part]) -> str:

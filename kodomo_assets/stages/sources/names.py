@@ -17,7 +17,7 @@ _DATE = (
     r"|第?\d学期|[mtshr]\d{6})(?:分|現在|時点|末|付)?"
 )
 _BRACKETS = ("()", "[]", "{}", "<>", "【】", "「」", "『』", "〔〕", "〈〉", "《》")
-_BRACKETED = "|".join(rf"\{first}[^\{last}]*\{last}" for first, last in _BRACKETS)
+_BRACKETED = "|".join(rf"\{pair[0]}[^\{pair[1]}]*\{pair[1]}" for pair in _BRACKETS)
 _LEADING = re.compile(rf"{_BRACKETED}|{_DATE}|[^\w]|[\d_]")
 _BEHIND = re.compile(_DATE)
 

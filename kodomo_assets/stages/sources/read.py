@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
-from kodomo_assets.stages.sources.cells import convert
+from kodomo_assets.japan.text import DASH
+from kodomo_assets.stages.sources.cells import TYPED, convert
 from kodomo_assets.stages.sources.formats.delimited import open_text
 from kodomo_assets.stages.sources.formats.grids import Grid, NumberedCopy, write_numbered
 from kodomo_assets.stages.sources.formats.workbooks import GUIDE_SHEET, Sheet, open_workbook
@@ -32,6 +33,7 @@ from kodomo_assets.stages.sources.problems import FileRefusedError, Problem, Tab
 from kodomo_assets.stages.sources.rows import settle
 
 _MB = 1_000_000
+_MOST_TOLD = 10
 _GAIJI = r"[\x{E000}-\x{F8FF}\x{F0000}-\x{10FFFD}]"
 
 
@@ -45,6 +47,7 @@ class FileAccount:
     absent: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    note_lines: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class DeliveryOutcome:
         return [f"{account.file.name}: {note}" for account in self.accounts for note in account.notes]
 
     @property
+    def note_lines(self) -> int:
+        """Lines that are totals, 該当なし or a repeated header, and no rows."""
+        return sum(account.note_lines for account in self.accounts)
+
+    @property
     def absent_columns(self) -> list[str]:
         return sorted({column for account in self.accounts for column in account.absent})
 
@@ -105,7 +113,8 @@ def read_delivery(
     readable = (len(accounts) - len(problems)) / len(accounts)
     if problems and readable < (catalogue.ingest.min_readable_files_share if len(files) > 1 else 1):
         raise TableRefusedError(problems)
-    convert(con, table, catalogue.ingest, reference_date)
+    dashes = convert(con, table, catalogue.ingest, reference_date)
+    accounts = _with_dashes(con, table, accounts, dashes)
     settle(con, table, reference_date)
     _account(con, table, accounts, reference_date)
     row = con.execute(
@@ -159,7 +168,9 @@ class _Reading:
         for account in accounts.values():
             if account.problem is not None:
                 drop(self.con, account.file.name)
-        settle_rows(self.con)
+        for name, rows in settle_rows(self.con).items():
+            told = f"{len(rows)} lines are notes and no rows (totals, 該当なし, a repeated header): {_listed(rows)}"
+            accounts[name] = replace(accounts[name], notes=(*accounts[name].notes, told), note_lines=len(rows))
         return list(accounts.values())
 
     def _open(self, file: InboxFile) -> tuple[FileAccount, list[Part]]:
@@ -285,6 +296,30 @@ class _Reading:
             f"no header of {self.table.ja} in the first {self.catalogue.ingest.header_search_rows} rows; "
             f"found no column {expected}, expected {expected}",
         )
+
+
+def _listed(rows: Sequence[int]) -> str:
+    return f"rows {', '.join(map(str, rows[:_MOST_TOLD]))}{' ...' if len(rows) > _MOST_TOLD else ''}"
+
+
+def _with_dashes(
+    con: duckdb.DuckDBPyConnection, table: SourceTable, accounts: Sequence[FileAccount], columns: Sequence[str]
+) -> list[FileAccount]:
+    """Says how many cells of each file and column held only a dash."""
+    if not columns:
+        return list(accounts)
+    counts = ", ".join(f"count(*) filter (p_{name} = '{DASH}')" for name in columns)
+    found = {file: n for file, *n in con.execute(f"select file, {counts} from {TYPED} group by file").fetchall()}
+    told = []
+    for account in accounts:
+        notes = [
+            f"{table.columns[name].ja}: {n} cells hold only a dash and are blank; "
+            f'tables.{table.id}.columns.{name}.codes: {{"-": 0}} makes them 0'
+            for name, n in zip(columns, found.get(account.file.name, []), strict=False)
+            if n
+        ]
+        told.append(replace(account, notes=(*account.notes, *notes)))
+    return told
 
 
 def _beside(part: Part) -> list[str]:

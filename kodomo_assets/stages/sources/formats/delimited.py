@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from kodomo_assets.japan.text import INVISIBLE, plain_cells, visible
 from kodomo_assets.stages.sources.formats.containers import OLE, ZIP
 from kodomo_assets.stages.sources.formats.grids import Grid, PlainCopy, Row
 from kodomo_assets.stages.sources.problems import refuse
@@ -114,6 +115,9 @@ def _copy_as_utf8(path: Path, name: str, encoding: str, copy: Path) -> _Text:
                 # the decoder puts what it kept of the last piece before this one
                 raise _UndecodableError(offset + len(raw) - len(error.object) + error.start) from None
             offset += len(raw)
+            if encoding != "cp932" and any(sign in piece for sign in INVISIBLE):
+                # CP932 has none of them
+                piece = visible(piece)
             if not piece:
                 continue
             target.write(piece)
@@ -126,8 +130,9 @@ def _copy_as_utf8(path: Path, name: str, encoding: str, copy: Path) -> _Text:
                     line=text.lines + 1,
                 )
             before = piece[-1]
-    text.ends_in_newline = before == "\n"
-    text.lines += not text.ends_in_newline
+    # Ctrl-Z is how DOS ends a file
+    text.ends_in_newline = before in {"\n", "\x1a"}
+    text.lines += before != "\n"
     return text
 
 
@@ -137,7 +142,8 @@ def _look(text: _Text, before: str, piece: str, line_length: int) -> int:
     text.lines += piece.count("\n")
     for sign in _DELIMITERS:
         text.signs[sign] += piece.count(sign)
-    text.odd = text.odd or "\0" in piece or "\n\n" in joined
+    # ="0123" is text that a program keeps from Excel: read where it is taken out of its signs
+    text.odd = text.odd or "\0" in piece or "\n\n" in joined or '="' in joined
     if '"' in joined:
         text.quoted = True
         text.blanks_at_quotes |= {blank for blank in " \t" if f'{blank}"' in joined or f'"{blank}' in joined}
@@ -168,7 +174,7 @@ def _split(copy: Path, delimiter: str, name: str) -> Iterator[Row]:
     with copy.open(encoding="utf-8", newline="\n") as file:
         lines = csv.reader(file, delimiter=delimiter, strict=True)
         try:
-            yield from enumerate(lines, start=1)
+            yield from ((number, plain_cells(cells)) for number, cells in enumerate(lines, start=1))
         except csv.Error:
             raise refuse(
                 name,

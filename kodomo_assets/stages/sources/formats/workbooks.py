@@ -14,6 +14,7 @@ from xml.parsers import expat
 import xlrd
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+from kodomo_assets.japan.text import plain_cells
 from kodomo_assets.stages.sources.formats.containers import ZIP, Package, decrypted
 from kodomo_assets.stages.sources.formats.grids import Grid, Row
 from kodomo_assets.stages.sources.formats.sheet_xml import inspect_sheet
@@ -93,7 +94,7 @@ def _package_grid(package: Package, book: CalamineWorkbook, name: str, sheet: Sh
                 # the library gives nothing for an error cell
                 texts += [""] * (column - len(texts))
                 texts[column - 1] = error
-            yield number, texts
+            yield number, plain_cells(texts)
 
     return _grid(name, sheet, rows, head_rows, facts.hidden_rows)
 
@@ -125,7 +126,7 @@ def _xls_grid(book: xlrd.book.Book, sheet: xlrd.sheet.Sheet, name: str, head_row
 
     def rows() -> Iterator[Row]:
         for number in range(sheet.nrows):
-            yield number + 1, [_xls_text(cell, book.datemode) for cell in sheet.row(number)]
+            yield number + 1, plain_cells([_xls_text(cell, book.datemode) for cell in sheet.row(number)])
 
     hidden = sum(1 for number, facts in sheet.rowinfo_map.items() if facts.hidden and number < sheet.nrows)
     return _grid(name, place, rows, head_rows, hidden)
