@@ -6,6 +6,7 @@ Only shapes and rules that hold for every city stand here; values stand in the Y
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from collections.abc import Mapping
 from functools import cached_property
@@ -363,6 +364,10 @@ def _time_zone(name: str) -> str:
     return name
 
 
+# What of an item decides on which level a child stands.
+_DECIDES_LEVELS = ("thresholds", "comparison", "codes", "window_months", "words")
+
+
 class Calendar(Model):
     timezone: Annotated[str, AfterValidator(_time_zone)]
     first_reference_date: dt.date
@@ -536,6 +541,7 @@ class Weights(Model):
     max_gvif: float = Field(gt=1, description="GVIF^(1/(2 df)) may not exceed the square root of this")
     aic_tolerance: float = Field(gt=0)
     max_wald_p: float = Field(gt=0, lt=1)
+    min_cv_auc: float = Field(ge=0.5, lt=1)
     cross_validation_folds: int = Field(ge=2, le=100)
     seed: int
     fixed_items: Mapping[Band, tuple[str, ...]]
@@ -797,6 +803,21 @@ class Catalogue(Model):
     def matrix_items(self) -> tuple[Item, ...]:
         """Items that have levels, in the order of items.yaml: the columns of ``features.matrix``."""
         return tuple(item for item in self.items.values() if item.levels)
+
+    @cached_property
+    def definitions(self) -> Mapping[str, str]:
+        """What the levels of each item mean, as JSON (sorted keys); under ``(bands)`` which school years a band holds.
+
+        Weights hold for the definitions that they were fitted with and for no other (method §5).
+        """
+        meant: dict[str, dict[str, object]] = {
+            "(bands)": {name: band.school_years for name, band in self.bands.items()}
+        }
+        for item in self.matrix_items:
+            meant[item.id] = {name: getattr(item, name) for name in _DECIDES_LEVELS} | {"levels": list(item.levels)}
+            if item.who != "child" or "resident_register" in item.tables:
+                meant[item.id]["linkage.max_household_size"] = self.linkage.max_household_size
+        return {name: json.dumps(facts, ensure_ascii=False, sort_keys=True) for name, facts in meant.items()}
 
     def band_of(self, school_year: int) -> Band:
         for name, band in self.bands.items():

@@ -6,6 +6,7 @@ from kodomo_assets.defs.common import House, Results, Written, check_spec, guard
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.features.contract import check_matrix
+from kodomo_assets.stages.features.definitions import build_definitions
 from kodomo_assets.stages.features.labels import build_labels
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.sources.in_force import create_delivered_views
@@ -39,6 +40,7 @@ def _matrix(house: House) -> dg.AssetsDefinition:
         with guarded(context), house.open(kodomo) as con:
             create_delivered_views(con, house.catalogue, day)
             build_matrix(con, house.catalogue, day)
+            build_definitions(con, house.catalogue, day)
             yield from store_results(
                 con,
                 house,
@@ -51,6 +53,7 @@ def _matrix(house: House) -> dg.AssetsDefinition:
                         [lambda c: check_matrix(c, house.catalogue, day)],
                     )
                 ],
+                also=[("features.item_definitions", "new_item_definitions")],
             )
 
     return matrix

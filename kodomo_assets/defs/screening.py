@@ -10,7 +10,7 @@ from kodomo_assets.defs.common import House, Results, Written, check_spec, guard
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.screening.completeness import check_completeness
-from kodomo_assets.stages.screening.scoring import build_screening, check_ranks, check_scores
+from kodomo_assets.stages.screening.scoring import build_screening, check_list, check_ranks, check_scores
 from kodomo_assets.stages.screening.summary import funnel_summary
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 
@@ -48,6 +48,15 @@ def build_screening_assets(house: House) -> list[dg.AssetsDefinition]:
                 "順位が1から欠けずに続き、抽出数が上位10%の切り捨てである",
                 blocking=True,
             ),
+            check_spec(
+                "screening.ranking",
+                "somebody_ranked",
+                "順位のつく児童が一人以上いる（schools.screened）",
+                blocking=True,
+            ),
+            check_spec(
+                "screening.ranking", "every_year_selects", "どの学年でも抽出され、schools.screened の学校が学齢簿にある"
+            ),
             check_spec("screening.ranking", "deliveries_complete", "学期の資料が全校から納品されている"),
         ],
     )
@@ -69,6 +78,7 @@ def build_screening_assets(house: House) -> list[dg.AssetsDefinition]:
                         lambda c: _ranking(c, house, day),
                         [
                             lambda c: check_ranks(c, house.catalogue),
+                            lambda c: check_list(c, house.catalogue, day),
                             lambda c: check_completeness(c, house.catalogue),
                         ],
                     ),

@@ -9,6 +9,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.defs.common import House, Results, Written, check_spec, guarded, png, store_results, table_of
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.stages.weights.quality import check_better_than_chance
 from kodomo_assets.stages.weights.versions import WeightsOutcome, refresh_weights
 
 
@@ -30,6 +31,9 @@ def build_weight_assets(house: House) -> list[dg.AssetsDefinition]:
         ],
         check_specs=[
             check_spec("weights.in_force", "fit_succeeded", "推定できた、または有効な版を引き続き用いる"),
+            check_spec(
+                "weights.in_force", "better_than_chance", "用いる重みの並べ方が、くじ引きより明らかによい（交差検証）"
+            ),
             check_spec("weights.in_force", "in_order", "より新しい基準日の版がまだない（古い基準日から順に更新する）"),
         ],
     )
@@ -55,10 +59,15 @@ def build_weight_assets(house: House) -> list[dg.AssetsDefinition]:
                         "weights.in_force",
                         "new_in_force",
                         {"version": outcome.version, "refitted": outcome.refitted, "reason": outcome.reason},
-                        [lambda _: _checks(outcome)],
+                        [
+                            lambda _: _checks(outcome),
+                            lambda c: [check_better_than_chance(c, house.catalogue, outcome.version)],
+                        ],
                     ),
                 ],
-                also=[("weights.versions", "new_versions")] if outcome.refitted else [],
+                also=[("weights.versions", "new_versions"), ("weights.item_definitions", "new_version_definitions")]
+                if outcome.refitted
+                else [],
             )
 
     return [weights]
@@ -96,7 +105,7 @@ def _cards(con: duckdb.DuckDBPyConnection, outcome: WeightsOutcome) -> dict[str,
     cards = con.sql(
         "select band, children, events, items, columns, round(r_squared, 4) as r_squared, "
         "round(condition_number, 1) as condition_number, round(cv_auc, 3) as cv_auc, "
-        "round(cv_precision_at_10, 3) as cv_precision_at_10, round(cv_lift_at_10, 2) as cv_lift_at_10 "
+        "round(cv_precision_at_10, 3) as cv_precision_at_10, round(cv_lift_at_10, 2) as cv_lift_at_10, is_weak "
         "from weights.model_cards where version = $1 order by band",
         params=[outcome.version],
     )

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from kodomo_assets.stages.screening.scoring import check_ranks
+from kodomo_assets.stages.screening.scoring import check_list, check_ranks
 
 
 @pytest.fixture
@@ -63,7 +63,48 @@ def test_the_share_is_rounded_down_per_school_year(weighted, children, selected)
     assert weighted.ranked("rank", "cohort = 5") == list(range(1, children + 1))
     (outcome,) = check_ranks(weighted.con, weighted.catalogue)
     assert outcome.passed
-    assert ("too few children to select anyone in school years: 5" in outcome.message) == (selected == 0)
+    ranked, selecting = check_list(weighted.con, weighted.catalogue, weighted.day)
+    assert (ranked.passed, ranked.blocking) == (True, True)
+    assert (selecting.passed, selecting.blocking) == (selected > 0, False)
+    too_few = "too few children to select 10 % of in school years (children): 5 (9)"
+    assert (too_few in selecting.message) == (selected == 0)
+
+
+def test_a_list_that_ranks_nobody_is_no_list(weighted):
+    """Four unknown school codes: nobody is ranked, and the old list must not be replaced."""
+    weighted.configure('schools: {screened: ["100001", "100002", "100003", "100004"]}')
+    weighted.children("c", 20)
+    weighted.screen()
+    ranked, selecting = check_list(weighted.con, weighted.catalogue, weighted.day)
+    assert (ranked.passed, ranked.blocking) == (False, True)
+    assert ranked.message == (
+        "0 of 20 children are ranked, expected at least one; schools.screened in city.yaml names schools without a "
+        "child in 学齢簿: 100001, 100002, 100003, 100004"
+    )
+    assert not selecting.passed
+
+
+def test_a_screened_school_that_is_not_in_the_register_is_said(weighted):
+    weighted.configure('schools: {screened: ["000001", "100002"]}')
+    weighted.children("c", 20)
+    weighted.screen()
+    ranked, selecting = check_list(weighted.con, weighted.catalogue, weighted.day)
+    assert ranked.passed
+    assert not selecting.passed
+    assert "2 of 20 children are selected" in selecting.message
+    assert selecting.message.endswith("names schools without a child in 学齢簿: 100002")
+
+
+def test_a_list_that_selects_nobody_is_said(weighted):
+    weighted.children("c", 9, school_year=1)
+    weighted.children("d", 8, school_year=9)
+    weighted.screen()
+    ranked, selecting = check_list(weighted.con, weighted.catalogue, weighted.day)
+    assert ranked.passed
+    assert not selecting.passed
+    assert selecting.message == (
+        "0 of 17 children are selected; too few children to select 10 % of in school years (children): 1 (9), 9 (8)"
+    )
 
 
 def test_the_share_is_configuration(weighted):

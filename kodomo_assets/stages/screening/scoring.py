@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -33,9 +34,11 @@ def build_screening(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     the coefficients of the version in force, and the views of the delivered tables.
 
     Raises:
-        FitError: no version of weights is in force at the reference date.
+        FitError: no version of weights is in force at the reference date, or it was fitted with other definitions of
+            its items than those of the matrix, or it lacks a band or a level that a child of the matrix has.
     """
     version = _version_in_force(con, reference_date)
+    _require_same_definitions(con, reference_date, version)
     _load_model(con, catalogue, version)
     _load_rules(con, catalogue)
     build_completeness(con, catalogue, reference_date)
@@ -46,6 +49,8 @@ def build_screening(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
         "share_percent": catalogue.screening.share_percent,
         "score_decimals": catalogue.screening.score_decimals,
     }
+    run_sql(con, __package__, "screened", parameters)
+    _require_whole_model(con, version)
     run_sql(con, __package__, "scoring", parameters)
     row = con.execute("select count(*), count(*) filter (selected) from new_ranking").fetchone()
     screened, selected = row or (0, 0)
@@ -77,7 +82,7 @@ def check_scores(con: duckdb.DuckDBPyConnection) -> Iterable[CheckOutcome]:
 
 
 def check_ranks(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
-    """Ranks are 1..n without gaps and the floor of the share is selected; a cohort too small to select says so."""
+    """Ranks are 1..n without gaps and the floor of the share is selected."""
     cohorts = con.execute(
         """
         select
@@ -90,19 +95,53 @@ def check_ranks(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
     ).fetchall()
     share = catalogue.screening.share_percent
     wrong = [cohort for cohort, n, selected, complete in cohorts if not complete or selected != n * share // 100]
-    nobody = [cohort for cohort, _, selected, _ in cohorts if selected == 0]
     yield CheckOutcome(
         name="ranks_complete",
         passed=not wrong,
         blocking=True,
-        message=f"school years with gaps or a wrong number selected: {_listed(wrong)}, expected none"
-        + (f"; too few children to select anyone in school years: {_listed(nobody)}" if nobody else ""),
-        facts={"school_years": len(cohorts), "wrong": len(wrong), "selecting_nobody": len(nobody)},
+        message=f"school years with gaps or a wrong number selected: {_listed(wrong)}, expected none",
+        facts={"school_years": len(cohorts), "wrong": len(wrong)},
     )
 
 
-def _listed(cohorts: list[int]) -> str:
-    return ", ".join(map(str, cohorts)) or "none"
+def check_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Iterable[CheckOutcome]:
+    """Somebody is ranked (blocking: an empty list must not replace one), and every school year selects somebody."""
+    row = con.execute("select count(*) from linkage.children where reference_date = $1", [reference_date]).fetchone()
+    children = row[0] if row else 0
+    unknown = con.execute(
+        "select school_code from screened where school_code not in "
+        "(select school_code from linkage.children where reference_date = $1) order by school_code",
+        [reference_date],
+    ).fetchall()
+    cohorts = con.execute(
+        "select cohort, count(*), count(*) filter (selected) from new_ranking group by cohort order by cohort"
+    ).fetchall()
+    ranked, selected = sum(n for _, n, _ in cohorts), sum(chosen for *_, chosen in cohorts)
+    schools = (
+        f"; schools.screened in city.yaml names schools without a child in 学齢簿: {_listed(c for (c,) in unknown)}"
+    )
+    yield CheckOutcome(
+        name="somebody_ranked",
+        passed=ranked > 0,
+        blocking=True,
+        message=f"{ranked} of {children} children are ranked, expected at least one" + (schools if unknown else ""),
+        facts={"ranked": ranked, "unknown_schools": len(unknown)},
+    )
+    nobody = [f"{cohort} ({n})" for cohort, n, chosen in cohorts if chosen == 0]
+    share = catalogue.screening.share_percent
+    yield CheckOutcome(
+        name="every_year_selects",
+        passed=selected > 0 and not nobody and not unknown,
+        blocking=False,
+        message=f"{selected} of {ranked} children are selected"
+        + (f"; too few children to select {share} % of in school years (children): {_listed(nobody)}" if nobody else "")
+        + (schools if unknown else ""),
+        facts={"selected": selected, "selecting_nobody": len(nobody)},
+    )
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(map(str, names)) or "none"
 
 
 def _version_in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> str:
@@ -110,6 +149,72 @@ def _version_in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -
     if row is None:
         raise FitError(f"no version of weights is in force at {reference_date}, expected one in weights.in_force")
     return str(row[0])
+
+
+def _require_same_definitions(con: duckdb.DuckDBPyConnection, reference_date: dt.date, version: str) -> None:
+    """Old weights must not score a new meaning: only what the version weighs counts.
+
+    A matrix or a version of before definitions were kept has none, and nothing is compared.
+    """
+    differing = con.execute(
+        """
+        select m.item, m.definition, w.definition
+        from features.item_definitions as m
+        join weights.item_definitions as w using (item)
+        where
+            m.reference_date = $1
+            and w.version = $2
+            and m.definition <> w.definition
+            and (m.item = '(bands)' or m.item in (select item from weights.coefficients where version = $2))
+        order by m.item
+        """,
+        [reference_date, version],
+    ).fetchall()
+    if differing:
+        changes = [change for row in differing for change in _changes(*row)]
+        raise FitError(
+            f"version {version} of the weights was fitted with other settings than the matrix of {reference_date}: "
+            f"{'; '.join(changes)}. Weights hold for the settings that they were fitted with: put the former ones back "
+            f"into city.yaml, or refresh {version.split('.')[0]} with the new ones first"
+        )
+
+
+def _changes(item: str, now: str, fitted: str) -> Iterator[str]:
+    """The keys of the configuration whose value changed."""
+    settings, former = json.loads(now), json.loads(fitted)
+    for name in sorted(settings.keys() | former.keys()):
+        if settings.get(name) != former.get(name):
+            key = f"bands.{name}.school_years" if item == "(bands)" else f"items.{item}.{name}"
+            key = name if name.startswith("linkage.") else key
+            yield f"{key} is {_shown(settings.get(name))}, was {_shown(former.get(name))}"
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _require_whole_model(con: duckdb.DuckDBPyConnection, version: str) -> None:
+    """Every child's band and every own level that a child has must stand in the version: nobody scores 0 in silence."""
+    lacking = con.execute(
+        """
+        select distinct c.band, '(base)', '(base)'
+        from screened_children as c
+        anti join model_levels as m on m.band = c.band and m.item = '(base)'
+        union all
+        select distinct l.band, l.item, l.level
+        from child_levels as l
+        semi join model_items using (band, item)
+        anti join model_levels using (band, item, level)
+        where l.level not in ('not_applicable', 'blank', 'no_record')
+        order by all
+        """
+    ).fetchall()
+    if lacking:
+        raise FitError(
+            f"version {version} of the weights has no weight for "
+            + ", ".join(f"level {level} of {item} in band {band}" for band, item, level in lacking)
+            + "; expected one for every level that a screened child has. Refresh the yearly date of this version anew"
+        )
 
 
 def _load_model(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> None:

@@ -1,33 +1,8 @@
--- From levels and weights to the list (method §6). Reads the temp tables that scoring.py loads (screened, model_levels,
--- model_items, model_tables, difficulties, difficulty_items, legacy_items, legacy_settings), incomplete_children, and
--- the matrix, the labels and the spine at the reference date.
+-- From levels and weights to the list (method §6). Reads the temp tables that scoring.py loads (model_levels,
+-- model_items, model_tables, difficulties, difficulty_items, legacy_items, legacy_settings), those of screened.sql,
+-- incomplete_children, and the labels at the reference date.
 --
 -- Contributions are added as decimals: a sum of doubles would depend on the order in which threads meet the rows.
-
-create or replace temp table screened_children as
-select
-    child_key,
-    household_id,
-    school_code,
-    band,
-    school_year as cohort
-from linkage.children
-where
-    reference_date = $reference_date
-    and ($all_schools or school_code in (from screened));
-
--- One row per screened child and item.
-create or replace temp table child_levels as
-unpivot (
-    select
-        c.band,
-        m.* exclude (reference_date)
-    from features.matrix as m
-    join screened_children as c using (child_key)
-    where m.reference_date = $reference_date
-)
-on columns(* exclude (child_key, band))
-into name item value level;
 
 create or replace temp table new_contributions as
 with item_levels as (

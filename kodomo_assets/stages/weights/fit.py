@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from kodomo_assets.stages.weights.selection import LOG_COLUMNS, Selected, Select
 RECORDED = "recorded"
 INTERCEPT, BASE = "(intercept)", "(base)"
 _TOP_SHARE = 0.1
+_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,18 @@ def _card(catalogue: Catalogue, band: Band, children: Children, selected: Select
         "max_gvif": selected.gvif[worst],
         "max_gvif_item": worst,
         "negative_fitted_share": float((fit.fitted < 0).mean()),
-        **_cross_validation(catalogue, children, matrix),
+        **_cross_validated(catalogue, children, matrix),
         "children_without_school_records": _without_school_records(catalogue, children),
     }
+
+
+def _cross_validated(catalogue: Catalogue, children: Children, matrix: Array) -> dict[str, object]:
+    """The figures of the card with the interval of the precision, and whether they are hardly better than chance."""
+    found = _cross_validation(catalogue, children, matrix)
+    n, rate = len(children), float(children.event.mean())
+    low, high = precision_interval(found["cv_precision_at_10"], n)
+    weak = is_weak(found["cv_auc"], low, rate, catalogue.weights.min_cv_auc)
+    return {**found, "cv_precision_low": low, "cv_precision_high": high, "is_weak": weak}
 
 
 def _cross_validation(catalogue: Catalogue, children: Children, matrix: Array) -> dict[str, float]:
@@ -146,6 +157,23 @@ def figures(predicted: Array, event: np.ndarray) -> dict[str, float]:
         "cv_recall_at_10": found / positives,
         "cv_lift_at_10": precision / (positives / len(event)),
     }
+
+
+def precision_interval(precision: float, children: int) -> tuple[float, float]:
+    """95 % interval (Wilson 1927) of the precision among the tenth of ``children`` with the highest prediction."""
+    n = int(children * _TOP_SHARE)
+    centre = (precision + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * sqrt(precision * (1 - precision) / n + _Z**2 / (4 * n**2))
+    return centre - half, centre + half
+
+
+def is_weak(auc: float, precision_low: float, rate: float, min_auc: float) -> bool:
+    """Whether a list by these weights is hardly better than one drawn by lot.
+
+    An AUC near a half orders the children hardly at all, however many they are; and in a small band a good AUC may be
+    chance, so the precision of the top tenth has to lie above the rate of all with its whole interval.
+    """
+    return auc < min_auc or precision_low <= rate
 
 
 def _without_school_records(catalogue: Catalogue, children: Children) -> int:

@@ -139,6 +139,13 @@ def _log_determinant(matrix: Array) -> float:
     return float(np.log(values[values >= _SINGULAR]).sum())
 
 
+def dependent_columns(design: Array) -> list[int]:
+    """Columns (intercept included) that others determine: their coefficients are nobody's, whatever a solver says."""
+    scaled = design / np.linalg.norm(design, axis=0)
+    values, vectors = np.linalg.eigh(scaled.T @ scaled)
+    return [int(at) for at in np.flatnonzero(np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0) > _LOADING)]
+
+
 def condition_number(design: Array) -> float:
     """Of the columns scaled to unit length (Belsley, Kuh and Welsch 1980), intercept included."""
     return float(np.linalg.cond(design / np.linalg.norm(design, axis=0)))

@@ -18,7 +18,7 @@ from kodomo_assets.stages.weights.design import (
     Merge,
     item_columns,
 )
-from kodomo_assets.stages.weights.regression import Fit, fit_ols, generalised_vif
+from kodomo_assets.stages.weights.regression import Fit, dependent_columns, fit_ols, generalised_vif
 from kodomo_assets.stages.weights.search import Move, Search
 
 _PERFECT = 1e-9
@@ -88,7 +88,7 @@ class Selection:
         self._tell = report
 
     def run(self) -> Selected:
-        """Raises FitError where no item is left or the design is separated."""
+        """Raises FitError where no item is left, the search does not end, or the design is separated or not full."""
         candidates = self._leave_out()
         fixed = self.settings.fixed_items.get(self.band)
         if fixed is not None:
@@ -202,7 +202,14 @@ class Selection:
         self._tell(f"band {self.band}: {text}")
 
     def _fit(self, design: Design) -> Fit:
-        fit = fit_ols(design.matrix(len(self.children)), self.outcome, self.children.household)
+        matrix = design.matrix(len(self.children))
+        dependent = [design.columns[at - 1].item for at in dependent_columns(matrix) if at > 0]
+        if dependent:
+            raise FitError(
+                f"band {self.band}: the design has not full rank: {', '.join(dict.fromkeys(dependent))} determine one "
+                "another; expected items that do not repeat others (weights.fixed_items)"
+            )
+        fit = fit_ols(matrix, self.outcome, self.children.household)
         if fit.r_squared > 1 - _PERFECT or not np.isfinite(fit.std_errors).all():
             raise FitError(
                 f"band {self.band}: the design is separated (the levels tell every event); expected a residual"

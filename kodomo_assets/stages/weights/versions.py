@@ -91,7 +91,17 @@ def excluded_items(catalogue: Catalogue, reference_date: dt.date) -> dict[str, s
 
 
 def _in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> str | None:
-    return _version(con, "reference_date <= $1", reference_date)
+    """The version of the latest date on or before ``reference_date``.
+
+    Of several of one date the one that the last refresh of that date used: it may have come back to an older one.
+    """
+    row = con.execute(
+        "select used.version from weights.in_force as used join weights.versions as v using (version) "
+        "where used.reference_date = v.reference_date "
+        "and v.reference_date = (select max(reference_date) from weights.versions where reference_date <= $1)",
+        [reference_date],
+    ).fetchone()
+    return str(row[0]) if row else _version(con, "reference_date <= $1", reference_date)
 
 
 def _version(con: duckdb.DuckDBPyConnection, condition: str, reference_date: dt.date) -> str | None:
@@ -139,6 +149,11 @@ def _fit_or_reuse(
     ).fetchone()
     version = f"{reference_date}.{number[0] if number else 1}"
     _make_tables(con, catalogue, version, reference_date, fingerprint, bands)
+    con.execute(
+        "create or replace temp table new_version_definitions as "
+        "select $1::varchar as version, item, definition from features.item_definitions where reference_date = $2",
+        [version, features_at],
+    )
     return WeightsOutcome(version, True, due, None, later, bands)
 
 
@@ -168,7 +183,23 @@ def _load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
             "incident": catalogue.weights.label == "incident_12m",
         },
     )
+    _require_labels(con, reference_date)
     return features_at
+
+
+def _require_labels(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
+    """A child without a label would count as one without a consultation."""
+    row = con.execute(
+        "select count(*) filter (l.child_key is null), count(*) from fit_data as f "
+        "left join features.labels as l on l.reference_date = $1 and l.child_key = f.child_key",
+        [reference_date],
+    ).fetchone()
+    lacking, children = row or (0, 0)
+    if lacking:
+        raise FitError(
+            f"features.labels of {reference_date} lacks {lacking} of {children} children of the matrix, expected a row "
+            "for each: materialize features.labels, then the weights"
+        )
 
 
 def _fingerprint(

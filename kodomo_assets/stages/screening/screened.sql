@@ -1,0 +1,26 @@
+-- Who is ranked, and on which levels they stand. Reads the temp table ``screened`` (scoring.py), spine and matrix.
+
+create or replace temp table screened_children as
+select
+    child_key,
+    household_id,
+    school_code,
+    band,
+    school_year as cohort
+from linkage.children
+where
+    reference_date = $reference_date
+    and ($all_schools or school_code in (from screened));
+
+-- One row per screened child and item.
+create or replace temp table child_levels as
+unpivot (
+    select
+        c.band,
+        m.* exclude (reference_date)
+    from features.matrix as m
+    join screened_children as c using (child_key)
+    where m.reference_date = $reference_date
+)
+on columns(* exclude (child_key, band))
+into name item value level;
