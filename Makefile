@@ -52,8 +52,7 @@ templates: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets templates
 
 ui: $(VENV)/.runtime
-	$(BIN)/python -c "from kodomo_assets.home import make_home; from kodomo_assets.settings import Settings; make_home(Settings.from_environment())"
-	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+	$(BIN)/python -m kodomo_assets ui
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

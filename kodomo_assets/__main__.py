@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
@@ -28,9 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     summary.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
     templates = commands.add_parser("templates", help="write an empty Excel workbook per table, for the offices")
     templates.add_argument("folder", nargs="?", type=Path, help="where to; default: templates/ in the data folder")
+    _add_services(commands)
     given = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment()
+        if given.command in ("ui", "daemon"):
+            return _serve(settings, given)
         catalogue = load_catalogue(settings.overlay)
         if given.command == "templates":
             if given.folder is None:
@@ -58,6 +62,38 @@ def main(arguments: list[str] | None = None) -> int:
         known = explain(error)
         print(f"error: {known or unexpected(error)}", file=sys.stderr)
         return 2 if known else 1
+
+
+def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    ui = commands.add_parser("ui", help="the Dagster UI with its schedules and sensors, for this machine only")
+    ui.add_argument("--read-only", action="store_true", help="to look only: nothing can be started, no daemon")
+    ui.add_argument("--no-daemon", action="store_true", help="the daemon is a service of its own")
+    ui.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
+    ui.add_argument("--port", type=int, default=3000)
+    ui.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a name by which a proxy in front is opened"
+    )
+    daemon = commands.add_parser("daemon", help="schedules and sensors alone, beside `ui --no-daemon`")
+    daemon.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+
+
+def _serve(settings: Settings, given: argparse.Namespace) -> int:
+    # Dagster takes seconds to import
+    from kodomo_assets.services import run_daemon, serve_ui
+
+    with suppress(KeyboardInterrupt):  # how both are ended
+        if given.command == "daemon":
+            run_daemon(settings, until_stdin_closes=given.until_stdin_closes)
+            return 0
+        serve_ui(
+            settings,
+            host=given.host,
+            port=given.port,
+            allowed=given.allow_host,
+            read_only=given.read_only,
+            daemon=not (given.read_only or given.no_daemon),
+        )
+    return 0
 
 
 def _reference_date(catalogue: Catalogue, text: str) -> dt.date:

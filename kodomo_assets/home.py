@@ -34,6 +34,7 @@ def prepare_home(settings: Settings) -> None:
     Raises:
         ConfigurationError: see ``make_home``.
     """
+    os.umask(0o077)
     make_home(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     protect_process()

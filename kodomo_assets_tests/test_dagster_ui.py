@@ -35,16 +35,16 @@ def server(refreshed_city, tmp_path_factory) -> Iterator[str]:
         "KODOMO_KEY_FILE": str(settings.key_file),
         "DAGSTER_HOME": str(settings.dagster_home),
     }
-    command = [sys.executable, "-m", "dagster_webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-m", "kodomo_assets", "ui", "--no-daemon", "--port", str(port)]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if "Serving dagster-webserver" in line:
+            if "Dagster UI" in line:
                 break
         else:
-            pytest.fail("dagster-webserver did not start")
+            pytest.fail("the UI did not start")
         yield f"http://127.0.0.1:{port}"
         process.terminate()
 
