@@ -707,6 +707,11 @@ class Catalogue(Model):
             for name, levels in [*hint.when.items(), *hint.any_of.items()]:
                 if name not in self.items or not set(levels) <= set(self.items[name].levels):
                     raise ValueError(f"meeting.hints.{number}: no item {name!r} with the levels {list(levels)}")
+                if self.items[name].screen == "fairness":
+                    raise ValueError(
+                        f"meeting.hints.{number}: item {name!r} is one of fairness, expected one that may be seen by "
+                        "who decides (method §6)"
+                    )
         for band, names in self.weights.fixed_items.items():
             for name in names:
                 if name not in self.items or band not in self.items[name].bands:

@@ -95,7 +95,8 @@ def _personal_sheets(house: House) -> dg.AssetsDefinition:
             house.spec(
                 "review.personal_sheets",
                 "A sheet per child goes to each school; what came back filled in is read.",
-                deps=["review.meeting_list", "linkage.links", "sources.inbox"],
+                # a release (公開可) stands in the decisions file
+                deps=["review.meeting_list", "review.decisions", "linkage.links", "sources.inbox"],
                 kinds={"excel"},
             )
         ],
@@ -160,7 +161,7 @@ def _decisions(house: House) -> dg.AssetsDefinition:
                         [lambda c: [check_rejections(c, "decisions_read", counts.taken)]],
                     )
                 ],
-                also=[("review.rejections", "new_rejections")],
+                also=[("review.rejections", "new_rejections"), ("review.releases", "new_releases")],
             )
 
     return decisions

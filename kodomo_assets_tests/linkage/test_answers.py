@@ -464,7 +464,6 @@ def empty_book(content: bytes) -> bytes:
         (f"{FILE_STEM}_壊.xls", lambda content: b"\xd0\xcf\x11\xe0" + bytes(600)),
         (f"{FILE_STEM}.pdf", lambda _: b"%PDF-1.7 ..."),
         (f"{FILE_STEM} (2).xlsx", without_headers),
-        (f"{FILE_STEM}(コピー).xlsx", without_key_column),
         (f"{FILE_STEM}-下.xlsx", header_far_below),
     ],
 )
@@ -474,6 +473,16 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_read(office, tmp_
     put(tmp_path, filled(office.workbook, GOOD), f"{FILE_STEM}_良.xlsx")
     counts = office.answered(tmp_path)
     assert_told(counts, name)
+    assert kept(office) == GOOD_READ
+
+
+def test_a_column_that_is_not_there_is_named_with_the_row_of_the_headers(office, tmp_path):
+    name = f"{FILE_STEM}(コピー).xlsx"
+    put(tmp_path, without_key_column(office.workbook), name)
+    put(tmp_path, filled(office.workbook, GOOD), f"{FILE_STEM}_良.xlsx")
+    counts = office.answered(tmp_path)
+    (problem,) = counts.problems
+    assert problem.startswith(f"{name}, sheet 1, row {HEADER_ROW}: has no 児童キー, expected the headers ")
     assert kept(office) == GOOD_READ
 
 

@@ -8,8 +8,9 @@ import io
 import openpyxl
 import pytest
 
+from kodomo_assets.stages.review.schools import personal_sheets, school_lists
 from kodomo_assets.stages.sources.returned import check_rejections
-from kodomo_assets_tests.review.town import NORTH, TODAY, Town, key, number_of
+from kodomo_assets_tests.review.town import NORTH, TODAY, VERSION, R, Town, key, number_of
 
 D = dt.date
 MAY, JUNE = D(2025, 5, 20), D(2025, 6, 10)
@@ -136,6 +137,88 @@ def test_a_release_stands_in_the_workbook_of_a_protected_child(town):
     counts = town.read_decisions()
     assert (counts.taken, counts.rejected) == (1, 0)
     assert town.decisions("release") == [(3, True)]
+
+
+# a release before the meeting: 公開可 without 判定
+
+
+def released(town: Town) -> list[tuple]:
+    return town.rows(
+        "select ('0x' || left(child_key, 30))::integer, decided_on, decided_by, release from review.releases "
+        "order by decided_on, read_at"
+    )
+
+
+RELEASES = "child_key,会議日,判定,判定者,公開可"
+
+
+def test_a_release_needs_no_decision_and_is_none(town):
+    town.write("判定_公開.csv", csv(f"{key(3)},2025-04-10,,所長,○", headers=RELEASES))
+    counts = town.read_decisions()
+    assert (counts.filled, counts.taken, counts.rejected) == (1, 0, 0)
+    assert town.decisions() == []
+    assert released(town) == [(3, D(2025, 4, 10), "所長", True)]
+    assert {child.child_key for child in town.meeting().children if child.released} == {key(3)}
+    # the school is heard before the meeting, and no list is made by it
+    town.prepare()
+    sheets = personal_sheets(town.con, R, VERSION)
+    assert number_of(3) in "".join(file.made_from for file in sheets.files)
+    assert school_lists(town.con, town.catalogue, R, VERSION).files == ()
+
+
+def test_the_same_release_twice_is_one_and_one_taken_back_ends_it(town):
+    town.write("判定_公開.csv", csv(f"{key(3)},2025-04-10,,所長,○", headers=RELEASES))
+    town.read_decisions()
+    town.read_decisions()
+    assert len(released(town)) == 1
+    town.write("判定_公開.csv", csv(f"{key(3)},2025-04-10,,所長,不可", headers=RELEASES))
+    town.read_decisions()
+    assert [row[3] for row in released(town)] == [True, False]
+    assert not any(child.released for child in town.meeting().children)
+
+
+def test_of_two_words_of_one_day_the_cautious_one_counts(town):
+    lines = (f"{key(3)},2025-04-10,,所長,×", f"{key(3)},2025-04-10,,所長,○")
+    town.write("判定_公開.csv", csv(*lines, headers=RELEASES))
+    town.read_decisions()
+    assert [row[3] for row in released(town)] == [False]
+
+
+def test_the_workbook_repeats_a_release_and_the_meeting_may_end_it(town):
+    town.write("判定_公開.csv", csv(f"{key(3)},2025-04-10,,所長,○", headers=RELEASES))
+    town.read_decisions()
+    # sent back with the release as it was shown, and nothing else
+    town.write("判定会議.xlsx", saved(town.workbook()))
+    counts = town.read_decisions()
+    assert (counts.taken, counts.rejected) == (0, 0)
+    book = town.workbook()
+    fill(book, 3, **decided())
+    town.write("判定会議.xlsx", saved(book))
+    town.read_decisions()
+    assert town.decisions("release") == [(3, True)]
+    fill(book, 3, **decided(公開可=None))
+    town.write("判定会議.xlsx", saved(book))
+    town.read_decisions()
+    assert not any(child.released for child in town.meeting().children)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f"{key(3)},2025-04-10,,所長,たぶん,", "公開可 is another word, expected ○ or blank"),
+        (f"{key(3)},2025-04-10,b,所長,たぶん,", "公開可 is another word, expected ○ or blank"),
+        # its reason would be lost
+        (f"{key(3)},2025-04-10,,所長,○,ひみつ", "判定 is blank, expected one of a, b, c, d"),
+        (f"{key(3)},2025-07-01,,所長,○,", "会議日 lies in the future, expected a day up to today"),
+        (f"{key(3)},,,所長,○,", "会議日 is blank, expected the day of the meeting"),
+        (f"{key(3)},2025-04-10,,,○,", "判定者 is blank, expected the roles that decided"),
+    ],
+)
+def test_a_wrong_release_is_said_and_releases_nobody(town, line, problem):
+    town.write("判定_公開.csv", csv(line, headers=f"{RELEASES},理由"))
+    town.read_decisions()
+    assert [row[3] for row in town.rejected()] == [problem]
+    assert (released(town), town.decisions()) == ([], [])
 
 
 # history

@@ -35,8 +35,8 @@ if BROWSER is None:
 
 in_browser = pytest.mark.skipif(BROWSER is None, reason="NO CHROMIUM INSTALLED: the meeting's page was not looked at")
 
-ABSENCE = Factor("absence_days", "欠席日数", "30+", "30日以上", 40.0, ("truancy", "abuse"), True, None)
-AID = Factor("school_expense_aid", "就学援助", "needy", "要保護", 10.0, ("poverty",), True, None)
+ABSENCE = Factor("absence_days", "欠席日数", "30+", "30日以上", 40.0, ("truancy", "abuse"), True, None, True)
+AID = Factor("school_expense_aid", "就学援助", "needy", "要保護", 10.0, ("poverty",), True, None, True)
 TEETH = Factor("untreated_teeth", "未処置歯", "not_applicable", "非該当", -20.0, ("abuse",), False, None)
 CARE = Factor("household_care", "世帯員の要介護", "not_applicable", "非該当", 0.0, ("young_carer",), False, None)
 SSW = Factor("table:ssw_records", "SSW相談記録", "no_record", "欠損", 0.0, (), False, "no_record")
@@ -136,13 +136,27 @@ ON_REQUEST = dataclasses.replace(MEETING, score_mode="on_request")
 
 def without_numbers(child: MeetingChild) -> MeetingChild:
     factors = tuple(dataclasses.replace(factor, points=None) for factor in child.factors)
-    return dataclasses.replace(child, rank=None, points=None, base_points=None, difficulties=None, factors=factors)
+    return dataclasses.replace(
+        child,
+        rank=None,
+        points=None,
+        base_points=None,
+        difficulties=None,
+        factors=factors,
+        tied_at_cut=False,
+        newly_found=None,
+        legacy_flag=None,
+        legacy_items=(),
+        siblings=(),
+        last_term=None,
+    )
 
 
 HIDDEN = dataclasses.replace(
     MEETING,
     score_mode="hidden",
-    cohorts=tuple(dataclasses.replace(cohort, cut_points=None) for cohort in MEETING.cohorts),
+    cohorts=tuple(dataclasses.replace(cohort, selected=None, cut_points=None) for cohort in MEETING.cohorts),
+    funnel=(),
     children=tuple(without_numbers(child) for child in MEETING.children),
 )
 
@@ -192,8 +206,8 @@ def test_the_hidden_page_holds_no_number():
     data = data_of(html)
     for child in data["children"]:
         assert child.keys().isdisjoint({"rank", "points", "base_points", "difficulties"})
-        assert all(len(factor) == 2 for factor in child["factors"])
-    assert data["children"][0]["last_term"] == {"reference_date": "2025-01-01", "selected": True}
+        assert all(len(factor) == 3 for factor in child["factors"])
+        assert child.keys().isdisjoint({"last_term", "newly_found", "legacy_flag"})
     assert all("cut_points" not in cohort for cohort in data["cohorts"])
 
 
@@ -209,6 +223,29 @@ def test_the_hidden_page_holds_no_number():
 def test_a_hidden_page_with_numbers_is_refused(careless):
     with pytest.raises(ValueError, match="score_mode is hidden; expected no rank and no points"):
         meeting_page(careless)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"last_term": FIRST.last_term},
+        {"legacy_flag": False},
+        {"legacy_items": ("就学援助",)},
+        {"siblings": ("C-003",)},
+        {"newly_found": False},
+        {"tied_at_cut": True},
+    ],
+)
+def test_a_hidden_page_that_tells_the_sample_is_refused(change):
+    careless = dataclasses.replace(HIDDEN, children=(dataclasses.replace(HIDDEN.children[0], **change),))
+    with pytest.raises(ValueError, match="expected nothing that hangs on the list"):
+        meeting_page(careless)
+    for careless in (
+        dataclasses.replace(HIDDEN, funnel=MEETING.funnel),
+        dataclasses.replace(HIDDEN, cohorts=(Cohort(4, 1_301, 2, None),)),
+    ):
+        with pytest.raises(ValueError, match="expected nothing that hangs on the list"):
+            meeting_page(careless)
 
 
 def test_a_score_that_is_no_number_is_refused():
@@ -413,6 +450,7 @@ def test_a_child_with_all_its_facts(show):
     assert NO_JUDGEMENT in article.inner_text()
     assert "未判定" in part(page, "判定").inner_text()
     assert "フードバンクの案内" in part(page, "支援のヒント").inner_text()
+    assert part(page, "該当する項目（2）").locator("h4").all_inner_texts() == ["点数を上げる要因（2）"]
     assert part(page, "該当する項目（2）").locator("li").all_inner_texts() == [
         "就学援助\n要保護\n貧困",
         "欠席日数\n30日以上\n不登校・虐待",
@@ -555,7 +593,17 @@ def test_the_hidden_page_has_no_switch_and_says_why(show):
     assert page.locator("#sort option").all_inner_texts() == ["一覧の順", "配布番号", "学校", "未判定が先"]
     page.locator(".row", has_text="A-001").click()
     assert page.locator(".bar").count() == 0
-    assert "2025年1月1日：抽出された" in part(page, "これまでの経過").inner_text()
+    text = page.locator("body").inner_text()
+    for word in ("前回", "抽出", "きょうだい", "みまもり", "新たに発見", "境界の同点", "人数の流れ"):
+        assert word not in text, word
+    # no count of what applies or is missing: it is the list that has more
+    titles = page.locator(".detail h3, .detail h4, .detail dt").all_inner_texts()
+    assert {"該当する項目", "点数を上げる要因", "欠損"} <= set(titles)
+    assert not [title for title in titles if re.search(r"[0-9０-９]", title)]
+    assert page.locator(".checks input").evaluate_all("boxes => boxes.map(box => box.id)") == ["open_consultation"]
+    page.locator("details.about summary").click()
+    assert page.locator(".about th").all_inner_texts()[:2] == ["学年", "対象"]
+    assert "抽出" not in page.locator(".about table").first.inner_text()
 
 
 @in_browser
@@ -702,3 +750,33 @@ def test_an_empty_list_says_so(show, meeting):
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     assert page.get_by_role("button", name="印刷").is_disabled()
+
+
+@in_browser
+def test_what_raises_the_score_stands_apart_from_what_is_a_fact_beside_it(show):
+    dropped = dataclasses.replace(CARE, applies=True, level="applicable", level_ja="あり")
+    less = dataclasses.replace(TEETH, applies=True, level="1+", level_ja="1本以上")
+    page = show(with_children(dataclasses.replace(FIRST, factors=(AID, less, ABSENCE, dropped))))
+    facts = part(page, "該当する項目（4）")
+    assert facts.locator("h4").all_inner_texts() == [
+        "点数を上げる要因（2）",
+        "その他の該当する項目（点数を上げない・点数に使わない）（2）",
+    ]
+    assert facts.locator("ul").nth(0).locator(".name").all_inner_texts() == ["就学援助", "欠席日数"]
+    assert facts.locator("ul").nth(1).locator(".name").all_inner_texts() == ["未処置歯", "世帯員の要介護"]
+
+
+@in_browser
+def test_what_to_know_before_anything_else_stands_at_the_top_and_on_every_printed_page(show):
+    told = ("支援措置の情報なし", "小1〜小3の点数は当てになりません（交差検証のAUC 0.55、0.5は偶然と同じ）")
+    page = show(dataclasses.replace(MEETING, cautions=told))
+    assert page.locator("header.top .beware").all_inner_texts() == list(told)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    for running in page.locator("#paper .running").all_inner_texts():
+        assert all(caution in running for caution in told)
+
+
+@in_browser
+def test_a_released_child_has_a_sheet_to_wait_for(show):
+    page = show(with_children(dataclasses.replace(THIRD, released=True)))
+    assert part(page, "学校からの個人票").inner_text().endswith("未返却")

@@ -73,7 +73,8 @@ def opened(request: pytest.FixtureRequest) -> Open:
 
 
 def factor(ja: str, level_ja: str, points: float | None, *, applies: bool = True, **changes: object) -> Factor:
-    return replace(Factor(ja, ja, level_ja, level_ja, points, (), applies, None), **changes)
+    raises = points is not None and points > 0
+    return replace(Factor(ja, ja, level_ja, level_ja, points, (), applies, None, raises), **changes)
 
 
 FACTORS = (
@@ -90,6 +91,9 @@ FACTORS = (
     factor("学力", "記録なし", 0.0, applies=False, missing="no_record"),
     factor("肥満", "記録なし", 0.0, applies=False, missing="no_record"),
     factor("睡眠不足", "空欄", 0.0, applies=False, missing="blank"),
+    # what the model dropped, and what weighs less than its mean
+    factor("虫歯治療中", "あり", 0.0),
+    factor("保健室利用", "10回以上", -2.0),
 )
 CHILD = MeetingChild(
     child_key="a1",
@@ -210,7 +214,8 @@ def test_meeting_tells_each_child_in_one_row(opened: Open) -> None:
         "貧困": 30.0,
         "不登校": -2.5,
         "上げる要因": "欠席日数 30日以上 +82.3\n就学援助 準要保護 +30.0\n未処置歯 3本以上 +12.3\n遅刻・早退 20回以上 +5.0\n悩み（勉強） あり +4.0",
-        "下げる要因": "朝食欠食 毎日食べる −20.0\n学校が楽しくない 楽しい −7.0\n給食費滞納 非該当 −1.5",
+        "その他の該当する項目": "虫歯治療中 あり\n保健室利用 10回以上",
+        "下げる要因": "朝食欠食 毎日食べる −20.0\n学校が楽しくない 楽しい −7.0\n保健室利用 10回以上 −2.0",
         "欠損": "記録なし：学力、肥満\n空欄：睡眠不足",
         "注意": "新たに発見\n継続中の相談\n相談歴あり\n境界の同点\n未納品あり\nきょうだい K003",
         "前回": "2025-01-01 12位/196人 抽出",
@@ -271,8 +276,8 @@ def test_meeting_is_printed_on_a3_with_heights_that_fit(opened: Open) -> None:
     # the long note takes the greatest height of a row; reason and direction of the other have three lines
     assert sheet.row_dimensions[5].height == pytest.approx(409, abs=1)
     assert sheet.row_dimensions[6].height == pytest.approx(45, abs=1)
-    assert sheet.column_dimensions["V"].hidden
-    assert sheet["V4"].value == "児童キー"
+    assert sheet.column_dimensions["W"].hidden
+    assert sheet["W4"].value == "児童キー"
     assert not sheet.column_dimensions["D"].hidden
 
 
@@ -288,6 +293,7 @@ def test_hidden_score_leaves_nothing_that_tells_who_was_selected(opened: Open) -
     assert selected["上げる要因"] == (
         "未処置歯 3本以上\n欠席日数 30日以上\n遅刻・早退 20回以上\n就学援助 準要保護\n悩み（勉強） あり\n家族の世話 あり"
     )
+    assert selected["その他の該当する項目"] == "虫歯治療中 あり\n保健室利用 10回以上"
     assert selected["注意"] == "継続中の相談\n相談歴あり\n未納品あり\nきょうだい K002、K003"
     # the one whose score the meeting holds, and the one whose score it does not, look the same
     assert {**selected, "配布番号": None} == {**other, "配布番号": None}

@@ -155,6 +155,7 @@ class Town:
         create_delivered_views(self.con, self.catalogue, self.day)
         counts = build_decisions(self.con, self.catalogue, self.files("判定会議", "判定"), self.day, self.clock, today)
         self._store("review.decisions", "new_decisions")
+        self._store("review.releases", "new_releases")
         self._keep_rejections("decisions")
         return counts
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.dates import read_date
-from kodomo_assets.japan.text import comparable
+from kodomo_assets.japan.text import comparable, flag_word
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.review.meeting import DECISIONS
 from kodomo_assets.stages.review.workbooks import school_year_ja
@@ -34,7 +34,7 @@ _FILLED_IN = ("判定", "理由", "支援の方向性", "担当", "公開可")
 _ERA_SCHEME = "12345"
 # the letter, the name, or both
 _WORDS = {word: letter for letter, name in DECISIONS.items() for word in (letter, name, letter + name)}
-_YES = {"○", "◯", "〇", "1", "有", "はい", "可", "TRUE"}
+_RELEASE_YES, _RELEASE_NO = ("可",), ("不可", "否")
 _TYPES = {
     "file": "varchar",
     "sheet": "integer",
@@ -50,6 +50,7 @@ _TYPES = {
     "assigned_to": "varchar",
     "decided_by": "varchar",
     "release": "boolean",
+    "release_only": "boolean",
     "problem": "varchar",
 }
 
@@ -74,16 +75,19 @@ def build_decisions(
     """Makes the temp tables ``new_decisions`` and ``new_rejections``.
 
     A row in which nothing was filled in says nothing. Rows of a workbook that was sent for another reference date are
-    not taken at all.
+    not taken at all. A row with 公開可 and no 判定 is no decision but a release (temp table ``new_releases``): so that
+    the school of a child under 支援措置 can be heard before the meeting.
     """
     read, rejected = read_all(files, catalogue.ingest)
     rows: list[tuple[object, ...]] = []
+    words = _release_words(catalogue)
     for file in read:
         table, refused = file.tables(_REQUIRED, _OPTIONAL)
         rejected += refused
-        rows += [_cells(row, file, reference_date) for row in table if any(row.cells[h] for h in _FILLED_IN)]
+        rows += [_cells(row, file, reference_date, words) for row in table if any(row.cells[h] for h in _FILLED_IN)]
     create_from_frame(con, "returned_decisions", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     create_rejected_files(con, rejected)
+    run_sql(con, __package__, "in_force", {"reference_date": reference_date})
     run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now, "today": today})
     row = con.execute(
         "select (select count(*) from new_decisions where read_at = $1), (select count(*) from new_rejections)", [now]
@@ -92,8 +96,22 @@ def build_decisions(
     return DecisionCounts(len(rows), taken, not_taken)
 
 
-def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tuple[object, ...]:
+def _release_words(catalogue: Catalogue) -> dict[str, bool]:
+    """What 公開可 means, by the word as it is compared; blank is no."""
+    yes, no = (*catalogue.ingest.yes_words, *_RELEASE_YES), (*catalogue.ingest.no_words, *_RELEASE_NO)
+    return {"": False} | {flag_word(word): False for word in no} | {flag_word(word): True for word in yes}
+
+
+def _is_release(cells: Mapping[str, str]) -> bool:
+    """Whether a row says of 公開可 only: nothing else of it would be lost."""
+    return bool(cells["公開可"]) and not any(cells[header] for header in ("判定", "理由", "支援の方向性", "担当"))
+
+
+def _cells(
+    row: ReturnedRow, file: ReturnedFile, reference_date: dt.date, words: Mapping[str, bool]
+) -> tuple[object, ...]:
     cells = row.cells
+    release = words.get(flag_word(cells["公開可"]))
     decision = _WORDS.get(comparable(cells["判定"]).lower())
     meeting = read_date(cells["会議日"], _ERA_SCHEME)
     return (
@@ -110,8 +128,9 @@ def _cells(row: ReturnedRow, file: ReturnedFile, reference_date: dt.date) -> tup
         cells["支援の方向性"] or None,
         cells["担当"] or None,
         cells["判定者"] or None,
-        comparable(cells["公開可"]).upper() in _YES,
-        next(_problems(cells, file, reference_date, decision, meeting.value), None),
+        bool(release),
+        _is_release(cells),
+        next(_problems(cells, file, reference_date, decision, meeting.value, release), None),
     )
 
 
@@ -129,12 +148,15 @@ def _problems(
     reference_date: dt.date,
     decision: str | None,
     meeting_date: dt.date | None,
+    release: bool | None,
 ) -> Iterator[str]:
     """What is wrong with a row that needs no look at the children, the gravest first."""
     sent_for = file.facts.get("基準日") or cells["基準日"]
     if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
         yield WRONG_DATE
-    if decision is None:
+    if release is None:
+        yield "公開可 is another word, expected ○ or blank"
+    if decision is None and not _is_release(cells):
         found = "blank" if not cells["判定"] else "another word"
         yield f"判定 is {found}, expected one of {', '.join(DECISIONS)}"
     if meeting_date is None:

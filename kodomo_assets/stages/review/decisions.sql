@@ -21,7 +21,7 @@ left join (
 where c.reference_date = $reference_date;
 
 create or replace temp table judged_decisions as
-with named as (
+with named_or_said as (
     select
         r.*,
         k.child_key as known_key,
@@ -31,6 +31,14 @@ with named as (
     from returned_decisions as r
     left join known_children as k
         on k.child_key = r.given_key or (r.given_key is null and k.sheet_number = r.given_number)
+),
+
+-- The workbook shows a release that is in force: a row that says no more than that says nothing.
+named as (
+    select n.*
+    from named_or_said as n
+    left join releases_in_force as f on f.child_key = n.known_key
+    where not (n.release_only and n.meeting_date is null and n.release and coalesce(f.release, false))
 ),
 
 single as (
@@ -97,7 +105,7 @@ told as (
         row_number,
         $now::timestamptz as read_at
     from judged_decisions
-    where problem is null
+    where problem is null and not release_only
     qualify row_number() over (partition by known_key, meeting_date order by file desc, sheet desc, row_number desc) = 1
 )
 
@@ -112,6 +120,43 @@ where
     s.child_key is null
     or (t.decision, t.reason, t.direction, t.assigned_to, t.decided_by, t.release)
     is distinct from (s.decision, s.reason, s.direction, s.assigned_to, s.decided_by, s.release);
+
+-- 公開可 without 判定: what was said before the meeting, or between two. Of two words of one day the cautious one counts.
+create or replace temp table new_releases as
+with said_last as (
+    select *
+    from review.releases
+    where reference_date = $reference_date
+    qualify row_number() over (partition by child_key, decided_on order by read_at desc) = 1
+),
+
+told as (
+    select
+        $reference_date::date as reference_date,
+        known_key as child_key,
+        meeting_date as decided_on,
+        decided_by,
+        release,
+        file,
+        row_number,
+        $now::timestamptz as read_at
+    from judged_decisions
+    where problem is null and release_only
+    qualify
+        row_number() over (
+            partition by known_key, meeting_date
+            order by release, file desc, sheet desc, row_number desc
+        ) = 1
+)
+
+select *
+from review.releases
+where reference_date = $reference_date
+union all by name
+select t.*
+from told as t
+left join said_last as s using (child_key, decided_on)
+where s.child_key is null or (t.decided_by, t.release) is distinct from (s.decided_by, s.release);
 
 create or replace temp table new_rejections as
 select

@@ -9,6 +9,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.review.cautions import meeting_cautions
 from kodomo_assets.stages.review.meeting import (
     Cohort,
     Decision,
@@ -27,8 +28,9 @@ def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
     """The meeting of ``reference_date``; children by school year and 配布番号, which tells nothing of their rank.
 
     Reads the tables of linkage, features, screening and review, ``sheet_numbers`` and the views of the delivered
-    tables. Where a sample of children from below the cut sits among the others, rank and score of all are left out
-    until everyone on the list is decided (method §7).
+    tables. Where a sample of children from below the cut sits among the others, rank and score of all, and whatever
+    else tells the two apart, are left out until everyone on the list is decided (method §7). Items that fairness
+    forbids to look at are seen by nobody who decides (method §6).
     """
     _load_names(con, catalogue)
     run_sql(con, __package__, "in_force", {"reference_date": reference_date})
@@ -48,7 +50,9 @@ def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         cohorts=_cohorts(con, reference_date, mode),
         sources=_sources(con, catalogue),
         children=children,
-        funnel=_funnel(con, catalogue, reference_date),
+        # counts by decision and by side of the cut would tell, after the first decision, on which side that child was
+        funnel=() if mode == "hidden" else _funnel(con, catalogue, reference_date),
+        cautions=meeting_cautions(con, catalogue, reference_date, hidden=mode == "hidden"),
     )
 
 
@@ -84,20 +88,21 @@ def _child(row: dict[str, Any], mode: ScoreMode) -> MeetingChild:
             # a level that only the weights make visible would tell what the score hides
             if not hidden or factor["applies"] or factor["missing"]
         ),
-        # both tell on which side of the cut a child stands
+        # what follows tells on which side of the cut a child stands, or makes it likely: the child's own facts only
         tied_at_cut=False if hidden else row["tied_at_cut"],
         newly_found=None if hidden else row["newly_found"],
-        legacy_flag=row["legacy_flag"],
-        legacy_items=tuple(row["legacy_items"]),
+        legacy_flag=None if hidden else row["legacy_flag"],
+        legacy_items=() if hidden else tuple(row["legacy_items"]),
         open_consultation=row["open_consultation"],
         known_before=row["known_before"],
         incomplete_delivery=row["incomplete_delivery"],
         added=row["added"],
-        siblings=tuple(row["siblings"]),
-        last_term=LastTerm(**row["last_term"]) if row["last_term"] else None,
+        siblings=() if hidden else tuple(row["siblings"]),
+        last_term=LastTerm(**row["last_term"]) if row["last_term"] and not hidden else None,
         hints=tuple(row["hints"]),
         sheet=sheet or None,
         decision=Decision(**row["decision"]) if row["decision"] else None,
+        released=row["released"],
     )
 
 
@@ -116,7 +121,9 @@ def _cohorts(con: duckdb.DuckDBPyConnection, reference_date: dt.date, mode: Scor
         """,
         [reference_date],
     ).fetchall()
-    return tuple(Cohort(year, n, selected, None if mode == "hidden" else cut) for year, n, selected, cut in rows)
+    if mode == "hidden":
+        return tuple(Cohort(year, n, None, None) for year, n, _, _ in rows)
+    return tuple(Cohort(*row) for row in rows)
 
 
 def _sources(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> tuple[SourceState, ...]:
@@ -137,7 +144,10 @@ def _funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date
 
 
 def _load_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Temp tables of what items, levels and hints are called: item_names, item_levels, hints, hint_conditions."""
+    """Temp tables of what items, levels and hints are called: item_names, item_levels, hints, hint_conditions.
+
+    An item that is not named is no factor of any child: those that fairness forbids are left out here.
+    """
     con.execute(
         "create or replace temp table item_names "
         "(item varchar, position integer, ja varchar, bands varchar[], about varchar[])"
@@ -146,7 +156,8 @@ def _load_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     tables: list[tuple[object, ...]] = [
         (f"table:{t.id}", 1000 + n, t.ja, bands, []) for n, t in enumerate(catalogue.tables.values())
     ]
-    items = [(i.id, n, i.ja, list(i.bands), list(i.about)) for n, i in enumerate(catalogue.matrix_items)]
+    seen = [item for item in catalogue.matrix_items if item.screen != "fairness"]
+    items = [(i.id, n, i.ja, list(i.bands), list(i.about)) for n, i in enumerate(seen)]
     con.executemany("insert into item_names values ($1, $2, $3, $4, $5)", [*items, *tables])
     con.execute("create or replace temp table item_levels (item varchar, level varchar, ja varchar, legacy boolean)")
     con.executemany(

@@ -15,10 +15,11 @@ select
     d.meeting_date,
     d.decided_by,
     d.assigned_to,
-    d.release
+    coalesce(f.release, false) as release
 from linkage.children as c
 left join review.meeting_list as l using (reference_date, child_key)
 left join decisions_in_force as d using (reference_date, child_key)
+left join releases_in_force as f using (child_key)
 left join sheet_numbers as n using (child_key)
 where
     c.reference_date = $reference_date
@@ -72,6 +73,7 @@ select
     round(f.contribution * 1000, 1) as points,
     n.about,
     v.level is not null as applies,
+    round(f.contribution * 1000, 1) > 0 as raises,
     -- a table without a record is told by its items
     case
         when f.level in ('no_record', 'blank') and not starts_with(f.item, 'table:') then f.level
@@ -99,7 +101,8 @@ with factors as (
                 points: points,
                 about: about,
                 applies: applies,
-                missing: missing
+                missing: missing,
+                raises: raises
             }
             order by position
         ) as factors,
@@ -213,6 +216,7 @@ select
     coalesce(r.known_before, y.known_before, false) as known_before,
     coalesce(r.incomplete_delivery, false) as incomplete_delivery,
     c.origin is null as added,
+    c.protected and c.release as released,
     coalesce(i.siblings, []) as siblings,
     case
         when t.child_key is not null

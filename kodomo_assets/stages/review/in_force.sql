@@ -4,3 +4,30 @@ select *
 from review.decisions
 where reference_date = $reference_date
 qualify row_number() over (partition by child_key order by meeting_date desc, read_at desc) = 1;
+
+-- Whether the school of a child under 支援措置 may be told of it: what was said last, with the decision or before it. A
+-- decision that says nothing of it ends a release; of two words of one reading the cautious one counts.
+create or replace temp table releases_in_force as
+with said as (
+    select
+        child_key,
+        meeting_date as decided_on,
+        read_at,
+        release
+    from review.decisions
+    where reference_date = $reference_date
+    union all by name
+    select
+        child_key,
+        decided_on,
+        read_at,
+        release
+    from review.releases
+    where reference_date = $reference_date
+)
+
+select
+    child_key,
+    release
+from said
+qualify row_number() over (partition by child_key order by decided_on desc, read_at desc, release) = 1;

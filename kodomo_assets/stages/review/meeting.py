@@ -24,7 +24,8 @@ ScoreMode = Literal["always", "on_request", "hidden"]
 class Factor:
     """One item of a child: the level it stands on, and its contribution in points (None while the score is hidden).
 
-    ``missing``: 欠損, by cause, or None. ``about``: ids of the difficulties that the item tells of.
+    ``missing``: 欠損, by cause, or None. ``about``: ids of the difficulties that the item tells of. ``raises``: by the
+    weights in force the level raises the score; no item does that the model dropped, or whose weight is negative.
     """
 
     item: str
@@ -35,6 +36,7 @@ class Factor:
     about: tuple[str, ...]
     applies: bool
     missing: Literal["no_record", "blank"] | None
+    raises: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,10 @@ class Decision:
 class MeetingChild:
     """One child on the meeting's list. No name: the 配布番号 of the 個人票 is how people speak of it.
 
-    ``school`` is None for a child under 支援措置. Rank, points and sub-scores are None while the score is hidden.
-    ``siblings``: 配布番号 of children of the household on the list. ``sheet``: question -> answer of the returned
-    個人票.
+    ``school`` is None for a child under 支援措置. While the score is hidden, rank, points and sub-scores are None, and
+    so is what hangs on the list and not on the child: its place in the last term, siblings who are on the list, what
+    the old rule made of it. ``siblings``: 配布番号 of children of the household on the list. ``sheet``: question ->
+    answer of the returned 個人票. ``released``: a child under 支援措置 of whom its school may be told.
     """
 
     child_key: str
@@ -93,15 +96,16 @@ class MeetingChild:
     hints: tuple[str, ...]
     sheet: Mapping[str, str] | None
     decision: Decision | None
+    released: bool = False
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """One school year: children ranked, children selected, points of the last selected one (None while hidden)."""
+    """One school year: children ranked; children selected and points of the last of them (None while hidden)."""
 
     school_year: int
     screened: int
-    selected: int
+    selected: int | None
     cut_points: float | None
 
 
@@ -124,7 +128,7 @@ class FunnelRow:
 
 @dataclass(frozen=True)
 class Meeting:
-    """The whole page of one reference date."""
+    """The whole page of one reference date. ``cautions``: what to know of it before anything else."""
 
     reference_date: dt.date
     weights_version: str
@@ -134,3 +138,4 @@ class Meeting:
     sources: tuple[SourceState, ...]
     children: tuple[MeetingChild, ...]
     funnel: tuple[FunnelRow, ...]
+    cautions: tuple[str, ...] = ()

@@ -14,9 +14,14 @@ def build_meeting_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, ref
     """Makes the temp table ``new_meeting_list``; how many children of each origin.
 
     Reads screening.ranking and ``sheet_numbers(child_key, sheet_number, lot)`` of the ranked children. The sample
-    below the cut is drawn at the yearly date only.
+    below the cut is drawn at the yearly date only; each row keeps the probability with which it came.
     """
     sample = catalogue.meeting.sample_below_cut if catalogue.calendar.is_yearly(reference_date) else 0
-    run_sql(con, __package__, "meeting_list", {"reference_date": reference_date, "sample": sample})
+    parameters = {
+        "reference_date": reference_date,
+        "sample": sample,
+        "near_share": catalogue.meeting.sample_near_share,
+    }
+    run_sql(con, __package__, "meeting_list", parameters)
     rows = con.execute("select origin, count(*) from new_meeting_list group by all").fetchall()
     return {"selected": 0, "sample": 0} | dict(rows)

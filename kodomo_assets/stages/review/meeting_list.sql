@@ -1,10 +1,13 @@
 -- Who goes to the meeting: the selected children, and where a sample is drawn some from below the cut, unmarked among
--- them: without it nobody can ever know what the list misses (method §7).
+-- them: without it nobody can ever know what the list misses (method §7). Most of the sample stands between the cut and
+-- the middle of its school year, where a child is hardest to tell from the list; the others stand below the middle, and
+-- everyone below the cut has a known probability above 0.
 create or replace temp table new_meeting_list as
 with ranked as (
     select
         r.child_key,
         r.selected,
+        not r.selected and 2 * r.rank <= count(*) over (partition by r.cohort) as near,
         n.sheet_number,
         n.lot
     from screening.ranking as r
@@ -12,19 +15,63 @@ with ranked as (
     where r.reference_date = $reference_date
 ),
 
-sample as (
-    select child_key
+counted as (
+    select
+        count(*) filter (near) as near_children,
+        count(*) filter (not near and not selected) as far_children,
+        -- a keyed number from 0 to 1 that hangs on none of the single draws
+        coalesce(
+            ('0x' || left(sha256('near|' || string_agg(lot, '' order by child_key)), 8))::bigint / 4294967296.0, 0
+        ) as chance
     from ranked
-    where not selected
-    order by lot
-    limit $sample
+),
+
+-- How many near ones are expected. Where one part is too small for its share the other fills the sample.
+expected as (
+    select
+        *,
+        least($sample, near_children + far_children) as size,
+        least(near_children, greatest($sample * $near_share, $sample - far_children))::double as near_expected
+    from counted
+),
+
+-- 0.7 x 5 = 3.5 near ones are 3 or 4, by a keyed draw: so that the probability is exactly that of the share.
+parts as (
+    select
+        *,
+        (floor(near_expected) + (chance < near_expected - floor(near_expected))::integer)::integer as near_size
+    from expected
+),
+
+drawn as (
+    select
+        r.*,
+        row_number() over (partition by r.near order by r.lot) as place,
+        case when r.near then p.near_size else p.size - p.near_size end as part_size,
+        case
+            when r.near then p.near_expected / nullif(p.near_children, 0)
+            else (p.size - p.near_expected) / nullif(p.far_children, 0)
+        end as probability
+    from ranked as r
+    cross join parts as p
+    where not r.selected
 )
 
 select
     $reference_date::date as reference_date,
     child_key,
-    case when selected then 'selected' else 'sample' end as origin,
-    sheet_number
+    'selected' as origin,
+    sheet_number,
+    1.0::double as probability
 from ranked
-where selected or child_key in (from sample)
+where selected
+union all by name
+select
+    $reference_date::date as reference_date,
+    child_key,
+    'sample' as origin,
+    sheet_number,
+    probability
+from drawn
+where place <= part_size
 order by child_key;

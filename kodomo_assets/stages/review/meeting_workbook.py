@@ -54,6 +54,8 @@ EMPTY_ROWS = 20
 _HIDDEN = "非表示"
 _RANK, _POINTS = "順位", "点数"
 _RAISING, _LOWERING, _MISSING, _FLAGS = "上げる要因", "下げる要因", "欠損", "注意"
+# facts that apply and raise no score: items that the model does not have, or that weigh nothing or less
+_OTHERS = "その他の該当する項目"
 _LAST_TERM, _SHEET, _HINTS = "前回", "個人票", "支援のヒント"
 _SHEET_WIDTH = 29
 _MOST_RAISING, _MOST_LOWERING = 5, 3
@@ -96,6 +98,7 @@ def _columns(meeting: Meeting) -> dict[str, Column]:
         _POINTS: Column(7, number_format="0.0", hidden=folded),
         **dict.fromkeys(meeting.difficulties.values(), part),
         _RAISING: Column(27),
+        _OTHERS: Column(20),
         _LOWERING: Column(20, hidden=unknown),
         _MISSING: Column(18),
         _FLAGS: Column(13),
@@ -124,7 +127,7 @@ def _head(meeting: Meeting) -> tuple[str, str, str]:
         guidance.append("順位と点数は、判定が済むまで表示しません。")
     return (
         f"{MEETING_KIND}　基準日 {meeting.reference_date.isoformat()}　{len(meeting.children):,}人",
-        f"{NO_JUDGEMENT}　　{DO_NOT_PASS_ON}",
+        "\n".join([f"{NO_JUDGEMENT}　　{DO_NOT_PASS_ON}", *meeting.cautions]),
         "\n".join(guidance),
     )
 
@@ -136,7 +139,8 @@ def _row(meeting: Meeting, child: MeetingChild, protected: set[str]) -> dict[str
         "学年": school_year_ja(child.school_year),
         "学校": PROTECTED if child.protected else child.school,
         **({_RANK: _HIDDEN, _POINTS: _HIDDEN} if hidden else _score(meeting, child)),
-        _RAISING: _applying(child.factors) if hidden else _strongest(child.factors, 1, _MOST_RAISING),
+        _RAISING: _applying(child.factors, raises=True) if hidden else _strongest(child.factors, 1, _MOST_RAISING),
+        _OTHERS: _applying(child.factors, raises=False),
         _LOWERING: _HIDDEN if hidden else _strongest(child.factors, -1, _MOST_LOWERING),
         _MISSING: _missing(child.factors),
         _FLAGS: _flags(child, protected, hidden=hidden),
@@ -144,6 +148,7 @@ def _row(meeting: Meeting, child: MeetingChild, protected: set[str]) -> dict[str
         _SHEET: _answers(child.sheet or {}),
         _HINTS: "\n".join(f"・{hint}" for hint in child.hints) or None,
         **_decision(child.decision),
+        RELEASED: "○" if child.released else None,
         CHILD_KEY: child.child_key,
     }
 
@@ -158,7 +163,6 @@ def _decision(decision: Decision | None) -> dict[str, Value]:
         MEETING_DATE: decision.meeting_date,
         DECIDED_BY: decision.decided_by,
         IN_CHARGE: decision.assigned_to,
-        RELEASED: "○" if decision.release else None,
     }
 
 
@@ -188,8 +192,10 @@ def _strongest(factors: Iterable[Factor], sign: int, most: int) -> str | None:
     return "\n".join(f"{factor.ja} {factor.level_ja} {mark}{size:.1f}" for size, factor in found[:most]) or None
 
 
-def _applying(factors: Iterable[Factor]) -> str | None:
-    return "\n".join(f"{factor.ja} {factor.level_ja}" for factor in factors if factor.applies) or None
+def _applying(factors: Iterable[Factor], *, raises: bool) -> str | None:
+    """What applies, in the order of the items: sorted by weight it would tell what the score hides."""
+    found = (f"{factor.ja} {factor.level_ja}" for factor in factors if factor.applies and factor.raises == raises)
+    return "\n".join(found) or None
 
 
 def _missing(factors: Iterable[Factor]) -> str | None:

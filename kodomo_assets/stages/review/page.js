@@ -25,6 +25,8 @@
   const ROW = 3.6;
   const GROUP = 0.55;
 
+  // Until everyone is decided nothing may tell the random sample from the list: no number, no count, no place of before.
+  const hidden = data.score_mode === "hidden";
   let scoreShown = data.score_mode === "always";
   let current = -1;
   let shown = [];
@@ -65,12 +67,13 @@
   children.forEach((child, at) => {
     child.at = at;
     if (!byNumber.has(child.number)) byNumber.set(child.number, at);
-    child.read = child.factors.map(([item, level, value]) => ({
+    child.read = child.factors.map(([item, level, raises, value]) => ({
       ja: data.items[item].ja,
       about: data.items[item].about,
       level: data.levels[level].ja,
       applies: data.levels[level].applies,
       missing: data.levels[level].missing,
+      raises: raises === 1,
       points: value,
     }));
     child.about = new Set(child.read.filter((factor) => factor.applies).flatMap((factor) => factor.about));
@@ -103,6 +106,7 @@
     );
   }
 
+  const tally = (title, things) => (hidden ? title : `${title}（${things.length}）`);
   const section = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
   const facts = (pairs) => h("dl", {}, pairs.filter((pair) => pair).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   // on paper nothing can be unfolded
@@ -137,36 +141,44 @@
   function factsSection(child, paper) {
     const applying = child.read.filter((factor) => factor.applies);
     const others = child.read.filter((factor) => !factor.applies && !factor.missing);
+    // what raises the score by the weights in force, and what is a fact beside it
+    const groups = [
+      ["点数を上げる要因", applying.filter((factor) => factor.raises)],
+      ["その他の該当する項目（点数を上げない・点数に使わない）", applying.filter((factor) => !factor.raises)],
+    ].filter(([, factors]) => factors.length > 0);
     return section(
-      `該当する項目（${applying.length}）`,
-      applying.length
-        ? h(
-            "ul",
-            { class: "facts" },
-            applying.map((factor) =>
-              h(
-                "li",
-                {},
-                h("span", { class: "name" }, factor.ja),
-                h("span", {}, factor.level),
-                factor.about.length > 0 && h("span", { class: "about-what" }, aboutOf(factor)),
-              ),
-            ),
-          )
+      tally("該当する項目", applying),
+      groups.length
+        ? groups.map(([title, factors]) => [h("h4", {}, tally(title, factors)), factsList(factors)])
         : h("p", {}, "該当する項目はありません"),
-      others.length > 0 && !(paper && scoreShown) && fold(`該当しない項目（${others.length}）`, names(others), paper),
+      others.length > 0 && !(paper && scoreShown) && fold(tally("該当しない項目", others), names(others), paper),
     );
   }
+
+  const factsList = (factors) =>
+    h(
+      "ul",
+      { class: "facts" },
+      factors.map((factor) =>
+        h(
+          "li",
+          {},
+          h("span", { class: "name" }, factor.ja),
+          h("span", {}, factor.level),
+          factor.about.length > 0 && h("span", { class: "about-what" }, aboutOf(factor)),
+        ),
+      ),
+    );
 
   function missingSection(child) {
     const missing = child.read.filter((factor) => factor.missing);
     return section(
-      `欠損（${missing.length}）`,
+      tally("欠損", missing),
       missing.length
         ? facts(
             Object.entries(MISSING).map(([cause, ja]) => {
               const of = missing.filter((factor) => factor.missing === cause);
-              return of.length > 0 && [`${ja}（${of.length}）`, names(of)];
+              return of.length > 0 && [tally(ja, of), names(of)];
             }),
           )
         : h("p", {}, "欠損はありません"),
@@ -249,7 +261,7 @@
     return section(
       "これまでの経過とデータの時点",
       facts([
-        [
+        !hidden && [
           "前回",
           last
             ? `${date(last.reference_date)}：` +
@@ -257,9 +269,9 @@
               (last.selected ? "抽出された" : "抽出されなかった")
             : "一覧なし",
         ],
-        ["きょうだい", child.siblings.length ? siblingLinks(child, paper) : "一覧にいません"],
-        ["データベースみまもり", `${legacy}${child.legacy_items.length ? `（${child.legacy_items.join("、")}）` : "（該当項目なし）"}`],
-        child.newly_found === undefined && ["新たに発見", "不明"],
+        !hidden && ["きょうだい", child.siblings.length ? siblingLinks(child, paper) : "一覧にいません"],
+        !hidden && ["データベースみまもり", `${legacy}${child.legacy_items.length ? `（${child.legacy_items.join("、")}）` : "（該当項目なし）"}`],
+        !hidden && child.newly_found === undefined && ["新たに発見", "不明"],
         undelivered.length > 0 && ["未納品の表", undelivered.map((source) => source.ja).join("、")],
       ]),
       dates && fold(`データの時点（${dated.length}表）`, dates, paper),
@@ -276,7 +288,7 @@
   function sheetSection(child, paper) {
     const title = "学校からの個人票";
     if (child.sheet === undefined)
-      return section(title, h("p", {}, child.flags.includes("protected") ? "支援措置のため、学校への個人票はありません" : "未返却"));
+      return section(title, h("p", {}, child.flags.includes("protected") && !child.released ? "支援措置のため、学校への個人票はありません" : "未返却"));
     const element = section(
       title,
       child.sheet.length
@@ -322,7 +334,7 @@
         !paper && h("button", { class: "only", type: "button", onclick: () => print([child.at]) }, "この児童だけ印刷"),
       ),
       badges(child),
-      data.score_mode === "hidden" && h("p", { class: "soft" }, HIDDEN_NOTE),
+      hidden && h("p", { class: "soft" }, HIDDEN_NOTE),
       h("div", { class: scoreShown ? "columns scored" : "columns" }, h("div", {}, left), h("div", {}, right)),
       below && sheet,
     );
@@ -355,7 +367,7 @@
     ["school", "学校"],
     ["undecided", "未判定が先"],
   ]);
-  const scoreSorts = data.score_mode === "hidden" ? [] : [["rank", "順位"], ...Object.entries(data.difficulties).map(([id, ja]) => [`by:${id}`, `点数（${ja}）`])];
+  const scoreSorts = hidden ? [] : [["rank", "順位"], ...Object.entries(data.difficulties).map(([id, ja]) => [`by:${id}`, `点数（${ja}）`])];
   const scoreOptions = scoreSorts.map(([value, ja]) => h("option", { value }, ja));
   sortSelect.querySelector("select").append(...scoreOptions);
   const scoreSwitch = h(
@@ -371,7 +383,11 @@
     select("difficulty", "難しさ", [["", "すべて"], ...Object.entries(data.difficulties)]),
     select("decision", "判定", [["", "すべて"], ["none", "未判定"], ...Object.entries(data.decisions).map(([id, ja]) => [id, `${id} ${ja}`])]),
   ];
-  const checks = [check("newly_found", "新たに発見"), check("open_consultation", "継続中の相談"), check("tied_at_cut", "境界の同点")];
+  // a box that finds nobody, because all are hidden, tells that something is
+  const boxes = Object.entries({ newly_found: "新たに発見", open_consultation: "継続中の相談", tied_at_cut: "境界の同点" }).filter(
+    ([id]) => !hidden || id === "open_consultation",
+  );
+  const checks = boxes.map(([id, label]) => check(id, label));
   const value = (id) => document.getElementById(id).value;
   const checked = (id) => document.getElementById(id).checked;
 
@@ -385,9 +401,10 @@
       h("span", { class: "caution" }, data.no_judgement),
       h("span", { class: "pass-on" }, data.do_not_pass_on),
       h("div", { class: "right" }, data.score_mode === "on_request" && scoreSwitch, printButton),
-      data.score_mode === "hidden" && h("p", { id: "hidden-note" }, HIDDEN_NOTE),
+      hidden && h("p", { id: "hidden-note" }, HIDDEN_NOTE),
+      data.cautions.map((caution) => h("p", { class: "beware" }, caution)),
     ),
-    h("details", { class: "about" }, h("summary", {}, "この資料について（対象と抽出・データの時点・キー操作）"), about),
+    h("details", { class: "about" }, h("summary", {}, "この資料について（対象・データの時点・キー操作）"), about),
     h(
       "div",
       { class: "work" },
@@ -417,17 +434,17 @@
       h(
         "div",
         {},
-        h("h2", {}, "学年ごとの対象と抽出"),
+        h("h2", {}, hidden ? "学年ごとの対象" : "学年ごとの対象と抽出"),
         h(
           "table",
           {},
-          h("tr", {}, h("th", {}, "学年"), ["対象", "抽出", ...(cuts ? ["境界の点"] : [])].map((text) => h("th", { class: "number" }, text))),
+          h("tr", {}, h("th", {}, "学年"), ["対象", ...(hidden ? [] : ["抽出"]), ...(cuts ? ["境界の点"] : [])].map((text) => h("th", { class: "number" }, text))),
           data.cohorts.map((cohort) =>
             h(
               "tr",
               {},
               h("td", {}, schoolYear(cohort.school_year)),
-              numbers(count(cohort.screened), count(cohort.selected)),
+              numbers(count(cohort.screened), ...(hidden ? [] : [count(cohort.selected)])),
               cuts && numbers(cohort.cut_points === undefined ? "―" : points(cohort.cut_points)),
             ),
           ),
@@ -455,7 +472,7 @@
   function refresh() {
     const words = folded(search.value).split(/\s+/).filter((word) => word);
     const [year, school, difficulty, decision] = ["school-year", "school", "difficulty", "decision"].map(value);
-    const flags = ["newly_found", "open_consultation", "tied_at_cut"].filter(checked);
+    const flags = boxes.map(([id]) => id).filter(checked);
     const found = children.filter(
       (child) =>
         words.every((word) => child.text.includes(word)) &&
@@ -513,7 +530,7 @@
   function clear() {
     search.value = "";
     for (const id of ["school-year", "school", "difficulty", "decision"]) document.getElementById(id).value = "";
-    for (const id of ["newly_found", "open_consultation", "tied_at_cut"]) document.getElementById(id).checked = false;
+    for (const [id] of boxes) document.getElementById(id).checked = false;
     refresh();
   }
 
@@ -657,6 +674,7 @@
                   h("span", {}, `判定会議　基準日 ${date(data.reference_date)}　重みの版 ${data.weights_version}`),
                   h("b", {}, data.no_judgement),
                   h("span", {}, data.do_not_pass_on),
+                  data.cautions.map((caution) => h("b", {}, caution)),
                   h("span", {}, `${count(place + 1)}／${count(which.length)}`),
                 ),
               ),

@@ -30,11 +30,14 @@ ESCAPES = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u202
 def meeting_page(meeting: Meeting) -> bytes:
     """One UTF-8 HTML file that works without a network, and can reach none (its content security policy).
 
-    A ``ValueError`` where the score is hidden and the data hold a rank or points all the same. Not in the file: the
-    ``child_key``, the school of a child under 支援措置, and, while the score is hidden, the last term's rank.
+    A ``ValueError`` where the score is hidden and the data hold a rank or points all the same, or what else tells the
+    random sample from the list. Not in the file: the ``child_key``, and the school of a child under 支援措置.
     """
-    if meeting.score_mode == "hidden" and _holds_numbers(meeting):
-        raise ValueError("meeting page: score_mode is hidden; expected no rank and no points, found some")
+    if meeting.score_mode == "hidden":
+        if _holds_numbers(meeting):
+            raise ValueError("meeting page: score_mode is hidden; expected no rank and no points, found some")
+        if _tells_the_sample(meeting):
+            raise ValueError("meeting page: score_mode is hidden; expected nothing that hangs on the list, found some")
     style, script = (resources.files(__package__).joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
@@ -64,6 +67,22 @@ def _holds_numbers(meeting: Meeting) -> bool:
     )
 
 
+def _tells_the_sample(meeting: Meeting) -> bool:
+    return (
+        bool(meeting.funnel)
+        or any(cohort.selected is not None for cohort in meeting.cohorts)
+        or any(
+            child.tied_at_cut
+            or child.newly_found is not None
+            or child.legacy_flag is not None
+            or child.legacy_items
+            or child.siblings
+            or child.last_term is not None
+            for child in meeting.children
+        )
+    )
+
+
 def _page_data(meeting: Meeting) -> dict[str, Any]:
     """What the page's program reads. Items and levels are written once and pointed at: 5,000 children stay small."""
     items: dict[tuple[str, tuple[str, ...]], int] = {}
@@ -74,17 +93,19 @@ def _page_data(meeting: Meeting) -> dict[str, Any]:
             (
                 items.setdefault((factor.ja, factor.about), len(items)),
                 levels.setdefault((factor.level_ja, factor.applies, factor.missing), len(levels)),
+                int(factor.raises),
                 *(() if factor.points is None else (factor.points,)),
             )
             for factor in child.factors
         ]
-        children.append(_child_data(child, meeting.score_mode == "hidden") | {"factors": factors})
+        children.append(_child_data(child) | {"factors": factors})
     return {
         "reference_date": meeting.reference_date.isoformat(),
         "weights_version": meeting.weights_version,
         "score_mode": meeting.score_mode,
         "no_judgement": NO_JUDGEMENT,
         "do_not_pass_on": DO_NOT_PASS_ON,
+        "cautions": meeting.cautions,
         "decisions": DECISIONS,
         "difficulties": dict(meeting.difficulties),
         "cohorts": [_filled(dataclasses.asdict(cohort)) for cohort in meeting.cohorts],
@@ -99,7 +120,7 @@ def _page_data(meeting: Meeting) -> dict[str, Any]:
     }
 
 
-def _child_data(child: MeetingChild, hidden: bool) -> dict[str, Any]:
+def _child_data(child: MeetingChild) -> dict[str, Any]:
     last, decision = child.last_term, child.decision
     return _filled(
         {
@@ -120,11 +141,12 @@ def _child_data(child: MeetingChild, hidden: bool) -> dict[str, Any]:
             and _filled(
                 {
                     "reference_date": last.reference_date.isoformat(),
-                    "rank": None if hidden else last.rank,
-                    "ranked": None if hidden else last.ranked,
+                    "rank": last.rank,
+                    "ranked": last.ranked,
                     "selected": last.selected,
                 }
             ),
+            "released": (child.protected and child.released) or None,
             "hints": child.hints,
             "sheet": None if child.sheet is None else list(child.sheet.items()),
             "decision": decision

@@ -1,0 +1,68 @@
+"""What whoever reads a list, a sheet or the page has to know of it before anything else (method §1, §5, §6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.stages.review.workbooks import school_year_ja
+
+#: 住民記録 comes without the column: nobody is known to be protected.
+NO_PROTECTION = "支援措置の情報なし"
+#: Below this cross-validated AUC, or with no more events at the top than chance gives, a model is worth nothing.
+LEAST_AUC, LEAST_LIFT = 0.6, 1.0
+
+
+def protection_caution(catalogue: Catalogue) -> tuple[str, ...]:
+    """For every list, sheet and page: whether 支援措置 comes at all."""
+    return (NO_PROTECTION,) if catalogue.tables["resident_register"].is_without("protection") else ()
+
+
+def meeting_cautions(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, *, hidden: bool
+) -> tuple[str, ...]:
+    """For the meeting's files, besides: models that are worth nothing, and school years of which nobody is selected.
+
+    While the sample is hidden such a school year is not named: a child of it on the list could only be of the sample.
+    """
+    return (
+        *protection_caution(catalogue),
+        *_worthless_models(con, catalogue, reference_date),
+        *_nobody_selected(con, reference_date, hidden=hidden),
+    )
+
+
+def _worthless_models(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
+    rows = con.execute(
+        """
+        select
+            m.band,
+            m.cv_auc
+        from weights.model_cards as m
+        join (select distinct weights_version, band from screening.ranking where reference_date = $day) as r
+            on r.weights_version = m.version and r.band = m.band
+        where m.cv_auc < $auc or m.cv_lift_at_10 <= $lift
+        order by m.band
+        """,
+        {"day": reference_date, "auc": LEAST_AUC, "lift": LEAST_LIFT},
+    ).fetchall()
+    ja = {name: band.ja for name, band in catalogue.bands.items()}
+    return [f"{ja[band]}の点数は当てになりません（交差検証のAUC {auc:.2f}、0.5は偶然と同じ）" for band, auc in rows]
+
+
+def _nobody_selected(con: duckdb.DuckDBPyConnection, reference_date: dt.date, *, hidden: bool) -> list[str]:
+    rows = con.execute(
+        "select cohort, count(*), bool_or(selected) from screening.ranking where reference_date = $1 "
+        "group by cohort order by cohort",
+        [reference_date],
+    ).fetchall()
+    without = [(year, children) for year, children, selects in rows if not selects]
+    if not without:
+        return []
+    if len(without) == len(rows):
+        return ["どの学年からも、だれも抽出していません"]
+    if hidden:
+        return ["だれも抽出していない学年があります（人数が少ないため。学年は判定のあとに表示します）"]
+    return [f"{school_year_ja(year)}（{children}人）からは、だれも抽出していません" for year, children in without]

@@ -1,0 +1,280 @@
+"""The sample below the cut: drawn with known probabilities, and told by nothing until everyone is decided (method §7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import json
+import re
+from collections import Counter
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.sql import create_from_frame
+from kodomo_assets.stages.review.meeting_list import build_meeting_list
+from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
+from kodomo_assets.stages.review.page import meeting_page
+from kodomo_assets.stages.review.schools import personal_sheets
+from kodomo_assets_tests.review.town import VERSION, R, Town, key, number_of
+
+D = dt.date
+
+
+def cohort(town: Town, children: int, selected: int, first: int = 1, school_year: int = 4) -> None:
+    """``children`` of one school year, ranked by their number; the first ones are selected."""
+    for rank in range(1, children + 1):
+        town.child(first + rank - 1, school_year=school_year, rank=rank, selected=rank <= selected)
+
+
+def sample(town: Town) -> list[tuple[int, float]]:
+    """Rank and probability of the sampled children."""
+    return town.rows(
+        "select r.rank, l.probability from review.meeting_list as l join screening.ranking as r "
+        "using (reference_date, child_key) where l.origin = 'sample' order by 1"
+    )
+
+
+def test_most_of_the_sample_stands_between_the_cut_and_the_middle(town):
+    town.configure("meeting: {sample_below_cut: 10}")
+    cohort(town, 100, 10)
+    assert town.list() == {"selected": 10, "sample": 10}
+    drawn = sample(town)
+    # ranks 11 to 50 are 40 children for 7 places, 51 to 100 are 50 for 3
+    assert Counter(probability for _, probability in drawn) == {7 / 40: 7, 3 / 50: 3}
+    assert all((rank <= 50) == (probability == 7 / 40) for rank, probability in drawn)
+    assert town.rows("select distinct probability from review.meeting_list where origin = 'selected'") == [(1.0,)]
+
+
+def test_the_share_near_the_cut_is_the_citys(town):
+    town.configure("meeting: {sample_below_cut: 10, sample_near_share: 0.2}")
+    cohort(town, 100, 10)
+    town.list()
+    assert Counter(rank <= 50 for rank, _ in sample(town)) == {True: 2, False: 8}
+
+
+@pytest.mark.parametrize("share", ["0", "1", "1.5"])
+def test_nobody_below_the_cut_may_have_no_chance(town, share):
+    with pytest.raises(ConfigurationError, match="sample_near_share"):
+        town.configure(f"meeting: {{sample_near_share: {share}}}")
+
+
+@pytest.mark.parametrize(
+    ("children", "selected", "size", "near", "far"),
+    [
+        # ranks 5 to 6 are near, 7 to 12 far: both near ones are certain, the far ones fill the sample
+        (12, 4, 5, 1.0, 3 / 6),
+        # nobody far: 2 of 2 children selected and the rest near cannot be; one far child, so the near ones fill it
+        (4, 1, 3, 1.0, 1.0),
+        # all below the cut
+        (12, 4, 20, 1.0, 1.0),
+    ],
+)
+def test_a_part_that_is_too_small_is_filled_from_the_other(town, children, selected, size, near, far):
+    town.configure(f"meeting: {{sample_below_cut: {size}}}")
+    cohort(town, children, selected)
+    counts = town.list()
+    assert counts["sample"] == min(size, children - selected)
+    assert {(2 * rank <= children): probability for rank, probability in sample(town)} == {True: near, False: far}
+
+
+def test_every_school_year_is_cut_in_the_middle_by_itself(town):
+    town.configure("meeting: {sample_below_cut: 4, sample_near_share: 0.5}")
+    cohort(town, 10, 1)
+    cohort(town, 20, 2, first=101, school_year=8)
+    town.list()
+    # near: 4 of the first, 8 of the second; far: 5 and 10
+    assert {probability for _, probability in sample(town)} == {2 / 12, 2 / 15}
+
+
+def test_a_broken_number_of_places_is_drawn_too(town):
+    """0.7 x 1 near place is one in 70 of 100 towns; the probability that is kept is that of the whole draw."""
+    town.configure("meeting: {sample_below_cut: 1}")
+    cohort(town, 40, 4)
+    near = 0
+    for lottery in range(60):
+        rows = [(key(n), number_of(n), f"{hash_of(lottery, n):064x}") for n in range(1, 41)]
+        types = {"child_key": "varchar", "sheet_number": "varchar", "lot": "varchar"}
+        create_from_frame(town.con, "sheet_numbers", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
+        assert build_meeting_list(town.con, town.catalogue, R) == {"selected": 4, "sample": 1}
+        ((probability,),) = town.rows("select probability from new_meeting_list where origin = 'sample'")
+        # 16 near children (ranks 5 to 20), 20 far ones
+        assert probability in (pytest.approx(0.7 / 16), pytest.approx(0.3 / 20))
+        near += probability == pytest.approx(0.7 / 16)
+    # the draws are fixed; 42 of 60 are expected, with a standard deviation of 3.5
+    assert 32 <= near <= 52
+
+
+def hash_of(lottery: int, number: int) -> int:
+    return int(hashlib.sha256(f"{lottery}|{number}".encode()).hexdigest(), 16)
+
+
+# nothing tells it before the decisions
+
+
+@pytest.fixture
+def blind(town: Town) -> Town:
+    """Twenty children of two school years, of whom three are selected and three sampled; all with the same facts.
+
+    What is not a fact of a child differs as much as it can: score, place in the last term, siblings, the old rule.
+    """
+    town.configure("meeting: {sample_below_cut: 3}")
+    levels = {"single_parent": "without_allowance", "sex": "female", "nationality": "foreign"}
+    for number in range(1, 21):
+        selected = number <= 3
+        contributions = {"(base)": ("(base)", 0.05), "single_parent": ("without_allowance", 0.1)}
+        town.child(number, selected=selected, score=1 / number, newly_found=selected, levels=levels, contributions=contributions, household=900 if selected else None)  # fmt: skip
+        town.insert("screening.ranking", reference_date=D(2025, 1, 1), child_key=key(number), weights_version="1", band="lower", cohort=3, rank=number, school_code="081001", score=0.2, own_levels=0, selected=selected, tied_at_cut=False, legacy_hits=0, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
+    town.con.execute(
+        "update screening.ranking set legacy_flag = selected, tied_at_cut = selected, sibling_selected = selected, "
+        "legacy_hits = selected::integer"
+    )
+    town.list()
+    town.prepare()
+    return town
+
+
+def origins(town: Town) -> dict[str, str]:
+    """配布番号 -> selected or sample."""
+    return dict(town.rows("select sheet_number, origin from review.meeting_list"))
+
+
+def test_the_pages_data_tell_the_two_apart_by_nothing(blind):
+    html = meeting_page(blind.meeting()).decode()
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    data = json.loads(found[1])
+    known = origins(blind)
+    assert Counter(known.values()) == {"selected": 3, "sample": 3}
+    told = {child.pop("number"): json.dumps(child, sort_keys=True) for child in data["children"]}
+    assert told.keys() == known.keys()
+    assert len(set(told.values())) == 1
+    assert list(told) == sorted(known)
+    for word in ("selected", "sample", "cut_points", "rank", "抽出"):
+        assert f'"{word}"' not in json.dumps(data, ensure_ascii=False)
+    assert data["funnel"] == []
+
+
+def test_the_workbook_and_the_sheets_tell_the_two_apart_by_nothing(blind):
+    meeting = blind.meeting()
+    sheet = openpyxl.load_workbook(io.BytesIO(meeting_workbook(meeting, ())))["判定会議"]
+    headers = [cell.value for cell in sheet[4]]
+    rows = [dict(zip(headers, (cell.value for cell in row), strict=True)) for row in sheet.iter_rows(min_row=5)]
+    listed = [row for row in rows if row["配布番号"]]
+    assert [row["配布番号"] for row in listed] == sorted(origins(blind))
+    same = [{k: v for k, v in row.items() if k not in ("配布番号", "児童キー")} for row in listed]
+    assert all(row == same[0] for row in same)
+    heights = {sheet.row_dimensions[row].height for row in range(5, 5 + len(listed))}
+    assert len(heights) == 1
+    (file,) = personal_sheets(blind.con, R, VERSION).files
+    book = openpyxl.load_workbook(io.BytesIO(file.content))
+    shapes = {name: (book[name].dimensions, len(list(book[name].rows))) for name in origins(blind)}
+    assert len(set(shapes.values())) == 1
+
+
+def test_a_first_decision_tells_nothing_of_the_others(blind):
+    child = next(number for number in range(1, 21) if origins(blind).get(number_of(number)) == "sample")
+    blind.decide(child, "b")
+    meeting = blind.meeting()
+    assert (meeting.score_mode, meeting.funnel) == ("hidden", ())
+    meeting_page(meeting)
+    for seen in meeting.children:
+        assert (seen.siblings, seen.last_term, seen.legacy_flag, seen.legacy_items) == ((), None, None, ())
+
+
+def test_after_the_decisions_everything_is_told(blind):
+    for number in range(1, 21):
+        if number_of(number) in origins(blind):
+            blind.decide(number, "c")
+    children = {child.child_key: child for child in blind.meeting().children}
+    first = children[key(1)]
+    assert first.last_term is not None
+    assert (first.last_term.rank, first.legacy_flag, first.newly_found) == (1, True, True)
+    assert set(first.siblings) == {number_of(2), number_of(3)}
+
+
+def test_a_school_year_of_which_nobody_is_selected_is_named_after_the_decisions_only(town):
+    town.configure("meeting: {sample_below_cut: 9}")
+    cohort(town, 9, 0, first=201, school_year=2)
+    cohort(town, 10, 1)
+    town.list()
+    (told,) = town.meeting().cautions
+    assert told == "だれも抽出していない学年があります（人数が少ないため。学年は判定のあとに表示します）"
+    for (child,) in town.rows("select ('0x' || left(child_key, 30))::integer from review.meeting_list"):
+        town.decide(child, "d")
+    assert town.meeting().cautions == ("小2（9人）からは、だれも抽出していません",)
+
+
+def test_a_list_that_selects_nobody_says_so(town):
+    cohort(town, 9, 0)
+    town.list()
+    meeting = town.meeting()
+    assert meeting.cautions == ("どの学年からも、だれも抽出していません",)
+    assert "どの学年からも、だれも抽出していません" in meeting_page(meeting).decode()
+    sheet = openpyxl.load_workbook(io.BytesIO(meeting_workbook(meeting, ())))["判定会議"]
+    assert "どの学年からも、だれも抽出していません" in sheet["A2"].value
+
+
+@pytest.mark.parametrize(
+    ("auc", "lift", "said"),
+    [
+        (0.55, 1.5, ("小4〜中3の点数は当てになりません（交差検証のAUC 0.55、0.5は偶然と同じ）",)),
+        (0.7, 1.0, ("小4〜中3の点数は当てになりません（交差検証のAUC 0.70、0.5は偶然と同じ）",)),
+        (0.6, 1.1, ()),
+    ],
+)
+def test_a_model_that_is_worth_nothing_says_so(town, auc, lift, said):
+    town.configure("meeting: {sample_below_cut: 0}")
+    cohort(town, 10, 1)
+    numbers = {column.name: 1 for column in town.catalogue.output("weights.model_cards").columns if not column.nullable}
+    card = numbers | {"version": VERSION, "band": "upper", "reference_date": R, "cv_auc": auc, "cv_lift_at_10": lift}
+    town.insert("weights.model_cards", **card)
+    town.list()
+    assert town.meeting().cautions == said
+
+
+# items that fairness forbids
+
+
+def test_sex_and_nationality_stand_in_nothing_that_the_meeting_sees(blind):
+    for number in range(1, 21):
+        blind.decide(number, "c")
+    meeting = blind.meeting()
+    assert meeting.score_mode == "on_request"
+    page = meeting_page(meeting).decode()
+    book = openpyxl.load_workbook(io.BytesIO(meeting_workbook(meeting, ())))
+    cells = "\n".join(str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row)
+    for word in ("性別", "国籍", "外国籍"):
+        assert word not in page
+        assert word not in cells
+    assert {factor.item for child in meeting.children for factor in child.factors} == {"single_parent"}
+
+
+def test_a_hint_that_would_tell_an_item_that_fairness_forbids_is_an_error(town):
+    hint = "{ja: 日本語の支援, for_school: 日本語の支援, school_years: [1], when: {nationality: [foreign]}}"
+    with pytest.raises(ConfigurationError, match="nationality"):
+        town.configure(f"meeting: {{hints: [{hint}]}}")
+
+
+def test_only_what_raises_the_score_stands_under_raising(town):
+    town.configure("meeting: {sample_below_cut: 0}")
+    levels = {"single_parent": "without_allowance", "school_expense_aid": "needy", "public_assistance": "applicable"}
+    contributions = {
+        "single_parent": ("without_allowance", 0.12),
+        # weighs less than its mean
+        "school_expense_aid": ("needy", -0.02),
+        # less than half a tenth of a point
+        "untreated_teeth": ("not_applicable", 0.00004),
+    }
+    town.child(1, selected=True, levels=levels, contributions=contributions)
+    town.list()
+    (child,) = town.meeting().children
+    assert {factor.item for factor in child.factors if factor.raises} == {"single_parent"}
+    sheet = openpyxl.load_workbook(io.BytesIO(meeting_workbook(town.meeting(), ())))["判定会議"]
+    row = dict(zip((cell.value for cell in sheet[4]), (cell.value for cell in sheet[5]), strict=True))
+    assert row["上げる要因"] == "ひとり親（児童扶養手当なし） 手当なし +120.0"
+    # the one that the model dropped, and the one that lowers
+    assert set(row["その他の該当する項目"].split("\n")) == {"就学援助 要保護", "生活保護 該当"}
+    assert "就学援助 要保護 −20.0" in row["下げる要因"]
