@@ -113,8 +113,12 @@ def _inbox_dates(settings: Settings, catalogue: Catalogue) -> list[dt.date]:
         raise ConfigurationError(
             f"{settings.inbox.name}/: no such folder in KODOMO_DATA_DIR, expected deliveries in it"
         )
+    from kodomo_assets.stages.sources.earlier_rosters import serves_links_only
+
     folders = sorted(path.name for path in settings.inbox.iterdir() if path.is_dir() and path.name[:1].isdigit())
-    return [_reference_date(catalogue, name) for name in folders]
+    # the refresh of the dates behind it reads such a folder
+    dates = [name for name in folders if not serves_links_only(settings.inbox, catalogue, name)]
+    return [_reference_date(catalogue, name) for name in dates]
 
 
 def _templates(catalogue: Catalogue, folder: Path) -> int:

@@ -395,6 +395,11 @@ class Calendar(Model):
     def is_reference_date(self, day: dt.date) -> bool:
         return day >= self.first_reference_date and f"{day:%m-%d}" in self.terms
 
+    def previous_reference_date(self, day: dt.date) -> dt.date:
+        """The last of the terms before ``day``, whether or not the city was refreshed then."""
+        dates = [dt.date.fromisoformat(f"{year}-{term}") for year in (day.year - 1, day.year) for term in self.terms]
+        return max(date for date in dates if date < day)
+
     def is_yearly(self, day: dt.date) -> bool:
         return f"{day:%m-%d}" == self.yearly
 

@@ -11,6 +11,7 @@ import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.common import House
+from kodomo_assets.defs.earlier_rosters import build_earlier_rosters
 from kodomo_assets.defs.evaluation import build_evaluation_assets
 from kodomo_assets.defs.exports import exports_log
 from kodomo_assets.defs.features import build_feature_assets
@@ -36,6 +37,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *build_source_assets(house),
+            build_earlier_rosters(house),
             *build_linkage_assets(house),
             *build_feature_assets(house),
             *build_weight_assets(house),

@@ -22,6 +22,12 @@ from kodomo_assets.defs.running import PARTITION, under_way
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.stages.linkage.review import FILE_STEM
 from kodomo_assets.stages.sources.arrivals import NOTHING, Hashes, contract, states
+from kodomo_assets.stages.sources.earlier_rosters import (
+    EARLIER_ROSTERS,
+    earlier_rosters,
+    serves_links_only,
+    state_of_rosters,
+)
 from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
 from kodomo_assets.stages.sources.readings import Account, accounts
 from kodomo_assets.stages.sources.withdrawn import past_retention
@@ -89,6 +95,12 @@ def files_of(house: House, day: dt.date) -> list[InboxFile]:
     return scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
 
 
+def watched_files(house: House, day: dt.date) -> list[InboxFile]:
+    """What a refresh of ``day`` reads: its own folder, and the rosters of earlier dates that came alone."""
+    rosters = earlier_rosters(house.settings.inbox, house.catalogue, day)
+    return [*files_of(house, day), *(file for roster in rosters for file in roster.files)]
+
+
 def awaited_tables(house: House, day: dt.date) -> list[str]:
     """Japanese names of the tables that a refresh of ``day`` cannot do without and whose files are not there."""
     there = {file.table_id for file in files_of(house, day)}
@@ -139,7 +151,11 @@ def ask(
 
 def _need(house: House, day: dt.date, account: Account, hashes: Hashes, *, newest: bool) -> _Need | str:
     """What has to be done, or why nothing has to be."""
+    if serves_links_only(house.settings.inbox, house.catalogue, day.isoformat()):
+        return "holds a roster alone, which later dates read for their links"
     there = states(files_of(house, day), READERS, house.catalogue, day, hashes)
+    if there and (rosters := state_of_rosters(earlier_rosters(house.settings.inbox, house.catalogue, day), hashes)):
+        there[EARLIER_ROSTERS] = rosters
     if not there and _past_retention(house, day):
         return "is past retention"
     changed = _differing(there, account.refreshed)

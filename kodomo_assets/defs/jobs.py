@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from kodomo_assets.defs.asking import AFTER_MEETING, RETURNED, TERMLY, YEARLY, ask, files_of, job_name, look
+from kodomo_assets.defs.asking import AFTER_MEETING, RETURNED, TERMLY, YEARLY, ask, job_name, look, watched_files
 from kodomo_assets.defs.common import House, asset_key
 from kodomo_assets.defs.running import end_dead_runs
 from kodomo_assets.stages.sources.arrivals import Hashes, arriving
@@ -89,7 +89,7 @@ def _schedule(house: House, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDef
 
 def still_arriving(house: House, day: dt.date) -> list[str]:
     """Files of the date that may still be on their way."""
-    return arriving(files_of(house, day), dt.datetime.now(dt.UTC), house.catalogue.ingest.settle_seconds)
+    return arriving(watched_files(house, day), dt.datetime.now(dt.UTC), house.catalogue.ingest.settle_seconds)
 
 
 def newest_reference_date(house: House, job: str, now: dt.datetime) -> dt.date | None:

@@ -28,8 +28,10 @@ from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.linkage.comparisons import BLOCKING_RULES
 from kodomo_assets.stages.linkage.links import LinkCounts, build_links
 from kodomo_assets.stages.linkage.plots import waterfall_plot
+from kodomo_assets.stages.linkage.pupil_numbers import check_pupil_numbers, create_pupil_numbers
 from kodomo_assets.stages.linkage.review import FILE_STEM, review_workbook
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
+from kodomo_assets.stages.sources.earlier_rosters import EARLIER_ROSTERS
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.weights.versions import why_due
@@ -38,7 +40,7 @@ from kodomo_assets.store.pseudonyms import asked_mark, asked_on, create_pseudony
 
 
 def build_linkage_assets(house: House) -> list[dg.AssetsDefinition]:
-    return [_children(house), _answers(house), _links(house)]
+    return [_children(house), _answers(house), _links(house), _pupil_numbers(house)]
 
 
 def _children(house: House) -> dg.AssetsDefinition:
@@ -99,7 +101,7 @@ def _answers(house: House) -> dg.AssetsDefinition:
             house.spec(
                 "linkage.answers",
                 "What people answered in 名寄せ確認; kept for all later refreshes, with who and when.",
-                deps=["sources.inbox", "sources.school_roster", "linkage.children"],
+                deps=["sources.inbox", "sources.school_roster", EARLIER_ROSTERS, "linkage.children"],
                 kinds={"excel"},
             )
         ],
@@ -144,7 +146,7 @@ def _answers(house: House) -> dg.AssetsDefinition:
 
 def _links(house: House) -> dg.AssetsDefinition:
     by_name = [f"sources.{table.id}" for table in house.catalogue.tables.values() if table.person.name]
-    deps = ["linkage.children", "linkage.answers", *by_name]
+    deps = ["linkage.children", "linkage.answers", EARLIER_ROSTERS, *by_name]
 
     @dg.multi_asset(
         name="linkage__links",
@@ -224,6 +226,39 @@ def _links(house: House) -> dg.AssetsDefinition:
             _send_review(house, day, workbook)
 
     return links
+
+
+def _pupil_numbers(house: House) -> dg.AssetsDefinition:
+    # an asset of its own: a file of 成績 that is refused must not keep 名寄せ確認 from being made
+    records = [f"sources.{table.id}" for table in house.catalogue.tables.values() if table.person.pupil]
+
+    @dg.multi_asset(
+        name="linkage__pupil_numbers",
+        specs=[
+            house.spec(
+                "linkage.pupil_numbers",
+                "学籍番号 of the schools' records per table: how many a roster knows and how many reach a child.",
+                deps=["sources.school_roster", EARLIER_ROSTERS, "linkage.links", *records],
+            )
+        ],
+        check_specs=[
+            check_spec("linkage.pupil_numbers", "numbers_in_roster", "学校の記録の学籍番号が校務支援学籍にある")
+        ],
+    )
+    def pupil_numbers(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            create_delivered_views(con, house.catalogue, day)
+            create_pupil_numbers(con, house.catalogue, day)
+            written = Written(
+                "linkage.pupil_numbers",
+                "new_pupil_numbers",
+                {},
+                [lambda c: [check_pupil_numbers(c, house.catalogue, day)]],
+            )
+            yield from store_results(con, house, {"reference_date": day}, [written])
+
+    return pupil_numbers
 
 
 def _send_review(house: House, day: dt.date, workbook: bytes | None) -> None:

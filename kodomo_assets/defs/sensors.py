@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from kodomo_assets.defs.asking import ask, files_of, look
+from kodomo_assets.defs.asking import ask, look, watched_files
 from kodomo_assets.defs.common import House
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import end_dead_runs
@@ -51,7 +51,7 @@ def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
         requests, told = [], []
         for day in _dates(house, set(known)):
             key = day.strftime(DATE_FORMAT)
-            files = files_of(house, day)
+            files = watched_files(house, day)
             looked[key] = listing(files)
             late = arriving(files, now, house.catalogue.ingest.settle_seconds)
             if late or looked[key] != seen.get(key):

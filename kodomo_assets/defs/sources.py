@@ -118,8 +118,8 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
         with guarded(context), house.open(kodomo) as con:
             files = _files(house, table, context)
             gone = find_withdrawn(con, house.catalogue, table, files, day, _today(house))
-            basis = _basis(con, house, table, day)
-            state = _state(house, table, files, day)
+            basis = basis_of(con, house, table, day)
+            state = state_there(house, table, files, day)
             if gone.to_confirm:
                 yield from _left_alone(con, house, table, day, gone, state, basis)
             elif not files and not gone.files:
@@ -153,7 +153,7 @@ def _read(
             outcome = read_delivery(con, house.catalogue, table, files, day)
         except TableRefusedError as error:
             create_returns(con, table, error.problems, day, table_refused=True)
-            _send_back(con, house, table, day)
+            send_back(con, house, table, day)
             raise
         _tell(context, outcome)
         keep_superseded(con, table, day)
@@ -171,7 +171,7 @@ def _read(
         keep_superseded(con, table, day)
         checks = [lambda _: [_unread(check.name, "its files were withdrawn") for check in checks_of(table)]]
     mark_withdrawn(con, gone.files)
-    facts["差戻し"] = _send_back(con, house, table, day)
+    facts["差戻し"] = send_back(con, house, table, day)
     told: list[CheckOutcome] = []
     checks.append(lambda c: [check_withdrawn(c, house.catalogue, table, day, gone)])
     yield from store_results(
@@ -239,14 +239,14 @@ def _unread(check: str, why: str) -> CheckOutcome:
     return CheckOutcome(name=check, passed=True, blocking=False, message=why)
 
 
-def _basis(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> Basis:
+def basis_of(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> Basis:
     """The contract, and what is read before the table because its checks look at it."""
     own = _PRIORITIES.get(f"sources.{table.id}", 0)
     before = [name.removeprefix("sources.") for name, priority in _PRIORITIES.items() if priority > own]
     return Basis(contract(table, house.catalogue), compared_with(con, table, day, before))
 
 
-def _state(house: House, table: SourceTable, files: list[InboxFile], day: dt.date) -> str:
+def state_there(house: House, table: SourceTable, files: list[InboxFile], day: dt.date) -> str:
     return state_of(((file.name, sha256(file)) for file in files), confirmed(house.catalogue, table, day))
 
 
@@ -263,7 +263,7 @@ def _tell(context: dg.AssetExecutionContext, outcome: DeliveryOutcome) -> None:
         context.log.warning(text)
 
 
-def _send_back(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> int:
+def send_back(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> int:
     """Stores what the office has to mend and writes its workbook anew, even where the delivery itself is refused."""
     replace(
         con,
