@@ -42,6 +42,21 @@ def test_the_summary_counts(ranked):
     )
 
 
+def test_what_the_list_is_worth_is_said_before_it(ranked):
+    """小9 has five children and selects nobody; the weights of one band order nobody."""
+    card = dict.fromkeys(("children", "events", "items", "columns", "households", "children_without_school_records"), 0)
+    figures = "events_per_column r_squared condition_number negative_fitted_share cv_auc cv_precision_at_10 cv_recall_at_10 cv_lift_at_10"  # fmt: skip
+    card |= dict.fromkeys(figures.split(), 0.0) | {"version": "2025-04-01.1", "reference_date": "2025-04-01"}
+    for band, weak in (("lower", False), ("upper", True)):
+        row = card | {"band": band, "is_weak": weak}
+        marks = ", ".join("?" * len(row))
+        ranked.con.execute(f"insert into weights.model_cards ({', '.join(row)}) values ({marks})", list(row.values()))
+    text = funnel_summary(ranked.con, ranked.catalogue, ranked.day).text()
+    assert "注意 upper: この重みの並べ方は、くじ引きとほとんど変わらない" in text
+    assert "注意 lower" not in text
+    assert "nobody is selected in school years: 9" in text
+
+
 def test_the_links_of_every_table_stand_beside_the_list(ranked):
     ranked.con.execute(
         "insert into linkage.coverage (reference_date, table_name, school_code, persons, linked, unlinked, in_review) "
@@ -65,6 +80,7 @@ def test_a_date_without_a_list_has_an_empty_summary(small_city):
     summary = funnel_summary(small_city.con, small_city.catalogue, small_city.day)
     assert (summary.version, summary.screened, summary.cohorts, summary.items) == ("none", 0, (), ())
     assert "none" in summary.text()
+    assert "nobody is ranked" in summary.text()
 
 
 def test_the_plot_is_a_png(ranked):

@@ -47,7 +47,11 @@ class LinkedTable:
 
 @dataclass(frozen=True)
 class ScreeningSummary:
-    """What came out at a reference date; ``legacy_unknown`` = children with too much missing for the legacy rule."""
+    """What came out at a reference date.
+
+    ``legacy_unknown`` = children with too much missing for the legacy rule; ``weak_bands`` = bands whose weights order
+    the children hardly better than a draw by lot (weights.model_cards, ``is_weak``).
+    """
 
     reference_date: dt.date
     version: str
@@ -57,6 +61,7 @@ class ScreeningSummary:
     legacy_unknown: int
     linked: tuple[LinkedTable, ...]
     items: tuple[KeptItem, ...]
+    weak_bands: tuple[str, ...] = ()
 
     @property
     def screened(self) -> int:
@@ -68,7 +73,7 @@ class ScreeningSummary:
 
     def text(self) -> str:
         """The summary as people read it on a screen."""
-        return "\n".join([*self._funnel(), *self._links(), *self._school_years(), *self._items()])
+        return "\n".join([*self._funnel(), *self._notes(), *self._links(), *self._school_years(), *self._items()])
 
     def _funnel(self) -> Iterator[str]:
         yield f"基準日 {self.reference_date}   重み weights {self.version}"
@@ -77,6 +82,16 @@ class ScreeningSummary:
         yield f"  新たに発見 newly found      {self.newly_found:>7,}   selected, not flagged by データベースみまもり"
         yield f"  旧方式の該当 legacy flagged {self.legacy_flagged:>7,}   by データベースみまもり"
         yield f"  旧方式は不明 legacy unknown {self.legacy_unknown:>7,}   more than half of its items are missing"
+
+    def _notes(self) -> Iterator[str]:
+        """What a reader must know before the list."""
+        for band in self.weak_bands:
+            yield f"  注意 {band}: この重みの並べ方は、くじ引きとほとんど変わらない hardly better than a draw by lot"
+        nobody = [str(cohort.school_year) for cohort in self.cohorts if cohort.selected == 0]
+        if nobody:
+            yield f"  注意 抽出なし nobody is selected in school years: {', '.join(nobody)}"
+        if not self.cohorts:
+            yield "  注意 順位のつく児童がいない nobody is ranked"
 
     def _links(self) -> Iterator[str]:
         """Beside every list: a record that reached nobody is not "no record" (method §3)."""
@@ -133,7 +148,13 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         legacy_unknown=legacy_unknown,
         linked=_linked_tables(con, catalogue, reference_date),
         items=_kept_items(con, catalogue, version),
+        weak_bands=_weak_bands(con, version),
     )
+
+
+def _weak_bands(con: duckdb.DuckDBPyConnection, version: str | None) -> tuple[str, ...]:
+    rows = con.execute("select band from weights.model_cards where version = $1 and is_weak order by band", [version])
+    return tuple(band for (band,) in rows.fetchall())
 
 
 def _linked_tables(
