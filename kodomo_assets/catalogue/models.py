@@ -493,6 +493,7 @@ class Ingest(Model):
     group: str | None = Field(description="group of the machine that delivers into inbox/, through a share for example")
     max_row_change: float = Field(gt=0, le=1000)
     min_known_residents: Share
+    max_protected_share: Share
     min_plausible_share: Share
     total_words: Words
     yes_words: Words

@@ -134,8 +134,8 @@ def test_a_sheet_that_is_larger_inside_than_allowed(inbox):
     inbox.put("生活保護.xlsx", bomb)
     problem = inbox.refused()
     assert problem.reason == "too_large_inside"
-    assert "MB" in problem.message
-    assert "expected at most 5 MB" in problem.message
+    assert "bytes inside" in problem.message
+    assert "expected at most 5,000,000" in problem.message
 
 
 def test_the_same_sheet_within_the_limit_is_read(inbox):
@@ -416,7 +416,7 @@ def test_a_file_just_too_large(inbox):
     os.truncate(path, 1_000_001)
     problem = inbox.refused()
     assert problem.reason == "too_large"
-    assert "expected at most 1 MB" in problem.message
+    assert "expected at most 1,000,000" in problem.message
     path.write_bytes(content + b"\n" * (1_000_000 - len(content)))
     inbox.read()
     assert inbox.rows() == ACCEPTED

@@ -8,15 +8,24 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import duckdb
 import pytest
+import xlwt
 
-from kodomo_assets_tests.sources.office_files import book, raw, text
+from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.errors import ConfigurationError, DeliveryError
+from kodomo_assets.stages.sources.checks import Delivery, check_protected_share
+from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.stages.sources.read import read_delivery
+from kodomo_assets.stages.sources.returned import read_returned
+from kodomo_assets_tests.sources.office_files import book, old_book, raw, saved_results, text
 from kodomo_assets_tests.sources.test_nasty_files import (
     ASSISTANCE,
     ATTENDANCE,
     REGISTER,
     Delivered,
     Nasty,
+    R,
     Taken,
     a,
     aided,
@@ -235,7 +244,55 @@ CODES = [
         overlay=f'tables: {{attendance: {{columns: {{absence_days: {{codes: {{"99": 5, 多数: 18}}}}, month: {{codes: {{前月: 2025-01}}}}, pupil_id: {{codes: {{X: "{pupil(7)}"}}}}}}}}}}'),
 ]  # fmt: skip
 
-CORPUS = [*NUMBERS, *DATES, *NONE, *SIGNS, *LINES, *CODES]
+FORMATS = {
+    # what the format shows of 0.253 -> the value; 肥満度 25.3 stands for "as per cent"
+    "0.0%": 25.3, "0%": 25.3, "0.00%": 25.3, '[Red]-0.0%;0.0%': 25.3, "0.0 %": 25.3, '0.0"約"%': 25.3,
+    '0.0"%"': 0.253, r"0.0\%": 0.253, "0.0_%": 0.253, "General": 0.253,
+}  # fmt: skip
+STORED = [0.253, 0.2, 1, -0.2535, 0, 2.001]
+SHOWN = [25.3, 20.0, 100.0, -25.35, 0.0, None]
+
+
+def percent_rows(number: int) -> list[list[object]]:
+    return [cells(HEALTH), *([pupil(n), "2025-04-01", 140, 35, value, 0] for n, value in enumerate(STORED, start=1))][
+        :number
+    ]
+
+
+def in_xls_percent(form: str):
+    style = xlwt.easyxf(num_format_str=form)
+
+    def change(workbook: xlwt.Workbook) -> None:
+        for row, value in enumerate(STORED, start=1):
+            workbook.get_sheet(0).row(row).set_cell_number(4, value, style)
+
+    return change
+
+
+PERCENT = [
+    health("肥満度 as cells in per cent",
+        book({"学校健診": percent_rows(7)}, with_percent("0.0%", *(f"E{n}" for n in range(2, 8)))),
+        Taken([(140.0, 35.0, value, 0) for value in SHOWN], [(7, "肥満度", "cell", "out_of_range")], columns=HEALTH_COLUMNS), "xlsx"),
+    health("肥満度 as cells in per cent of an .xls",
+        old_book({"学校健診": [[*row[:4], None if n else row[4], *row[5:]] for n, row in enumerate(percent_rows(7))]}, in_xls_percent("0.0%")),
+        Taken([(140.0, 35.0, value, 0) for value in SHOWN], [(7, "肥満度", "cell", "out_of_range")], columns=HEALTH_COLUMNS), "xls"),
+    health("a quoted % of an .xls is text",
+        old_book({"学校健診": [[*row[:4], None if n else row[4], *row[5:]] for n, row in enumerate(percent_rows(7))]}, in_xls_percent('0.0"%"')),
+        Taken([(140.0, 35.0, float(value), 0) for value in STORED], columns=HEALTH_COLUMNS), "xls"),
+    health("per cent, formulas and cells that are no numbers",
+        book({"学校健診": [cells(HEALTH), [pupil(1), "2025-04-01", 140, 35, "=0.2+0.053", 0], [pupil(2), "2025-04-01", 140, 35, "25.3", 0],
+                           [pupil(3), "2025-04-01", 140, 35, None, 0], [pupil(4), "2025-04-01", 140, 35, "12.5%", 0]]},
+             with_percent("0.0%", "E2", "E3", "E4", "E5"), saved_results(E2="0.253")),
+        Taken([(140.0, 35.0, value, 0) for value in (25.3, 25.3, None, 12.5)], columns=HEALTH_COLUMNS), "xlsx"),
+    attendance("per cent where the unit is none is no number",
+        book({"出欠": [cells(ATTENDANCE), [pupil(1), "2025-01", 18, 0.05], [pupil(2), "2025-01", 18, 1]]}, with_percent("0%", "D2")),
+        Taken([present(1, None), present(2, 1)], [(2, "欠席日数", "cell", "not_a_number")]), "xlsx"),
+    *(health(f"0.253 in the format {form}",
+        book({"学校健診": percent_rows(2)}, with_percent(form, "E2")),
+        Taken([(140.0, 35.0, value, 0)], columns=HEALTH_COLUMNS), "xlsx") for form, value in FORMATS.items()),
+]  # fmt: skip
+
+CORPUS = [*NUMBERS, *DATES, *NONE, *SIGNS, *LINES, *CODES, *PERCENT]
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
@@ -243,3 +300,112 @@ def test_value(case: Nasty, tmp_path: Path):
     with Delivered(case, tmp_path) as delivered:
         assert isinstance(case.outcome, Taken)
         assert_taken(case, case.outcome, delivered)
+
+
+# --- configuration -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ("attendance: {absence_days: {codes: {休: 休み}}}", "'休' is mapped to '休み', which this column cannot hold"),
+        ("attendance: {absence_days: {codes: {休: 32}}}", "which this column cannot hold"),
+        ("attendance: {absence_days: {codes: {休: 1.5}}}", "which this column cannot hold"),
+        ("attendance: {month: {codes: {前月: 先月}}}", "which this column cannot hold"),
+        ("attendance: {pupil_id: {codes: {X: 123456789}}}", "which this column cannot hold"),
+        ("school_expense_aid: {certification: {codes: {準要: 準要保護者}}}", "which this column cannot hold"),
+        ("resident_register: {removed_on: {codes: {無: なし}}}", "which this column cannot hold"),
+        ("resident_register: {sex: {codes: {男: 男}}}", "mapped to itself, which has no effect"),
+        ("resident_register: {sex: {codes: {' ': 男}}}", "a blank cell is missing and has no code"),
+        ("resident_register: {protection: {codes: {甲: 要}}}", "expected one of ingest.yes_words or no_words"),
+        ("school_survey: {bullied: {codes: {true: 有}}}", "put them in quotation marks"),
+        ("resident_register: {relationship: {letters: true}}", "`letters` has no effect on a column of type text"),
+        ("resident_register: {sex: {unit: [人]}}", "`unit` has no effect on a column of type code"),
+        ("attendance: {absence_days: {min: 40}}", "min 40 lies above max 31"),
+    ],
+)
+def test_a_setting_of_a_column_that_cannot_have_an_effect_is_an_error(tmp_path, columns, told):
+    table, _, rest = columns.partition(": ")
+    (tmp_path / "city.yaml").write_text(f"tables: {{{table}: {{columns: {rest}}}}}", "utf-8")
+    with pytest.raises(ConfigurationError) as error:
+        load_catalogue(tmp_path / "city.yaml")
+    assert str(error.value).startswith("city.yaml: ")
+    assert told in str(error.value)
+
+
+def test_a_screened_school_may_have_a_code_with_letters(tmp_path):
+    (tmp_path / "city.yaml").write_text("schools: {screened: [B108254200026]}", "utf-8")
+    assert load_catalogue(tmp_path / "city.yaml").schools.screened == ("B108254200026",)
+
+
+# --- 支援措置 ----------------------------------------------------------------------------------------------------------
+
+
+def protected(tmp_path: Path, *words: str, overlay: str = "{}"):
+    """A register of one household a word: an adult with the word in 支援措置, and a child of nine."""
+    (tmp_path / "city.yaml").write_text(overlay, "utf-8")
+    catalogue = load_catalogue(tmp_path / "city.yaml")
+    lines = [
+        f"{2 * n + who},{n},{born},{word if who == 0 else ''}"
+        for n, word in enumerate(words, start=1)
+        for who, born in enumerate(("1985-05-05", "2015-05-05"))
+    ]
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (folder / "住民記録.csv").write_text("\n".join(["宛名番号,世帯番号,生年月日,支援措置", *lines, ""]), "utf-8")
+    con = duckdb.connect()
+    table = catalogue.tables["resident_register"]
+    outcome = read_delivery(con, catalogue, table, scan_inbox(folder, catalogue), R)
+    cells = con.execute("select reason, raw_value from new_quarantine where scope = 'cell'").fetchall()
+    flags = con.execute(
+        "select protection from new_resident_register where birth_date < '2000-01-01' order by resident_id"
+    ).fetchall()
+    return check_protected_share(Delivery(con, catalogue, outcome, R)), cells, [flag for (flag,) in flags]
+
+
+def test_a_dash_in_every_row_protects_everybody_and_is_said(tmp_path):
+    check, cells, flags = protected(tmp_path, *["－"] * 60)
+    assert flags == [True] * 60
+    assert cells == [("neither_yes_nor_no", None)] * 60  # listed, the value withheld
+    assert not check.passed
+    assert not check.blocking
+    assert "60 of 60 children" in check.message
+    assert "60 cells are neither yes nor no" in check.message
+    assert "－" not in check.message
+
+
+def test_a_word_that_the_configuration_reads_as_no_protects_nobody(tmp_path):
+    overlay = 'tables: {resident_register: {columns: {protection: {codes: {"-": 無}}}}}'
+    check, cells, flags = protected(tmp_path, *["－", "―", "-"] * 20, overlay=overlay)
+    assert flags == [False] * 60
+    assert cells == []
+    assert check.passed
+
+
+def test_a_few_protected_households_are_no_warning(tmp_path):
+    check, cells, flags = protected(tmp_path, *[""] * 58, "有", "DV")
+    assert flags == [None] * 58 + [True, True]
+    assert cells == [("neither_yes_nor_no", None)]  # DV protects and cannot be read
+    assert not check.passed  # 2 of 60 are more than 2 %
+    (tmp_path / "more").mkdir()
+    check, _, _ = protected(tmp_path / "more", *[""] * 59, "有")
+    assert check.passed
+    assert check.facts == {"protected": 1, "children": 60, "unclear": 0}
+
+
+# --- size --------------------------------------------------------------------------------------------------------------
+
+
+def test_both_readers_know_one_unit_of_size(tmp_path):
+    (tmp_path / "city.yaml").write_text("ingest: {max_file_mb: 1}", "utf-8")
+    catalogue = load_catalogue(tmp_path / "city.yaml")
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    for name in ("生活保護.csv", "支援記録.csv"):
+        (folder / name).write_bytes(b" " * 1_020_000)
+    delivered, returned = sorted(scan_inbox(folder, catalogue), key=lambda file: file.returned or "")
+    told = "has 1,020,000 bytes, expected at most 1,000,000"
+    with duckdb.connect() as con, pytest.raises(DeliveryError, match=told):
+        read_delivery(con, catalogue, catalogue.tables["public_assistance"], [delivered], R)
+    with pytest.raises(DeliveryError, match=told):
+        read_returned(returned, catalogue.ingest)

@@ -11,10 +11,13 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.japan.calendar import years_before
+from kodomo_assets.japan.calendar import fiscal_year, years_before
 from kodomo_assets.sql import read_sql
 from kodomo_assets.stages.sources.headers import nearest
 from kodomo_assets.stages.sources.read import DeliveryOutcome
+
+# Born fifteen school years ago (中3) to six years before this one begins (小1).
+_OLDEST_PUPIL, _YOUNGEST_PUPIL = 15, 6
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,38 @@ def check_known_residents(delivery: Delivery) -> CheckOutcome:
     )
 
 
+def check_protected_share(delivery: Delivery) -> CheckOutcome:
+    """Children whose household is protected (支援措置): more are a sign of a word that means no (method §1)."""
+    table, limit = delivery.table, delivery.catalogue.ingest.max_protected_share
+    this_year = fiscal_year(delivery.reference_date)
+    protected, children = delivery.one(
+        read_sql(__package__, "protected_children"),
+        reference_date=delivery.reference_date,
+        max_household_size=delivery.catalogue.linkage.max_household_size,
+        oldest=dt.date(this_year - _OLDEST_PUPIL, 4, 2),
+        youngest=dt.date(this_year - _YOUNGEST_PUPIL, 4, 1),
+    )
+    unclear = " or ".join(f"list_contains(invalid_cells, '{name}')" for name in _protecting(table))
+    (unread,) = delivery.one(f"select count(*) from new_{table.id} where {unclear}")
+    passed = protected <= limit * children
+    advice = (
+        f"; {unread:,} cells are neither yes nor no: a word that means no is mapped in "
+        f"tables.{table.id}.columns.{_protecting(table)[0]}.codes"
+    )
+    return CheckOutcome(
+        name="protected_share",
+        passed=passed,
+        blocking=False,
+        message=f"{table.ja}: {protected:,} of {children:,} children of school age are protected, expected at most "
+        f"{limit:.0%}{'' if passed else advice}",
+        facts={"protected": protected, "children": children, "unclear": unread},
+    )
+
+
+def _protecting(table: SourceTable) -> list[str]:
+    return [column.name for column in table.columns.values() if column.unclear_is_yes]
+
+
 def check_plausible_dates(delivery: Delivery) -> CheckOutcome:
     """Ages and years that a delivery of this table can have; another era scheme gives others (method §1)."""
     table, limit = delivery.table, delivery.catalogue.ingest.min_plausible_share
@@ -308,6 +343,13 @@ _CHECKS = (
         False,
         check_known_residents,
         lambda table: table.person.resident is not None and "spine" not in table.serves,
+    ),
+    DeliveryCheck(
+        "protected_share",
+        "支援措置で守られる児童の割合が上限以下",
+        False,
+        check_protected_share,
+        lambda table: bool(_protecting(table)),
     ),
     DeliveryCheck(
         "months_per_school",

@@ -29,10 +29,16 @@ from kodomo_assets.stages.sources.intake import (
     take,
     with_individual_numbers,
 )
-from kodomo_assets.stages.sources.problems import FileRefusedError, Problem, TableRefusedError, refuse
+from kodomo_assets.stages.sources.problems import (
+    MB,
+    FileRefusedError,
+    Problem,
+    TableRefusedError,
+    refuse,
+    refuse_too_large,
+)
 from kodomo_assets.stages.sources.rows import settle
 
-_MB = 1_000_000
 _MOST_TOLD = 10
 _GAIJI = r"[\x{E000}-\x{F8FF}\x{F0000}-\x{10FFFD}]"
 
@@ -211,16 +217,10 @@ class _Reading:
         return account, parts
 
     def _refuse_too_large(self, file: InboxFile) -> None:
-        limit = self.catalogue.ingest.max_file_mb
         size = file.path.stat().st_size
         if size == 0:
             raise refuse(file.name, "empty_file", "the file is empty (0 bytes), expected a header and rows")
-        if size > limit * _MB:
-            raise refuse(
-                file.name,
-                "too_large",
-                f"has {size / _MB:,.0f} MB, expected at most {limit:,} MB (ingest.max_file_mb)",
-            )
+        refuse_too_large(file.name, size, self.catalogue.ingest.max_file_mb)
 
     def _text(self, file: InboxFile) -> tuple[Grid, Layout]:
         copy = self.scratch / f"{next(self.numbers)}.txt"
@@ -235,7 +235,7 @@ class _Reading:
         ingest = self.catalogue.ingest
         password_file = self.table.password_file or ingest.password_file
         delivered = open_workbook(
-            file.path.read_bytes(), file.name, password_file, self._head_rows, ingest.max_workbook_mb * _MB
+            file.path.read_bytes(), file.name, password_file, self._head_rows, ingest.max_workbook_mb * MB
         )
         sheets = [sheet for sheet in delivered if sheet.place.name != GUIDE_SHEET]
         named = [sheet for sheet in sheets if is_named_like(sheet.place.name, self.table)]

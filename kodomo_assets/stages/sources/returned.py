@@ -23,6 +23,7 @@ from kodomo_assets.stages.sources.formats.delimited import open_text
 from kodomo_assets.stages.sources.formats.grids import Grid
 from kodomo_assets.stages.sources.formats.workbooks import open_workbook
 from kodomo_assets.stages.sources.inbox import InboxFile
+from kodomo_assets.stages.sources.problems import MB, refuse_too_large
 
 #: The sheet on which a workbook of ours says what it is: keys and values.
 FACTS_SHEET = "kodomo"
@@ -33,7 +34,6 @@ _OTHER_NAMES = {"child_key": KEY_HEADER}
 WRONG_DATE = "sent for another reference date, expected a file of this folder's date"
 # A row with this many of the headers is meant as their row, whatever is missing in it.
 _HEADER_LIKE = 2
-_MB = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,7 @@ def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
     Raises:
         DeliveryError: too large, damaged, unsafe, locked with another password, or not decodable.
     """
-    if file.size > ingest.max_file_mb * _MB:
-        raise DeliveryError(f"{file.name}: larger than {ingest.max_file_mb:,} MB (ingest.max_file_mb)")
+    refuse_too_large(file.name, file.size, ingest.max_file_mb)
     if file.path.suffix.lower() == ".csv":
         with tempfile.TemporaryDirectory(prefix="kodomo-") as folder:
             grid = open_text(file.path, file.name, None, Path(folder) / "copy.txt", ingest.header_search_rows)
@@ -195,7 +194,7 @@ def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
         file.name,
         ingest.password_file,
         ingest.header_search_rows,
-        ingest.max_workbook_mb * _MB,
+        ingest.max_workbook_mb * MB,
     )
     facts: dict[str, str] = {}
     sheets = []

@@ -18,6 +18,7 @@ from defusedxml import ElementTree
 from msoffcrypto.exceptions import DecryptionError, FileFormatError, InvalidKeyError
 
 from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.stages.sources.formats.number_formats import percent_styles
 from kodomo_assets.stages.sources.problems import FileRefusedError, SheetPlace, refuse
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -27,7 +28,7 @@ _MAX_SPIN_COUNT = 1_000_000
 _PIECE, _LOOK = 1 << 20, 1 << 12
 _XML = (b"<", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _RELATIONSHIPS = "{http://schemas.openxmlformats.org/package/2006/relationships}"
-_DOCUMENT = "/officeDocument"
+_DOCUMENT, _STYLES = "/officeDocument", "/styles"
 
 
 def decrypted(content: bytes, name: str, password_file: Path | None) -> bytes:
@@ -107,6 +108,7 @@ class Package:
         """
         self.name = name
         self.counts_dates_from_1904 = False
+        self._styles: str | None = None
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
             inside = sum(part.file_size for part in self._zip.infolist())
@@ -114,11 +116,12 @@ class Package:
                 raise refuse(
                     name,
                     "too_large_inside",
-                    f"holds {inside / 1e6:,.0f} MB inside, expected at most {max_bytes / 1e6:,.0f} MB",
+                    f"holds {inside:,} bytes inside, expected at most {max_bytes:,} (ingest.max_workbook_mb)",
                 )
             for part in self._zip.infolist():
                 self._check_part(part)
             self._sheet_parts = self._find_sheets()
+            self.percent_styles = self._find_percent_styles()
         except FileRefusedError:
             raise
         except Exception as error:
@@ -169,6 +172,9 @@ class Package:
         )
         folder, file = posixpath.split(book)
         relations = self._relations(f"{folder}/_rels/{file}.rels", folder)
+        self._styles = next(
+            (target for kind, target in relations.values() if kind.endswith(_STYLES) and target in names), None
+        )
         found = {}
         for sheet in ElementTree.fromstring(self._zip.read(book)).iter():
             if sheet.tag.endswith("}workbookPr"):
@@ -180,6 +186,9 @@ class Package:
             if target in names:
                 found[sheet.attrib["name"]] = target
         return found
+
+    def _find_percent_styles(self) -> frozenset[str]:
+        return percent_styles(self._zip.read(self._styles)) if self._styles is not None else frozenset()
 
     def _relations(self, part: str, folder: str) -> dict[str, tuple[str, str]]:
         """Id -> type and target part, resolved against ``folder``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -19,6 +19,7 @@ class SheetFacts:
         errors: row -> column -> the error that the cell shows (``#N/A``); both counted from 1.
         formula_without_value: the reference (``B5``) of the first formula whose result was never saved.
         hidden_rows: rows that are hidden and hold cells.
+        percents: row -> columns whose cells show per cent; both counted from 1.
     """
 
     rows: int = 0
@@ -26,21 +27,27 @@ class SheetFacts:
     errors: dict[int, dict[int, str]] = field(default_factory=dict)
     formula_without_value: str | None = None
     hidden_rows: int = 0
+    percents: dict[int, list[int]] = field(default_factory=dict)
 
 
-def inspect_sheet(xml: bytes) -> SheetFacts:
+def inspect_sheet(xml: bytes, percent_styles: Container[str] = ()) -> SheetFacts:
     """Reads the XML once.
+
+    Args:
+        xml: the worksheet's part.
+        percent_styles: the styles of cells that show per cent.
 
     Raises:
         expat.ExpatError: it is no well-formed XML.
         ValueError: a cell reference is none.
     """
-    return _Inspection().run(xml)
+    return _Inspection(percent_styles).run(xml)
 
 
 class _Inspection:
-    def __init__(self) -> None:
+    def __init__(self, percent_styles: Container[str]) -> None:
         self.facts = SheetFacts()
+        self.percent_styles = percent_styles
         self.letters: dict[str, int] = {}
         self.row = self.column = 0
         self.hidden = False
@@ -97,6 +104,8 @@ class _Inspection:
                 self.row = row
                 self.facts.rows = max(self.facts.rows, row)
         self.kind = attributes.get("t")
+        if "s" in attributes and attributes["s"] in self.percent_styles:
+            self.facts.percents.setdefault(self.row, []).append(self.column)
         if self.hidden:
             self.facts.hidden_rows += 1
             self.hidden = False

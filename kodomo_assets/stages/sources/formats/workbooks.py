@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,7 @@ from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 from kodomo_assets.japan.text import plain_cells
 from kodomo_assets.stages.sources.formats.containers import ZIP, Package, decrypted
 from kodomo_assets.stages.sources.formats.grids import Grid, Row
+from kodomo_assets.stages.sources.formats.number_formats import percent_text, shows_percent
 from kodomo_assets.stages.sources.formats.sheet_xml import inspect_sheet
 from kodomo_assets.stages.sources.problems import FileRefusedError, SheetPlace, refuse
 
@@ -71,7 +72,7 @@ def _sheets_of_package(content: bytes, name: str, head_rows: int, max_bytes: int
 
 def _package_grid(package: Package, book: CalamineWorkbook, name: str, sheet: SheetPlace, head_rows: int) -> Grid:
     try:
-        facts = inspect_sheet(package.sheet(sheet))
+        facts = inspect_sheet(package.sheet(sheet), package.percent_styles)
     except (expat.ExpatError, ValueError):
         raise refuse(
             name, "unreadable_workbook", "its contents are damaged; save it anew in Excel", sheet=sheet
@@ -90,6 +91,10 @@ def _package_grid(package: Package, book: CalamineWorkbook, name: str, sheet: Sh
     def rows() -> Iterator[Row]:
         for number, cells in enumerate(values, start=1):
             texts = [cell if type(cell) is str else _cell_text(cell) for cell in cells]
+            for column in facts.percents.get(number, ()):
+                value = cells[column - 1] if column <= len(cells) else None
+                if isinstance(value, float):
+                    texts[column - 1] = percent_text(value)
             for column, error in facts.errors.get(number, {}).items():
                 # the library gives nothing for an error cell
                 texts += [""] * (column - len(texts))
@@ -124,12 +129,18 @@ def _xls_grid(book: xlrd.book.Book, sheet: xlrd.sheet.Sheet, name: str, head_row
     place = SheetPlace(sheet.name, sheet.number + 1)
     _refuse_too_large(name, place, sheet.nrows, sheet.ncols)
 
+    percents = _xls_percents(book)
+
     def rows() -> Iterator[Row]:
         for number in range(sheet.nrows):
-            yield number + 1, plain_cells([_xls_text(cell, book.datemode) for cell in sheet.row(number)])
+            yield number + 1, plain_cells([_xls_text(cell, book, percents) for cell in sheet.row(number)])
 
     hidden = sum(1 for number, facts in sheet.rowinfo_map.items() if facts.hidden and number < sheet.nrows)
-    return _grid(name, place, rows, head_rows, hidden)
+    grid = _grid(name, place, rows, head_rows, hidden)
+    if book.formatting_info:
+        return grid
+    unknown = f"{place}: its number formats cannot be read; cells in per cent are read as they are stored (0.253)"
+    return replace(grid, notes=(*grid.notes, unknown))
 
 
 def _grid(name: str, sheet: SheetPlace, rows: Callable[[], Iterator[Row]], head_rows: int, hidden_rows: int) -> Grid:
@@ -195,12 +206,18 @@ def _number_text(number: float) -> str:
     return str(int(number)) if number.is_integer() else repr(number)
 
 
-def _xls_text(cell: xlrd.sheet.Cell, datemode: int) -> str:
+def _xls_percents(book: xlrd.book.Book) -> frozenset[int]:
+    """The cell formats that show per cent."""
+    forms = {key: form.format_str for key, form in book.format_map.items()}
+    return frozenset(i for i, xf in enumerate(book.xf_list) if shows_percent(forms.get(xf.format_key, "")))
+
+
+def _xls_text(cell: xlrd.sheet.Cell, book: xlrd.book.Book, percents: frozenset[int]) -> str:
     if cell.ctype == xlrd.XL_CELL_NUMBER:
-        return _number_text(cell.value)
+        return percent_text(cell.value) if cell.xf_index in percents else _number_text(cell.value)
     if cell.ctype == xlrd.XL_CELL_DATE:
         try:
-            return str(xlrd.xldate_as_datetime(cell.value, datemode).date())
+            return str(xlrd.xldate_as_datetime(cell.value, book.datemode).date())
         except (ValueError, OverflowError):
             return _number_text(cell.value)
     if cell.ctype == xlrd.XL_CELL_ERROR:
