@@ -129,7 +129,9 @@ def _told(table: OutputTable, column: OutputColumn, below: int) -> str:
         told = f"t.{base}" if column.share_of in table.counts else f"n.{base}"
         people = f"round(n.{name} * n.{base})"
         share = f"{ROUND_TO} * round({people} / {ROUND_TO}) / {told}"
-        return f"case when n.{base} is null then n.{name} when {people} >= {below} then {share} end"
+        # what is no share (days) has no people; a share without them is one of an older version
+        alone = f"case when not (n.{name} > 0 and n.{name} < 1) then n.{name} end"
+        return f"case when n.{base} is null then {alone} when {people} >= {below} then {share} end"
     return f"n.{name}"
 
 

@@ -25,6 +25,10 @@ class StoreVersionError(KodomoError):
     """The database was written by another version of the program; the message names table and column."""
 
 
+class PublicationError(KodomoError):
+    """The analysts' database was not replaced; the message says why, and which list the old file still tells."""
+
+
 class FitError(KodomoError):
     """A band cannot be fitted (too few events, separated design, no item left); the last version stays in force."""
 

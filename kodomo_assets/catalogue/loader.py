@@ -40,6 +40,7 @@ _OPTIONAL = {
     "oldest_years",
     "ages",
     "codes",
+    "screen",
     "valid_until",
     "permanent",
     "sensitive",

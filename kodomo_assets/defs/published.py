@@ -15,12 +15,12 @@ from kodomo_assets.defs.common import (
 )
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
-from kodomo_assets.errors import CheckFailedError
+from kodomo_assets.errors import CheckFailedError, KodomoError, PublicationError
 from kodomo_assets.stages.published.checks import check_published
 from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
 from kodomo_assets.stages.sources.readings import REFRESHES, create_refreshes
-from kodomo_assets.store.publish import Stage, publish, published_file, still_published
+from kodomo_assets.store.publish import Stage, publish, published_file, retire, still_published
 
 NAME = "published.analyst"
 # tables that are written beside an asset
@@ -64,8 +64,11 @@ def build_published_assets(house: House) -> list[dg.AssetsDefinition]:
                 context.log.error(f"公開: {day} is not published; {still_published(target)}")
                 if isinstance(error, CheckFailedError):
                     yield from (check_result(NAME, outcome) for outcome in error.outcomes)
+                if isinstance(error, KodomoError):
+                    raise PublicationError(f"{error}; {still_published(target)}") from None
                 raise
             context.log.info(f"公開: {target.name} replaced after {day}")
+            retire(house.settings, target)
             yield dg.MaterializeResult(
                 asset_key=asset_key(NAME),
                 metadata={"tables": len(published), "bytes": target.stat().st_size},

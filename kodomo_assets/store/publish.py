@@ -18,7 +18,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.disclosure import published_column, suppress
-from kodomo_assets.errors import CheckFailedError
+from kodomo_assets.errors import CheckFailedError, ConfigurationError
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication
 from kodomo_assets.store.modes import give
@@ -98,6 +98,12 @@ def publish(
     return outcomes
 
 
+def retire(settings: Settings, target: Path) -> None:
+    """Takes away the file of before ``publish.folder``: nobody may go on reading an old list where it once lay."""
+    if settings.analyst_database.resolve() != target.resolve():
+        settings.analyst_database.unlink(missing_ok=True)
+
+
 def still_published(target: Path) -> str:
     """In words: which list the file that stands tells of, for whoever reads that a publication failed."""
     try:
@@ -163,7 +169,10 @@ def _remove(path: Path) -> None:
 
 def _make_folder(target: Path, catalogue: Catalogue) -> None:
     """A folder of its own is the group's; what the data folder's modes are is said in ``store.modes``."""
-    target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"publish.folder: {target.parent.name} cannot be made: {error.strerror}") from None
     if catalogue.publish.folder is not None and catalogue.publish.group is not None:
         give(target.parent, catalogue.publish.group, _GROUP_FOLDER_MODE, "publish.group")
 
