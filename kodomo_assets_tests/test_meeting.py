@@ -238,3 +238,17 @@ def test_the_analysts_see_decisions_without_words_about_anybody(met_city):
     names = {name for (name,) in columns}
     assert {"decisions.decision", "personal_sheets.concern", "support.outcome", "funnel.preventive"} <= names
     assert not names & {"decisions.reason", "personal_sheets.teacher_note", "meeting_list.sheet_number", "support.kind"}
+
+
+def test_the_program_declares_all_words_of_its_own_and_the_roles_of_the_meeting_are_kept(met_city):
+    """その他 stands nowhere in a whole year's file: what stages write is declared, and the demo's meeting writes roles."""
+    file = met_city.settings.analyst_database
+    texts = met_city.query(
+        "select schema_name || '.' || table_name, column_name from duckdb_columns() "
+        "where not internal and data_type = 'VARCHAR' and schema_name not in ('catalogue', 'views')",
+        file,
+    )
+    assert len(texts) > 100
+    others = " union all ".join(f"select '{table}.{column}' from {table} where \"{column}\" = 'その他'" for table, column in texts)  # fmt: skip
+    assert met_city.query(others, file) == []
+    assert met_city.query("select distinct decided_by from review.decisions", file) == [("社会福祉士・公認心理師・子ども家庭支援員",)]  # fmt: skip
