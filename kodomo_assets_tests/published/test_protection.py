@@ -113,10 +113,10 @@ def test_sex_and_nationality_stand_in_the_audits_table_only(tmp_path):
 
 def test_a_city_that_calls_another_item_unfair_takes_it_out_of_sight_too(tmp_path):
     town = Town(tmp_path)
-    town.configure("items: {single_parent: {screen: fairness}}")
-    town.child(1, levels={"single_parent": "without_allowance"})
+    town.configure("items: {young_mother: {screen: fairness}}")
+    town.child(1, levels={"young_mother": "applicable"})
     target = tmp_path / "analyst.duckdb"
     build(town.con, target, catalogue=town.catalogue)
     town.con.close()
-    assert query(target, "select level from evaluation.fairness_items where item = 'single_parent'") == [("without_allowance",)]  # fmt: skip
-    assert query(target, "select count(*) from duckdb_columns() where column_name = 'single_parent'") == [(0,)]
+    assert query(target, "select level from evaluation.fairness_items where item = 'young_mother'") == [("applicable",)]  # fmt: skip
+    assert query(target, "select count(*) from duckdb_columns() where column_name = 'young_mother'") == [(0,)]
