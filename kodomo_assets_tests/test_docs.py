@@ -18,11 +18,14 @@ QUERIES = re.findall(r"```sql\n(.*?)```", (DOCS / "analysts.md").read_text("utf-
 
 
 def test_the_example_configuration_loads(tmp_path):
-    (example,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "configuration.md").read_text("utf-8"), re.DOTALL)
+    example, *others = re.findall(r"```yaml\n(.*?)```", (DOCS / "configuration.md").read_text("utf-8"), re.DOTALL)
     (tmp_path / "city.yaml").write_text(example, "utf-8")
     city = load_catalogue(tmp_path / "city.yaml")
     assert city.items["absence_days"].thresholds["30+"] == 25
     assert city.tables["attendance"].headers["欠席"] == "欠席日数"
+    for other in others:
+        (tmp_path / "city.yaml").write_text(other, "utf-8")
+        load_catalogue(tmp_path / "city.yaml")
 
 
 def test_the_example_of_headers_by_date_loads(tmp_path):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import duckdb
 
+from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.defs.common import (
     House,
     Results,
@@ -32,11 +33,21 @@ from kodomo_assets.stages.linkage.pupil_numbers import check_pupil_numbers, crea
 from kodomo_assets.stages.linkage.review import FILE_STEM, review_workbook
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.sources.earlier_rosters import EARLIER_ROSTERS
+from kodomo_assets.stages.sources.faults import (
+    Fault,
+    check_acknowledgements,
+    create_faults,
+    delivered_files,
+    rejected_rows,
+    stale_acknowledgements,
+)
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.stages.sources.school_years import check_school_years, school_year_faults
 from kodomo_assets.stages.weights.versions import why_due
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, create_pseudonyms, load_secret
+from kodomo_assets.store.tables import replace
 
 
 def build_linkage_assets(house: House) -> list[dg.AssetsDefinition]:
@@ -65,6 +76,8 @@ def _children(house: House) -> dg.AssetsDefinition:
                 "linkage.children", "spine_complete", "隔離した行のために対象から外れた児童がいない", blocking=True
             ),
             check_spec("linkage.children", "unregistered_residents", "学齢で学齢簿にない住民が前回から増えていない"),
+            check_spec("linkage.children", "school_year", "学年が生年月日による学年と合っている", blocking=True),
+            check_spec("linkage.children", "acknowledgements", "承認の行が、今のファイルに当てはまる", blocking=True),
         ],
     )
     def children(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
@@ -74,6 +87,8 @@ def _children(house: House) -> dg.AssetsDefinition:
             require_delivered(con, house.catalogue, day, fit=why_due(con, house.catalogue, day) is not None)
             create_pseudonyms(con, load_secret(house.settings.key_file), "delivered_school_register")
             counts = build_children(con, house.catalogue, day)
+            faults = school_year_faults(con, house.catalogue, day)
+            _keep_faults(con, house, day, faults)
             context.log.info(f"対象児童: {counts.children:,} children of {counts.residents:,} residents")
             yield from store_results(
                 con,
@@ -85,13 +100,45 @@ def _children(house: House) -> dg.AssetsDefinition:
                         "linkage.children",
                         "new_children",
                         asdict(counts),
-                        [lambda c: check_spine(c, house.catalogue, day), lambda c: check_unregistered(c, day)],
+                        [
+                            lambda c: check_spine(c, house.catalogue, day),
+                            lambda c: check_unregistered(c, day),
+                            lambda _: [check_school_years(house.catalogue, faults)],
+                            lambda c: [_acknowledged(c, house, day, faults)],
+                        ],
                     ),
                 ],
                 also=[("linkage.unregistered", "new_unregistered")],
             )
 
     return children
+
+
+_CHECKED_HERE = ("school_year", "spine_complete")
+
+
+def _keep_faults(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, faults: list[Fault]) -> None:
+    """Stores what was found in 学齢簿 beside 住民記録 and what was acknowledged, even where it stops the refresh."""
+    register = house.catalogue.tables["school_register"]
+    create_faults(con, register, faults, day, "linkage")
+    replace(
+        con,
+        [(house.catalogue.output("sources.faults"), "new_faults")],
+        {"reference_date": day, "table_name": register.id, "found_by": "linkage"},
+    )
+
+
+def _acknowledged(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, faults: list[Fault]) -> CheckOutcome:
+    """Whether every acknowledgement of rows and school years fits what was found."""
+    stale: list[str] = []
+    for name in ("resident_register", "school_register"):
+        table = house.catalogue.tables[name]
+        found = [*(fault for fault in faults if fault.table == name), *rejected_rows(con, house.catalogue, table, day)]
+        files = delivered_files(con, table, day)
+        stale += stale_acknowledgements(
+            con, house.catalogue, table, day, files, found, house.settings.inbox, _CHECKED_HERE
+        )
+    return check_acknowledgements("住民記録・学齢簿", stale)
 
 
 def _answers(house: House) -> dg.AssetsDefinition:

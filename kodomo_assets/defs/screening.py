@@ -9,7 +9,13 @@ import duckdb
 from kodomo_assets.defs.common import House, Results, Written, check_spec, guarded, markdown_table, png, store_results
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
-from kodomo_assets.stages.screening.completeness import check_completeness
+from kodomo_assets.stages.screening.completeness import (
+    check_acknowledged_faults,
+    check_completeness,
+    check_recorded_years,
+    check_silent_schools,
+)
+from kodomo_assets.stages.screening.schools import check_named_schools
 from kodomo_assets.stages.screening.scoring import build_screening, check_list, check_ranks, check_scores
 from kodomo_assets.stages.screening.summary import funnel_summary
 from kodomo_assets.stages.sources.in_force import create_delivered_views
@@ -58,6 +64,15 @@ def build_screening_assets(house: House) -> list[dg.AssetsDefinition]:
                 "screening.ranking", "every_year_selects", "どの学年でも抽出され、schools.screened の学校が学齢簿にある"
             ),
             check_spec("screening.ranking", "deliveries_complete", "学期の資料が全校から納品されている"),
+            check_spec("screening.ranking", "acknowledged", "承認して受け入れた不備がない"),
+            check_spec("screening.ranking", "silent_schools", "一度も資料を納品していない学校がない"),
+            check_spec("screening.ranking", "recorded_school_years", "学校の記録がまったくない学年がない"),
+            check_spec(
+                "screening.ranking",
+                "named_schools",
+                "設定にある学校が、どれかの学齢簿にある",
+                blocking=True,
+            ),
         ],
     )
     def screening(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
@@ -80,6 +95,10 @@ def build_screening_assets(house: House) -> list[dg.AssetsDefinition]:
                             lambda c: check_ranks(c, house.catalogue),
                             lambda c: check_list(c, house.catalogue, day),
                             lambda c: check_completeness(c, house.catalogue),
+                            lambda c: [check_acknowledged_faults(c, house.catalogue)],
+                            lambda c: [check_silent_schools(c, house.catalogue)],
+                            lambda c: [check_recorded_years(c)],
+                            lambda c: [check_named_schools(c, house.catalogue)],
                         ],
                     ),
                     Written("screening.difficulty_scores", "new_difficulty_scores", {}),

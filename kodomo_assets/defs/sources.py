@@ -1,6 +1,7 @@
 """Assets of the stage ``sources``: the inbox of a reference date, and one asset per table of the contract."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,8 +27,9 @@ from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, sha256, state_of
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
+from kodomo_assets.stages.sources.faults import create_faults
 from kodomo_assets.stages.sources.history import keep_superseded
-from kodomo_assets.stages.sources.in_force import create_registered_pupils, delivery_in_force
+from kodomo_assets.stages.sources.in_force import create_registered_pupils, create_rostered_pupils, delivery_in_force
 from kodomo_assets.stages.sources.inbox import InboxFile, check_known_files, create_inbox, scan_inbox
 from kodomo_assets.stages.sources.problems import TableRefusedError
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
@@ -41,6 +43,7 @@ from kodomo_assets.stages.sources.readings import (
     touch,
 )
 from kodomo_assets.stages.sources.returns import create_returns, returns_workbook
+from kodomo_assets.stages.sources.school_years import read_per_school
 from kodomo_assets.stages.sources.withdrawn import (
     CHECK,
     Withdrawn,
@@ -54,6 +57,7 @@ from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import Check, replace
 
 _BOTH_REGISTERS = ("sources.resident_register", "sources.school_register")
+_ROSTER = ("sources.school_roster",)
 _PRIORITIES = {"sources.resident_register": 3, "sources.school_register": 2, "sources.school_roster": 1}
 _MOST_LINES = 20
 
@@ -92,7 +96,6 @@ def _inbox(house: House) -> dg.AssetsDefinition:
 def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
     name = f"sources.{table.id}"
     section = house.catalogue.sections[table.section]
-    uses_registers = table.resolve_duplicates == "registered_school"
 
     @dg.multi_asset(
         name=f"sources__{table.id}",
@@ -100,7 +103,7 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
             house.spec(
                 name,
                 f"{section.ja}. Delivered {table.cadence}, {table.coverage} coverage. {table.note}".rstrip(),
-                deps=["sources.inbox", *(_BOTH_REGISTERS if uses_registers else ())],
+                deps=["sources.inbox", *_beside(table)],
                 owner=table.section,
                 kinds={"csv", "excel"},
                 metadata=_facts(house, table),
@@ -132,6 +135,25 @@ def _table(house: House, table: SourceTable) -> dg.AssetsDefinition:
     return delivered_table
 
 
+def _beside(table: SourceTable) -> Sequence[str]:
+    """What a delivery of ``table`` is read beside: who is whose pupil, and which 学年 is the legal one."""
+    if table.resolve_duplicates == "registered_school":
+        return _BOTH_REGISTERS
+    if table.resolve_duplicates == "sum":
+        return _ROSTER
+    return _BOTH_REGISTERS[:1] if table.school_year_style == "per_school" else ()
+
+
+def keep_faults(con: duckdb.DuckDBPyConnection, house: House, outcome: DeliveryOutcome, day: dt.date) -> None:
+    """Stores what was found and what was acknowledged of it, even where it stops the delivery."""
+    create_faults(con, outcome.table, outcome.faults, day, "sources")
+    replace(
+        con,
+        [(house.catalogue.output("sources.faults"), "new_faults")],
+        {"reference_date": day, "table_name": outcome.table.id, "found_by": "sources"},
+    )
+
+
 def _read(
     con: duckdb.DuckDBPyConnection,
     house: House,
@@ -149,16 +171,21 @@ def _read(
     if files:
         if table.resolve_duplicates == "registered_school":
             create_registered_pupils(con, house.catalogue, day)
+        if table.resolve_duplicates == "sum":
+            create_rostered_pupils(con, day)
         try:
             outcome = read_delivery(con, house.catalogue, table, files, day)
         except TableRefusedError as error:
             create_returns(con, table, error.problems, day, table_refused=True)
             send_back(con, house, table, day)
             raise
+        if table.school_year_style == "per_school":
+            read_per_school(con, day)
         _tell(context, outcome)
+        keep_faults(con, house, outcome, day)
         keep_superseded(con, table, day)
         create_returns(con, table, outcome.problems, day, table_refused=False)
-        delivery = Delivery(con, house.catalogue, outcome, day)
+        delivery = Delivery(con, house.catalogue, outcome, day, house.settings.inbox)
         checks = [lambda _: [check.run(delivery) for check in checks_of(table)]]
         facts = _counts(outcome)
         # what was read, not what lies there by now

@@ -9,9 +9,9 @@ import pytest
 from kodomo_assets_tests.defs.conftest import Office, checks, said
 
 HEADER = "宛名番号,開始日,廃止日,扶助種別"
-ATTENDANCE = "学籍番号,年月,授業日数,欠席日数"
+ATTENDANCE = "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数"
 ROSTER = "学籍番号,学校コード,生年月日"
-REGISTER = "宛名番号,世帯番号,生年月日"
+REGISTER = "宛名番号,世帯番号,生年月日,性別,続柄,国籍,支援措置"
 
 
 def deliveries(office: Office) -> list[tuple]:
@@ -82,11 +82,11 @@ def test_an_office_gets_its_rows_back_with_reasons_and_without_values(office):
 
 
 def test_two_tables_of_one_office_share_its_workbook(office):
-    office.deliver("障害者手帳.csv", "宛名番号,手帳種別,交付日", "1,身体,2020-04-01", *["x,身体,2020-04-01"] * 1)
+    office.deliver("障害者手帳.csv", "宛名番号,手帳種別,交付日,返還日", "1,身体,2020-04-01", *["x,身体,2020-04-01"] * 1)
     office.configure("ingest: {max_quarantined_share: 0.6}")
     office.deliver(
         "障害児通所支援.csv",
-        "宛名番号,サービス種別,支給開始日",
+        "宛名番号,サービス種別,支給開始日,支給終了日",
         "1,児童発達支援,2024-04-01",
         "y,児童発達支援,2024-04-01",
     )
@@ -123,7 +123,7 @@ def test_too_many_bad_rows_change_nothing_but_are_sent_back(office):
 
 def test_one_unreadable_school_of_many_is_sent_back_and_the_others_are_read(office):
     for number in range(10):
-        office.deliver(f"出欠_{number}校.csv", ATTENDANCE, f"{number},2025-01,18,0")
+        office.deliver(f"出欠_{number}校.csv", ATTENDANCE, f"{number + 1},2025-01,18,0")
     office.deliver("出欠_3校.csv", "年月", "2025-01")
     assert office.materialize("sources.attendance").success
     assert office.query("select count(*) from sources.attendance") == [(9,)]
@@ -176,8 +176,8 @@ def test_people_that_the_resident_register_does_not_know(office):
     ("table", "name", "header", "row"),
     [
         # 令和7年 and 平成30年 with 5 and 4; read by the other scheme 5 is 昭和7年 (1932) and 4 no era
-        ("ssw_records", "SSW相談記録", "記録番号,児童氏名カナ,生年月日", "{n},カクウ,5020{m}01"),
-        ("child_rearing_allowance", "児童扶養手当", "児童宛名番号,認定日", "{n},5060{m}01"),
+        ("ssw_records", "SSW相談記録", "記録番号,児童氏名カナ,生年月日,相談日,相談種別", "{n},カクウ,5020{m}01"),
+        ("child_rearing_allowance", "児童扶養手当", "児童宛名番号,認定日,資格喪失日,支給区分", "{n},5060{m}01"),
     ],
 )
 def test_the_wrong_era_scheme_blocks_a_table(office, table, name, header, row):
@@ -214,7 +214,7 @@ def test_months_that_a_school_alone_lacks(office):
 def test_what_the_reader_noticed_stands_in_the_metadata(office):
     office.deliver("校務支援学籍.csv", f"{ROSTER},氏名", "1,082201,2015-04-01,\ue000田 一郎")
     for table in ("住民記録", "学齢簿"):
-        office.deliver(f"{table}.csv", f"{REGISTER},学校コード,学校名", "1,1,2015-04-01,082201,第1小学校")
+        office.deliver(f"{table}.csv", f"{REGISTER},学校コード,学校名", "1,1,2015-04-01,,,,,082201,第1小学校")
     result = office.materialize("sources.resident_register", "sources.school_register", "sources.school_roster")
     assert result.success
     metadata = next(m.metadata for m in result.asset_materializations_for_node("sources__school_roster"))

@@ -12,8 +12,8 @@ import pytest
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets_tests.defs.conftest import DAY, Office, checks, said
 
-ASSISTANCE = ["宛名番号,開始日", "1,2024-04-01"]
-REGISTER = ["宛名番号,世帯番号,生年月日", "1,1,2015-04-01"]
+ASSISTANCE = ["宛名番号,開始日,廃止日", "1,2024-04-01"]
+REGISTER = ["宛名番号,世帯番号,生年月日,性別,続柄,国籍,支援措置", "1,1,2015-04-01"]
 SCHOOLS = ["宛名番号,学校コード,学校名", "1,082201,第1小学校"]
 CONSULTATIONS = ["相談番号,受付日", "1,2024-06-01"]
 

@@ -306,8 +306,10 @@ def as_text(workbook: openpyxl.Workbook) -> None:
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
 def test_commands_in_cells_stay_text(inbox, ending):
-    header = ["宛名番号", "世帯番号", "氏名", "生年月日", "消除日"]
-    lines = [[f"{n:010d}", "0000000099", command, "2015-05-05", None] for n, command in enumerate(COMMANDS, start=1)]
+    header = ["宛名番号", "世帯番号", "氏名", "生年月日", "消除日", "支援措置"]
+    lines = [
+        [f"{n:010d}", "0000000099", command, "2015-05-05", None, None] for n, command in enumerate(COMMANDS, start=1)
+    ]
     if ending == "csv":
         quoted = [["" if c is None else '"' + c.replace('"', '""') + '"' for c in line] for line in lines]
         inbox.put("住民記録.csv", text(",".join(header), *map(",".join, quoted))())

@@ -134,7 +134,9 @@ def attendance(name: str, build: Build, outcome: Refused | Taken, file: str = "c
 
 
 def register(name: str, build: Build, outcome: Refused | Taken, file: str = "csv", **more) -> Nasty:
-    return Nasty(name, "resident_register", {f"住民記録.{file}": build}, outcome, **more)
+    # the columns of these files are few; what becomes of one without 支援措置 is tested in test_columns.py
+    alone = "tables: {resident_register: {columns: {protection: {without: いつも来ない}}}}"
+    return Nasty(name, "resident_register", {f"住民記録.{file}": build}, outcome, **({"overlay": alone} | more))
 
 
 def a(number: int, end: str = "", aid: str = "") -> str:
@@ -183,7 +185,7 @@ TEXTS = [
         "CP932 as declared, though every byte of it is UTF-8 too",
         text("宛名番号,世帯番号,生年月日", f"{resident(1)},{resident(9)},20150505", encoding="cp932"),
         Taken([(resident(1), None, None, D(2015, 5, 5), 2)]),
-        overlay="tables: {resident_register: {encoding: cp932}}",
+        overlay="tables: {resident_register: {encoding: cp932, without: {protection: いつも来ない}}}",
     ),
     assistance(
         "UTF-8 although CP932 is declared",
@@ -455,12 +457,12 @@ HEADERS = [
     assistance(
         "a key column missing, misspelt: the column that is like it is named",
         text("宛名番号,開始目,廃止日", f"{resident(1)},2024-04-01,"),
-        Refused("no_header", says=("開始日", "column 2")),
+        Refused("no_header", says=("開始日", "column B", "tables.public_assistance.headers")),
     ),
     register(
         "a required column missing, misspelt: the column that is like it is named",
         text("宛名番号,世帯番号,氏名,生年月", f"{resident(1)},{resident(9)},秘密太郎,2015-05-05"),
-        Refused("missing_column", row=1, says=("生年月日", "column 4")),
+        Refused("missing_column", row=1, says=("生年月日", "column D", "tables.resident_register.headers")),
         secrets=("秘密太郎", "2015-05-05"),
     ),
     assistance(
@@ -984,8 +986,9 @@ WORKBOOKS = [
         Refused("no_header", sheet="B校", says=("学籍番号",)), "xlsx", secrets=("秘密太郎",)),
     attendance("the same row and the same key in the sheets of two schools",
         book({"A校": sheet(ATTENDANCE, t(1), t(2, 1)), "B校": sheet(ATTENDANCE, t(1), t(2, 3))}),
-        Taken([(pupil(1), 1, "A校", 2), (pupil(2), 1, "A校", 3), (pupil(2), 3, "B校", 3)],
-            [(2, None, "row", "duplicate_row")], columns=BY_SHEET), "xlsx"),
+        # no roster says which school's a sheet is (test_transfers.py)
+        Taken([(pupil(1), 1, "A校", 2)],
+            [(2, None, "row", "duplicate_row"), *[(3, None, "row", "duplicate_key")] * 2], columns=BY_SHEET), "xlsx"),
     assistance("no sheet with the header", book({"表紙": [["生活保護"]], "次": [["秘密太郎", 1]]}),
         Refused("no_header", says=("宛名番号",)), "xlsx", secrets=("秘密太郎",)),
     assistance("a workbook of blank sheets", book({"Sheet1": [], "Sheet2": []}), Refused("no_header"), "xlsx"),

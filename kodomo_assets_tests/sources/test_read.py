@@ -214,17 +214,6 @@ def test_equal_rows_leave_the_first_and_different_rows_of_one_key_all_go(reader)
     ]
 
 
-def test_attendance_of_two_schools_stays_and_within_one_schools_file_it_contradicts(reader):
-    reader.write("出欠_A校.csv", f"{ATTENDANCE}\n1,2025-01,5,1,0,0,0\n2,2025-01,18,1,0,0,0\n2,2025-01,18,2,0,0,0\n")
-    reader.write("出欠_B校.csv", f"{ATTENDANCE}\n1,2025-01,13,2,0,0,0\n")
-    reader.read("attendance")
-    assert reader.rows("pupil_id, absence_days, source_file") == [
-        ("00000001", 1, "出欠_A校.csv"),
-        ("00000001", 2, "出欠_B校.csv"),
-    ]
-    assert [reason for *_, reason, _ in reader.quarantine()] == ["duplicate_key", "duplicate_key"]
-
-
 ROSTER = "学籍番号,学校コード,氏名カナ,生年月日"
 
 

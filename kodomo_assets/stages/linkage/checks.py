@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.catalogue.models import TO_FILL_IN
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.sql import read_sql
@@ -54,8 +55,20 @@ def check_spine(
     rows = [(a.reference_date, a.table, a.file, a.row_number) for a in catalogue.ingest.acknowledged_rows]
     if rows:
         con.executemany("insert into acknowledged values ($1, $2, $3, $4)", rows)
+    given = [(a.table, a.sha256, a.row) for a in catalogue.ingest.acknowledged if a.check == "spine_complete"]
+    if given:
+        con.executemany(
+            "insert into acknowledged select reference_date, table_name, file, $3 from sources.deliveries "
+            "where table_name = $1 and sha256 = $2 and not superseded",
+            given,
+        )
     lost = con.execute(read_sql(__package__, "spine_check"), {"reference_date": reference_date}).fetchall()
-    places = "; ".join(f"{file} row {row}" for file, row in lost[:10])
+    places = "; ".join(f"{file} row {row}" for _, file, row, _ in lost[:10])
+    lines = "\n".join(
+        f"- {{table: {table}, check: spine_complete, row: {row}, sha256: '{sha256}', role: {TO_FILL_IN}, "
+        f"reason: {TO_FILL_IN}, day: {TO_FILL_IN}}}"
+        for table, _, row, sha256 in lost
+    )
     counted = con.execute(
         "select count(*) from linkage.children where reference_date = $1", [reference_date]
     ).fetchone()
@@ -65,8 +78,9 @@ def check_spine(
         passed=not lost and children > 0,
         blocking=True,
         message=f"{children} children, expected at least 1; {len(lost)} quarantined rows of 住民記録 or 学齢簿 "
-        "may take a child off the list, expected 0" + (f" (mend or acknowledge: {places})" if lost else ""),
-        facts={"children": children, "rows": len(lost), "acknowledged": len(rows)},
+        "may take a child off the list, expected 0"
+        + (f" (mend or acknowledge: {places}), under ingest.acknowledged in city.yaml:\n{lines}" if lost else ""),
+        facts={"children": children, "rows": len(lost), "acknowledged": len(rows) + len(given)},
     )
 
 

@@ -85,12 +85,7 @@ with registered as (
         s.school_code,
         s.school_year as register_school_year,
         residents.household_id,
-        -- Born 2 April to 1 April: fy(R) - fy(birth - 1 day) - 6, fy being the year that begins in April.
-        (
-            year($reference_date::date) - (month($reference_date::date) < 4)::integer
-            - year(r.birth_date - 1) + (month(r.birth_date - 1) < 4)::integer
-            - 6
-        )::integer as legal_school_year
+        legal_school_year(r.birth_date, $reference_date::date) as legal_school_year
     from delivered_school_register as s
     join new_residents as residents using (resident_id)
     join delivered_resident_register as r using (resident_id)

@@ -45,9 +45,17 @@ registered_without_resident_row as (
 )
 
 select
+    q.table_name,
     q.file,
-    q.row_number
+    q.row_number,
+    d.sha256
 from quarantined as q
+left join sources.deliveries as d
+    on
+        d.reference_date = q.reference_date
+        and d.table_name = q.table_name
+        and d.file = q.file
+        and not d.superseded
 where
     (q.person_ref is null or q.person_ref not in (from on_spine))
     and case

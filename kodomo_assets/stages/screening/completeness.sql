@@ -1,15 +1,5 @@
--- Deliveries that are late and schools that a delivery lacks. Reads the temp tables delivered, contract_facts,
--- exempt_schools and present, and the register in force.
-
-create or replace temp table late_tables as
-select
-    d.table_name,
-    d.delivered_on
-from delivered as d
-join contract_facts as f using (table_name)
-where
-    f.termly
-    and d.status = 'earlier';
+-- Schools that a delivery lacks, schools that never delivered, and whom it all concerns. Reads the temp tables delivered,
+-- contract_facts, exempt_schools, late_tables, fault_children and present, and the register in force.
 
 -- A few rows prove nothing: a child that came from another school brings along the rows that were written there. So a
 -- school is lacking where only a small share of the children that could have rows have any. At the yearly date the rows
@@ -69,11 +59,70 @@ where
     c.reference_date = $reference_date
     and (
         c.school_code in (select school_code from lacking_schools)
+        or c.child_key in (select child_key from fault_children where not acknowledged)
+        -- whose row of an earlier term stands in for one of now
         or exists (
             from late_tables as l
             join contract_facts as f using (table_name)
+            join present as p on p.table_name = l.table_name and p.child_key = c.child_key
             where
                 list_contains(f.school_years, c.school_year)
                 and not (f.of_schools and c.school_code in (from exempt_schools))
         )
     );
+
+-- Old numbers of pupils who came leave a few rows: under a tenth of the children is none.
+create or replace temp table silent_schools as
+with children as (
+    select
+        c.school_code,
+        c.child_key,
+        exists (
+            from present as p
+            join contract_facts as f using (table_name)
+            where f.of_schools and p.child_key = c.child_key
+        ) as is_present
+    from linkage.children as c
+    where
+        c.reference_date = $reference_date
+        and c.school_code not in (from exempt_schools)
+        and c.school_code not in (select school_code from sources.school_roster where reference_date <= $reference_date)
+),
+
+names as (
+    select
+        school_code,
+        min(school_name) as school_name
+    from delivered_school_register
+    group by school_code
+)
+
+select
+    c.school_code,
+    coalesce(any_value(n.school_name), '') as school_name
+from children as c
+left join names as n using (school_code)
+where exists (from delivered as d join contract_facts as f using (table_name) where f.of_schools and d.delivered_on is not null)
+group by c.school_code
+having count(*) filter (c.is_present) * 10 < count(*);
+
+-- At the yearly date first-graders have no record yet. The roster alone is no record: it only names the pupils.
+create or replace temp table unrecorded_years as
+with recording as (
+    select f.table_name
+    from contract_facts as f
+    join delivered as d using (table_name)
+    where f.of_schools and not f.names_pupils and d.delivered_on is not null
+)
+
+select c.school_year
+from linkage.children as c
+left join present as p
+    on p.child_key = c.child_key and p.table_name in (from recording)
+where
+    c.reference_date = $reference_date
+    and c.school_code not in (from exempt_schools)
+    and not ($is_yearly and c.school_year = 1)
+    and exists (from recording)
+group by c.school_year
+having count(p.child_key) = 0;

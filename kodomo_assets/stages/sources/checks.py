@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import duckdb
 
@@ -13,8 +14,10 @@ from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.japan.calendar import fiscal_year, years_before
 from kodomo_assets.sql import read_sql
+from kodomo_assets.stages.sources.columns import ABSENT, MAX_UNREADABLE_SHARE, UNREADABLE
+from kodomo_assets.stages.sources.faults import Fault, check_acknowledgements, check_faults, stale_acknowledgements
 from kodomo_assets.stages.sources.headers import nearest
-from kodomo_assets.stages.sources.read import DeliveryOutcome
+from kodomo_assets.stages.sources.read import QUARANTINED, DeliveryOutcome
 
 # Born fifteen school years ago (中3) to six years before this one begins (小1).
 _OLDEST_PUPIL, _YOUNGEST_PUPIL = 15, 6
@@ -38,6 +41,7 @@ class Delivery:
     catalogue: Catalogue
     outcome: DeliveryOutcome
     reference_date: dt.date
+    inbox: Path
 
     @property
     def table(self) -> SourceTable:
@@ -109,13 +113,53 @@ def check_quarantined_share(outcome: DeliveryOutcome, catalogue: Catalogue) -> C
     """At most the configured share of a table's delivery is quarantined (``ingest.max_quarantined_share``)."""
     limit = catalogue.ingest.max_quarantined_share
     share = outcome.rows_quarantined / outcome.rows_in if outcome.rows_in else 0.0
-    return CheckOutcome(
-        name="quarantined_share",
-        passed=share <= limit,
-        blocking=True,
-        message=f"{outcome.table.ja}: {share:.1%} of {outcome.rows_in} rows quarantined, expected at most {limit:.1%}",
-        facts={"share": round(share, 6), "limit": limit, "cells_quarantined": outcome.cells_quarantined},
+    told = f"{share:.1%} of {outcome.rows_in} rows quarantined, expected at most {limit:.1%}"
+    found = check_faults(QUARANTINED, outcome.table.ja, faults_of(outcome, QUARANTINED), told)
+    return replace(
+        found,
+        facts={
+            **found.facts,
+            "share": round(share, 6),
+            "limit": limit,
+            "cells_quarantined": outcome.cells_quarantined,
+        },
     )
+
+
+def check_unreadable_cells(outcome: DeliveryOutcome) -> CheckOutcome:
+    """No column that feeds an item, a link, the spine or the label is unreadable in numbers (method §2)."""
+    fine = f"at most {MAX_UNREADABLE_SHARE:.0%} of the filled cells of each column that something needs cannot be read"
+    return check_faults(UNREADABLE, outcome.table.ja, faults_of(outcome, UNREADABLE), fine)
+
+
+def check_absent_columns(outcome: DeliveryOutcome) -> CheckOutcome:
+    """Every column that feeds an item is there, or declared as one that the city does not have (method §2)."""
+    fine = "every column that feeds an item is there, or declared absent"
+    found = check_faults(ABSENT, outcome.table.ja, faults_of(outcome, ABSENT), fine)
+    if not outcome.undeclared:
+        return found
+    told = "; ".join(outcome.undeclared)
+    message = f"{outcome.table.ja}: {told}" if found.passed else f"{found.message}; {told}"
+    return replace(found, passed=False, blocking=True, message=message)
+
+
+def faults_of(outcome: DeliveryOutcome, check: str) -> list[Fault]:
+    return [fault for fault in outcome.faults if fault.check == check]
+
+
+def check_acknowledged(delivery: Delivery) -> CheckOutcome:
+    """Every acknowledgement of this table fits what the checks found in its file (``ingest.acknowledged``)."""
+    stale = stale_acknowledgements(
+        delivery.con,
+        delivery.catalogue,
+        delivery.table,
+        delivery.reference_date,
+        {account.sha256: account.file.name for account in delivery.outcome.accounts},
+        delivery.outcome.faults,
+        delivery.inbox,
+        (UNREADABLE, ABSENT, QUARANTINED),
+    )
+    return check_acknowledgements(delivery.table.ja, stale)
 
 
 def check_key_unique(delivery: Delivery) -> CheckOutcome:
@@ -327,6 +371,19 @@ _CHECKS = (
         True,
         lambda delivery: check_quarantined_share(delivery.outcome, delivery.catalogue),
     ),
+    DeliveryCheck(
+        UNREADABLE,
+        "項目や突合に使う列のセルが、まとまって読めなくなっていない",
+        True,
+        lambda delivery: check_unreadable_cells(delivery.outcome),
+    ),
+    DeliveryCheck(
+        ABSENT,
+        "項目に使う列がそろっている（ない列は設定で申告されている）",
+        True,
+        lambda delivery: check_absent_columns(delivery.outcome),
+    ),
+    DeliveryCheck("acknowledgements", "承認の行が、今のファイルに当てはまる", True, check_acknowledged),
     DeliveryCheck("key_unique", "受け入れた行のキーが重複しない", True, check_key_unique),
     DeliveryCheck(
         "plausible_dates",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from kodomo_assets.catalogue import SourceTable
+from openpyxl.utils import get_column_letter
+
+from kodomo_assets.catalogue import Column, SourceTable
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.stages.sources.formats.grids import Grid, Row
 from kodomo_assets.stages.sources.problems import refuse
@@ -36,6 +39,7 @@ class Layout:
         lines: the header's rows as they stand, without white space: the cells of ``positions``, in that order.
         absent: Japanese headers of the contract that are not there.
         surplus: headers that the contract does not know.
+        headers: every header as compared, by cell; a damaged row may hold anything, a person too.
     """
 
     header_row: int
@@ -45,6 +49,7 @@ class Layout:
     surplus: tuple[str, ...]
     key: tuple[int, ...]
     lines: tuple[tuple[str, ...], ...]
+    headers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def find_layout(table: SourceTable, grid: Grid, reference_date: dt.date, search_
     raise refuse(
         grid.file,
         "no_header",
-        f"found no column {_with_nearest((c.ja for c in missing), best.headers, known)}, "
+        f"found no column {_with_nearest(missing, table, best.headers)}, "
         f"expected {'・'.join(table.columns[name].ja for name in table.key)}",
         sheet=grid.sheet,
         row=best.row,
@@ -172,16 +177,18 @@ def _layout(table: SourceTable, grid: Grid, found: _Found, known: Mapping[str, s
         )
     positions = {known[header]: index for index, header in enumerate(found.headers) if header in known}
     absent = [column for column in table.columns.values() if column.name not in positions]
-    required = [column.ja for column in absent if column.required]
+    required = [column for column in absent if column.required]
     if required:
         raise refuse(
             grid.file,
             "missing_column",
-            f"found no column {_with_nearest(required, found.headers, known)}, which {table.ja} requires",
+            f"found no column {_with_nearest(required, table, found.headers)}, which {table.ja} requires",
             sheet=grid.sheet,
             row=found.row,
-            column="・".join(required),
+            column="・".join(column.ja for column in required),
         )
+    for column in absent:
+        _refuse_undeclared(table, column, grid, found)
     return Layout(
         header_row=found.row,
         width=width,
@@ -193,17 +200,68 @@ def _layout(table: SourceTable, grid: Grid, found: _Found, known: Mapping[str, s
             tuple("".join(cells[index].split()) if index < len(cells) else "" for index in positions.values())
             for cells in found.lines
         ),
+        headers=tuple(found.headers),
     )
 
 
-def _with_nearest(missing: Iterable[str], headers: Sequence[str], known: Mapping[str, str]) -> str:
-    """Each missing column, with the place of the unknown header that was perhaps meant by it.
+def _refuse_undeclared(table: SourceTable, column: Column, grid: Grid, found: _Found) -> None:
+    """A column without which people come to harm comes, or the configuration says with a reason that it does not."""
+    telling = [
+        get_column_letter(index)
+        for index, header in enumerate(found.headers, start=1)
+        if any(comparable(word).casefold() in header.casefold() for word in column.told_by)
+    ]
+    if not column.must_come or (column.without is not None and not telling):
+        return
+    told = (
+        f"the header of column {'・'.join(telling)} tells that it comes: map it to {column.ja} in "
+        f"tables.{table.id}.headers"
+        if telling
+        else f"a city in which it does not come says so, with the reason, in "
+        f"tables.{table.id}.columns.{column.name}.without"
+    )
+    raise refuse(
+        grid.file,
+        "missing_column",
+        f"found no column {column.ja}, which {table.ja} must have; {told}",
+        sheet=grid.sheet,
+        row=found.row,
+        column=column.ja,
+    )
 
-    Not with its text: where a header is wrong, what stands there may be anything.
+
+def _with_nearest(missing: Iterable[Column], table: SourceTable, headers: Sequence[str]) -> str:
+    """Each missing column, with the letter of the unknown header that was perhaps meant by it, and the key to set."""
+    return "・".join(f"{column.ja}{place_like(column, table, [headers])}" for column in missing)
+
+
+def place_like(column: Column, table: SourceTable, sheets: Iterable[Sequence[str]]) -> str:
+    """Where a header stands that is like the missing column's, and the key that maps it; empty where none is.
+
+    Its letter, not its text: where a header is wrong, what stands there may be anything.
     """
-    unknown = {header: index for index, header in enumerate(headers, start=1) if header and header not in known}
-    texts = []
-    for ja in missing:
-        near = difflib.get_close_matches(comparable(ja), list(unknown), n=1, cutoff=_NEAR)
-        texts.append(f"{ja} (column {unknown[near[0]]} has a header like it)" if near else ja)
-    return "・".join(texts)
+    known = {comparable(each.ja) for each in table.columns.values()}
+    letters = []
+    for headers in sheets:
+        unknown = {header: index for index, header in enumerate(headers, start=1) if header and header not in known}
+        bare = {_bare(header): index for header, index in reversed(unknown.items())}
+        meant = _bare(comparable(column.ja))
+        near = [meant] if meant in bare else difflib.get_close_matches(meant, list(bare), n=1, cutoff=_NEAR)
+        letters += [get_column_letter(bare[header]) for header in near]
+    if not letters:
+        return ""
+    return (
+        f" (column {' or '.join(dict.fromkeys(letters))} has a header like it: map it to {column.ja} in "
+        f"tables.{table.id}.headers)"
+    )
+
+
+# (日), [1], ※2, *注, and a unit behind a separator; what is left is what the header calls the column
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|〔[^〔〕]*〕|<[^<>]*>|「[^「」]*」|\{[^{}]*\}")
+_NOTES = re.compile(r"(※|\*|†|‡|★|☆|●|◎|◆|■|#|注)[0-9]*")
+_UNIT_BEHIND = re.compile(r"[_・/:,、-](日|日数|回|回数|人|名|時間|分|週|歳|才|年|月|か月|ヶ月|期|本|cm|kg|%|点)$")
+
+
+def _bare(header: str) -> str:
+    """A header without brackets, note signs and units."""
+    return _UNIT_BEHIND.sub("", _NOTES.sub("", _BRACKETED.sub("", header))).strip("_・/:、,-") or header

@@ -25,6 +25,7 @@ def create_delivered_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue,
             for position, table in enumerate(catalogue.tables.values())
         ],
     )
+    run_sql(con, __package__, "legal_school_year")
     run_sql(con, __package__, "in_force", {"reference_date": reference_date})
     for table in catalogue.tables:
         con.execute(
@@ -58,4 +59,17 @@ def create_registered_pupils(con: duckdb.DuckDBPyConnection, catalogue: Catalogu
         "create or replace temp view registered_pupils as "
         "select r.name_kana, r.birth_date, s.school_code "
         "from delivered_school_register as s join delivered_resident_register as r using (resident_id)"
+    )
+
+
+def create_rostered_pupils(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
+    """Temp view ``rostered_pupils(reference_date, pupil_id, school_code)``: the rosters delivered up to a date.
+
+    They tell which school a file of 出欠 is of, and whether a pupil changed school (method §2).
+    """
+    con.execute("create or replace temp table rosters_until as select $1::date as day", [reference_date])
+    con.execute(
+        "create or replace temp view rostered_pupils as "
+        "select reference_date, pupil_id, school_code from sources.school_roster "
+        "where reference_date <= (select day from rosters_until)"
     )

@@ -15,6 +15,8 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.japan.text import DASH
 from kodomo_assets.stages.sources.cells import TYPED, convert
+from kodomo_assets.stages.sources.columns import ReadFile, column_faults, declared_columns_that_came
+from kodomo_assets.stages.sources.faults import Fault, acknowledge, acknowledged_files
 from kodomo_assets.stages.sources.formats.delimited import open_text
 from kodomo_assets.stages.sources.formats.grids import Grid, NumberedCopy, write_numbered
 from kodomo_assets.stages.sources.formats.workbooks import GUIDE_SHEET, Sheet, open_workbook
@@ -39,6 +41,9 @@ from kodomo_assets.stages.sources.problems import (
 )
 from kodomo_assets.stages.sources.rows import settle
 
+#: The check of the rejected rows' share.
+QUARANTINED = "quarantined_share"
+
 _MOST_TOLD = 10
 _GAIJI = r"[\x{E000}-\x{F8FF}\x{F0000}-\x{10FFFD}]"
 
@@ -54,11 +59,16 @@ class FileAccount:
     surplus: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     note_lines: int = 0
+    layouts: tuple[Layout, ...] = ()
 
 
 @dataclass(frozen=True)
 class DeliveryOutcome:
-    """Counts of one delivery of one table; ``rows_in`` = ``rows_accepted`` + ``rows_quarantined``."""
+    """Counts of one delivery of one table; ``rows_in`` = ``rows_accepted`` + ``rows_quarantined``.
+
+    ``faults`` are those of its columns and of its rejected rows; ``undeclared`` says which columns came though the
+    configuration says that they do not.
+    """
 
     table: SourceTable
     rows_in: int
@@ -67,6 +77,8 @@ class DeliveryOutcome:
     cells_quarantined: int
     gaiji_cells: int
     accounts: tuple[FileAccount, ...]
+    faults: tuple[Fault, ...] = ()
+    undeclared: tuple[str, ...] = ()
 
     @property
     def files_read(self) -> int:
@@ -121,6 +133,12 @@ def read_delivery(
         raise TableRefusedError(problems)
     dashes = convert(con, table, catalogue.ingest, reference_date)
     accounts = _with_dashes(con, table, accounts, dashes)
+    files_read = [
+        ReadFile(a.file.name, a.sha256, [layout.headers for layout in a.layouts], a.absent)
+        for a in accounts
+        if a.problem is None
+    ]
+    faults = column_faults(con, catalogue, table, files_read, refused=len(problems))
     settle(con, table, reference_date)
     _account(con, table, accounts, reference_date)
     row = con.execute(
@@ -134,7 +152,37 @@ def read_delivery(
         """
     ).fetchone()
     rows_in, accepted, quarantined, cells, gaiji = row or (0, 0, 0, 0, 0)
-    return DeliveryOutcome(table, rows_in, accepted, quarantined, cells, gaiji, tuple(accounts))
+    return DeliveryOutcome(
+        table,
+        rows_in,
+        accepted,
+        quarantined,
+        cells,
+        gaiji,
+        tuple(accounts),
+        (*faults, *quarantine_faults(con, catalogue, table)),
+        tuple(declared_columns_that_came(table, files_read)),
+    )
+
+
+def quarantine_faults(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable) -> list[Fault]:
+    """The files whose rejected rows are more than the configured share of the delivery; reads ``new_deliveries``."""
+    limit = catalogue.ingest.max_quarantined_share
+    known = acknowledged_files(catalogue, table, QUARANTINED)
+    counts = con.execute(
+        "select file, sha256, rows_in, rows_quarantined from new_deliveries where status = 'accepted' order by file"
+    ).fetchall()
+    faults = []
+    for file, sha256, rows_in, quarantined in counts:
+        together = [c for c in counts if sha256 in known or c[1] not in known]
+        all_rows, all_quarantined = sum(c[2] for c in together), sum(c[3] for c in together)
+        if quarantined and all_quarantined > limit * all_rows:
+            found = (
+                f"{quarantined / rows_in:.1%} of {rows_in} rows quarantined ({all_quarantined / all_rows:.1%} of "
+                f"{all_rows} over the table), expected at most {limit:.1%}"
+            )
+            faults.append(Fault(QUARANTINED, table.id, file, sha256, found))
+    return acknowledge(faults, catalogue)
 
 
 class _Reading:
@@ -213,6 +261,7 @@ class _Reading:
             tuple(dict.fromkeys(column for layout in layouts for column in layout.absent)),
             tuple(dict.fromkeys(column for layout in layouts for column in layout.surplus)),
             tuple(notes),
+            layouts=tuple(layouts),
         )
         return account, parts
 

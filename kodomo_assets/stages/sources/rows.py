@@ -13,6 +13,7 @@ import duckdb
 from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.japan.reading import UNKNOWN
 from kodomo_assets.japan.text import BLANKS
+from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.sources.cells import TYPED, is_wrong
 from kodomo_assets.stages.sources.intake import CELLS
 
@@ -49,6 +50,8 @@ def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
         f"anti join judged using (row_id)) "
         f"select * from staying qualify count(*) over (partition by {key}) > 1"
     )
+    if table.resolve_duplicates == "sum":
+        _leave_transfers(con, table)
     every = ", ".join(table.columns)
     con.execute(
         f"insert into judged select row_id, null, '{DUPLICATE_ROW}' from repeated "
@@ -63,23 +66,25 @@ def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
 
 def _stays(con: duckdb.DuckDBPyConnection, table: SourceTable) -> str:
     """SQL over different rows ``r`` with one key: whether a row stays all the same (sources.yaml)."""
-    if table.resolve_duplicates == "sum":
-        # Rows of two schools' files or sheets are summed later; within one school's they contradict one another.
-        key = " and ".join(f"o.{name} = r.{name}" for name in table.key)
-        one_file = f"(select count(distinct part) from {CELLS}) = 1"
+    if table.resolve_duplicates == "registered_school" and _is_there(con, "registered_pupils"):
+        # the only one of its number: two children who both match make the number nobody's
         return (
-            f"({one_file} or not exists (select 1 from repeated as o anti join judged using (row_id) "
-            f"where {key} and o.file = r.file and o.sheet is not distinct from r.sheet and o.row_id <> r.row_id))"
+            f"({_is_registered('r')} and 1 = (select count(*) from repeated as o "
+            f"anti join judged using (row_id) where o.pupil_id = r.pupil_id and {_is_registered('o')}))"
         )
-    if table.resolve_duplicates == "registered_school":
-        registered = con.execute("select count(*) from duckdb_views() where view_name = 'registered_pupils'").fetchone()
-        if registered and registered[0]:
-            # the only one of its number: two children who both match make the number nobody's
-            return (
-                f"({_is_registered('r')} and 1 = (select count(*) from repeated as o "
-                f"anti join judged using (row_id) where o.pupil_id = r.pupil_id and {_is_registered('o')}))"
-            )
     return "false"
+
+
+def _leave_transfers(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
+    """Takes the months of real transfers out of ``repeated``: both rows stay, and are summed later."""
+    if not _is_there(con, "rostered_pupils"):
+        return
+    run_sql(con, __package__, "transfers", {"one_file": table.one_file})
+    con.execute(f"delete from repeated where ({', '.join(table.key)}) in (from transfers)")
+
+
+def _is_there(con: duckdb.DuckDBPyConnection, view: str) -> bool:
+    return bool(con.execute("select 1 from duckdb_views() where view_name = $1", [view]).fetchone())
 
 
 def _is_registered(row: str) -> str:
