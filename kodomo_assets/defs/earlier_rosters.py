@@ -6,7 +6,7 @@ import duckdb
 from kodomo_assets.defs.common import House, Results, Written, check_spec, current_run, guarded, store_results
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
-from kodomo_assets.defs.sources import basis_of, send_back, state_there
+from kodomo_assets.defs.sources import basis_of, keep_faults, send_back, state_there
 from kodomo_assets.errors import CheckFailedError
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, sha256
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
