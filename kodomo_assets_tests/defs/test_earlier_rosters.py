@@ -195,3 +195,13 @@ def test_the_folder_itself_is_asked_for_by_nobody(office):
     requests, why = watcher.look()
     assert [request.partition_key for request in requests] == [DAY]
     assert EARLIER not in why
+
+
+def test_the_remedy_names_a_folder_in_which_nothing_lies(first):
+    """The city's own delivery of January must not be replaced by last year's roster."""
+    first.configure("calendar: {first_reference_date: 2024-04-01}\ningest: {settle_seconds: 0}")
+    roster_of_last_year(first, f"21,081001,2,{STAYS[0]},{STAYS[1]},女")
+    first.materialize("sources.school_roster", day=EARLIER)
+    told = said(first.materialize(*TABLES), "numbers_in_roster")
+    assert "出欠 1 of 2" in told
+    assert "alone into inbox/2024-09-01/" in told

@@ -15,6 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.defs import build_definitions
 from kodomo_assets.stages.linkage.answers import AnswerCounts, check_answers
+from kodomo_assets.stages.linkage.checks import check_links
 from kodomo_assets.stages.linkage.review import FILE_STEM, HEADER_ROW
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.linkage.test_linkage import D, R
@@ -744,6 +745,38 @@ def test_an_answer_changed_back_on_the_same_day_wins_again(tmp_path):
     assert answers_of(office) == [
         (1, answer, ON, now) for now, answer in zip(hours, ["same", "different", "same"], strict=True)
     ]
+
+
+def test_a_number_that_was_given_to_somebody_else_takes_no_answer_along(tmp_path):
+    """In September 学籍番号 11 is another pupil's: what was said of the one who had it in April is not said of this one."""
+    office = asking()
+    office.refresh(put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, ON)})))
+    assert office.links_at()["00000011"] == (1, "review")
+    for table in office.catalogue.tables:
+        office.deliver(table, SEPTEMBER)
+    for table in ("resident_register", "school_register", "school_roster"):
+        office.con.execute(
+            f"insert into sources.{table} by name select * replace ($1::date as reference_date) "
+            f"from sources.{table} where reference_date = $2",
+            [SEPTEMBER, R],
+        )
+    office.con.execute(
+        "update sources.school_roster set name_kana = 'ベツ ノコ', birth_date = '2013-03-03' "
+        "where pupil_id = '00000011' and reference_date = $1",
+        [SEPTEMBER],
+    )
+    office.refresh(None, SEPTEMBER, LATER)
+    assert "00000011" not in office.links_at(SEPTEMBER)
+    (outcome,) = (o for o in check_links(office.con, office.catalogue) if o.name == "answers_used")
+    assert (outcome.passed, outcome.facts) == (False, {"not_used": 1})
+    assert "was about somebody else, who had the number before" in outcome.message
+    # a name or a date that was put right is the same person still
+    office.con.execute(
+        "update sources.school_roster set name_kana = 'ヤマダ タロウ' where pupil_id = '00000011' and reference_date = $1",
+        [SEPTEMBER],
+    )
+    office.refresh(None, SEPTEMBER, LATER)
+    assert office.links_at(SEPTEMBER)["00000011"] == (1, "review")
 
 
 def test_a_file_taken_away_leaves_its_answers_in_force(tmp_path):

@@ -174,7 +174,8 @@ def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         message=f"{excluded} answers 同一 are not used, expected 0"
         + (
             ": of two numbers of one delivery, or two children, that exclude one another the newer answer counts, and "
-            "of two equally new ones none; answer 別人 to the other"
+            "of two equally new ones none; answer 別人 to the other. An answer whose number and child agree neither in "
+            "birth date nor in name any more was about somebody else, who had the number before"
             if excluded
             else ""
         ),

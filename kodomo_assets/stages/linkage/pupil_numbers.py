@@ -66,10 +66,16 @@ def check_pupil_numbers(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, re
         for table, numbers, unknown in rows
         if unknown > most * numbers
     ]
-    before = catalogue.calendar.previous_reference_date(reference_date)
+    # a folder in which no delivery lies yet: older than all of the roster
+    row = con.execute(
+        "select min(reference_date) from sources.deliveries where table_name = 'school_roster' and not superseded"
+    ).fetchone()
+    before = catalogue.calendar.previous_reference_date(
+        min(row[0] if row and row[0] else reference_date, reference_date)
+    )
     remedy = (
         ". What is recorded under them reaches nobody. Pupils who changed school had other numbers: put "
-        f"校務支援学籍 of the school year before alone into inbox/{before}/ (or any earlier reference date) and "
+        f"校務支援学籍 of the school year before alone into inbox/{before}/ (or an earlier reference date) and "
         f"refresh {reference_date} again"
     )
     return CheckOutcome(
