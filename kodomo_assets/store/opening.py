@@ -5,7 +5,7 @@ Whoever comes through here holds the database's lock, so that what is swept belo
 
 from __future__ import annotations
 
-import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +18,7 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.modes import keep_private
 from kodomo_assets.store.pseudonyms import require_key
-
-# analyst.duckdb.<run>, as a run that was killed while publishing leaves it
-_HALF_PUBLISHED = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.wal)?$")
+from kodomo_assets.store.publish import published_file, sweep_half_published
 
 
 @contextmanager
@@ -34,18 +32,17 @@ def open_to_write(settings: Settings, catalogue: Catalogue) -> Iterator[duckdb.D
     """
     keep_private(settings, catalogue)
     with connect(settings.database) as con:
-        sweep_leftovers(settings)
+        sweep_leftovers(settings, catalogue)
         require_key(con, settings.key_file)
         yield con
 
 
-def sweep_leftovers(settings: Settings) -> None:
+def sweep_leftovers(settings: Settings, catalogue: Catalogue) -> None:
     """Removes the temporary files of processes that are no more. Only for who holds the database's lock."""
     sweep(settings.data_dir / SCRATCH)
-    sweep(settings.database.with_name(f"{settings.database.name}.tmp"))
-    for path in settings.analyst_database.parent.glob(f"{settings.analyst_database.name}.*"):
-        if _HALF_PUBLISHED.search(path.name):
-            path.unlink(missing_ok=True)
+    # where DuckDB puts what does not fit into a reader's memory
+    shutil.rmtree(settings.database.with_name(f"{settings.database.name}.tmp"), ignore_errors=True)
+    sweep_half_published(published_file(settings, catalogue))
     for path in _hidden_parts(settings.outbox):
         path.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ made at publication and the checks are handed in by their stage.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -70,7 +71,6 @@ def publish(
         CheckFailedError: a blocking check failed; the old file stands. The new file is removed whatever happens.
     """
     _make_folder(target, catalogue)
-    _sweep(target)
     home = con.execute("select current_database()").fetchone()
     source = home[0] if home else "memory"
     with _building(target, run_id) as building:
@@ -156,10 +156,15 @@ def _building(target: Path, run_id: str) -> Iterator[Path]:
             _remove(building)
 
 
-def _sweep(target: Path) -> None:
-    """Takes away what a killed publication left beside the target; only one process may publish."""
+# analyst.duckdb.<run>, as a run that was killed while publishing leaves it; a person's own copy has another name
+_HALF_PUBLISHED = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.wal)?$")
+
+
+def sweep_half_published(target: Path) -> None:
+    """Takes away what a killed publication left beside the target. Only for who holds the lock of kodomo.duckdb."""
     for left in target.parent.glob(f"{target.name}.*"):
-        _remove(left)
+        if _HALF_PUBLISHED.search(left.name):
+            left.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

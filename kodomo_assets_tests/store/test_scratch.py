@@ -116,7 +116,7 @@ def test_a_killed_refresh_leaves_nothing_behind_once_the_next_has_the_lock(setti
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert killed.stdout == "spilled\n"
+    assert killed.stdout.endswith("spilled\n")  # before it, a slow machine's progress bar
     assert list(elsewhere.iterdir()) == []
     (left,) = [path for path in (settings.data_dir / ".scratch").iterdir() if path.is_dir()]
     assert {"duckdb"} < {path.name for path in left.iterdir()}

@@ -37,7 +37,10 @@ def write_templates(catalogue: Catalogue, folder: Path) -> list[Path]:
         path = folder / f"{table.ja}.xlsx"
         # somebody may have filled it in
         if not path.exists():
-            _workbook(catalogue, table).save(path)
+            # whole or not at all: half a workbook would be left alone ever after
+            part = path.with_name(f".{path.name}.part")
+            _workbook(catalogue, table).save(part)
+            part.replace(path)
             paths.append(path)
     return paths
 

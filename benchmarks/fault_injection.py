@@ -1,0 +1,357 @@
+"""Kills every command at random moments, fills the disk, reads while files are swapped; says what was lost or left.
+
+    python -m benchmarks.fault_injection --kills 100 --residents 18000
+
+A city of its own is refreshed in a temporary folder and never left there. After each kill the database must open, hold
+every row that it held (by the keys of its tables), and the next start must leave nothing behind: no temporary file, no
+clear text outside the data folder, no half file, no copy of equal content. Linux and macOS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.scratch import SCRATCH
+from kodomo_assets.settings import Settings, project_root
+
+DATES = ("2024-04-01", "2025-04-01")
+LAST = DATES[-1]
+START = "from kodomo_assets.settings import Settings as S; from kodomo_assets.catalogue import load_catalogue as l; " \
+    "from kodomo_assets.store.opening import open_to_write as o; s = S.from_environment(); " \
+    "c = o(s, l(s.overlay)); c.__enter__(); c.__exit__(None, None, None)"  # fmt: skip
+
+
+@dataclass
+class Figures:
+    """What is printed in the end; every failure has a line of its own too."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    lines: list[str] = field(default_factory=list)
+
+    def fail(self, kind: str, what: str) -> None:
+        self.counts[kind] += 1
+        self.lines.append(f"  ! {kind}: {what}")
+        print(self.lines[-1], flush=True)
+
+
+class City:
+    """A refreshed city whose commands are started as processes; their temporary folder is watched."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.elsewhere = root, root / "tmp"
+        self.elsewhere.mkdir(parents=True)
+        self.environment = {
+            **os.environ,
+            "KODOMO_DATA_DIR": str(root / "data"),
+            "KODOMO_KEY_FILE": str(root / "key" / "pseudonym.key"),
+            "DAGSTER_HOME": str(root / "home"),
+            "TMPDIR": str(self.elsewhere),
+            "PYTHONPATH": str(project_root()),
+        }
+        self.settings = Settings.from_environment(self.environment)
+
+    def start(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,  # type: ignore[call-overload]
+        )
+
+    def run(self, *arguments: str, **options: object) -> tuple[int, str]:
+        with self.start(*arguments, **options) as process:
+            said, _ = process.communicate()
+        return process.returncode, said
+
+    def command(self, *arguments: str, **options: object) -> tuple[int, str]:
+        return self.run("-m", "kodomo_assets", *arguments, **options)
+
+
+def build(root: Path, residents: int) -> City:
+    city = City(root)
+    for step in (
+        ("-m", "kodomo_assets.demo", "--data-dir", str(city.settings.data_dir), "--residents", str(residents)),
+        ("-m", "kodomo_assets", "refresh", DATES[0]),
+        ("-m", "kodomo_assets", "refresh", LAST),
+        ("-m", "kodomo_assets.demo", "--data-dir", str(city.settings.data_dir), "--meeting"),
+        ("-m", "kodomo_assets", "after-meeting", LAST),
+    ):
+        code, said = city.run(*step)
+        print(f"{' '.join(step[1:4])}: exit {code}", flush=True)
+        if code and step[1] == "kodomo_assets":
+            print(said[-3000:])
+    shutil.copyfile(city.settings.database, root / "before.duckdb")
+    return city
+
+
+def rows_lost(city: City, before: Path) -> list[str]:
+    """Tables whose keys of before are not all there any more."""
+    lost = []
+    with duckdb.connect() as con:
+        con.execute(f"attach '{before}' as old (read_only)")
+        con.execute(f"attach '{city.settings.database}' as now (read_only)")
+        for table in load_catalogue(city.settings.overlay).outputs.values():
+            there = con.execute(
+                "select count(*) from duckdb_tables() where database_name = 'old' and schema_name = $1 "
+                "and table_name = $2",
+                [table.db_schema, table.name],
+            ).fetchone()
+            # when something was made is no part of what was made
+            keys = [c.name for c in table.columns if c.name in table.key and not c.type.startswith("TIMESTAMP")]
+            if not there or not there[0] or not keys:
+                continue
+            names = ", ".join(f'"{key}"' for key in keys)
+            row = con.execute(
+                f"select count(*) from (select {names} from old.{table.qualified} "
+                f"except select {names} from now.{table.qualified})"
+            ).fetchone()
+            if row and row[0]:
+                lost.append(f"{table.qualified} {row[0]} rows")
+    return lost
+
+
+def names_of_people(city: City) -> list[bytes]:
+    with duckdb.connect(str(city.settings.database), read_only=True) as con:
+        rows = con.execute(
+            "select distinct name_kana from sources.resident_register where length(name_kana) > 6 "
+            "order by hash(name_kana) limit 300"
+        ).fetchall()
+    return [row[0].encode(encoding) for row in rows for encoding in ("utf-8", "cp932", "utf-16-le")]
+
+
+def clear_text(folders: list[Path], people: list[bytes]) -> Iterator[Path]:
+    for folder in folders:
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                content = path.read_bytes()
+                if any(name in content for name in people):
+                    yield path
+
+
+def leftovers(city: City) -> list[Path]:
+    """Temporary and half files in the data folder, as long as nothing runs."""
+    data = city.settings.data_dir
+    found = [path for path in (data / SCRATCH).glob("*") if path.name != ".gate"]
+    found += data.glob("analyst.duckdb.*")
+    found += data.glob("kodomo.duckdb.tmp")
+    found += city.settings.key_file.parent.glob(".*")
+    for path in (*city.settings.outbox.rglob("*"), *(data / "templates").rglob("*")):
+        if path.name.startswith(".") or (path.suffix == ".xlsx" and not zipfile.is_zipfile(path)):
+            found.append(path)
+        if path.suffix == ".html" and not path.read_text("utf-8").rstrip().endswith("</html>"):
+            found.append(path)
+    return [path for path in found if not (path.parent.name == "templates" and path.name.endswith(".part"))]
+
+
+def equal_copies(city: City) -> list[str]:
+    """Files set aside whose content is that of another of the same name."""
+    by_content: dict[tuple[Path, str, str], list[str]] = {}
+    for path in city.settings.outbox.rglob("*"):
+        if path.is_file():
+            key = (path.parent, path.stem.partition("_旧")[0], hashlib.sha256(path.read_bytes()).hexdigest())
+            by_content.setdefault(key, []).append(path.name)
+    return [", ".join(sorted(same)) for same in by_content.values() if len(same) > 1]
+
+
+def inspect(city: City, figures: Figures, people: list[bytes], what: str) -> None:
+    """What holds after a kill: at once, and once the next start has taken the lock."""
+    for path in clear_text([city.elsewhere, city.settings.dagster_home], people):
+        figures.fail("clear text outside the data folder", f"{what}: {path.relative_to(city.root)}")
+    try:
+        if lost := rows_lost(city, city.root / "before.duckdb"):
+            figures.fail("rows lost", f"{what}: {'; '.join(lost)}")
+    except duckdb.Error as error:
+        figures.fail("database does not open", f"{what}: {type(error).__name__} {str(error)[:200]}")
+    code, said = city.run("-c", START)
+    if code:
+        figures.fail("next start refused", f"{what}: {said[-300:]}")
+    for path in leftovers(city):
+        figures.fail("leftovers", f"{what}: {path.relative_to(city.root)}")
+    for names in equal_copies(city):
+        figures.fail("copies of equal content", f"{what}: {names}")
+
+
+def kill_at_random(city: City, command: tuple[str, ...], within: float, chance: random.Random) -> str:
+    """Starts the command, kills it, and waits until what it started is gone."""
+    moment = chance.uniform(0.05, 1) * within
+    process = city.start("-m", "kodomo_assets", *command, start_new_session=True)
+    try:
+        process.communicate(timeout=moment)
+        return f"{command[0]} ended by itself"
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    process.communicate()
+    for _ in range(600):
+        if not members(process.pid):
+            break
+        time.sleep(0.2)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+        return f"{command[0]} killed after {moment:.1f} s, its children lived on"
+    return f"{command[0]} killed after {moment:.1f} s"
+
+
+def members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+@contextmanager
+def readers(city: City, figures: Figures) -> Iterator[None]:
+    """Opens analyst.duckdb over and over: it must open and be whole at every moment."""
+    stop = threading.Event()
+    code = (
+        "import duckdb, sys; con = duckdb.connect(sys.argv[1], read_only=True); "
+        "print(con.execute('select count(*) from screening.ranking').fetchone()[0] > 0)"
+    )
+
+    def read() -> None:
+        while not stop.is_set():
+            status, said = city.run("-c", code, str(city.settings.analyst_database))
+            figures.counts["reads of analyst.duckdb"] += 1
+            if status or said.strip() != "True":
+                figures.fail("reads that failed", said[-200:])
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def full_disk(city: City, figures: Figures) -> None:
+    """A refresh that finds no room ends in a sentence, loses nothing, and succeeds once there is room."""
+    figures.counts["full disks"] += 1
+    with small_disk(city) as limits:
+        code, said = city.command("refresh", LAST, **limits)
+        if not code:
+            figures.fail("full disk unnoticed", said[-200:])
+        elif not any(words in said for words in ("the disk is full", "larger than this system allows")):
+            figures.fail("full disk told wrongly", said[-600:])
+        if "Traceback" in said:
+            figures.fail("full disk with a traceback", said[-600:])
+        if lost := rows_lost(city, city.root / "before.duckdb"):
+            figures.fail("rows lost", f"full disk: {'; '.join(lost)}")
+    code, said = city.command("refresh", LAST)
+    if code:
+        figures.fail("no refresh after a full disk", said[-600:])
+
+
+@contextmanager
+def small_disk(city: City) -> Iterator[dict[str, object]]:
+    """The data folder on a disk with 3 MB left (root), else a limit on the size of files."""
+    data, aside = city.settings.data_dir, city.root / "aside"
+    size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file()) + 3_000_000
+    data.rename(aside)
+    data.mkdir(mode=0o700)
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(data)], check=False
+        ).returncode
+    )
+    try:
+        if mounted:
+            shutil.copytree(aside, data, dirs_exist_ok=True)
+            yield {}
+            subprocess.run(["umount", str(data)], check=True)
+            mounted = False
+        else:
+            data.rmdir()
+            aside.rename(data)
+            limit = city.settings.database.stat().st_size
+            yield {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))}
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(data)], check=True)
+        if aside.exists():
+            data.rmdir()
+            aside.rename(data)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--residents", type=int, default=18_000, help="smaller cities have no weights of their own")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    chance, figures = random.Random(given.seed), Figures()
+    with tempfile.TemporaryDirectory(prefix="kodomo-faults-") as folder:
+        city = build(Path(folder), given.residents)
+        people = names_of_people(city)
+        inspect(city, figures, people, "before any kill")
+        seconds = durations(city)
+        with readers(city, figures):
+            for number in range(given.kills):
+                command = chance.choice(list(seconds))
+                if command[0] == "templates":
+                    shutil.rmtree(city.settings.data_dir / "templates", ignore_errors=True)
+                what = kill_at_random(city, command, seconds[command], chance)
+                figures.counts["kills" if "killed" in what else "ended before the kill"] += 1
+                if "lived on" in what:
+                    figures.fail("children that lived on", what)
+                print(f"{number + 1:4} {what}", flush=True)
+                inspect(city, figures, people, what)
+        full_disk(city, figures)
+        for last in (("refresh", LAST), ("after-meeting", LAST)):
+            code, said = city.command(*last)
+            if code:
+                figures.fail("no refresh in the end", said[-600:])
+        inspect(city, figures, people, "in the end")
+    report(figures)
+    return 1 if figures.lines else 0
+
+
+def durations(city: City) -> dict[tuple[str, ...], float]:
+    """How long each command takes when nobody kills it; the UI would run for ever."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    found: dict[tuple[str, ...], float] = {}
+    for command in (("refresh", LAST), ("after-meeting", LAST), ("templates",), ("summary", LAST)):
+        began = time.monotonic()
+        code, _ = city.command(*command)
+        found[command] = time.monotonic() - began
+        print(f"{' '.join(command)}: exit {code}, {found[command]:.1f} s", flush=True)
+    found["ui", "--port", port] = 30.0
+    return found
+
+
+def report(figures: Figures) -> None:
+    kinds = ["kills", "ended before the kill", "reads of analyst.duckdb", "full disks"]
+    wanted = ["rows lost", "leftovers", "clear text outside the data folder", "copies of equal content"]
+    for kind in [*kinds, *wanted, *sorted(set(figures.counts) - {*kinds, *wanted})]:
+        print(f"{kind:40} {figures.counts[kind]:6}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
