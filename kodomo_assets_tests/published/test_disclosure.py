@@ -194,7 +194,7 @@ def test_every_aggregate_of_the_file_goes_through_the_rule(town):
     """Three people in every cell of every aggregate: none is told."""
     aggregates = [t for t in load_catalogue().outputs.values() if t.published and t.stored and t.counts]
     assert {made.qualified for made in aggregates} >= {"evaluation.funnel", "evaluation.indicators", "linkage.coverage", "linkage.quality", "weights.coefficients", "weights.model_cards"}  # fmt: skip
-    dull = {"VARCHAR": "x", "DATE": "2025-04-01", "DOUBLE": "0.5"}
+    dull = {"VARCHAR": "x", "DATE": "2025-04-01", "DOUBLE": "0.5", "BOOLEAN": "false"}
     for made in aggregates:
         town.insert(made.qualified, **{column.name: dull.get(column.type, "3") for column in made.columns})
     target = town.root / "analyst.duckdb"
