@@ -7,6 +7,7 @@ import datetime as dt
 import sys
 from contextlib import suppress
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, KodomoError
@@ -29,6 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     summary.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
     templates = commands.add_parser("templates", help="write an empty Excel workbook per table, for the offices")
     templates.add_argument("folder", nargs="?", type=Path, help="where to; default: templates/ in the data folder")
+    check = commands.add_parser("check", help="try a delivered file as a refresh would read it; nothing is changed")
+    check.add_argument("file", type=Path, help="a file of any table")
+    check.add_argument("--date", help="reference date (基準日); default: that of the file's folder, else the newest")
+    commands.add_parser("check-config", help="try the configuration, also against what lies in the inbox")
     _add_services(commands)
     given = parser.parse_args(arguments)
     try:
@@ -41,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
                 # whoever comes first makes the data folder: nobody else may look into it
                 settings.data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
             return _templates(catalogue, given.folder or settings.data_dir / "templates")
+        if given.command in ("check", "check-config"):
+            return _try(settings, catalogue, given)
         if given.command == "summary":
             return _summary(settings, catalogue, _reference_date(catalogue, given.date))
         if given.command == "after-meeting":
@@ -75,6 +82,23 @@ def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     daemon = commands.add_parser("daemon", help="schedules and sensors alone, beside `ui --no-daemon`")
     daemon.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+
+
+def _try(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets import trial
+
+    if given.command == "check-config":
+        tried = trial.try_configuration(settings, catalogue)
+    else:
+        today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
+        day = (
+            _reference_date(catalogue, given.date)
+            if given.date
+            else trial.reference_date_of(catalogue, given.file, today)
+        )
+        tried = trial.try_file(settings, catalogue, given.file, day)
+    print("\n".join(tried.lines))
+    return 2 if tried.stops else 0
 
 
 def _serve(settings: Settings, given: argparse.Namespace) -> int:

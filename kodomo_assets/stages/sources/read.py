@@ -18,7 +18,7 @@ from kodomo_assets.stages.sources.cells import TYPED, convert
 from kodomo_assets.stages.sources.columns import ReadFile, column_faults, declared_columns_that_came
 from kodomo_assets.stages.sources.faults import Fault, acknowledge, acknowledged_files
 from kodomo_assets.stages.sources.formats.delimited import open_text
-from kodomo_assets.stages.sources.formats.grids import Grid, NumberedCopy, write_numbered
+from kodomo_assets.stages.sources.formats.grids import Grid, NumberedCopy, Row, write_numbered
 from kodomo_assets.stages.sources.formats.workbooks import GUIDE_SHEET, Sheet, open_workbook
 from kodomo_assets.stages.sources.headers import Layout, find_layout
 from kodomo_assets.stages.sources.inbox import InboxFile, is_named_like
@@ -163,6 +163,29 @@ def read_delivery(
         (*faults, *quarantine_faults(con, catalogue, table)),
         tuple(declared_columns_that_came(table, files_read)),
     )
+
+
+def first_rows(catalogue: Catalogue, table: SourceTable, file: InboxFile) -> list[tuple[str, Sequence[Row]]]:
+    """The first rows of each sheet as they stand, of a file that could be refused; none where it cannot be opened.
+
+    For eyes that may see the file only.
+    """
+    ingest = catalogue.ingest
+    try:
+        if file.path.suffix.lower() == ".csv":
+            with tempfile.TemporaryDirectory(prefix="kodomo-") as scratch:
+                copy = Path(scratch) / "copy.txt"
+                return [("", open_text(file.path, file.name, table.encoding, copy, ingest.header_search_rows).head)]
+        sheets = open_workbook(
+            file.path.read_bytes(),
+            file.name,
+            table.password_file or ingest.password_file,
+            ingest.header_search_rows,
+            ingest.max_workbook_mb * MB,
+        )
+        return [(sheet.place.name, sheet.grid().head) for sheet in sheets]
+    except (FileRefusedError, OSError):
+        return []
 
 
 def quarantine_faults(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable) -> list[Fault]:
