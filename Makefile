@@ -33,6 +33,8 @@ demo: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets refresh --all
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --meeting
 	$(BIN)/python -m kodomo_assets after-meeting 2025-04-01
+	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --support
+	$(BIN)/python -m kodomo_assets after-meeting 2025-04-01
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --compare
 	@echo "look next: make ui (http://127.0.0.1:3000), docs/analysts.md (analyst.duckdb), docs/method.md"
 

@@ -146,9 +146,10 @@ def _inbox_dates(settings: Settings, catalogue: Catalogue) -> list[dt.date]:
 
 
 def _templates(catalogue: Catalogue, folder: Path) -> int:
+    from kodomo_assets.stages.review.support_workbook import write_support_template
     from kodomo_assets.stages.sources.templates import write_templates
 
-    paths = write_templates(catalogue, folder)
+    paths = write_templates(catalogue, folder) + write_support_template(catalogue, folder)
     print(f"{len(paths)} templates in {folder}; files that were there already are left alone")
     return 0
 

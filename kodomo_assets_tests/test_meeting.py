@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 
 from kodomo_assets.definitions import build_defs
-from kodomo_assets.demo.year import play_meeting
+from kodomo_assets.demo.year import play_meeting, play_support
 from kodomo_assets_tests.conftest import DATES, City
 
 APRIL = DATES[-1]
@@ -30,6 +30,8 @@ def met_city(refreshed_city, tmp_path_factory) -> City:
     """The small city after its meeting of April 2025."""
     city = refreshed_city.copy(tmp_path_factory.mktemp("met") / "city")
     play_meeting(city.settings.data_dir)
+    assert city.after_meeting(APRIL)
+    play_support(city.settings.data_dir)
     assert city.after_meeting(APRIL)
     return city
 
@@ -84,8 +86,45 @@ def test_a_refresh_writes_the_meetings_files_and_a_sheet_for_every_child(listed_
     numbers = [name for book in sheets for name in book.sheetnames if re.fullmatch(r"[2-9A-Z]{4}-[2-9A-Z]{4}", name)]
     assert len(numbers) == len(set(numbers)) == listed
     assert not list(outbox.glob("支援対象者_*"))
-    for path in outbox.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+    for path in outbox.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path.name
+
+
+def test_the_centre_has_a_key_to_every_number(listed_city):
+    path = listed_city.outbox(APRIL) / "センター限り" / "配布番号一覧.xlsx"
+    rows = [row[:3] for row in openpyxl.load_workbook(path).worksheets[0].iter_rows(min_row=5, values_only=True)]
+    known = listed_city.query(
+        "select l.sheet_number, r.name, r.resident_id from review.meeting_list as l "
+        "join linkage.children as c using (reference_date, child_key) "
+        "join sources.resident_register as r using (reference_date, resident_id) "
+        f"where l.reference_date = '{APRIL}' order by l.sheet_number"
+    )
+    assert rows == known
+    logged = listed_city.query(
+        f"select file, children from review.exports where kind = '配布番号一覧' and reference_date = '{APRIL}'"
+    )
+    assert logged == [("センター限り/配布番号一覧.xlsx", len(known))]
+
+
+def test_schools_report_on_their_lists_whom_they_spoke_to(met_city):
+    rows = met_city.query(
+        "select count(*), count(*) filter (report is not null), count(distinct given_on) from review.support "
+        "where kind = '声かけ' and outcome = '声かけ済み'"
+    )
+    told = met_city.query(
+        "select count(*) from review.decisions join linkage.children using (reference_date, child_key) "
+        "where decision = 'b' and not protected"
+    )[0][0]
+    assert rows[0][0] == rows[0][1]
+    assert 0 < rows[0][0] <= told
+    assert met_city.query("select count(*) from review.rejections") == [(0,)]
+    assert "report" not in {
+        name
+        for (name,) in met_city.query(
+            "select column_name from duckdb_columns() where table_name = 'support'",
+            met_city.settings.analyst_database,
+        )
+    }
 
 
 def test_the_sample_below_the_cut_is_drawn_in_april_only_and_hides_the_scores(listed_city):
@@ -191,6 +230,8 @@ def test_what_the_meeting_saw_is_kept_and_a_second_run_writes_nothing(met_city, 
         "個人票",
         "判定会議",
         "支援対象者",
+        "支援記録",
+        "配布番号一覧",
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def export(
         rows.append((day, one.kind, one.name, now, one.children, version, fingerprint))
     made = {one.name for one in exports}
     for path in sorted(folder.glob("*")):
-        if path.name not in made and path.name.startswith(tuple(kinds)) and _OLD not in path.name:
+        if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
             if keep:
                 _set_aside(path)
             else:
@@ -97,6 +98,8 @@ def _is_out(con: duckdb.DuckDBPyConnection, day: dt.date) -> bool:
 
 
 _OLD = "_旧"
+# a school may be called 旧中央小学校
+_KEPT = re.compile(rf"{_OLD}\d+$")
 
 
 def _set_aside(path: Path) -> None:

@@ -24,8 +24,10 @@ from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.review import decisions as decided
 from kodomo_assets.stages.review import personal_sheets as sheets
 from kodomo_assets.stages.review import support as helped
+from kodomo_assets.stages.review.cautions import protection_caution
 from kodomo_assets.stages.review.decisions import build_decisions
 from kodomo_assets.stages.review.facts import gather_meeting
+from kodomo_assets.stages.review.key_list import KEY_LIST_FILE, KEY_LIST_KIND, gather_keys, key_workbook
 from kodomo_assets.stages.review.meeting import Meeting
 from kodomo_assets.stages.review.meeting_list import build_meeting_list
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
@@ -35,6 +37,7 @@ from kodomo_assets.stages.review.school_workbook import SCHOOL_KIND
 from kodomo_assets.stages.review.schools import SchoolFiles, personal_sheets, school_lists
 from kodomo_assets.stages.review.sheet_workbook import SHEET_KIND
 from kodomo_assets.stages.review.support import build_support
+from kodomo_assets.stages.review.support_workbook import support_workbook
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
@@ -51,6 +54,8 @@ _FACTS = [
     "screening.contributions",
     "screening.difficulty_scores",
     "features.matrix",
+    "features.labels",
+    "weights.model_cards",
 ]
 
 
@@ -62,6 +67,7 @@ def build_review_assets(house: House) -> list[dg.AssetsDefinition]:
         _support(house),
         _school_lists(house),
         _meeting_files(house),
+        _key_list(house),
     ]
 
 
@@ -108,7 +114,7 @@ def _personal_sheets(house: House) -> dg.AssetsDefinition:
             _prepare(con, house, day)
             files = _returned(house, day, (sheets.KIND,))
             taken = build_personal_sheets(con, house.catalogue, files, day, _today(house, dt.datetime.now(dt.UTC)))
-            made = personal_sheets(con, day, _version(con, day))
+            made = personal_sheets(con, day, _version(con, day), protection_caution(house.catalogue))
             yield from store_results(
                 con,
                 house,
@@ -226,7 +232,7 @@ def _school_lists(house: House) -> dg.AssetsDefinition:
         with guarded(context), house.open(kodomo) as con:
             _prepare(con, house, day)
             # without decisions there is no child to tell of: no file, and a warning (method §7)
-            made = school_lists(con, house.catalogue, day, _version(con, day))
+            made = school_lists(con, house.catalogue, day, _version(con, day), protection_caution(house.catalogue))
             written = _export_schools(con, house, day, SCHOOL_KIND, made)
             context.log.info(f"支援対象者: {len(made.files)} schools, {written} files written")
             yield dg.MaterializeResult(asset_key=asset_key(name), metadata=_sent(made) | {"written": written})
@@ -281,12 +287,52 @@ def _meeting_files(house: House) -> dg.AssetsDefinition:
     return meeting_files
 
 
+def _key_list(house: House) -> dg.AssetsDefinition:
+    name = "review.key_list"
+
+    @dg.multi_asset(
+        name="review__key_list",
+        specs=[
+            house.spec(
+                name,
+                f"{KEY_LIST_FILE}。Who is behind each number, for the centre alone; 支援措置 included.",
+                deps=[
+                    "review.meeting_list",
+                    "review.decisions",
+                    "screening.ranking",
+                    "features.labels",
+                    "sources.resident_register",
+                    "sources.school_register",
+                ],
+                kinds={"excel"},
+            )
+        ],
+    )
+    def key_list(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
+        day = reference_date(context)
+        with guarded(context), house.open(kodomo) as con:
+            _prepare(con, house, day)
+            keys, cautions, version = gather_keys(con, day), protection_caution(house.catalogue), _version(con, day)
+            book = key_workbook(day, version, keys, cautions)
+            file = Export(KEY_LIST_KIND, KEY_LIST_FILE, book, len(keys), repr((keys, cautions)))
+            export(con, house, day, version, (), [file])
+            yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"children": len(keys)})
+
+    return key_list
+
+
 def _meeting_exports(house: House, meeting: Meeting) -> Iterator[Export]:
     made_from = repr(meeting)
     page = meeting_page(meeting)
     yield Export("判定会議", PAGE, page, len(meeting.children), made_from)
-    book = meeting_workbook(meeting, tuple(house.catalogue.meeting.directions))
-    yield Export("判定会議", WORKBOOK, book, len(meeting.children), made_from)
+    # a hint may be taken for the direction of support: schools read it in words of its own
+    settings = house.catalogue.meeting
+    directions = tuple(dict.fromkeys([*settings.directions, *(hint.ja for hint in settings.hints)]))
+    book = meeting_workbook(meeting, directions)
+    yield Export("判定会議", WORKBOOK, book, len(meeting.children), repr((meeting, directions)))
+    outcomes = tuple(settings.outcomes)
+    template = support_workbook(outcomes, meeting.reference_date)
+    yield Export(helped.KIND, f"{helped.KIND}.xlsx", template, 0, repr(outcomes))
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, house: House, day: dt.date) -> None:

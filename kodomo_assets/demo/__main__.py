@@ -9,7 +9,7 @@ from pathlib import Path
 from kodomo_assets.demo import parameters
 from kodomo_assets.demo.city import write_city
 from kodomo_assets.demo.truth import comparison
-from kodomo_assets.demo.year import play_meeting
+from kodomo_assets.demo.year import play_meeting, play_support
 from kodomo_assets.errors import KodomoError
 
 
@@ -20,12 +20,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=parameters.SEED)
     parser.add_argument("--compare", action="store_true", help="show how far the last fit found the true items")
     parser.add_argument("--meeting", action="store_true", help="play the schools and the meeting on the newest list")
+    parser.add_argument("--support", action="store_true", help="play what the schools report after the meeting")
     given = parser.parse_args()
     try:
         if given.compare:
             print(comparison(given.data_dir))
         elif given.meeting:
             play_meeting(given.data_dir)
+        elif given.support:
+            play_support(given.data_dir)
         else:
             write_city(given.data_dir, given.residents, given.seed)
     except KodomoError as error:

@@ -1,5 +1,6 @@
 """Plays what people do after a refresh of the newest reference date: teachers fill in the 個人票, the meeting decides,
-schools and the centre report support. Everything goes through the files that real people would use.
+schools and the centre report support. Everything goes through the files that real people would use, so the second half
+waits until the meeting's decisions were read and the schools have their lists.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ _DECISIONS = ("a",) * 9 + ("b",) * 30 + ("c",) * 111 + ("d",) * 20
 _DIRECTIONS = {"a": "関係機関との連携", "b": "学校での見守り", "c": "学校での見守り"}
 _CASES = {"1": "経済的支援の案内", "2": "学習・生活支援事業の紹介"}
 # What came of b: outcome, which of them (from, to), days after the meeting.
+_SPOKEN_TO = "声かけ済み"
 _OUTCOMES = (
-    ("声かけ済み", 0, 28, 10),
+    (_SPOKEN_TO, 0, 28, 10),
     ("案内済み", 0, 20, 24),
     ("利用開始", 0, 12, 45),
     ("支援終了", 0, 3, 110),
@@ -32,14 +34,50 @@ _ANSWERS = ("気になることはない", "少し気になる", "気になる",
 
 
 def play_meeting(data_dir: Path) -> None:
-    """Fills in the 個人票 and 判定会議.xlsx of the newest reference date and puts them, with 支援記録, into its inbox."""
+    """Fills in the 個人票 and 判定会議.xlsx of the newest reference date and puts them, with 支援記録, into its inbox.
+
+    That schools spoke to a child comes back on their lists (``play_support``); only of a child of whom no school is told
+    does the centre write it.
+    """
     outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
     decisions = _decided(data_dir)
     for source in sorted(outbox.glob("個人票_*.xlsx")):
         if "_旧" not in source.name:
             remember(data_dir, [_fill_sheets(source, inbox / source.name)])
     remember(data_dir, [_fill_meeting(outbox / "判定会議.xlsx", inbox / "判定会議.xlsx", decisions)])
-    remember(data_dir, [_write_support(inbox / "支援記録.csv", decisions)])
+    unseen = {child for child, _, protected in _numbers(data_dir) if protected}
+    remember(data_dir, [_write_support(inbox / "支援記録.csv", decisions, unseen)])
+
+
+def play_support(data_dir: Path) -> None:
+    """Fills in the 支援対象者 that the schools got after the meeting and puts them into the inbox."""
+    outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
+    _, first, last, days = _OUTCOMES[0]
+    children = set(_preventive(_decided(data_dir))[first:last])
+    numbers = {number for child, number, _ in _numbers(data_dir) if child in children}
+    for source in sorted(outbox.glob("支援対象者_*.xlsx")):
+        if "_旧" not in source.name:
+            day = _MEETING + dt.timedelta(days=days)
+            remember(data_dir, [_fill_list(source, inbox / source.name, numbers, day)])
+
+
+def _numbers(data_dir: Path) -> list[tuple[str, str, bool]]:
+    """child_key, 配布番号 and whether no school is told, of everyone on the list."""
+    with duckdb.connect(str(data_dir / "kodomo.duckdb"), read_only=True) as con:
+        return con.execute(
+            "select l.child_key, l.sheet_number, c.protected from review.meeting_list as l "
+            "join linkage.children as c using (reference_date, child_key) where l.reference_date = $1",
+            [p.LAST],
+        ).fetchall()
+
+
+def _fill_list(source: Path, target: Path, numbers: set[str], day: dt.date) -> Path:
+    book = openpyxl.load_workbook(source)
+    for cells in _rows(book.worksheets[0], "配布番号"):
+        if cells["配布番号"].value in numbers:
+            cells["声かけをした日"].value, cells["学校からの報告"].value = day, "休み時間に話を聞いた。"
+    book.save(target)
+    return target
 
 
 def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
@@ -107,7 +145,7 @@ _QUESTIONS = {
 def _fill_meeting(source: Path, target: Path, decisions: dict[str, tuple[str, str | None]]) -> Path:
     book = openpyxl.load_workbook(source)
     sheet = book.worksheets[0]
-    for cells in _rows(sheet):
+    for cells in _rows(sheet, "児童キー"):
         child = str(cells["児童キー"].value)
         if child in decisions:
             word, direction = decisions[child]
@@ -118,20 +156,26 @@ def _fill_meeting(source: Path, target: Path, decisions: dict[str, tuple[str, st
     return target
 
 
-def _rows(sheet: Worksheet) -> Iterator[dict[str, openpyxl.cell.cell.Cell]]:
+def _rows(sheet: Worksheet, key: str) -> Iterator[dict[str, openpyxl.cell.cell.Cell]]:
     """The rows below the headers, by header."""
     rows = sheet.iter_rows()
-    headers = next(row for row in rows if "児童キー" in [cell.value for cell in row])
+    headers = next(row for row in rows if key in [cell.value for cell in row])
     for row in rows:
         yield {str(header.value): cell for header, cell in zip(headers, row, strict=True)}  # type: ignore[misc]
 
 
-def _write_support(target: Path, decisions: dict[str, tuple[str, str | None]]) -> Path:
-    preventive = sorted(child for child, (word, _) in decisions.items() if word == "b")
+def _preventive(decisions: dict[str, tuple[str, str | None]]) -> list[str]:
+    return sorted(child for child, (word, _) in decisions.items() if word == "b")
+
+
+def _write_support(target: Path, decisions: dict[str, tuple[str, str | None]], unseen: set[str]) -> Path:
     lines = ["児童キー,実施日,支援内容,成果"]
     for outcome, first, last, days in _OUTCOMES:
         day = _MEETING + dt.timedelta(days=days)
-        lines += [f"{child},{day},{_KINDS[outcome]},{outcome}" for child in preventive[first:last]]
+        children = _preventive(decisions)[first:last]
+        if outcome == _SPOKEN_TO:
+            children = [child for child in children if child in unseen]
+        lines += [f"{child},{day},{_KINDS[outcome]},{outcome}" for child in children]
     target.write_text("\n".join([*lines, ""]), "utf-8")
     return target
 

@@ -218,18 +218,22 @@ def test_a_list_that_selects_nobody_says_so(town):
 
 
 @pytest.mark.parametrize(
-    ("auc", "lift", "said"),
+    ("auc", "weak", "said"),
     [
-        (0.55, 1.5, ("小4〜中3の点数は当てになりません（交差検証のAUC 0.55、0.5は偶然と同じ）",)),
-        (0.7, 1.0, ("小4〜中3の点数は当てになりません（交差検証のAUC 0.70、0.5は偶然と同じ）",)),
-        (0.6, 1.1, ()),
+        (0.55, True, ("小4〜中3の順位は偶然とほとんど変わりません（交差検証のAUC 0.55）",)),
+        # no more events in the top tenth than in all
+        (0.7, True, ("小4〜中3の順位は偶然とほとんど変わりません（交差検証のAUC 0.70）",)),
+        (0.6, False, ()),
+        # cards of the first landing
+        (0.59, None, ("小4〜中3の順位は偶然とほとんど変わりません（交差検証のAUC 0.59）",)),
+        (0.6, None, ()),
     ],
 )
-def test_a_model_that_is_worth_nothing_says_so(town, auc, lift, said):
+def test_a_model_that_is_worth_nothing_says_so(town, auc, weak, said):
     town.configure("meeting: {sample_below_cut: 0}")
     cohort(town, 10, 1)
     numbers = {column.name: 1 for column in town.catalogue.output("weights.model_cards").columns if not column.nullable}
-    card = numbers | {"version": VERSION, "band": "upper", "reference_date": R, "cv_auc": auc, "cv_lift_at_10": lift}
+    card = numbers | {"version": VERSION, "band": "upper", "reference_date": R, "cv_auc": auc, "is_weak": weak}
     town.insert("weights.model_cards", **card)
     town.list()
     assert town.meeting().cautions == said

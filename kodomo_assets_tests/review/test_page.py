@@ -768,7 +768,7 @@ def test_what_raises_the_score_stands_apart_from_what_is_a_fact_beside_it(show):
 
 @in_browser
 def test_what_to_know_before_anything_else_stands_at_the_top_and_on_every_printed_page(show):
-    told = ("支援措置の情報なし", "小1〜小3の点数は当てになりません（交差検証のAUC 0.55、0.5は偶然と同じ）")
+    told = ("支援措置の情報なし", "小1〜小3の順位は偶然とほとんど変わりません（交差検証のAUC 0.55）")
     page = show(dataclasses.replace(MEETING, cautions=told))
     assert page.locator("header.top .beware").all_inner_texts() == list(told)
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")

@@ -105,6 +105,8 @@ def test_an_added_child_is_told_like_the_others(town):
         ("学校での見守り", "学校での見守り"),
         ("要保護児童対策地域協議会", "センターが対応"),
         ("児童扶養手当の案内", "センターに確認"),
+        # a hint that the meeting took for the direction
+        ("利用できる手当・制度の案内、学校での見守り", "学校での見守り"),
         (None, None),
     ],
 )

@@ -11,8 +11,6 @@ from kodomo_assets.stages.review.workbooks import school_year_ja
 
 #: 住民記録 comes without the column: nobody is known to be protected.
 NO_PROTECTION = "支援措置の情報なし"
-#: Below this cross-validated AUC, or with no more events at the top than chance gives, a model is worth nothing.
-LEAST_AUC, LEAST_LIFT = 0.6, 1.0
 
 
 def protection_caution(catalogue: Catalogue) -> tuple[str, ...]:
@@ -23,18 +21,19 @@ def protection_caution(catalogue: Catalogue) -> tuple[str, ...]:
 def meeting_cautions(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, *, hidden: bool
 ) -> tuple[str, ...]:
-    """For the meeting's files, besides: models that are worth nothing, and school years of which nobody is selected.
+    """For the meeting's files, besides: bands whose weights are hardly better than chance, and school years without
+    selected children.
 
     While the sample is hidden such a school year is not named: a child of it on the list could only be of the sample.
     """
     return (
         *protection_caution(catalogue),
-        *_worthless_models(con, catalogue, reference_date),
+        *_weak_models(con, catalogue, reference_date),
         *_nobody_selected(con, reference_date, hidden=hidden),
     )
 
 
-def _worthless_models(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
+def _weak_models(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
     rows = con.execute(
         """
         select
@@ -43,13 +42,14 @@ def _worthless_models(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refe
         from weights.model_cards as m
         join (select distinct weights_version, band from screening.ranking where reference_date = $day) as r
             on r.weights_version = m.version and r.band = m.band
-        where m.cv_auc < $auc or m.cv_lift_at_10 <= $lift
+        -- a card of before the verdict was kept is judged by the present setting
+        where coalesce(m.is_weak, m.cv_auc < $auc)
         order by m.band
         """,
-        {"day": reference_date, "auc": LEAST_AUC, "lift": LEAST_LIFT},
+        {"day": reference_date, "auc": catalogue.weights.min_cv_auc},
     ).fetchall()
     ja = {name: band.ja for name, band in catalogue.bands.items()}
-    return [f"{ja[band]}の点数は当てになりません（交差検証のAUC {auc:.2f}、0.5は偶然と同じ）" for band, auc in rows]
+    return [f"{ja[band]}の順位は偶然とほとんど変わりません（交差検証のAUC {auc:.2f}）" for band, auc in rows]
 
 
 def _nobody_selected(con: duckdb.DuckDBPyConnection, reference_date: dt.date, *, hidden: bool) -> list[str]:

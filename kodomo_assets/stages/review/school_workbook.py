@@ -56,7 +56,13 @@ class SchoolChild:
     direction_for_school: str | None
 
 
-def school_workbook(school: str, reference_date: dt.date, version: str, children: Sequence[SchoolChild]) -> bytes:
+def school_workbook(
+    school: str,
+    reference_date: dt.date,
+    version: str,
+    children: Sequence[SchoolChild],
+    cautions: Sequence[str] = (),
+) -> bytes:
     """The workbook of one school, in the order of its class registers.
 
     Raises:
@@ -69,7 +75,7 @@ def school_workbook(school: str, reference_date: dt.date, version: str, children
     ordered = sorted(children, key=lambda child: class_order(child.school_year, child.class_name, child.name))
     head = (
         f"{SCHOOL_KIND}　{school}　基準日 {reference_date.isoformat()}",
-        DO_NOT_PASS_ON,
+        "\n".join([DO_NOT_PASS_ON, *cautions]),
         "判定会議で支援や見守りを決めた児童生徒です。黄色の欄に、声かけをした日と学校からの報告を記入してください。"
         if children
         else "この基準日に、判定会議で支援や見守りを決めた児童生徒はいません。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -38,24 +39,32 @@ class SchoolFiles:
     without_school: int
 
 
-def personal_sheets(con: duckdb.DuckDBPyConnection, reference_date: dt.date, version: str) -> SchoolFiles:
+def personal_sheets(
+    con: duckdb.DuckDBPyConnection, reference_date: dt.date, version: str, cautions: Sequence[str] = ()
+) -> SchoolFiles:
     """個人票_<school>.xlsx for every school that has a child on the meeting's list."""
     schools, kept_back, without_school = _schools(con, reference_date, reference_date, "on_list")
     files = []
     for school, rows in schools:
         children = [SheetChild(r["sheet_number"], r["school_year"], r["class_name"], r["name"]) for r in rows]
-        content = sheet_workbook(school.shown, reference_date, version, children, QUESTIONS)
-        files.append(SchoolFile(_file_name(SHEET_KIND, school), content, len(children), repr(children)))
+        content = sheet_workbook(school.shown, reference_date, version, children, QUESTIONS, cautions)
+        files.append(SchoolFile(_file_name(SHEET_KIND, school), content, len(children), repr((children, *cautions))))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
 
 def school_lists(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, version: str
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    version: str,
+    cautions: Sequence[str] = (),
 ) -> SchoolFiles:
     """支援対象者_<school>.xlsx for every school that has a child decided a, b or c.
 
-    The direction of support is worded as the configuration words it for schools; of any other the school asks.
+    The direction of support is worded as the configuration words it for schools, and so is a hint that the meeting took
+    for one; of any other the school asks.
     """
+    worded = {hint.ja: hint.for_school for hint in catalogue.meeting.hints} | dict(catalogue.meeting.directions)
     decided_on = _last_decision(con, catalogue, reference_date)
     schools, kept_back, without_school = _schools(con, reference_date, decided_on, f"decision in {TOLD}")
     files = []
@@ -67,12 +76,12 @@ def school_lists(
                 r["class_name"],
                 r["name"],
                 r["decision"],
-                catalogue.meeting.directions.get(r["direction"], _ASK) if r["direction"] else None,
+                worded.get(r["direction"], _ASK) if r["direction"] else None,
             )
             for r in rows
         ]
-        content = school_workbook(school.shown, reference_date, version, children)
-        files.append(SchoolFile(_file_name(SCHOOL_KIND, school), content, len(children), repr(children)))
+        content = school_workbook(school.shown, reference_date, version, children, cautions)
+        files.append(SchoolFile(_file_name(SCHOOL_KIND, school), content, len(children), repr((children, *cautions))))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
 

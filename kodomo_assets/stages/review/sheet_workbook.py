@@ -28,7 +28,6 @@ from kodomo_assets.stages.review.workbooks import (
     add_choice,
     add_day,
     class_order,
-    column_cells,
     finish,
     lines_of,
     new_workbook,
@@ -47,14 +46,12 @@ SHEET_KIND = "個人票"
 INDEX_SHEET = "一覧"
 #: Labels in column A of a child's worksheet, beside the questions; what is answered stands in column B.
 NUMBER, WHO, FILLED_ON, FILLED_BY = "配布番号", "学年・組・氏名", "記入日", "記入者"
-_DONE = "記入済"
 
 _COLUMNS = {
     NUMBER: Column(16, number_format=TEXT),
     "学年": Column(8),
     "組": Column(8),
     "氏名": Column(40),
-    _DONE: Column(10, asked=True),
 }
 # a child's worksheet: labels, answers, and what can be chosen, for whoever fills it in on paper
 _WIDTHS = {"A": 28, "B": 44, "C": 18}
@@ -89,6 +86,7 @@ def sheet_workbook(
     version: str,
     children: Sequence[SheetChild],
     questions: Sequence[SheetQuestion],
+    cautions: Sequence[str] = (),
 ) -> bytes:
     """The workbook of one school: a list, and one worksheet of one printed page for each child.
 
@@ -98,11 +96,12 @@ def sheet_workbook(
     _check(children, questions)
     book, index = new_workbook(INDEX_SHEET)
     ordered = sorted(children, key=lambda child: class_order(child.school_year, child.class_name, child.name))
-    _put_index(index, school, reference_date, ordered)
+    care = "\n".join([DO_NOT_PASS_ON, *cautions])
+    _put_index(index, school, reference_date, ordered, care)
     set_print(index, version, paper=A4, landscape=False)
     for child in ordered:
         sheet = book.create_sheet(child.sheet_number)
-        _put_child(sheet, school, reference_date, child, questions)
+        _put_child(sheet, school, reference_date, child, questions, care)
         set_print(sheet, version, paper=A4, landscape=False, one_page=True)
     return finish(book, SHEET_KIND, reference_date, version)
 
@@ -122,10 +121,12 @@ def _check(children: Sequence[SheetChild], questions: Sequence[SheetQuestion]) -
         taken.add(name)
 
 
-def _put_index(sheet: Worksheet, school: str, reference_date: dt.date, children: Sequence[SheetChild]) -> None:
+def _put_index(
+    sheet: Worksheet, school: str, reference_date: dt.date, children: Sequence[SheetChild], care: str
+) -> None:
     head = (
         f"{SHEET_KIND}　{school}　基準日 {reference_date.isoformat()}",
-        DO_NOT_PASS_ON,
+        care,
         "配布番号を押すと、その児童生徒のシートが開きます。黄色の欄に記入し、同じファイル名で返送してください。"
         if children
         else "この基準日に、個人票をお願いする児童生徒はいません。",
@@ -144,19 +145,23 @@ def _put_index(sheet: Worksheet, school: str, reference_date: dt.date, children:
         cell = sheet.cell(row, 1)
         cell.hyperlink = Hyperlink(ref=cell.coordinate, location=_place(child.sheet_number))
         cell.font = Font(name=cell.font.name, size=cell.font.size, color="0563C1", underline="single")
-    add_choice(sheet, [column_cells(_COLUMNS, _DONE, HEADER_ROW + 1, HEADER_ROW + len(children))], ["○"])
     sheet.freeze_panes = f"A{HEADER_ROW + 1}"
     protect(sheet)
 
 
 def _put_child(
-    sheet: Worksheet, school: str, reference_date: dt.date, child: SheetChild, questions: Sequence[SheetQuestion]
+    sheet: Worksheet,
+    school: str,
+    reference_date: dt.date,
+    child: SheetChild,
+    questions: Sequence[SheetQuestion],
+    care: str,
 ) -> None:
     for letter, width in _WIDTHS.items():
         sheet.column_dimensions[letter].width = width
     head = (
         f"{SHEET_KIND}　{school}　基準日 {reference_date.isoformat()}",
-        DO_NOT_PASS_ON,
+        care,
         "黄色の欄に記入してください。右に言葉が並ぶ欄は、その中から選びます。わからないことは空欄のままでかまいません。",
     )
     put_head(sheet, head, list(_WIDTHS.values()))

@@ -29,8 +29,10 @@ from kodomo_assets.stages.sources.returned import (
 KIND = "支援記録"
 #: What a school's list becomes where a day stands in it.
 SPOKEN_TO = "声かけ済み"
-_REQUIRED = ("実施日", "支援内容", "成果")
-_OPTIONAL = ("配布番号", KEY_HEADER)
+#: Headers that records are read back by.
+NUMBER, GIVEN_ON, WHAT, OUTCOME = "配布番号", "実施日", "支援内容", "成果"
+_REQUIRED = (GIVEN_ON, WHAT, OUTCOME)
+_OPTIONAL = (NUMBER, KEY_HEADER)
 _ERA_SCHEME = "12345"
 _TYPES = {
     "file": "varchar",
@@ -83,17 +85,17 @@ def build_support(
 
 
 def _cells(place: Place, cells: Mapping[str, str], catalogue: Catalogue) -> tuple[object, ...]:
-    given_on = read_date(cells["実施日"], _ERA_SCHEME).value
-    outcome = comparable(cells["成果"])
+    given_on = read_date(cells[GIVEN_ON], _ERA_SCHEME).value
+    outcome = comparable(cells[OUTCOME])
     step = catalogue.meeting.outcomes.get(outcome)
     return (
         place.file,
         place.sheet,
         place.row,
         given_key(cells),
-        comparable(cells["配布番号"]).upper() or None,
+        comparable(cells[NUMBER]).upper() or None,
         given_on,
-        cells["支援内容"] or None,
+        cells[WHAT] or None,
         outcome or None,
         step,
         next(_problems(cells, given_on, step, catalogue), None),
@@ -105,8 +107,8 @@ def _problems(
 ) -> Iterator[str]:
     if given_on is None:
         yield f"実施日 is {'blank' if not cells['実施日'] else 'no date'}, expected the day of the support"
-    if not cells["支援内容"]:
+    if not cells[WHAT]:
         yield "支援内容 is blank, expected what was done"
     if step is None:
-        found = "blank" if not cells["成果"] else "another word"
+        found = "blank" if not cells[OUTCOME] else "another word"
         yield f"成果 is {found}, expected one of {'・'.join(catalogue.meeting.outcomes)} (meeting.outcomes)"

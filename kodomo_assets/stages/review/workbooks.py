@@ -294,7 +294,7 @@ def protect(sheet: Worksheet) -> None:
     sheet.protection.formatRows = False
 
 
-def set_print(sheet: Worksheet, version: str, *, paper: int, landscape: bool, one_page: bool = False) -> None:
+def set_print(sheet: Worksheet, version: str | None, *, paper: int, landscape: bool, one_page: bool = False) -> None:
     """Page and footer: the weights version, the page's number, and the care to take."""
     sheet.page_setup.paperSize = paper
     sheet.page_setup.orientation = "landscape" if landscape else "portrait"
@@ -305,6 +305,7 @@ def set_print(sheet: Worksheet, version: str, *, paper: int, landscape: bool, on
     footer = sheet.oddFooter
     if footer is None:
         raise TypeError("a worksheet has a footer")
-    footer.left.text = f"重みの版 {version}".replace("&", "&&")
+    if version is not None:
+        footer.left.text = f"重みの版 {version}".replace("&", "&&")
     footer.center.text = "&P / &N"
     footer.right.text = DO_NOT_PASS_ON
