@@ -68,8 +68,8 @@ def keep_private(settings: Settings, catalogue: Catalogue) -> None:
             make_private(folder)
     if new_inbox and offices is not None:
         give(settings.inbox, offices, 0o2770)
-    # a folder above data/ must stay passable for the group; the key in it is its owner's only all the same
-    if not (data.is_relative_to(key_folder) and (readers or offices)):
+    # made with the key only; a folder above data/ must stay passable for the group, and the key in it is closed itself
+    if key_folder.exists() and not (data.is_relative_to(key_folder) and (readers or offices)):
         make_private(key_folder)
 
 

@@ -36,8 +36,9 @@ def mode(path: Path) -> int:
 
 def test_every_confidential_folder_is_made_private(settings):
     keep_private(settings, configured(settings))
-    for folder in (settings.data_dir, settings.inbox, settings.outbox, settings.key_file.parent):
+    for folder in (settings.data_dir, settings.inbox, settings.outbox):
         assert mode(folder) == 0o700, folder
+    assert not settings.key_file.parent.exists()  # a key is made with a new database only, and its folder with it
 
 
 def test_folders_that_others_may_read_are_set_but_the_inbox_is_told_about(settings):
