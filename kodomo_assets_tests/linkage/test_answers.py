@@ -17,6 +17,7 @@ from kodomo_assets.defs import build_definitions
 from kodomo_assets.stages.linkage.answers import AnswerCounts, check_answers
 from kodomo_assets.stages.linkage.checks import check_links
 from kodomo_assets.stages.linkage.review import FILE_STEM, HEADER_ROW
+from kodomo_assets.stages.sources.inbox import check_known_files, scan_inbox
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.linkage.test_linkage import D, R
 from kodomo_assets_tests.linkage.test_review import (
@@ -140,10 +141,19 @@ def test_what_libreoffice_saves_says_the_same(office, saved_by_libreoffice, kind
 
 
 @NEEDS_LIBREOFFICE
-def test_an_ods_is_refused_and_told(office, saved_by_libreoffice):
-    counts = office.answered(saved_by_libreoffice["ods"].parent)
-    assert (counts.filled, counts.kept, len(counts.problems)) == (0, 0, 1)
-    assert counts.problems[0].startswith(f"{FILE_STEM}.ods: ")
+def test_an_ods_is_not_read_and_told(office, saved_by_libreoffice):
+    folder = saved_by_libreoffice["ods"].parent
+    assert office.answered(folder) == AnswerCounts(0, 0, ())
+    outcome = check_known_files(scan_inbox(folder, office.catalogue))
+    assert not outcome.passed
+    assert f"{FILE_STEM}.ods (wrong_ending)" in outcome.message
+
+
+def test_a_name_with_another_ending_is_told_and_the_others_are_read(office, tmp_path):
+    put(tmp_path, b"%PDF-1.7 ...", f"{FILE_STEM}.pdf")
+    put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, ON)}))
+    assert office.answered(tmp_path).problems == ()
+    assert f"{FILE_STEM}.pdf (wrong_ending)" in check_known_files(scan_inbox(tmp_path, office.catalogue)).message
 
 
 @pytest.mark.parametrize(
@@ -262,7 +272,22 @@ def test_two_columns_with_one_header_are_told(office, tmp_path):
 
     counts = office.answered(put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, ON)}, second_column)))
     assert kept(office) == {}
-    assert len(counts.problems) == 1
+    # named with its place: which of the two columns was filled in nobody knows
+    (told,) = counts.problems
+    assert f"row {HEADER_ROW}" in told
+    assert "判定" in told
+
+
+@pytest.mark.parametrize("header", ["確認符号", "児童キー"])
+def test_a_hidden_header_that_stands_there_twice_is_named(office, tmp_path, header):
+    def second(sheet: Worksheet) -> None:
+        sheet.cell(HEADER_ROW, sheet.max_column + 1, header)
+
+    counts = office.answered(put(tmp_path, filled(office.workbook, ANSWERS, second)))
+    assert kept(office) == {}
+    (told,) = counts.problems
+    assert f"row {HEADER_ROW}" in told
+    assert header in told
 
 
 # Mistakes: told with file and row, nothing else lost, nobody named
@@ -463,7 +488,6 @@ def empty_book(content: bytes) -> bytes:
         (f"{FILE_STEM}_壊.xlsx", cut),
         (f"{FILE_STEM}_壊.xlsx", lambda content: b"PK\x03\x04" + content[400:]),
         (f"{FILE_STEM}_壊.xls", lambda content: b"\xd0\xcf\x11\xe0" + bytes(600)),
-        (f"{FILE_STEM}.pdf", lambda _: b"%PDF-1.7 ..."),
         (f"{FILE_STEM} (2).xlsx", without_headers),
         (f"{FILE_STEM}-下.xlsx", header_far_below),
     ],
