@@ -36,6 +36,7 @@ from kodomo_assets.stages.sources.intake import CELLS
 from kodomo_assets.stages.sources.problems import TableRefusedError
 from kodomo_assets.stages.sources.read import DeliveryOutcome, first_rows, read_delivery
 from kodomo_assets.stages.sources.school_years import check_school_years, read_per_school, school_year_faults
+from kodomo_assets.store.connection import in_memory
 from kodomo_assets.store.tables import create_tables
 
 _MOST_WORDS = 10
@@ -74,7 +75,7 @@ def try_file(settings: Settings, catalogue: Catalogue, path: Path, reference_dat
     with ExitStack() as stack:
         if settings.data_dir.is_dir():
             stack.enter_context(scratch(settings.data_dir / SCRATCH))
-        con = stack.enter_context(duckdb.connect())
+        con = stack.enter_context(in_memory())
         create_tables(con, catalogue)
         _read_beside(con, settings, catalogue, table, reference_date, trial)
         try:
@@ -267,7 +268,7 @@ def _try_schools(trial: Trial, settings: Settings, catalogue: Catalogue, origin:
     with ExitStack() as stack:
         if settings.data_dir.is_dir():
             stack.enter_context(scratch(settings.data_dir / SCRATCH))
-        con = stack.enter_context(duckdb.connect())
+        con = stack.enter_context(in_memory())
         for day in sorted(_folders(settings.inbox)):
             files = [
                 file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -55,6 +56,11 @@ def connect(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckD
         except OSError as error:
             raise _fault(database, error) from None
         yield con
+
+
+def in_memory() -> duckdb.DuckDBPyConnection:
+    """A database of this process only; what does not fit into memory lies where its other temporary files lie."""
+    return duckdb.connect(config={**_CONFIG, "temp_directory": str(Path(tempfile.gettempdir()) / "duckdb")})
 
 
 @contextmanager
