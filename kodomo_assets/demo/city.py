@@ -31,9 +31,12 @@ def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED)
     _say(f"synthetic city of {residents:,} residents")
     city = make_city(residents, seed)
     catalogue = load_catalogue()
+    inbox = data_dir / "inbox"
+    data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
+    inbox.mkdir(mode=0o700, exist_ok=True)
     for day in p.DATES:
-        folder = data_dir / "inbox" / day.isoformat()
-        folder.mkdir(parents=True)
+        folder = inbox / day.isoformat()
+        folder.mkdir()
         due = [t for t in catalogue.tables.values() if t.cadence == "termly" or catalogue.calendar.is_yearly(day)]
         rows = 0
         for number, table in enumerate(due, start=1):
