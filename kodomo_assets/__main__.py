@@ -169,9 +169,24 @@ def _run(settings: Settings, catalogue: Catalogue, dates: list[dt.date], what: s
         for day in dates:
             print(f"{what} {day}", file=sys.stderr)
             if not job(settings, catalogue, day, instance):
+                _tell_lines(settings, day)
                 print(f"{what} {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
                 return 1
     return _summary(settings, catalogue, dates[-1])
+
+
+def _tell_lines(settings: Settings, day: dt.date) -> None:
+    """The lines that let in what stopped the refresh, of all tables at once."""
+    from kodomo_assets.store.connection import connect
+
+    with suppress(KodomoError), connect(settings.database, read_only=True) as con:
+        lines = con.execute(
+            "select line from sources.faults where reference_date = $1 and blocking and not acknowledged order by all",
+            [day],
+        ).fetchall()
+        if lines:
+            print("to let in what was found, under ingest.acknowledged in city.yaml:", file=sys.stderr)
+            print("\n".join(line for (line,) in lines), file=sys.stderr)
 
 
 def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:

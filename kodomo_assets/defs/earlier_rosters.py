@@ -79,7 +79,7 @@ def _reading(
         create_returns(con, table, outcome.problems, day, table_refused=False)
         send_back(con, house, table, day)
         create_reading(con, {"reference_date": day, "asset": name}, state, current_run())
-        keep_faults(con, house, outcome, day)
+        keep_faults(con, house, table, outcome.faults, day)
         delivery = Delivery(con, house.catalogue, outcome, day, house.settings.inbox)
         told = replace(
             con,

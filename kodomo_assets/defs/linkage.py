@@ -23,6 +23,7 @@ from kodomo_assets.defs.common import (
 )
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.defs.sources import keep_faults, write_returns
 from kodomo_assets.stages.linkage.answers import build_answers, check_answers
 from kodomo_assets.stages.linkage.checks import check_links, check_spine, check_unregistered, require_delivered
 from kodomo_assets.stages.linkage.children import build_children
@@ -36,7 +37,6 @@ from kodomo_assets.stages.sources.earlier_rosters import EARLIER_ROSTERS
 from kodomo_assets.stages.sources.faults import (
     Fault,
     check_acknowledgements,
-    create_faults,
     delivered_files,
     rejected_rows,
     stale_acknowledgements,
@@ -47,7 +47,6 @@ from kodomo_assets.stages.sources.school_years import check_school_years, school
 from kodomo_assets.stages.weights.versions import why_due
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, create_pseudonyms, load_secret
-from kodomo_assets.store.tables import replace
 
 
 def build_linkage_assets(house: House) -> list[dg.AssetsDefinition]:
@@ -88,7 +87,9 @@ def _children(house: House) -> dg.AssetsDefinition:
             create_pseudonyms(con, load_secret(house.settings.key_file), "delivered_school_register")
             counts = build_children(con, house.catalogue, day)
             faults = school_year_faults(con, house.catalogue, day)
-            _keep_faults(con, house, day, faults)
+            register = house.catalogue.tables["school_register"]
+            keep_faults(con, house, register, faults, day, "linkage")
+            write_returns(con, house, register, day)
             context.log.info(f"対象児童: {counts.children:,} children of {counts.residents:,} residents")
             yield from store_results(
                 con,
@@ -115,17 +116,6 @@ def _children(house: House) -> dg.AssetsDefinition:
 
 
 _CHECKED_HERE = ("school_year", "spine_complete")
-
-
-def _keep_faults(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, faults: list[Fault]) -> None:
-    """Stores what was found in 学齢簿 beside 住民記録 and what was acknowledged, even where it stops the refresh."""
-    register = house.catalogue.tables["school_register"]
-    create_faults(con, register, faults, day, "linkage")
-    replace(
-        con,
-        [(house.catalogue.output("sources.faults"), "new_faults")],
-        {"reference_date": day, "table_name": register.id, "found_by": "linkage"},
-    )
 
 
 def _acknowledged(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, faults: list[Fault]) -> CheckOutcome:

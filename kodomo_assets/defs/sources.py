@@ -27,7 +27,7 @@ from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, sha256, state_of
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
-from kodomo_assets.stages.sources.faults import create_faults
+from kodomo_assets.stages.sources.faults import Fault, create_faults
 from kodomo_assets.stages.sources.history import keep_superseded
 from kodomo_assets.stages.sources.in_force import create_registered_pupils, create_rostered_pupils, delivery_in_force
 from kodomo_assets.stages.sources.inbox import InboxFile, check_known_files, create_inbox, scan_inbox
@@ -53,6 +53,7 @@ from kodomo_assets.stages.sources.withdrawn import (
     mark_withdrawn,
     require_not_emptied,
 )
+from kodomo_assets.stages.sources.words import with_words
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import Check, replace
 
@@ -144,13 +145,20 @@ def _beside(table: SourceTable) -> Sequence[str]:
     return _BOTH_REGISTERS[:1] if table.school_year_style == "per_school" else ()
 
 
-def keep_faults(con: duckdb.DuckDBPyConnection, house: House, outcome: DeliveryOutcome, day: dt.date) -> None:
+def keep_faults(
+    con: duckdb.DuckDBPyConnection,
+    house: House,
+    table: SourceTable,
+    faults: Sequence[Fault],
+    day: dt.date,
+    found_by: str = "sources",
+) -> None:
     """Stores what was found and what was acknowledged of it, even where it stops the delivery."""
-    create_faults(con, outcome.table, outcome.faults, day, "sources")
+    create_faults(con, table, faults, day, found_by)
     replace(
         con,
         [(house.catalogue.output("sources.faults"), "new_faults")],
-        {"reference_date": day, "table_name": outcome.table.id, "found_by": "sources"},
+        {"reference_date": day, "table_name": table.id, "found_by": found_by},
     )
 
 
@@ -176,13 +184,14 @@ def _read(
         try:
             outcome = read_delivery(con, house.catalogue, table, files, day)
         except TableRefusedError as error:
+            keep_faults(con, house, table, (), day)
             create_returns(con, table, error.problems, day, table_refused=True)
             send_back(con, house, table, day)
             raise
         if table.school_year_style == "per_school":
             read_per_school(con, day)
         _tell(context, outcome)
-        keep_faults(con, house, outcome, day)
+        keep_faults(con, house, table, with_words(con, table, outcome.faults, day), day)
         keep_superseded(con, table, day)
         create_returns(con, table, outcome.problems, day, table_refused=False)
         delivery = Delivery(con, house.catalogue, outcome, day, house.settings.inbox)
@@ -195,6 +204,7 @@ def _read(
         )
     else:
         create_nothing(con, table)
+        keep_faults(con, house, table, (), day)
         keep_superseded(con, table, day)
         checks = [lambda _: [_unread(check.name, "its files were withdrawn") for check in checks_of(table)]]
     mark_withdrawn(con, gone.files)
@@ -229,7 +239,7 @@ def _same_as_before(
     name = f"sources.{table.id}"
     touch(con, day, name, current_run())
     if not _returns_path(house, table, day).exists():
-        _write_returns(con, house, table, day)
+        write_returns(con, house, table, day)
     rows = con.execute(f"select count(*) from sources.{table.id} where reference_date = $1", [day]).fetchone()
     yield dg.MaterializeResult(
         asset_key=asset_key(name),
@@ -297,7 +307,7 @@ def send_back(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, 
         [(house.catalogue.output("sources.returns"), "new_returns")],
         {"reference_date": day, "table_name": table.id},
     )
-    _write_returns(con, house, table, day)
+    write_returns(con, house, table, day)
     row = con.execute("select count(*) from new_returns").fetchone()
     return row[0] if row else 0
 
@@ -307,7 +317,7 @@ def _returns_path(house: House, table: SourceTable, day: dt.date) -> Path:
     return house.settings.outbox / day.isoformat() / f"差戻し_{office}.xlsx"
 
 
-def _write_returns(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> None:
+def write_returns(con: duckdb.DuckDBPyConnection, house: House, table: SourceTable, day: dt.date) -> None:
     path = _returns_path(house, table, day)
     workbook = returns_workbook(con, house.catalogue, table.section, day)
     if workbook is None:

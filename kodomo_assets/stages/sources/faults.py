@@ -29,6 +29,7 @@ class Fault:
         column: English name of the column, for faults of a column.
         found: what was found and what was expected, without any cell's value.
         blocking: whether it stops the table; else the file is an incomplete delivery.
+        words: what stands in the cells at fault, where it is nobody's name (words.py); for the office alone.
     """
 
     check: str
@@ -40,6 +41,7 @@ class Fault:
     row: int | None = None
     blocking: bool = True
     acknowledged: Acknowledgement | None = None
+    words: str | None = None
 
     @property
     def line(self) -> str:
@@ -215,16 +217,17 @@ def create_faults(
     con.execute(
         "create or replace temp table new_faults (reference_date date, table_name varchar, found_by varchar, "
         "file varchar, sha256 varchar, check_name varchar, column_name varchar, row_number integer, found varchar, "
-        "blocking boolean, line varchar, acknowledged boolean, role varchar, reason varchar, day date)"
+        "blocking boolean, line varchar, acknowledged boolean, role varchar, reason varchar, day date, words varchar)"
     )
     if faults:
         con.executemany(
-            f"insert into new_faults values ({', '.join(f'${n}' for n in range(1, 16))})",
+            f"insert into new_faults values ({', '.join(f'${n}' for n in range(1, 17))})",
             [
                 (
                     *(reference_date, table.id, found_by, f.file, f.sha256, f.check, f.column, f.row, f.found),
                     *(f.blocking, f.line, f.acknowledged is not None),
                     *((a.role, a.reason, a.day) if (a := f.acknowledged) is not None else (None, None, None)),
+                    f.words,
                 )
                 for f in faults
             ],

@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.stages.sources.problems import Problem
 
-_SCOPES = {"file": "ファイルを除外", "row": "行を除外", "cell": "セルを欠損扱い"}
+_SCOPES = {"file": "ファイルを除外", "column": "列・ファイルを確認", "row": "行を除外", "cell": "セルを欠損扱い"}
 _HEADERS = {"表": 16, "ファイル": 28, "シート": 12, "行": 8, "項目": 14, "扱い": 14, "理由": 40, "お願い": 52}
 _MOST_ROWS = 20_000
 
@@ -66,18 +66,36 @@ def returns_workbook(
         """,
         {"reference_date": reference_date, "tables": [table.id for table in tables]},
     ).fetchall()
-    if not rows:
+    faults = con.execute(
+        """
+        select table_name, file, row_number, column_name, check_name, words, blocking, line
+        from sources.faults
+        where
+            reference_date = $reference_date
+            and list_contains($tables, table_name)
+            and not acknowledged
+        order by list_position($tables, table_name), check_name, file, row_number, column_name
+        """,
+        {"reference_date": reference_date, "tables": [table.id for table in tables]},
+    ).fetchall()
+    if not rows and not faults:
         return None
     book = Workbook()
     sheet = book.active
     if not isinstance(sheet, Worksheet):
         raise TypeError("a new workbook begins with a worksheet")
     sheet.title = "差戻し"
-    _head(sheet, catalogue.sections[section].ja, reference_date, len(rows))
+    _head(sheet, catalogue.sections[section].ja, reference_date, len(rows) + len(faults))
+    for name, file, row_number, column, check, words, *_ in faults:
+        table, text = catalogue.tables[name], catalogue.reasons[check]
+        told = text.ja + (f"：{words}" if words else "")
+        place = table.columns[column].ja if column else None
+        sheet.append([table.ja, file, None, row_number, place, _SCOPES["column"], told, text.todo])
     for table, file, place, row_number, column, scope, reason in rows[:_MOST_ROWS]:
         text = catalogue.reasons[reason]
         sheet.append([catalogue.tables[table].ja, file, place, row_number, column, _SCOPES[scope], text.ja, text.todo])
     _style(sheet)
+    _lines(book, [line for *_, blocking, line in faults if blocking])
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
@@ -94,6 +112,20 @@ def _head(sheet: Worksheet, office: str, reference_date: dt.date, number: int) -
     )
     sheet.append([])
     sheet.append(list(_HEADERS))
+
+
+def _lines(book: Workbook, lines: Sequence[str]) -> None:
+    """What the centre writes into its configuration to take the files as they are, of all the office's tables."""
+    if not lines:
+        return
+    sheet = book.create_sheet("承認の行")
+    told = "このまま受け入れるとき、センターが city.yaml の ingest.acknowledged に書く行（記入の所は書き換える）"
+    sheet.append([told])
+    for line in lines:
+        sheet.append([line])
+    sheet.column_dimensions["A"].width = 150
+    for (cell,) in sheet.iter_rows(min_row=2):
+        cell.data_type, cell.quotePrefix = "s", True
 
 
 def _style(sheet: Worksheet) -> None:
