@@ -102,6 +102,9 @@ def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
     others = [child for child, origin, case in rows if origin == "selected" and not case]
     words = iter([d for d in _DECISIONS if d != "b"] + ["b"] * (_DECISIONS.count("b") - len(cases)))
     graver_first = sorted(words)
+    if 0 < len(others) < len(graver_first):
+        # a small city has each kind of decision too
+        graver_first = [graver_first[at * len(graver_first) // len(others)] for at in range(len(others))]
     decided = {child: (word, _DIRECTIONS.get(word)) for child, word in zip(others, graver_first, strict=False)}
     decided |= {child: ("b", direction) for child, direction in cases.items()}
     return {child: decided.get(child, ("d", None)) for child, _, _ in rows}
