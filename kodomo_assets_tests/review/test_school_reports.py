@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import openpyxl
 import pytest
 
+from kodomo_assets.defs import asking
 from kodomo_assets.stages.review.schools import school_lists
 from kodomo_assets_tests.review.town import NORTH, SOUTH, TODAY, VERSION, R, Town, number_of
 
@@ -207,3 +208,10 @@ def test_a_citys_own_word_for_spoken_to_is_the_same_step_in_both_files(town):
     )
     assert town.read_support() == 1
     assert town.rows("select step from review.support") == [("offered",)]
+
+
+def test_a_list_that_comes_back_is_known_as_what_the_support_is_read_from(town):
+    town.write("支援対象者_南小学校.csv", csv(f"{number_of(1)},2025-06-02,"))
+    (file,) = town.files("支援対象者")
+    assert (file.returned, file.problem) == ("支援対象者", None)
+    assert asking.READERS["支援対象者"] == "review.support"
