@@ -69,7 +69,7 @@ def write_csv(folder: Path, files: int, pupils: int) -> int:
 def csv_lines(rng: np.random.Generator, first: int, pupils: int) -> list[str]:
     counts = rng.integers(0, 6, (pupils * len(MONTHS), 4)).astype(str)
     return [
-        f"{first + row // len(MONTHS):08d},{MONTHS[row % len(MONTHS)]},18,{','.join(cells)}"
+        f"{first + 1 + row // len(MONTHS):08d},{MONTHS[row % len(MONTHS)]},18,{','.join(cells)}"
         for row, cells in enumerate(counts)
     ]
 
@@ -81,7 +81,7 @@ def write_excel(folder: Path, rows: int) -> None:
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 6, (rows, 4)).tolist()
     for row, cells in enumerate(counts):
-        sheet.append([row // len(MONTHS), MONTHS[row % len(MONTHS)], 18, *cells])
+        sheet.append([1 + row // len(MONTHS), MONTHS[row % len(MONTHS)], 18, *cells])
     book.save(folder / "出欠.xlsx")
 
 

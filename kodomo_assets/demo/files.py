@@ -146,7 +146,7 @@ def _with_dirt(texts: pd.DataFrame, table: SourceTable, rng: np.random.Generator
     extra = [
         {},
         {key: ""},
-        {key: "9999999", broken: "２月３０日ごろ"},
+        {key: "7777777", broken: "２月３０日ごろ"},
     ]
     coded = next((c.ja for c in others if c.type == "code"), None)
     # a stray row that bears a name could take the real one's link

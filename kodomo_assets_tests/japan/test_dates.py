@@ -8,10 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kodomo_assets.japan.dates import read_date, read_month
+from kodomo_assets.japan.dates import read_date, read_fiscal_year, read_month
 from kodomo_assets.japan.reading import UNKNOWN
 
 A, B = "12345", "13579"
+WEEK = "月火水木金土日"
 DAYS = st.dates(dt.date(1873, 1, 1), dt.date(2030, 12, 31))
 # name, letter, first year, first day, last day, digit in scheme A and B; written down from the law, not from the code
 ERAS = [
@@ -41,7 +42,9 @@ def era_forms(day: dt.date) -> list[tuple[str, str]]:
         year = day.year - first_year + 1
         m, d = day.month, day.day
         for text in (f"{name}{year}年{m}月{d}日", f"{letter}{year}.{m}.{d}", f"{letter}{year:02d}/{m:02d}/{d:02d}",
-                     f"{name[0]}{year}.{m}.{d}", f"{letter.lower()}{year}-{m}-{d}", f" {name} {year} 年 {m} 月 {d} 日 "):  # fmt: skip
+                     f"{name[0]}{year}.{m}.{d}", f"{letter.lower()}{year}-{m}-{d}", f" {name} {year} 年 {m} 月 {d} 日 ", f"{letter}.{year}.{m}.{d}",
+                     f"{letter}{year:02d}{m:02d}{d:02d}", f"{name}{year}年{m}月{d}日({WEEK[day.weekday()]})",
+                     f"{letter}{year}.{m}.{d}（{WEEK[day.weekday()]}曜日）"):  # fmt: skip
             forms.append((text, A))
         if year == 1:
             forms.append((f"{name}元年{m}月{d}日", A))
@@ -72,6 +75,37 @@ def test_excel_serials_of_five_digits(day):
     serial = (day - dt.date(1899, 12, 30)).days
     assert read_date(str(serial), A).value == day
     assert read_date(f"{serial}.0", A).value == day
+
+
+@given(DAYS, st.integers(1, 6))
+def test_a_weekday_that_the_day_does_not_have(day, off):
+    text = f"{day:%Y/%m/%d}({WEEK[(day.weekday() + off) % 7]})"
+    assert read_date(text, A).problem == "weekday_differs"
+
+
+@given(DAYS, st.integers(1, 7), st.sampled_from(["\n", "\u3000", "\t"]))
+def test_a_date_with_white_space_between_its_digits_is_none(day, at, space):
+    text = f"{day:%Y%m%d}"
+    assert read_date(text[:at] + space + text[at:], A) == (None, "digits_apart")
+    assert read_month(text[:at] + space + text[at:], A) == (None, "digits_apart")
+
+
+@given(st.integers(1990, 2030))
+def test_every_form_of_a_fiscal_year_reads_back(year):
+    forms = [f"{year}", f"{year}年度", f"{year}年", f"{year}.0", f" {year} 年度 "]
+    for name, letter, first_year, first, last, *_ in ERAS:
+        if year >= first_year and first.year <= year <= last.year:
+            n = year - first_year + 1
+            forms += [f"{name}{n}年度", f"{letter}{n}", f"{letter}{n:02d}", f"{letter.lower()}{n}年度", f"{name[0]}{n}"]
+            forms += [f"{name}元年度"] if n == 1 else []
+    for form in forms:
+        assert read_fiscal_year(form).value == year, form
+
+
+@given(st.text(max_size=8))
+def test_any_text_gives_a_reading_of_a_fiscal_year(text):
+    value, problem = read_fiscal_year(text)
+    assert (value is None) == (problem is not None)
 
 
 def test_a_known_serial():

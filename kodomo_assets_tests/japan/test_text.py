@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kodomo_assets.japan.calendar import fiscal_year, legal_age, legal_school_year, years_before
-from kodomo_assets.japan.text import comparable, flag_word, nfkc, read_flag, read_id, read_int, read_number
+from kodomo_assets.japan.text import (
+    INVISIBLE,
+    NO_NUMBER,
+    comparable,
+    flag_word,
+    nfkc,
+    plain_cells,
+    read_flag,
+    read_id,
+    read_int,
+    read_number,
+    read_person_number,
+)
+from kodomo_assets.stages.sources.formats.number_formats import percent_text
 
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 
@@ -19,6 +33,52 @@ def test_an_id_survives_the_loss_of_its_zeros(number, wide):
     full = f"{number:010d}"
     for text in (full, str(number), f"{number}.0", f" {number} "):
         assert read_id(text.translate(FULL_WIDTH) if wide else text, 10).value == full
+
+
+@given(st.integers(0, 10**8 - 1), st.sampled_from(sorted(INVISIBLE)), st.integers(0, 8))
+def test_signs_without_width_change_nothing(number, sign, at):
+    text = f"{number:08d}"
+    hidden = text[:at] + sign + text[at:]
+    assert read_id(hidden, 8) == read_id(text, 8)
+    assert read_person_number(hidden, 8) == read_person_number(text, 8)
+    assert read_int(hidden) == read_int(text)
+    assert comparable(f"見出し{sign}") == "見出し"
+    assert plain_cells([hidden, f'="{text}"', "名前"]) == [text, text, "名前"]
+
+
+@given(st.integers(0, 999), st.integers(0, 999), st.sampled_from(["日", "回", "か月", "％", "cm"]))
+def test_two_numbers_in_one_cell_are_no_third_one(first, second, unit):
+    for space in (" ", "\n", "\u3000"):
+        text = f"{first}{space}{second}"
+        grouped = space != "\n" and first > 0 and len(str(second)) == 3
+        assert read_number(text).value == (int(f"{first}{second}") if grouped else None)
+        assert read_number(f"{first}{unit}{space}{second}{unit}", [unit]).value is None
+        assert read_id(text, 10).value is None
+        assert read_person_number(text, 10).value is None
+
+
+@given(
+    st.integers(0, 999_999),
+    st.sampled_from(["日", "回", "本", "か月", "cm", "%"]),
+    st.sampled_from(["", " ", "\u3000"]),
+)
+def test_a_number_with_its_unit_is_the_number(number, unit, space):
+    assert read_int(f"{number}{space}{unit}", ["日", "回", "本", "か月", "cm", "%"]).value == number
+    assert read_int(f"{number}{space}{unit}").value is None
+
+
+@given(st.integers(1, 10), st.sampled_from("09"))
+def test_zeros_and_nines_are_no_number(length, digit):
+    is_none = digit == "0" or length >= 5
+    assert read_person_number(digit * length, 10).problem == (NO_NUMBER if is_none else None)
+    assert read_id(digit * length, 10).value is not None
+
+
+@given(st.decimals(-10, 10, allow_nan=False, allow_infinity=False, places=6))
+def test_per_cent_is_what_the_cell_shows(stored):
+    text = percent_text(float(stored))
+    assert Decimal(text.removesuffix("%")) == stored * 100
+    assert read_number(text, ["%"]).value == float(stored * 100)
 
 
 @pytest.mark.parametrize(
