@@ -35,7 +35,7 @@ _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 _WHITE_SPACE = re.compile(r"\s+")
 _DIGITS_APART = re.compile(r"[0-9]\s+[0-9]")
 # After NFKC the digits of other scripts are left; they are no digits of ours. A space may group three digits.
-_NUMBER = re.compile(r"([+-]?) ?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(\.[0-9]*)?")
+_NUMBER = re.compile(r"([+-]?) ?([1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9]{0,2}(?: [0-9]{3})+|[0-9]+)(\.[0-9]*)?")
 _WHOLE = re.compile(r"([0-9]+)(\.0*)?")
 _WITH_LETTERS = re.compile(r"[0-9A-Z]+")
 _MINUS = str.maketrans({"−": "-", "‐": "-", "–": "-", "▲": "-", "△": "-"})
