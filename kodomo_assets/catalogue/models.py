@@ -410,7 +410,7 @@ class BandSettings(Model):
 
 
 class Schools(Model):
-    screened: Literal["all"] | tuple[SchoolCode, ...]
+    screened: Literal["all"] | Annotated[tuple[SchoolCode, ...], Field(min_length=1)]
     without_delivery: tuple[SchoolCode, ...]
 
 

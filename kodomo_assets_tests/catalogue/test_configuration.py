@@ -52,6 +52,7 @@ def acknowledged(**given: object) -> str:
         ("ingest: {no_words: [無, あり]}", "yes_words and no_words share あり"),
         ("calendar: {timezone: Mars/Olympus}", "calendar.timezone: Value error, found 'Mars/Olympus'"),
         ("calendar: {timezone: ../../etc/passwd}", "calendar.timezone"),
+        ("schools: {screened: []}", "schools.screened"),
         ("calendar: {terms: ['04-01', '04-01', '09-01', '01-01']}", "expected each date once"),
         ("weights: {fixed_items: {lower: [no_such_item]}}", "no item 'no_such_item' in this band"),
         # columns that the city does not have

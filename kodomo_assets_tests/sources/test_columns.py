@@ -160,6 +160,21 @@ def test_what_is_acknowledged_holds_for_that_file_alone(tmp_path):
     assert fault.acknowledged is None
 
 
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("学籍番号,年月,欠席日数,授業日数,欠 席 日 数", "expected each once: 欠席日数 (columns C, E)"),
+        ("学籍番号,年月,欠席日数,山田,x,山田", "expected each once: surplus (columns D, F)"),
+    ],
+)
+def test_a_doubled_header_is_named_with_its_place(reader, header, told):
+    reader.write("出欠.csv", lines(header, "1,2025-01,1,1,1,1"))
+    with pytest.raises(DeliveryError) as error:
+        reader.read("attendance")
+    assert told in str(error.value)
+    assert "山田" not in str(error.value)
+
+
 def test_an_acknowledged_file_does_not_speak_for_the_others(tmp_path):
     """Of three files two are bad; what was let in of the first counts for nothing in the share of the rest."""
     reader = Reader(tmp_path)
@@ -167,6 +182,12 @@ def test_an_acknowledged_file_does_not_speak_for_the_others(tmp_path):
         reader.write(f"就学援助_{name}.csv", aid("準要", wrong, 20 - wrong).replace("\n", f"\n{ord(name)}0", 20))
     found = reader.read("school_expense_aid").faults
     assert [(fault.file, fault.blocking) for fault in found] == [("就学援助_a.csv", True), ("就学援助_b.csv", True)]
+    line = found[0].line.replace("day: 記入", "day: 2025-04-10").replace("記入", "係長")
+    reader = Reader(tmp_path, f"ingest:\n  acknowledged:\n    {line}\n")
+    first, second = reader.read("school_expense_aid").faults
+    assert first.acknowledged is not None
+    assert (second.acknowledged, second.blocking) == (None, True)
+    assert "20 of 20 filled cells" in second.found
 
 
 REGISTER = "宛名番号,世帯番号,生年月日"

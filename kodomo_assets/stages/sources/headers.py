@@ -166,7 +166,14 @@ def _layout(table: SourceTable, grid: Grid, found: _Found, known: Mapping[str, s
     twice = [table.columns[name].ja for name, count in columns.items() if count > 1]
     surplus_twice = sum(count > 1 for header, count in counted.items() if header not in known)
     if twice or surplus_twice:
-        named = "・".join(twice) or f"{surplus_twice} surplus columns"
+        # a surplus header may be anything, so its place is told and not its text
+        places = [(table.columns[name].ja, _places(found.headers, known, name)) for name, n in columns.items() if n > 1]
+        places += [
+            ("surplus", [get_column_letter(i) for i, each in enumerate(found.headers, start=1) if each == header])
+            for header, count in counted.items()
+            if header not in known and count > 1
+        ]
+        named = "・".join(f"{ja} (columns {', '.join(letters)})" for ja, letters in places)
         raise refuse(
             grid.file,
             "repeated_header",
@@ -202,6 +209,11 @@ def _layout(table: SourceTable, grid: Grid, found: _Found, known: Mapping[str, s
         ),
         headers=tuple(found.headers),
     )
+
+
+def _places(headers: Sequence[str], known: Mapping[str, str], column: str) -> list[str]:
+    """The letters of the headers that mean ``column``."""
+    return [get_column_letter(index) for index, header in enumerate(headers, start=1) if known.get(header) == column]
 
 
 def _refuse_undeclared(table: SourceTable, column: Column, grid: Grid, found: _Found) -> None:
