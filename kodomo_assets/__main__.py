@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -51,14 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
         if given.command == "summary":
             return _summary(settings, catalogue, _reference_date(catalogue, given.date))
         if given.command == "after-meeting":
-            return _run(settings, catalogue, [_reference_date(catalogue, given.date)], "after_meeting")
+            return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
         if given.all:
-            dates = _inbox_dates(settings, catalogue)
-        elif given.date:
-            dates = [_reference_date(catalogue, given.date)]
-        else:
+            return _run(settings, catalogue, *_inbox_dates(settings, catalogue))
+        if given.date is None:
             parser.error("refresh needs a reference date or --all")
-        return _run(settings, catalogue, dates, "refresh")
+        return _run(settings, catalogue, [_reference_date(catalogue, given.date)])
     except KodomoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -129,20 +128,29 @@ def _reference_date(catalogue: Catalogue, text: str) -> dt.date:
         raise ConfigurationError(f"reference date: found {text!r}, expected {expected}") from None
     if not calendar.is_reference_date(day):
         raise ConfigurationError(f"reference date: found {text!r}, expected {expected}")
+    if day > dt.datetime.now(ZoneInfo(calendar.timezone)).date():
+        raise ConfigurationError(f"reference date: {text} has not come yet; expected one on or before today")
     return day
 
 
-def _inbox_dates(settings: Settings, catalogue: Catalogue) -> list[dt.date]:
+def _inbox_dates(settings: Settings, catalogue: Catalogue) -> tuple[list[dt.date], list[str]]:
+    """The reference dates that have a folder, oldest first, and what to say of the folders that are none."""
     if not settings.inbox.is_dir():
         raise ConfigurationError(
             f"{settings.inbox.name}/: no such folder in KODOMO_DATA_DIR, expected deliveries in it"
         )
     from kodomo_assets.stages.sources.earlier_rosters import serves_links_only
 
-    folders = sorted(path.name for path in settings.inbox.iterdir() if path.is_dir() and path.name[:1].isdigit())
-    # the refresh of the dates behind it reads such a folder
-    dates = [name for name in folders if not serves_links_only(settings.inbox, catalogue, name)]
-    return [_reference_date(catalogue, name) for name in dates]
+    dates, others = [], []
+    for name in sorted(path.name for path in settings.inbox.iterdir() if path.is_dir() and path.name[:1].isdigit()):
+        # the refresh of the dates behind it reads such a folder
+        if serves_links_only(settings.inbox, catalogue, name):
+            continue
+        try:
+            dates.append(_reference_date(catalogue, name))
+        except ConfigurationError as error:
+            others.append(f"{settings.inbox.name}/{name}/ is not refreshed: {error}")
+    return dates, others
 
 
 def _templates(catalogue: Catalogue, folder: Path) -> int:
@@ -154,7 +162,14 @@ def _templates(catalogue: Catalogue, folder: Path) -> int:
     return 0
 
 
-def _run(settings: Settings, catalogue: Catalogue, dates: list[dt.date], what: str) -> int:
+def _run(
+    settings: Settings,
+    catalogue: Catalogue,
+    dates: Sequence[dt.date],
+    others: Sequence[str] = (),
+    what: str = "refresh",
+) -> int:
+    """Refreshes the dates in order up to one that fails (later ones rest on it); ``others`` are told at the end."""
     prepare_home(settings)
     # before anything is read: folders, leftovers of killed runs, the key; a run does the same again when it starts
     with open_to_write(settings, catalogue):
@@ -163,16 +178,28 @@ def _run(settings: Settings, catalogue: Catalogue, dates: list[dt.date], what: s
     import dagster as dg
 
     from kodomo_assets.defs import refresh as jobs
+    from kodomo_assets.defs.running import check_free, end_dead_runs
 
     job = jobs.refresh if what == "refresh" else jobs.after_meeting
+    failed = False
     with dg.DagsterInstance.get() as instance:
+        for run_id in end_dead_runs(instance, settings, dt.datetime.now(dt.UTC)):
+            print(f"run {run_id[:8]} was killed and is ended now; its date is done anew", file=sys.stderr)
+        check_free(instance)
         for day in dates:
             print(f"{what} {day}", file=sys.stderr)
             if not job(settings, catalogue, day, instance):
                 _tell_lines(settings, day)
                 print(f"{what} {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
-                return 1
-    return _summary(settings, catalogue, dates[-1])
+                failed = True
+                break
+    for text in others:
+        print(f"error: {text}", file=sys.stderr)
+    if failed:
+        return 1
+    if dates:
+        _summary(settings, catalogue, dates[-1])
+    return 2 if others else 0
 
 
 def _tell_lines(settings: Settings, day: dt.date) -> None:

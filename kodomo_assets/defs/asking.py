@@ -161,7 +161,9 @@ def _need(house: House, day: dt.date, account: Account, hashes: Hashes, *, newes
     changed = _differing(there, account.refreshed)
     if newest:
         # a configuration that was mended for this date; older dates are not done anew for one that came after them
-        changed |= _differing(_contracts(house, there, account), account.contracts)
+        changed |= {
+            name for name, value in _contracts(house, there, account).items() if value != account.contracts[name]
+        }
     awaited = awaited_tables(house, day)
     waiting = f"awaits {'・'.join(awaited)} in inbox/{day}/"
     if not changed:
@@ -169,7 +171,8 @@ def _need(house: House, day: dt.date, account: Account, hashes: Hashes, *, newes
     if account.refreshed and changed <= set(RETURNED):
         return _Need(AFTER_MEETING, None, _hash(AFTER_MEETING, there, {}))
     job = job_name(house.catalogue.calendar, day)
-    rests_on = _contracts(house, there, account) if newest else {}
+    # whatever is mended in the configuration of the newest date is worth a new attempt
+    rests_on = {"catalogue": house.catalogue.model_dump_json()} if newest else {}
     if not awaited:
         return _Need(job, None, _hash(job, there, rests_on))
     # what came already is read and sent back where it has faults; the rest waits
