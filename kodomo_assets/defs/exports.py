@@ -112,7 +112,7 @@ def _set_aside(path: Path) -> None:
             return
         number += 1
     path.rename(kept)
-    dg.AssetExecutionContext.get().log.warning(
+    dg.get_dagster_logger().warning(
         f"{path.name} is out and says something else now: the old one is kept as {kept.name}"
     )
 

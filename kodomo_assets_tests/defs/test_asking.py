@@ -129,13 +129,13 @@ def test_a_date_under_way_or_asked_for_is_not_asked_for_twice(delivered):
         delivered.instance.delete_run(run.run_id)
 
 
-def test_schedule_and_sensor_at_the_same_minute_and_after_three_days_without_a_machine(delivered):
+def test_schedule_and_sensor_at_the_same_minute_and_after_three_days_without_a_machine(delivered, at_home):
     """The daemon makes up for the ticks that it missed, one after the other; the first of them all asks."""
     repository = delivered.definitions.get_repository_def()
     schedule, sensor = repository.get_schedule_def("yearly_refresh_schedule"), repository.get_sensor_def("inbox_sensor")
     requests: list[dg.RunRequest] = []
     cursor = None
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.from_config(str(at_home.dagster_home)) as instance:
         for day in (10, 11, 12):
             tick = dg.build_schedule_context(
                 instance=instance,
@@ -248,11 +248,9 @@ def test_every_run_says_in_which_process_it_is_carried_out(office):
 def test_all_names_the_folders_that_are_no_reference_dates(at_home, delivered, capsys):
     for folder in at_home.inbox.iterdir():
         folder.rename(folder.with_name("2025-04-02"))
-    (at_home.inbox / "2023-04-01").mkdir()  # a roster of before the first date: no fault
     assert main(["refresh", "--all"]) == 2
     said = capsys.readouterr().err
     assert "inbox/2025-04-02/ is not refreshed" in said
-    assert "2023-04-01" not in said
     delivered.deliver("住民記録.csv", *REGISTER)
     assert main(["refresh", "--all"]) == 1
     said = capsys.readouterr().err

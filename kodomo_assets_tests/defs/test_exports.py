@@ -1,0 +1,104 @@
+"""Files for people: written when they say something new, set aside where they are out, never doubled."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.defs.common import House
+from kodomo_assets.defs.exports import Export, export
+from kodomo_assets.defs.partitions import reference_dates
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.tables import create_tables
+
+R, LATER = dt.date(2025, 4, 1), dt.date(2025, 9, 1)
+NAME = "個人票_南小学校.xlsx"
+
+
+class Outbox:
+    """What is written for one school, and what is there then."""
+
+    def __init__(self, root: Path) -> None:
+        catalogue = load_catalogue()
+        settings = Settings.from_environment({"KODOMO_DATA_DIR": str(root)})
+        self.house = House(catalogue, settings, reference_dates(catalogue.calendar))
+        self.con = duckdb.connect()
+        create_tables(self.con, catalogue)
+        self.folder = settings.outbox / R.isoformat()
+
+    def write(self, children: str | None, content: bytes, version: str = "2025-04-01.1") -> int:
+        made = [Export("個人票", NAME, content, 1, children)] if children else []
+        return export(self.con, self.house, R, version, ("個人票_",), made)
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted(self.folder.iterdir()) if path.is_file()}
+
+    def logged(self) -> int:
+        row = self.con.execute("select count(*) from review.exports").fetchone()
+        return row[0] if row else 0
+
+    def a_later_date_has_its_list(self) -> None:
+        columns = {column.name: column.type for column in self.house.catalogue.output("screening.ranking").columns}
+        self.con.execute("create or replace table screening.ranking as from screening.ranking limit 0")
+        listed = ", ".join(f'null::{kind} as "{name}"' for name, kind in columns.items() if name != "reference_date")
+        self.con.execute(f"insert into screening.ranking by name select date '{LATER}' as reference_date, {listed}")
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    made = Outbox(tmp_path)
+    yield made
+    made.con.close()
+
+
+def test_the_same_children_are_not_written_again_whatever_the_version(outbox):
+    assert outbox.write("a", b"version 1") == 1
+    assert outbox.write("a", b"version 2", version="2025-04-01.2") == 0
+    outbox.a_later_date_has_its_list()
+    assert outbox.write("a", b"version 3", version="2025-04-01.3") == 0
+    assert outbox.files() == {NAME: b"version 1"}
+
+
+def test_before_the_meeting_a_corrected_list_replaces_the_file(outbox):
+    outbox.write("a", b"a")
+    assert outbox.write("b", b"b") == 1
+    assert outbox.files() == {NAME: b"b"}
+    outbox.write(None, b"")
+    assert outbox.files() == {}
+
+
+def test_of_an_old_date_the_old_file_is_set_aside_and_that_is_said(outbox, caplog):
+    outbox.write("a", b"a")
+    outbox.a_later_date_has_its_list()
+    assert outbox.write("b", b"b") == 1
+    assert outbox.files() == {NAME: b"b", "個人票_南小学校_旧1.xlsx": b"a"}
+    # no child of the school is left
+    outbox.write(None, b"")
+    assert outbox.files() == {"個人票_南小学校_旧1.xlsx": b"a", "個人票_南小学校_旧2.xlsx": b"b"}
+    # there and back again: of equal content there is one copy
+    outbox.write("a", b"a")
+    outbox.write("b", b"b")
+    assert outbox.files() == {
+        NAME: b"b",
+        "個人票_南小学校_旧1.xlsx": b"a",
+        "個人票_南小学校_旧2.xlsx": b"b",
+    }
+
+
+def test_a_run_that_was_killed_before_it_could_log_leaves_no_copy(outbox):
+    """The file is there, the log does not know it: the next run logs it and makes nothing of it."""
+    outbox.write("a", b"a")
+    outbox.a_later_date_has_its_list()
+    (outbox.folder / NAME).write_bytes(b"b")
+    assert outbox.write("b", b"b") == 1
+    assert outbox.files() == {NAME: b"b"}
+    assert outbox.logged() == 2
+    # killed between setting aside and writing: the file is missing, and comes
+    (outbox.folder / NAME).unlink()
+    assert outbox.write("b", b"b") == 1
+    assert outbox.files() == {NAME: b"b"}
