@@ -9,9 +9,9 @@ from kodomo_assets.stages.sources.in_force import delivery_in_force
 from kodomo_assets.store.connection import connect
 from kodomo_assets_tests.defs.conftest import DAY, Office, checks, said
 
-ASSISTANCE = "宛名番号,開始日"
-ATTENDANCE = "学籍番号,年月,授業日数,欠席日数"
-REGISTER = "宛名番号,世帯番号,生年月日,支援措置"
+ASSISTANCE = "宛名番号,開始日,廃止日"
+ATTENDANCE = "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数"
+REGISTER = "宛名番号,世帯番号,生年月日,性別,続柄,国籍,支援措置"
 
 
 def deliveries(office: Office, table: str) -> list[tuple]:
@@ -43,7 +43,7 @@ def test_a_tables_only_file_is_withdrawn_and_the_delivery_before_serves_again(of
     assert office.materialize("sources.public_assistance", day="2025-01-01").success
     office.deliver("就学援助.csv", "児童宛名番号,年度,認定区分", "1,2025,準要保護")
     path = office.deliver("生活保護.csv", ASSISTANCE, "1,2024-04-01", "2,2024-04-01")
-    assert office.materialize("sources.public_assistance", "sources.school_expense_aid").success
+    assert office.materialize("sources.public_assistance").success
     path.unlink()
     result = office.materialize("sources.public_assistance")
     assert result.success
@@ -66,7 +66,7 @@ def test_a_tables_only_file_is_withdrawn_and_the_delivery_before_serves_again(of
 
 
 def test_a_required_table_is_awaited_again(office):
-    path = office.deliver("住民記録.csv", REGISTER, "1,1,2015-04-01,")
+    path = office.deliver("住民記録.csv", REGISTER, "1,1,2015-04-01")
     office.deliver("学齢簿.csv", "宛名番号,学校コード,学校名", "1,082201,第1小学校")
     assert office.materialize("sources.resident_register", "sources.school_register").success
     path.unlink()
