@@ -228,4 +228,6 @@ def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
 
 
 if __name__ == "__main__":
+    # what a library meets while it cleans up after a full disk would be printed as it is, text included
+    sys.unraisablehook = lambda _met: None
     sys.exit(main())
