@@ -19,10 +19,10 @@ from kodomo_assets.store.connection import connect
 from kodomo_assets_tests.defs.conftest import DAY, Office, checks, said
 from kodomo_assets_tests.defs.test_sensor import Watcher
 
-RESIDENTS = "宛名番号,世帯番号,氏名カナ,生年月日,性別,支援措置"
+RESIDENTS = "宛名番号,世帯番号,氏名カナ,生年月日,性別,支援措置,続柄,国籍"
 REGISTER = "宛名番号,学校コード,学校名,学年"
 ROSTER = "学籍番号,学校コード,学年,氏名カナ,生年月日,性別"
-ATTENDANCE = "学籍番号,年月,授業日数,欠席日数"
+ATTENDANCE = "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数"
 # 中1 at DAY, 小6 until the day before; 小3 stays at school and keeps the number
 NEW, STAYS = ("ヤマダ タロウ", "2012-05-05"), ("スズキ ハナ", "2016-06-06")
 EARLIER = "2025-01-01"
