@@ -158,9 +158,9 @@ def _layout(table: SourceTable, grid: Grid, found: _Found, known: Mapping[str, s
             sheet=grid.sheet,
             row=found.row,
         )
-    if grid.shifted:
+    if grid.shifted and len(found.headers) <= _MAX_COLUMNS:
         # a blank last header, or one that was merged over two columns: its cells stand in no wrong column
-        width = max(width, min(len(found.headers), _MAX_COLUMNS))
+        width = max(width, len(found.headers))
     counted = Counter(header for header in found.headers if header)
     columns = Counter(known[header] for header in found.headers if header in known)
     twice = [table.columns[name].ja for name, count in columns.items() if count > 1]
