@@ -47,11 +47,8 @@ select
     n.said
 from newest_of_person as n
 join persons as p using (table_name, person_ref)
-join spine as s using (child_key)
+semi join spine using (child_key)
 semi join (from answers_in_force where answer = 'same') as f using (table_name, person_ref, child_key)
--- No pair is asked that agrees neither in the birth date nor in the name. One that does not any more is told: the
--- number was given to somebody else since, and the answer was about whoever had it then.
-where p.birth_date = s.birth_date or fold(p.name_kana) = s.folded
 qualify row_number() over (partition by n.table_name, n.person_ref order by n.decided_by) = 1;
 
 create or replace temp table answered_same as
