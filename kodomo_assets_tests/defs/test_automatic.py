@@ -1,0 +1,186 @@
+"""The automatic path: a date driven through job, schedule, sensor and command line; what failed, waits or was killed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import shutil
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+
+from kodomo_assets.__main__ import main
+from kodomo_assets.demo.city import write_city
+from kodomo_assets.demo.year import play_meeting
+from kodomo_assets_tests.conftest import City
+from kodomo_assets_tests.defs.conftest import DAY
+
+APRIL = dt.date(2025, 4, 1)
+TOKYO = ZoneInfo("Asia/Tokyo")
+# a village that is fitted all the same: what is tested is who asks for what, not the weights
+VILLAGE = """
+ingest: {settle_seconds: 0}
+weights: {min_band_events: 2, min_column_children: 2, min_column_events: 1, max_wald_p: 0.99}
+"""
+
+
+@pytest.fixture(scope="session")
+def village(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """Deliveries of one date, not refreshed yet. Do not change it: copy it."""
+    root = tmp_path_factory.mktemp("village")
+    write_city(root / "data", residents=2500)
+    for folder in (root / "data" / "inbox").iterdir():
+        if folder.name != DAY:
+            shutil.rmtree(folder)
+    (root / "data" / "city.yaml").write_text(VILLAGE, "utf-8")
+    return City(root)
+
+
+class Way:
+    """One of the ways in which a refresh comes about, over a city of its own."""
+
+    def __init__(self, city: City) -> None:
+        self.city = city
+
+    def definitions(self) -> dg.Definitions:
+        from kodomo_assets.definitions import build_defs
+
+        return build_defs(self.city.settings)
+
+    def carry_out(self, instance: dg.DagsterInstance, request: dg.RunRequest) -> bool:
+        """What the daemon does with a request: the job, its partition, tags and selection."""
+        job = self.definitions().resolve_job_def(str(request.job_name))
+        if request.asset_selection:
+            job = job.get_subset(asset_selection=set(request.asset_selection))
+        tags = {**request.tags, "dagster/run_key": str(request.run_key)}
+        return job.execute_in_process(
+            partition_key=request.partition_key, instance=instance, raise_on_error=False, tags=tags
+        ).success
+
+
+def by_job(city: City, name: str) -> bool:
+    job = Way(city).definitions().resolve_job_def(name)
+    with city.instance() as instance:
+        return job.execute_in_process(partition_key=DAY, instance=instance, raise_on_error=False).success
+
+
+def by_schedule(city: City, name: str) -> bool:
+    """The schedule, or for what came back, of which it leaves the asking to the sensor, the sensor."""
+    if name == "after_meeting":
+        return by_sensor(city, name)
+    repository = Way(city).definitions().get_repository_def()
+    with city.instance() as instance:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=dt.datetime(2025, 4, 10, 6, 0, tzinfo=TOKYO),
+            repository_def=repository,
+        )
+        (request,) = repository.get_schedule_def(f"{name}_schedule").evaluate_tick(context).run_requests
+        return Way(city).carry_out(instance, request._replace(job_name=name))
+
+
+def by_sensor(city: City, name: str) -> bool:
+    with city.instance() as instance:
+        cursor, _, _ = looked(city, instance, None)
+        cursor, (request,), _ = looked(city, instance, cursor)
+        assert request.job_name == name
+        done = Way(city).carry_out(instance, request)
+        # what was read is what lies there
+        assert looked(city, instance, cursor)[1:] == ([], "no change")
+        return done
+
+
+def looked(city: City, instance: dg.DagsterInstance, cursor: str | None) -> tuple:
+    repository = Way(city).definitions().get_repository_def()
+    context = dg.build_sensor_context(
+        instance=instance, cursor=cursor, repository_def=repository, sensor_name="inbox_sensor"
+    )
+    found = repository.get_sensor_def("inbox_sensor").evaluate_tick(context)
+    return found.cursor, list(found.run_requests or []), found.skip_message
+
+
+def by_command(city: City, name: str) -> bool:
+    variables = {
+        "KODOMO_DATA_DIR": str(city.settings.data_dir),
+        "KODOMO_KEY_FILE": str(city.settings.key_file),
+        "DAGSTER_HOME": str(city.settings.dagster_home),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in variables.items():
+            patch.setenv(variable, value)
+        return main(["after-meeting" if name == "after_meeting" else "refresh", DAY]) == 0
+
+
+WAYS: dict[str, Callable[[City, str], bool]] = {
+    "job": by_job,
+    "schedule": by_schedule,
+    "sensor": by_sensor,
+    "command": by_command,
+}
+# when a run read or wrote something differs, and the ids of runs
+_NOT_COMPARED = {"sources.readings", "published.refreshes", "review.exports"}
+
+
+def outcome(city: City) -> tuple[dict[str, str], set[str]]:
+    """Table -> hash of its rows, and the files for people by name."""
+    tables = [name for name in city.catalogue.outputs if name not in _NOT_COMPARED]
+    named = city.query("select schema_name || '.' || table_name from duckdb_tables()")
+    rows = {}
+    for name in sorted(set(tables) & {table for (table,) in named}):
+        columns = [
+            column
+            for (column,) in city.query(
+                "select column_name from duckdb_columns() where schema_name || '.' || table_name = '" + name + "' "
+                "and data_type <> 'TIMESTAMP WITH TIME ZONE'"
+            )
+        ]
+        listed = ", ".join(f'"{column}"' for column in columns)
+        told = city.query(f"select {listed} from {name} order by all")
+        rows[name] = hashlib.sha256(repr(told).encode()).hexdigest()
+    return rows, {path.name for path in city.outbox(APRIL).iterdir() if path.is_file()}
+
+
+def test_a_new_date_a_correction_and_the_decisions_end_alike_whoever_asks(village, tmp_path):
+    """Job, schedule, sensor and command line: the same rows and the same set of files (architecture, 16)."""
+    key = tmp_path / "pseudonym.key"
+    found: dict[str, list] = {}
+    for way, refresh in WAYS.items():
+        city = village.copy(tmp_path / way)
+        if key.exists():
+            city.settings.key_file.parent.mkdir(mode=0o700)
+            shutil.copy2(key, city.settings.key_file)
+        assert refresh(city, "yearly_refresh"), way
+        if not key.exists():
+            shutil.copy2(city.settings.key_file, key)
+        steps = [outcome(city)]
+        listed = city.table("review.meeting_list")
+        correct(city)
+        assert refresh(city, "yearly_refresh"), way
+        steps.append(outcome(city))
+        assert city.table("review.meeting_list") != listed
+        # page, workbook and publication follow the new list, as the sheets do
+        keys = {row[0] for row in city.query("select child_key from review.meeting_list")}
+        page = (city.outbox(APRIL) / "判定会議.html").read_text("utf-8")
+        numbers = {row[0] for row in city.query("select sheet_number from review.meeting_list")}
+        assert all(number in page for number in numbers)
+        assert {
+            row[0] for row in city.query("select child_key from review.meeting_list", city.settings.analyst_database)
+        } == keys
+        play_meeting(city.settings.data_dir)
+        assert refresh(city, "after_meeting"), way
+        steps.append(outcome(city))
+        found[way] = steps
+    for number, step in enumerate(("new date", "correction", "decisions")):
+        (first, files), *others = [found[way][number] for way in WAYS]
+        for way, (rows, names) in zip(list(WAYS)[1:], others, strict=True):
+            assert names == files, (step, way)
+            assert [table for table in rows if rows[table] != first[table]] == [], (step, way)
+
+
+def correct(city: City) -> None:
+    """生活アンケート comes again with half of its rows: other children are found."""
+    path = city.inbox(APRIL) / "生活アンケート.csv"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: len(lines) // 2]))
