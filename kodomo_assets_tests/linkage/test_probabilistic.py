@@ -685,9 +685,13 @@ class Outcome:
         return cls(*(register.con.execute(f"from {table} order by all").fetchall() for table in tables))
 
     def pairs(self, *without: str) -> set[tuple]:
-        """Links and candidates, without their probabilities: table, number, child, method or None."""
+        """Links and candidates, without their probabilities: table, number, child, method or None.
+
+        Last pairs left are no part of it: how many of a school are asked depends on how many numbers it has.
+        """
         linked = {(table, ref, child, method) for _, table, ref, child, method, _ in self.links}
-        return {pair for pair in linked | {(*row[1:4], None) for row in self.review} if pair[1] not in without}
+        asked = {(*row[1:4], None) for row in self.review if row[-1] == "probability"}
+        return {pair for pair in linked | asked if pair[1] not in without}
 
     @property
     def estimated(self) -> bool:
