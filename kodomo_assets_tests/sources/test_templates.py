@@ -169,8 +169,9 @@ def test_the_command_writes_them_into_the_data_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("KODOMO_DATA_DIR", str(data))
     with contextlib.redirect_stdout(io.StringIO()) as said:
         assert main(["templates"]) == 0
-    assert said.getvalue().startswith("24 templates in ")
-    assert len(list((data / "templates").glob("*.xlsx"))) == 24
+    # 24 tables of the contract, and 支援記録
+    assert said.getvalue().startswith("25 templates in ")
+    assert len(list((data / "templates").glob("*.xlsx"))) == 25
     assert data.stat().st_mode & 0o077 == 0
 
 

@@ -360,7 +360,7 @@ def protected(tmp_path: Path, *words: str, overlay: str = "{}"):
     flags = con.execute(
         "select protection from new_resident_register where birth_date < '2000-01-01' order by resident_id"
     ).fetchall()
-    return check_protected_share(Delivery(con, catalogue, outcome, R)), cells, [flag for (flag,) in flags]
+    return check_protected_share(Delivery(con, catalogue, outcome, R, folder)), cells, [flag for (flag,) in flags]
 
 
 def test_a_dash_in_every_row_protects_everybody_and_is_said(tmp_path):
