@@ -533,3 +533,41 @@ def test_a_decision_of_another_reference_date_is_left_alone(town):
     town.write("判定.csv", csv(f"{key(1)},2025-05-20,b,,,所長"))
     town.read_decisions()
     assert town.decisions("reference_date, decision") == [(1, other, "d"), (1, town.day, "b")]
+
+
+@pytest.mark.parametrize(("header", "other"), [("理由", "判定理由"), ("支援の方向性", "方針"), ("公開可", "公開"), ("担当", "担当者")])  # fmt: skip
+def test_a_workbook_of_ours_whose_header_was_reworded_is_not_read_without_it(town, header, other):
+    book = town.workbook()
+    fill(book, 1, **decided(理由="欠席が続く", 支援の方向性="家庭訪問"))
+    next(cell for cell in book["判定会議"][4] if cell.value == header).value = other
+    town.write("判定会議.xlsx", saved(book))
+    town.read_decisions()
+    expected = "会議日・判定・理由・支援の方向性・担当・公開可・判定者"
+    problem = f"has no {header}, expected the headers {expected} as they were sent"
+    assert (town.decisions(), town.rejected()) == ([], [("判定会議.xlsx", 1, 4, problem)])
+
+
+def test_a_second_sheet_with_some_of_the_headers_is_named_and_costs_no_other(town):
+    book = town.workbook()
+    fill(book, 1, **decided())
+    added = book.create_sheet("追加")
+    added.append(["児童キー", "会議日", "決定", "判定者"])
+    added.append([key(4), "2025-05-20", "a", "所長"])
+    number = book.sheetnames.index("追加") + 1
+    town.write("判定会議.xlsx", saved(book))
+    town.read_decisions()
+    assert town.decisions() == [(1, "b")]
+    problem = "has no 判定, expected the headers 会議日・判定 as they were sent"
+    assert town.rejected() == [("判定会議.xlsx", number, 1, problem)]
+
+
+@pytest.mark.parametrize("marked", ["a", "b"])
+def test_of_two_words_of_one_meeting_the_cautious_one_counts_and_the_other_is_named(town, marked):
+    headers = f"{HEADERS},公開可"
+    for file in ("a", "b"):
+        word = "○" if file == marked else ""
+        town.write(f"判定_{file}.csv", csv(f"{key(3)},2025-05-20,a,,,所長,{word}", headers=headers))
+    town.read_decisions()
+    assert town.decisions("decision, release") == [(3, "a", False)]
+    problem = "公開可 is not that of another row of this child and 会議日: not taken, expected one word a meeting"
+    assert town.rejected() == [(f"判定_{marked}.csv", None, 2, problem)]

@@ -155,6 +155,57 @@ def test_a_doubled_label_of_a_sheet_is_named_with_its_rows(town):
     assert town.rejected() == [("個人票_南小学校.xlsx", 2, second, told)]
 
 
+def _relabelled(sheet, label: str, other: str | None) -> None:
+    next(cell for (cell,) in sheet.iter_rows(max_col=1) if cell.value == label).value = other
+
+
+def test_a_sheet_whose_labels_are_not_as_they_were_sent_is_named_and_costs_no_other(town):
+    """Without its number, with a column before the labels, with a reworded question: nothing is passed over."""
+    town.child(4, selected=True)
+    town.child(5, selected=True)
+    town.list()
+    answers = {"身だしなみ": "気になる", "担任所見": "朝"}
+    book = openpyxl.load_workbook(io.BytesIO(returned(dict.fromkeys((1, 2, 4, 5), answers))))
+    _relabelled(book[number_of(2)], "配布番号", None)
+    book[number_of(4)].insert_cols(1)
+    _relabelled(book[number_of(5)], "担任所見", "所見")
+    content = io.BytesIO()
+    book.save(content)
+    town.write("個人票_南小学校.xlsx", content.getvalue())
+    assert town.read_sheets() == 1
+    assert stored(town, "teacher_note") == [(1, "朝")]
+    labels = ["配布番号", "記入日", "記入者", *(question.ja for question in QUESTIONS)]
+    absent = {number_of(2): "配布番号", number_of(4): "・".join(labels), number_of(5): "担任所見"}
+    problem = "has no {} in its first column, expected the labels as they were sent"
+    assert town.rejected() == sorted(
+        ("個人票_南小学校.xlsx", book.sheetnames.index(name) + 1, None, problem.format(told))
+        for name, told in absent.items()
+    )
+
+
+def test_a_copied_sheet_with_other_answers_is_nobodys(town):
+    """A teacher copies the sheet of one child for another: the number stays that of the first."""
+    book = openpyxl.load_workbook(io.BytesIO(returned({1: {"担任所見": "一"}, 2: {"担任所見": "二"}})))
+    copy = book.copy_worksheet(book[number_of(1)])
+    row = next(row for row in range(1, copy.max_row + 1) if copy.cell(row, 1).value == "担任所見")
+    content = io.BytesIO()
+    book.save(content)
+    town.write("個人票_南小学校.xlsx", content.getvalue())
+    assert town.read_sheets() == 2  # the same answers twice are one sheet
+    copy.cell(row, 2).value = "別の児童"
+    content = io.BytesIO()
+    book.save(content)
+    town.write("個人票_南小学校.xlsx", content.getvalue())
+    assert town.read_sheets() == 1
+    assert stored(town, "teacher_note") == [(2, "二")]
+    told = (
+        "配布番号 stands on two sheets of the file with other answers, expected the sheet that was sent for each child"
+    )
+    assert {(sheet, problem) for _, sheet, _, problem in town.rejected()} == {
+        (book.sheetnames.index(name) + 1, told) for name in (number_of(1), copy.title)
+    }
+
+
 def test_a_wrong_sheet_of_a_workbook_is_named_by_its_number(town):
     town.write("個人票_南小学校.xlsx", returned({1: {"身だしなみ": "とても"}, 2: {"給食": "気になる"}}))
     town.read_sheets()
@@ -195,6 +246,16 @@ def test_a_file_that_is_no_sheet_is_named(town):
     town.write("個人票.csv", "名前,様子\nひみつ,元気\n")
     assert town.read_sheets() == 0
     assert town.rejected() == [("個人票.csv", None, None, "found no 配布番号, expected a 個人票")]
+
+
+def test_a_csv_of_the_first_sheet_alone_says_what_is_wanting(town):
+    town.write("個人票_南小学校.csv", csv(f"{number_of(1)},小4,1組,氏名", headers="配布番号,学年,組,氏名"))
+    assert town.read_sheets() == 0
+    ((_, _, _, problem),) = town.rejected()
+    assert (
+        problem
+        == "holds numbers and no question, expected the whole workbook as it was sent (a CSV holds one sheet of it)"
+    )
 
 
 def test_the_same_files_give_the_same_sheets(town):

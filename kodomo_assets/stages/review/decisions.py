@@ -31,6 +31,7 @@ KINDS = ("判定会議", "判定")
 _REQUIRED = ("会議日", "判定")
 _OPTIONAL = ("配布番号", "学年", "学校", "理由", "支援の方向性", "担当", "判定者", "公開可", "基準日", KEY_HEADER)
 _FILLED_IN = ("判定", "理由", "支援の方向性", "担当", "公開可")
+_WRITTEN = ("理由", "支援の方向性", "担当", "公開可", "判定者")
 _ERA_SCHEME = "12345"
 # the letter, the name, or both
 _WORDS = {word: letter for letter, name in DECISIONS.items() for word in (letter, name, letter + name)}
@@ -82,7 +83,7 @@ def build_decisions(
     rows: list[tuple[object, ...]] = []
     words = _release_words(catalogue)
     for file in read:
-        table, refused = file.tables(_REQUIRED, _OPTIONAL)
+        table, refused = file.tables(_REQUIRED, _OPTIONAL, _WRITTEN)
         rejected += refused
         rows += [_cells(row, file, reference_date, words) for row in table if any(row.cells[h] for h in _FILLED_IN)]
     create_from_frame(con, "returned_decisions", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)

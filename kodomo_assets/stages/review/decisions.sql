@@ -100,7 +100,8 @@ told as (
         direction,
         assigned_to,
         decided_by,
-        release,
+        -- of two words of one meeting the cautious one counts, as for releases: a copy of the file is no second word
+        bool_and(release) over (partition by known_key, meeting_date) as release,
         file,
         row_number,
         $now::timestamptz as read_at
@@ -168,6 +169,17 @@ select
     problem
 from judged_decisions
 where problem is not null
+union all by name
+select
+    $reference_date::date as reference_date,
+    'decisions' as kind,
+    file,
+    sheet,
+    row_number,
+    '公開可 is not that of another row of this child and 会議日: not taken, expected one word a meeting' as problem
+from judged_decisions
+where problem is null and not release_only
+qualify release and not bool_and(release) over (partition by known_key, meeting_date)
 union all by name
 select
     $reference_date::date as reference_date,

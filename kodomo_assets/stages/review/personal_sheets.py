@@ -20,6 +20,7 @@ from kodomo_assets.stages.sources.returned import (
     Place,
     Rejection,
     ReturnedFile,
+    ReturnedSheet,
     create_rejected_files,
     read_all,
 )
@@ -59,7 +60,7 @@ def build_personal_sheets(
             continue
         found = list(_sheets(file))
         if not found:
-            rejected.append(Rejection(Place(file.name, None, None), f"found no {NUMBER}, expected a 個人票"))
+            rejected.append(Rejection(Place(file.name, None, None), _no_sheet(file)))
         rejected += [sheet for sheet in found if isinstance(sheet, Rejection)]
         sheets = [sheet for sheet in found if not isinstance(sheet, Rejection)]
         rows += [_cells(place, cells) for place, cells in sheets if any(cells.get(q.ja) for q in QUESTIONS)]
@@ -68,6 +69,12 @@ def build_personal_sheets(
     run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date, "today": today})
     counted = con.execute("select count(*) from new_personal_sheets").fetchone()
     return counted[0] if counted else 0
+
+
+def _no_sheet(file: ReturnedFile) -> str:
+    if any(sheet.table([NUMBER]) is not None for sheet in file.sheets):
+        return "holds numbers and no question, expected the whole workbook as it was sent (a CSV holds one sheet of it)"
+    return f"found no {NUMBER}, expected a 個人票"
 
 
 def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]] | Rejection]:
@@ -82,14 +89,29 @@ def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]] | Re
         if table is not None:
             yield from ((row.place, row.cells) for row in table)
             continue
-        form = sheet.form()
-        if NUMBER in form and any(question.ja in form for question in QUESTIONS):
-            if twice := sheet.repeated_label([NUMBER, *labels]):
-                yield twice
-                continue
-            row, number = form[NUMBER]
-            answers = {label: form[label][1] for label in labels if label in form}
-            yield Place(file.name, sheet.place.sheet, row), {NUMBER: number} | answers
+        yield from _form(file, sheet, [NUMBER, *labels])
+
+
+def _form(
+    file: ReturnedFile, sheet: ReturnedSheet, labels: Sequence[str]
+) -> Iterator[tuple[Place, Mapping[str, str]] | Rejection]:
+    """The answers of a child's worksheet; nothing of a sheet that is none (the index).
+
+    A worksheet is known by any of its labels: one that was moved or reworded is no reason to pass a child over, and an
+    answer beside a label that is not there any more would be lost.
+    """
+    form = sheet.form()
+    standing = {comparable(cell) for _, cells in sheet.rows for cell in cells}
+    if not any(question.ja in standing for question in QUESTIONS):
+        return
+    if twice := sheet.repeated_label(labels):
+        yield twice
+    elif missing := [label for label in labels if label not in form]:
+        told = "・".join(missing)
+        yield Rejection(sheet.place, f"has no {told} in its first column, expected the labels as they were sent")
+    else:
+        row, number = form[NUMBER]
+        yield Place(file.name, sheet.place.sheet, row), {NUMBER: number} | {q: form[q][1] for q in labels[1:]}
 
 
 def _cells(place: Place, cells: Mapping[str, str]) -> tuple[object, ...]:

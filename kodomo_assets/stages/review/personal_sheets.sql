@@ -1,16 +1,41 @@
 -- Sheets that came back -> one a child; a 配布番号 that was never given out names no child.
 create or replace temp table judged_sheets as
+with compared as (
+    select
+        *,
+        -- a workbook has a worksheet a child: a second one is a copy for somebody whose number nobody knows
+        count(distinct sheet) over (partition by file, sheet_number) > 1
+        and count(
+            distinct row(
+                appearance,
+                submissions,
+                forgotten_items,
+                lunch,
+                friendships,
+                contact_with_parents,
+                family,
+                sibling_care,
+                school_support,
+                teacher_note,
+                concern
+            )
+        ) over (partition by file, sheet_number) > 1 as copied
+    from returned_sheets
+)
+
 select
-    r.* exclude (problem),
+    r.* exclude (problem, copied),
     l.child_key,
     c.school_code,
     case
         when r.problem is not null then r.problem
         when l.child_key is null then '配布番号 is none of this reference date, expected one that was sent'
+        when r.copied
+            then '配布番号 stands on two sheets of the file with other answers, expected the sheet that was sent for each child'
         when r.filled_on < $reference_date then '記入日 lies before the reference date'
         when r.filled_on > $today then '記入日 lies in the future, expected a day up to today'
     end as problem
-from returned_sheets as r
+from compared as r
 left join review.meeting_list as l
     on l.reference_date = $reference_date and l.sheet_number = r.sheet_number
 left join linkage.children as c

@@ -48,7 +48,7 @@ def create_school_reports(
             problem = f"tells no school, or two; expected the name under which it was sent, {SCHOOL_KIND}_学校名"
             rejected.append(Rejection(Place(file.name, None, None), problem))
             continue
-        table, refused = file.tables((NUMBER, SPOKEN_ON), (REPORT,))
+        table, refused = file.tables((NUMBER, SPOKEN_ON), (REPORT,), (REPORT,))
         rejected += refused
         rows += [_cells(row, file, codes) for row in table if row.cells[SPOKEN_ON] or row.cells[REPORT]]
     create_from_frame(con, "returned_reports", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)

@@ -32,8 +32,9 @@ KEY_HEADER = "児童キー"
 _OTHER_NAMES = {"child_key": KEY_HEADER}
 #: Why a workbook of ours is not taken in another date's folder.
 WRONG_DATE = "sent for another reference date, expected a file of this folder's date"
-# A row with this many of the headers is meant as their row, whatever is missing in it.
-_HEADER_LIKE = 2
+# A row with this many of the headers is meant as their row, whatever is missing in it; beside a sheet that has them all
+# (a note may hold two of the words) with this many.
+_HEADER_LIKE, _SECOND_HEADER_LIKE = 2, 3
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,16 @@ class ReturnedSheet:
             return [row for row in below if any(_header(row.cells[header]) != header for header in required)]
         return None
 
-    def lacking(self, required: Collection[str], optional: Collection[str] = ()) -> Rejection | None:
-        """What is missing in the row that comes nearest to the headers; None where no row has two of them."""
+    def lacking(
+        self, required: Collection[str], optional: Collection[str] = (), least: int = _HEADER_LIKE
+    ) -> Rejection | None:
+        """What is missing in the row nearest to the headers; None where nothing is, or no row has ``least`` of them."""
         known = {*required, *optional}
         heads = [(number, {_header(cell) for cell in cells}) for number, cells in self.rows if number <= self.head_rows]
         number, names = max(heads, key=lambda head: len(head[1] & known), default=(0, set[str]()))
-        if len(names & known) < _HEADER_LIKE:
-            return None
         missing = "・".join(header for header in required if header not in names)
+        if len(names & known) < least or not missing:
+            return None
         expected = "・".join(required)
         return Rejection(self._at(number), f"has no {missing}, expected the headers {expected} as they were sent")
 
@@ -164,14 +167,28 @@ class ReturnedFile:
     sheets: tuple[ReturnedSheet, ...]
 
     def tables(
-        self, required: Collection[str], optional: Collection[str] = ()
+        self, required: Collection[str], optional: Collection[str] = (), written: Collection[str] = ()
     ) -> tuple[list[ReturnedRow], list[Rejection]]:
-        """The rows of every sheet that has the headers, and what is wrong: a doubled header, or no sheet has them."""
-        found = [table for sheet in self.sheets if (table := sheet.table(required, optional)) is not None]
-        rows = [row for table in found if not isinstance(table, Rejection) for row in table]
-        rejected = [table for table in found if isinstance(table, Rejection)]
-        if not found:
-            rejected = [near for sheet in self.sheets if (near := sheet.lacking(required, optional))]
+        """The rows of every sheet that has the headers, and what is wrong with the others.
+
+        A sheet with a doubled header is not read, nor one that has some of the headers only; nor, in a workbook of
+        ours, one that lacks a header of ``written``: what people wrote under its new name would be lost. Where no sheet
+        has the headers, the file is named.
+        """
+        tables = [(sheet, sheet.table(required, optional)) for sheet in self.sheets]
+        found = any(table is not None for _, table in tables)
+        rows: list[ReturnedRow] = []
+        rejected: list[Rejection] = []
+        for sheet, table in tables:
+            wrong = table if isinstance(table, Rejection) else None
+            if table is None:
+                wrong = sheet.lacking(required, optional, _SECOND_HEADER_LIKE if found else _HEADER_LIKE)
+            elif wrong is None and self.facts:
+                wrong = sheet.lacking((*required, *written), optional)
+            if wrong is not None:
+                rejected.append(wrong)
+            elif table is not None and not isinstance(table, Rejection):
+                rows += table
         if not found and not rejected:
             problem = f"found no row with the headers {'・'.join(required)}, expected them as they were sent"
             rejected = [Rejection(Place(self.name, None, None), problem)]
