@@ -30,6 +30,10 @@ _BY_NUMBER = {
     errno.EISDIR: "a folder, expected a file",
     errno.ENOENT: "no such file or folder: it was taken away in the meantime, or its folder is missing",
 }
+_OTHER_WAL = (
+    "the .wal beside it belongs to another state of this database, or to another one, as after a backup was restored "
+    "over a database whose last run was killed: move the .wal away (keep it until the next refresh has ended well)"
+)
 #: DuckDB's words -> ours; in the order in which they are tried.
 _BY_TEXT = (
     ("No space left", _SPACE),
@@ -50,6 +54,8 @@ _BY_TEXT = (
         "database file with version number",
         "written by a newer DuckDB than this program brings: use the version of the program that wrote it",
     ),
+    ("WAL does not match", _OTHER_WAL),
+    ("WAL checkpoint iteration", _OTHER_WAL),
     ("Could not read enough bytes", "cut off in the middle: restore the backup (docs/operations.md)"),
     ("Corrupt", "damaged: restore the backup (docs/operations.md)"),
     ("checksum", "damaged: restore the backup (docs/operations.md)"),

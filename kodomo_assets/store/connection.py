@@ -25,6 +25,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # a misspelt table must be an error and never a local variable of that name
     "python_enable_replacements": False,
 }
+# From this format on a .wal says to which state of which database it belongs: one that a killed process left beside a
+# restored backup is refused, where an older format would replay it into rows that it was never meant for.
+_STORAGE_VERSION = "v1.4.0"
 _OWNER_ONLY = 0o077
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 
@@ -90,6 +93,7 @@ def _require_database(database: Path) -> None:
         StoreFaultError: the file is no DuckDB database.
     """
     if not database.exists():
+        _require_no_remains(database)
         return
     with database.open("rb") as file:
         start = file.read(_MAGIC_AT + len(_MAGIC))
@@ -101,12 +105,26 @@ def _require_database(database: Path) -> None:
         )
 
 
+def _require_no_remains(database: Path) -> None:
+    """The last changes of a database that was moved away alone would become the first ones of the new database.
+
+    Raises:
+        StoreFaultError: there is a .wal without its database.
+    """
+    wal = database.with_name(f"{database.name}.wal")
+    if wal.exists():
+        raise StoreFaultError(
+            f"{wal.name} is there without {database.name}: it holds the last changes of a database that was moved away "
+            "alone; nothing was changed. Put that database back, or move its .wal to where it is now"
+        )
+
+
 def _make_whole(database: Path, own: Path) -> None:
     """A new database appears whole: a process that is killed while it is made leaves none rather than a piece."""
     if database.exists():
         return
     made = own / database.name
-    duckdb.connect(str(made), config=dict(_CONFIG)).close()
+    duckdb.connect(str(made), config={**_CONFIG, "storage_compatibility_version": _STORAGE_VERSION}).close()
     with suppress(FileExistsError):  # another process was faster
         link_new(made, database)
 
