@@ -52,6 +52,7 @@ _FIRST_WAIT, _LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(days=1)
 # how long a request may take to become a run
 _ON_ITS_WAY = dt.timedelta(minutes=5)
 _ASKED = "kodomo/asked"
+_HASHES = "kodomo/hashes"
 _one_at_a_time = threading.Lock()
 
 
@@ -226,7 +227,8 @@ def _wait(attempts: list[dg.RunRecord], now: dt.datetime) -> str | None:
         ended = ended.replace(tzinfo=dt.UTC)
     stopped = last.dagster_run.status == dg.DagsterRunStatus.CANCELED
     wait = _LONGEST_WAIT if stopped else min(_FIRST_WAIT * 4 ** (len(attempts) - 1), _LONGEST_WAIT)
-    if now >= ended + wait:
+    # a run that ended in the future ended while the clock was wrong
+    if not ended <= now < ended + wait:
         return None
     again = (ended + wait).isoformat(timespec="minutes")
     what = "was stopped" if stopped else "failed" if not last.dagster_run.is_success else "read something else"
@@ -241,10 +243,21 @@ def _asked_before(instance: dg.DagsterInstance, key: str, what: str, now: dt.dat
     storage = instance.daemon_cursor_storage
     name = f"{_ASKED}/{key}"
     before = json.loads(storage.get_cursor_values({name}).get(name, "{}"))
-    if before.get("what") == what and now - dt.datetime.fromisoformat(before["at"]) < _ON_ITS_WAY:
+    if before.get("what") == what and abs(now - dt.datetime.fromisoformat(before["at"])) < _ON_ITS_WAY:
         return True
     storage.set_cursor_values({name: json.dumps({"what": what, "at": now.isoformat()})})
     return False
+
+
+def kept_hashes(instance: dg.DagsterInstance) -> Hashes:
+    """The hashes of the looks before, kept once for all and not with every tick."""
+    return Hashes(json.loads(instance.daemon_cursor_storage.get_cursor_values({_HASHES}).get(_HASHES, "{}")))
+
+
+def keep_hashes(instance: dg.DagsterInstance, hashes: Hashes) -> None:
+    """Keeps ``hashes`` for the next look where it worked out another one."""
+    if hashes.has_changed:
+        instance.daemon_cursor_storage.set_cursor_values({_HASHES: json.dumps(hashes.all_known)})
 
 
 def look(house: House) -> dict[dt.date, Account] | str:

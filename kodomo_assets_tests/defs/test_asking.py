@@ -102,6 +102,19 @@ def test_a_configuration_that_was_mended_is_tried_at_once(delivered):
     assert again.tags[STATE] != first.tags[STATE]
 
 
+def test_what_was_noted_while_the_clock_was_a_year_ahead_holds_nothing_up(delivered):
+    ahead = now() + dt.timedelta(days=365)
+    assert asked(delivered, ahead).request is not None
+    request = asked(delivered, now()).request
+    assert request is not None
+    run = create_run_for_test(
+        delivered.instance, job_name="yearly_refresh", tags={"dagster/partition": DAY, **request.tags}
+    )
+    failed = dg.DagsterEvent("PIPELINE_FAILURE", run.job_name)
+    delivered.instance.run_storage.handle_run_event(run.run_id, failed, ahead)
+    assert asked(delivered, now()).request is not None
+
+
 def test_what_a_person_stopped_is_left_alone_for_a_day(delivered):
     request = asked(delivered, now()).request
     assert request is not None

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.defs.asking import kept_hashes
 from kodomo_assets_tests.defs.conftest import DAY, Office, checks, said
 
 ASSISTANCE = ["宛名番号,開始日,廃止日", "1,2024-04-01"]
@@ -79,6 +80,26 @@ def test_a_file_that_was_just_written_to_is_left_alone(office, watcher):
     assert len(watcher.look()[0]) == 1
 
 
+def test_a_file_from_a_clock_that_is_ahead_is_read_all_the_same(office, watcher):
+    office.configure("ingest: {settle_seconds: 60}")
+    path = office.deliver("生活保護.csv", *ASSISTANCE)
+    next_year = time.time() + 365 * 86400
+    os.utime(path, (next_year, next_year))
+    assert "sources/public_assistance" in watcher.asked()
+
+
+def test_a_cursor_holds_no_file(office, watcher):
+    """Every tick keeps a copy of it for days, and the UI shows it whole."""
+    path = office.deliver("生活保護.csv", *ASSISTANCE)
+    watcher.asked()
+    assert watcher.cursor is not None
+    assert "csv" not in watcher.cursor
+    assert len(watcher.cursor) < 100
+    # what was hashed once is known at the next look, though no cursor says so
+    (place,) = kept_hashes(office.instance).all_known
+    assert place == f"{DAY}/{path.name}"
+
+
 def test_hidden_files_of_a_copy_under_way_are_not_seen(office, watcher):
     office.deliver(".生活保護.csv.part", *ASSISTANCE)
     assert watcher.look() == ([], "waiting for whole files: 2025-04-01: 0 files, 0 written to just now")
@@ -146,7 +167,7 @@ def test_a_copied_or_restored_folder_asks_for_nothing_and_is_not_read_again(offi
 
 
 def test_the_same_file_is_read_again_when_the_contract_changed(office):
-    office.deliver("生活保護.csv", "宛名番号,始まり", "1,2024-04-01")
+    office.deliver("生活保護.csv", "宛名番号,始まり,廃止日", "1,2024-04-01")
     office.configure("tables: {public_assistance: {headers: {始まり: 開始日}}}")
     assert office.materialize("sources.public_assistance").success
     office.configure("tables: {public_assistance: {headers: {始まり: 開始日}, era_scheme: '13579'}}")

@@ -38,6 +38,7 @@ class Hashes:
     def __init__(self, known: Mapping[str, Sequence[object]]) -> None:
         #: path in the inbox -> size, time, SHA-256; to be handed to the next look
         self.all_known: dict[str, Sequence[object]] = dict(known)
+        self.has_changed = False
 
     def __call__(self, file: InboxFile) -> str:
         place, stamp = f"{file.path.parent.name}/{file.name}", (file.size, file.received_at.timestamp())
@@ -47,6 +48,7 @@ class Hashes:
         found = sha256(file)
         if found:
             self.all_known[place] = (*stamp, found)
+            self.has_changed = True
         return found
 
 
@@ -113,8 +115,11 @@ def listing(files: Sequence[InboxFile]) -> str:
 
 
 def arriving(files: Sequence[InboxFile], now: dt.datetime, settle_seconds: int) -> list[str]:
-    """Names of files that were written to less than ``settle_seconds`` ago and may not be whole yet."""
-    return [file.name for file in files if (now - file.received_at).total_seconds() < settle_seconds]
+    """Names of files that were written to less than ``settle_seconds`` ago and may not be whole yet.
+
+    A time that is further ahead than that comes from a wrong clock: such a file would never settle.
+    """
+    return [file.name for file in files if abs((now - file.received_at).total_seconds()) < settle_seconds]
 
 
 def contract(table: SourceTable, catalogue: Catalogue) -> str:
