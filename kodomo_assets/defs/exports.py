@@ -14,8 +14,9 @@ import duckdb
 
 from kodomo_assets.defs.common import House
 from kodomo_assets.sql import create_from_frame
-from kodomo_assets.store.outbox import write_file
+from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import replace
+from kodomo_assets.written import was_saved_since
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def export(
 
     A file whose children are told the same is left alone, whatever the weights' version on its foot. Before a new
     content, and where a file of ``kinds`` is no longer made, the old file is taken away. It is kept under another name,
-    and that is said, once there is a decision at the reference date or a later date has its list: then it is out.
+    and that is said, once there is a decision at the reference date or a later date has its list: then it is out; and
+    whenever somebody wrote into it where it lay.
     """
     folder = house.settings.outbox / day.isoformat()
     now = dt.datetime.now(dt.UTC)
@@ -69,19 +71,12 @@ def export(
         fingerprint = hashlib.sha256(one.made_from.encode()).hexdigest()[:16]
         if path.exists() and last.get(one.name) == fingerprint:
             continue
-        # the same bytes: written by a run that was killed before it could log it
-        if not path.exists() or path.read_bytes() != one.content:
-            if path.exists() and keep:
-                _set_aside(path)
-            write_file(path, one.content)
+        put(path, one.content, out=keep)
         rows.append((day, one.kind, one.name, now, one.children, version, fingerprint))
     made = {one.name for one in exports}
     for path in sorted(folder.glob("*")):
         if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
-            if keep:
-                _set_aside(path)
-            else:
-                path.unlink()
+            take_away(path, out=keep)
     if rows:
         _log(con, house, day, rows)
     return len(rows)
@@ -102,8 +97,28 @@ _OLD = "_旧"
 _KEPT = re.compile(rf"{_OLD}\d+$")
 
 
-def _set_aside(path: Path) -> None:
+def put(path: Path, content: bytes, *, out: bool = False) -> None:
+    """Writes ``content`` where something else lies, which is kept where it is ``out`` or somebody wrote into it."""
+    # the same bytes: nothing new, or written by a run that was killed before it could log it
+    if path.exists() and path.read_bytes() == content:
+        return
+    if path.exists():
+        _keep(path, out=out)
+    write_file(path, content)
+
+
+def take_away(path: Path, *, out: bool = False) -> None:
+    """Takes a file away that says nothing any more; kept like one that says something else."""
+    if path.exists():
+        _keep(path, out=out)
+    remove_file(path)
+
+
+def _keep(path: Path, *, out: bool) -> None:
     """``名簿.xlsx`` becomes ``名簿_旧1.xlsx``, or the next number that is free; of equal content there is one copy."""
+    saved = was_saved_since(path)
+    if not (out or saved):
+        return
     content = path.read_bytes()
     number = 1
     while (kept := path.with_name(f"{path.stem}{_OLD}{number}{path.suffix}")).exists():
@@ -112,9 +127,13 @@ def _set_aside(path: Path) -> None:
             return
         number += 1
     path.rename(kept)
-    dg.get_dagster_logger().warning(
-        f"{path.name} is out and says something else now: the old one is kept as {kept.name}"
+    why = (
+        "was written into where it lies, and would say something else now: what was filled in stands in the old one, "
+        "and is read once that lies in inbox/<date>/"
+        if saved
+        else "is out and says something else now"
     )
+    dg.get_dagster_logger().warning(f"{path.name} {why}; the old one is kept as {kept.name}")
 
 
 def _log(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, rows: Sequence[tuple[object, ...]]) -> None:

@@ -21,6 +21,7 @@ from kodomo_assets.defs.common import (
     store_results,
     table_of,
 )
+from kodomo_assets.defs.exports import put, take_away
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.defs.sources import keep_faults, write_returns
@@ -45,7 +46,6 @@ from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.sources.school_years import check_school_years, school_year_faults
 from kodomo_assets.stages.weights.versions import why_due
-from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, create_pseudonyms, load_secret
 
 
@@ -302,9 +302,9 @@ def _send_review(house: House, day: dt.date, workbook: bytes | None) -> None:
     """Writes 名寄せ確認.xlsx anew, or takes it away where nothing is to be answered any more."""
     path = house.settings.outbox / day.isoformat() / f"{FILE_STEM}.xlsx"
     if workbook is None:
-        remove_file(path)
+        take_away(path)
     else:
-        write_file(path, workbook)
+        put(path, workbook)
 
 
 def _per_method(counts: LinkCounts) -> dict[str, Any]:

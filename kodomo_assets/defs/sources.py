@@ -23,6 +23,7 @@ from kodomo_assets.defs.common import (
     markdown_table,
     store_results,
 )
+from kodomo_assets.defs.exports import put, take_away
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, sha256, state_of
@@ -54,7 +55,6 @@ from kodomo_assets.stages.sources.withdrawn import (
     require_not_emptied,
 )
 from kodomo_assets.stages.sources.words import with_words
-from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import Check, replace
 
 _BOTH_REGISTERS = ("sources.resident_register", "sources.school_register")
@@ -321,9 +321,9 @@ def write_returns(con: duckdb.DuckDBPyConnection, house: House, table: SourceTab
     path = _returns_path(house, table, day)
     workbook = returns_workbook(con, house.catalogue, table.section, day)
     if workbook is None:
-        remove_file(path)
+        take_away(path)
     else:
-        write_file(path, workbook)
+        put(path, workbook)
 
 
 def _files(house: House, table: SourceTable, context: dg.AssetExecutionContext) -> list[InboxFile]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
@@ -15,6 +17,8 @@ from kodomo_assets.defs.exports import Export, export
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.tables import create_tables
+from kodomo_assets.written import was_saved_since, without_clock
+from kodomo_assets_tests.defs.conftest import DAY
 
 R, LATER = dt.date(2025, 4, 1), dt.date(2025, 9, 1)
 NAME = "個人票_南小学校.xlsx"
@@ -102,3 +106,64 @@ def test_a_run_that_was_killed_before_it_could_log_leaves_no_copy(outbox):
     (outbox.folder / NAME).unlink()
     assert outbox.write("b", b"b") == 1
     assert outbox.files() == {NAME: b"b"}
+
+
+# what somebody wrote into a file where it lies (a meeting fills in 判定会議.xlsx, a desk answers 名寄せ確認.xlsx)
+
+
+def workbook(*cells: str) -> bytes:
+    book = openpyxl.Workbook()
+    book.active.append(cells)
+    content = io.BytesIO()
+    book.save(content)
+    return without_clock(content)
+
+
+def fill_in(path: Path, text: str) -> bytes:
+    """What Excel does: opens the file where it lies, and saves it."""
+    book = openpyxl.load_workbook(path)
+    book.active["B1"] = text
+    book.save(path)
+    return path.read_bytes()
+
+
+def test_what_was_filled_in_where_it_lies_is_kept_before_any_decision_too(outbox, caplog):
+    outbox.write("a", workbook("a"))
+    filled = fill_in(outbox.folder / NAME, "受理相当")
+    outbox.write("a", workbook("a"))
+    assert outbox.files() == {NAME: filled}
+    outbox.write("b", workbook("b"))
+    assert outbox.files() == {NAME: workbook("b"), "個人票_南小学校_旧1.xlsx": filled}
+    assert "個人票_南小学校.xlsx was written into where it lies" in caplog.text
+    assert "read once that lies in inbox/" in caplog.text
+    # as we wrote it: nothing to keep
+    outbox.write("c", workbook("c"))
+    assert outbox.files() == {NAME: workbook("c"), "個人票_南小学校_旧1.xlsx": filled}
+    fill_in(outbox.folder / NAME, "経過観察")
+    outbox.write(None, b"")
+    assert set(outbox.files()) == {"個人票_南小学校_旧1.xlsx", "個人票_南小学校_旧2.xlsx"}
+
+
+def test_what_was_saved_with_a_password_is_kept(outbox):
+    outbox.write("a", workbook("a"))
+    locked = bytes.fromhex("d0cf11e0a1b11ae1") + b"..."
+    (outbox.folder / NAME).write_bytes(locked)
+    outbox.write("b", workbook("b"))
+    assert outbox.files() == {NAME: workbook("b"), "個人票_南小学校_旧1.xlsx": locked}
+
+
+def test_a_workbook_that_says_the_same_is_left_as_it_lies_and_notes_in_it_are_kept(office):
+    office.deliver(
+        "生活保護.csv", "宛名番号,開始日,廃止日", "秘密,2024-04-01,", *(f"{i},2024-04-01," for i in range(2, 60))
+    )
+    assert office.materialize("sources.public_assistance").success
+    path = office.settings.outbox / DAY / "差戻し_社会福祉課.xlsx"
+    assert not was_saved_since(path)
+    before = path.stat()
+    office.configure("tables: {public_assistance: {era_scheme: '13579'}}")  # read anew
+    assert office.materialize("sources.public_assistance").success
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    noted = fill_in(path, "課長に確認")
+    office.deliver("生活保護.csv", "宛名番号,開始日,廃止日", *(f"{i},2024-04-01," for i in range(2, 60)))
+    assert office.materialize("sources.public_assistance").success
+    assert {found.name: found.read_bytes() for found in path.parent.iterdir()} == {"差戻し_社会福祉課_旧1.xlsx": noted}

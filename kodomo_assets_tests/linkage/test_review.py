@@ -28,6 +28,7 @@ from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, child_key, create_pseudonyms
 from kodomo_assets.store.tables import replace
+from kodomo_assets.written import was_saved_since
 from kodomo_assets_tests.linkage.test_linkage import SECRET, D, R, Register
 
 NOON = dt.datetime(2025, 4, 15, 3, 0, tzinfo=dt.UTC)  # twelve o'clock in Tokyo
@@ -406,6 +407,7 @@ def test_a_number_that_begins_like_a_formula_is_answered(office, workbook, tmp_p
             cells["番号"].data_type = cells["氏名（住民記録）"].data_type = "s"
             cells["判定"].value, cells["判定者"].value, cells["判定日"].value = "別人", "担当", "2025-04-10"
     book.save(tmp_path / "名寄せ確認.xlsx")
+    assert was_saved_since(tmp_path / "名寄せ確認.xlsx")
     counts = office.answered(tmp_path)
     assert (counts.kept, counts.problems) == (4, ())
 
@@ -468,6 +470,8 @@ def test_a_pair_that_was_held_says_who_held_it_and_when(tmp_path):
 @NEEDS_LIBREOFFICE
 def test_libreoffice_reads_the_workbook_as_it_was_written(workbook, rows, tmp_path):
     (tmp_path / "名寄せ確認.xlsx").write_bytes(workbook)
+    # untouched until somebody saves it: what was answered where it lies is known from it
+    assert not was_saved_since(tmp_path / "名寄せ確認.xlsx")
     again = rows_of(converted(tmp_path / "名寄せ確認.xlsx", "xlsx").read_bytes())
     assert [values(row) for row in again] == [
         values(row) | {"一致確率": pytest.approx(row["一致確率"].value)} for row in rows

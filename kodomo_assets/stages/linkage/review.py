@@ -20,6 +20,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import read_sql
 from kodomo_assets.stages.linkage.comparisons import COMPARISONS, UNKNOWN
+from kodomo_assets.written import without_clock
 
 FILE_STEM = "名寄せ確認"
 #: What people choose from, and what it means.
@@ -116,7 +117,7 @@ def review_workbook(
     _finish(sheet, HEADER_ROW + len(shown))
     content = io.BytesIO()
     book.save(content)
-    return content.getvalue()
+    return without_clock(content)
 
 
 def _whole_groups(pairs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

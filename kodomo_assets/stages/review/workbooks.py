@@ -9,7 +9,6 @@ import datetime as dt
 import io
 import re
 import unicodedata
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -24,6 +23,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.stages.review.meeting import DO_NOT_PASS_ON
+from kodomo_assets.written import without_clock
 
 #: The very hidden sheet that says what a workbook is, in rows of key and value; and its keys.
 MARK_SHEET = "kodomo"
@@ -97,22 +97,7 @@ def finish(
     mark.sheet_state = "veryHidden"
     content = io.BytesIO()
     book.save(content)
-    return _without_clock(content)
-
-
-_WRITTEN_AT = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
-
-
-def _without_clock(content: io.BytesIO) -> bytes:
-    """The workbook without the times of its making: the same rows give the same bytes, whenever they are written."""
-    plain = io.BytesIO()
-    with zipfile.ZipFile(content) as made, zipfile.ZipFile(plain, "w", zipfile.ZIP_DEFLATED) as kept:
-        for name in made.namelist():
-            part = made.read(name)
-            if name == "docProps/core.xml":
-                part = _WRITTEN_AT.sub(rb"\g<1>2000-01-01T00:00:00Z", part)
-            kept.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED)
-    return plain.getvalue()
+    return without_clock(content)
 
 
 def school_year_ja(school_year: int) -> str:
