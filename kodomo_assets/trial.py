@@ -67,7 +67,11 @@ def try_file(settings: Settings, catalogue: Catalogue, path: Path, reference_dat
     trial = Trial()
     file = _file(catalogue, path)
     if file.table_id is None:
-        why = f"a file that people send back ({file.returned}): it is read after the meeting" if file.returned else ""
+        why = (
+            f"a file that people send back ({file.returned}): a refresh and after-meeting read it"
+            if file.returned
+            else ""
+        )
         trial.stop(f"{file.name}: {why or file.problem}, expected a name that begins with that of a table")
         return trial
     table = catalogue.tables[file.table_id]

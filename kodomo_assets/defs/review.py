@@ -41,7 +41,7 @@ from kodomo_assets.stages.review.support_workbook import support_workbook
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
-from kodomo_assets.stages.sources.returned import check_rejections
+from kodomo_assets.stages.sources.returned import check_rejections, gone_children
 from kodomo_assets.store.pseudonyms import create_sheet_numbers, load_secret
 
 PAGE, WORKBOOK = "判定会議.html", "判定会議.xlsx"
@@ -124,7 +124,7 @@ def _personal_sheets(house: House) -> dg.AssetsDefinition:
                         "review.personal_sheets",
                         "new_personal_sheets",
                         {"returned": taken, FINGERPRINT: fingerprint(files)} | _sent(made),
-                        [lambda c: [check_rejections(c, "sheets_read", taken)]],
+                        [lambda c: [check_rejections(c, "sheets_read", taken, gone_children(c))]],
                     )
                 ],
                 also=[("review.rejections", "new_rejections")],
@@ -201,7 +201,7 @@ def _support(house: House) -> dg.AssetsDefinition:
                         "review.support",
                         "new_support",
                         {"records": taken, FINGERPRINT: fingerprint(files)},
-                        [lambda c: [check_rejections(c, "support_read", taken)]],
+                        [lambda c: [check_rejections(c, "support_read", taken, gone_children(c))]],
                     )
                 ],
                 also=[("review.rejections", "new_rejections")],

@@ -12,7 +12,7 @@ import pytest
 
 from kodomo_assets.stages.review.questions import QUESTIONS
 from kodomo_assets.stages.review.sheet_workbook import SheetChild, sheet_workbook
-from kodomo_assets.stages.sources.returned import check_rejections
+from kodomo_assets.stages.sources.returned import check_rejections, gone_children
 from kodomo_assets_tests.review.town import NORTH, SECRET, TODAY, VERSION, R, Town, key, number_of
 
 D = dt.date
@@ -246,6 +246,21 @@ def test_a_file_that_is_no_sheet_is_named(town):
     town.write("個人票.csv", "名前,様子\nひみつ,元気\n")
     assert town.read_sheets() == 0
     assert town.rejected() == [("個人票.csv", None, None, "found no 配布番号, expected a 個人票")]
+
+
+def test_answers_whose_file_was_taken_away_leave_and_are_said(town):
+    town.write("個人票_a.csv", csv(f"{number_of(1)},2025-04-28,担任,,,,1"))
+    town.write("個人票_b.csv", csv(f"{number_of(2)},2025-04-28,担任,,,,2"))
+    taken = town.read_sheets()
+    assert check_rejections(town.con, "sheets_read", taken, gone_children(town.con)).passed
+    (town.inbox / "個人票_a.csv").unlink()
+    taken = town.read_sheets()
+    outcome = check_rejections(town.con, "sheets_read", taken, gone_children(town.con))
+    assert stored(town, "concern") == [(2, 2)]
+    assert not outcome.passed
+    assert outcome.message.endswith(
+        "; what was read before of 1 children stands in no file now and leaves: put the files back"
+    )
 
 
 def test_a_csv_of_the_first_sheet_alone_says_what_is_wanting(town):

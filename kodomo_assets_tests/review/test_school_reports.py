@@ -215,3 +215,18 @@ def test_a_list_that_comes_back_is_known_as_what_the_support_is_read_from(town):
     (file,) = town.files("支援対象者")
     assert (file.returned, file.problem) == ("支援対象者", None)
     assert asking.READERS["支援対象者"] == "review.support"
+
+
+def test_a_list_whose_header_was_reworded_is_not_read_without_it(town):
+    book = sent(town)
+    content = fill(book, {1: (SPOKEN, "話した")})
+    next(cell for cell in book.worksheets[0][4] if cell.value == "学校からの報告").value = "報告"
+    changed = io.BytesIO()
+    book.save(changed)
+    town.write("支援対象者_南小学校.xlsx", changed.getvalue())
+    town.read_support()
+    problem = "has no 学校からの報告, expected the headers 配布番号・声かけをした日・学校からの報告 as they were sent"
+    assert (stored(town), problems(town)) == ([], [(4, problem)])
+    town.write("支援対象者_南小学校.xlsx", content)
+    town.read_support()
+    assert (stored(town), town.rejected()) == ([spoken(1, report="話した")], [])

@@ -8,7 +8,7 @@ import pytest
 
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.stages.review.schools import school_lists
-from kodomo_assets.stages.sources.returned import check_rejections
+from kodomo_assets.stages.sources.returned import check_rejections, gone_children
 from kodomo_assets_tests.review.town import TODAY, VERSION, R, Town, key, number_of
 from kodomo_assets_tests.sources.office_files import book
 
@@ -133,6 +133,20 @@ def test_one_record_in_two_files_is_one(town):
     town.write("支援記録_b.csv", csv(line, f"{key(1)},2025-06-08,面談,利用開始"))
     assert town.read_support() == 2
     assert stored(town, "given_on, step") == [(1, D(2025, 6, 1), "offered"), (1, D(2025, 6, 8), "taken_up")]
+
+
+def test_support_whose_file_was_taken_away_leaves_and_is_said(town):
+    town.write("支援記録_a.csv", csv(f"{key(1)},2025-06-01,面談,案内済み"))
+    town.write("支援記録_b.csv", csv(f"{key(2)},2025-06-01,面談,案内済み"))
+    town.read_support()
+    # a corrected day is no loss
+    town.write("支援記録_a.csv", csv(f"{key(1)},2025-06-02,面談,案内済み"))
+    taken = town.read_support()
+    assert check_rejections(town.con, "support_read", taken, gone_children(town.con)).passed
+    (town.inbox / "支援記録_b.csv").unlink()
+    taken = town.read_support()
+    outcome = check_rejections(town.con, "support_read", taken, gone_children(town.con))
+    assert (outcome.passed, outcome.facts["gone"]) == (False, 1)
 
 
 def test_a_file_without_the_headers_is_named(town):

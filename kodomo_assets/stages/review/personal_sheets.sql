@@ -53,6 +53,12 @@ qualify
         order by filled_on desc nulls last, file desc, sheet desc, row_number desc
     ) = 1;
 
+-- What was read before and stands in no file now: somebody took it away, or it is refused. It leaves, and is said.
+create or replace temp table gone_children as
+select distinct child_key
+from review.personal_sheets
+where reference_date = $reference_date and child_key not in (select n.child_key from new_personal_sheets as n);
+
 create or replace temp table new_rejections as
 select
     $reference_date::date as reference_date,

@@ -132,6 +132,12 @@ select
 from told
 group by all;
 
+-- Of whom a record was read before and none stands in a file now: somebody took it away, or it is refused.
+create or replace temp table gone_children as
+select distinct child_key
+from review.support
+where reference_date = $reference_date and child_key not in (select n.child_key from new_support as n);
+
 create or replace temp table new_rejections as
 with wrong as (
     select file, sheet, row_number, problem

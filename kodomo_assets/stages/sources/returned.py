@@ -254,16 +254,33 @@ def given_key(cells: Mapping[str, str]) -> str | None:
     return comparable(cells[KEY_HEADER]).lower() or None
 
 
-def check_rejections(con: duckdb.DuckDBPyConnection, name: str, taken: int) -> CheckOutcome:
-    """A warning that names the rows of ``new_rejections`` by file, sheet and row."""
+def gone_children(con: duckdb.DuckDBPyConnection) -> int:
+    """Of how many children something was read before and nothing now (temp table ``gone_children``)."""
+    row = con.execute("select count(*) from gone_children").fetchone()
+    return row[0] if row else 0
+
+
+def check_rejections(con: duckdb.DuckDBPyConnection, name: str, taken: int, gone: int = 0) -> CheckOutcome:
+    """A warning that names the rows of ``new_rejections`` by file, sheet and row.
+
+    Args:
+        gone: children of whom something was read before and nothing now: a file was taken away.
+    """
     rows = con.execute("select file, sheet, row_number, problem from new_rejections order by all limit 10").fetchall()
     counted = con.execute("select count(*) from new_rejections").fetchone()
     number = counted[0] if counted else 0
     told = "; ".join(f"{Place(file, sheet, row)}: {problem}" for file, sheet, row, problem in rows)
+    left = (
+        f"; what was read before of {gone} children stands in no file now and leaves: put the files back"
+        if gone
+        else ""
+    )
     return CheckOutcome(
         name=name,
-        passed=number == 0,
+        passed=number == 0 and gone == 0,
         blocking=False,
-        message=f"{number} rows were not taken, {taken} were, expected 0 not taken" + (f": {told}" if told else ""),
-        facts={"taken": taken, "rejected": number},
+        message=f"{number} rows were not taken, {taken} were, expected 0 not taken"
+        + (f": {told}" if told else "")
+        + left,
+        facts={"taken": taken, "rejected": number, "gone": gone},
     )
