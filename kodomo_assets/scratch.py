@@ -31,7 +31,9 @@ def scratch(root: Path) -> Iterator[Path]:
     try:
         yield own
     finally:
-        tempfile.tempdir = before
+        # another block may have begun inside this one and end after it: its folder stays, and no ended one comes back
+        if tempfile.tempdir == str(own):
+            tempfile.tempdir = before if before is not None and Path(before).is_dir() else None
         alive.close()
         shutil.rmtree(own, ignore_errors=True)
 

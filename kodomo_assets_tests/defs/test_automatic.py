@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import shutil
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -123,8 +122,8 @@ WAYS: dict[str, Callable[[City, str], bool]] = {
 _NOT_COMPARED = {"sources.readings", "published.refreshes", "review.exports"}
 
 
-def outcome(city: City) -> tuple[dict[str, str], set[str]]:
-    """Table -> hash of its rows, and the files for people by name."""
+def outcome(city: City) -> tuple[dict[str, tuple], set[str]]:
+    """Table -> number and hash of its rows, and the files for people by name."""
     tables = [name for name in city.catalogue.outputs if name not in _NOT_COMPARED]
     named = city.query("select schema_name || '.' || table_name from duckdb_tables()")
     rows = {}
@@ -137,8 +136,7 @@ def outcome(city: City) -> tuple[dict[str, str], set[str]]:
             )
         ]
         listed = ", ".join(f'"{column}"' for column in columns)
-        told = city.query(f"select {listed} from {name} order by all")
-        rows[name] = hashlib.sha256(repr(told).encode()).hexdigest()
+        rows[name] = city.query(f"select count(*), sum(hash({listed})) from {name}")[0]
     return rows, {path.name for path in city.outbox(APRIL).iterdir() if path.is_file()}
 
 

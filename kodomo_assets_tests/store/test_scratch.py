@@ -63,6 +63,16 @@ def test_every_temporary_file_lies_in_a_folder_of_the_process_that_ends_with_the
     assert names(tmp_path / "s") == []
 
 
+def test_blocks_that_do_not_end_in_order_leave_no_folder_that_is_gone(tmp_path):
+    before = tempfile.gettempdir()
+    first, second = scratch(tmp_path / "first"), scratch(tmp_path / "second")
+    with first:
+        inner = second.__enter__()
+    assert tempfile.gettempdir() == str(inner)
+    second.__exit__(None, None, None)
+    assert tempfile.gettempdir() == before
+
+
 def test_what_a_killed_process_left_is_swept(tmp_path):
     with process(IN_SCRATCH, str(tmp_path)) as running:
         running.send_signal(signal.SIGKILL)
