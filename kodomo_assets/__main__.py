@@ -217,12 +217,15 @@ def _tell_lines(settings: Settings, day: dt.date) -> None:
 
 
 def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
+    from kodomo_assets.stages.evaluation.funnel import funnel_text
     from kodomo_assets.stages.screening.summary import funnel_summary
     from kodomo_assets.store.connection import connect
     from kodomo_assets.store.publish import published_file
 
     with connect(settings.database, read_only=True) as con:
         print(funnel_summary(con, catalogue, day).text())
+        if decided := funnel_text(con, catalogue, day):
+            print(decided)
     print(f"\nanalysts: {published_file(settings, catalogue)}  (read-only; see docs/analysts.md)")
     return 0
 

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from kodomo_assets.stages.evaluation.funnel import build_funnel
+from kodomo_assets.stages.evaluation.funnel import build_funnel, funnel_text
 from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.review.town import NORTH, SOUTH, R, Town, key
 
@@ -63,6 +63,16 @@ ALL = (8, 5, 3, 1, 3, 1, 1, 2)
 
 def test_the_counts_of_all(town):
     assert funnel(town, COUNTS) == [ALL]
+
+
+def test_the_command_line_tells_what_was_decided_and_what_came_of_it(town):
+    assert funnel_text(town.con, town.catalogue, R) == ""
+    support(town, 2, "taken_up", JUNE)
+    funnel(town, COUNTS)
+    lines = funnel_text(town.con, town.catalogue, R).splitlines()
+    numbers = {line.split()[-1]: int(line.split()[0]) for line in lines[2:]}
+    told = ["accepted", "preventive", "follow_up", "not_supported", "undecided", "spoken_to", "offered", "taken_up"]
+    assert numbers == dict(zip([*told, "supported"], (1, 3, 1, 1, 2, 1, 1, 1, 1), strict=True))
 
 
 def test_the_counts_of_each_school_and_year(town):

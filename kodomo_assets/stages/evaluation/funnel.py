@@ -11,6 +11,19 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.catalogue.models import Step
 from kodomo_assets.sql import run_sql
 
+# What the meeting decided and what came of it; which side of the cut it was of is for the page, after the decisions.
+_TOLD = (
+    "accepted",
+    "preventive",
+    "follow_up",
+    "not_supported",
+    "undecided",
+    "spoken_to",
+    "offered",
+    "taken_up",
+    "supported",
+)
+
 
 def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
     """Makes the temp tables ``new_funnel`` and ``new_indicators``; reads the list, the decisions and the support."""
@@ -22,3 +35,17 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         "timezone": catalogue.calendar.timezone,
     }
     run_sql(con, __package__, "funnel", parameters)
+
+
+def funnel_text(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> str:
+    """The steps after the list over all schools, as people read them on a screen; nothing before the first decision."""
+    declared = {column.name: column.ja for column in catalogue.output("evaluation.funnel").columns}
+    row = con.execute(
+        f"select {', '.join(_TOLD)} from evaluation.funnel where reference_date = $1 and school_code is null "
+        "and school_year is null and accepted + preventive + follow_up + not_supported > 0",
+        [reference_date],
+    ).fetchone()
+    if row is None:
+        return ""
+    lines = [f"  {children:>7,}   {declared[name]} {name}" for name, children in zip(_TOLD, row, strict=True)]
+    return "\n".join(["\n  判定と支援 after the meeting, children", *lines])
