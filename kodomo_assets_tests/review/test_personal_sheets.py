@@ -17,7 +17,9 @@ from kodomo_assets_tests.review.town import NORTH, SECRET, TODAY, VERSION, R, To
 
 D = dt.date
 
-UNKNOWN = "配布番号 is none of this reference date, expected one that was sent"
+UNKNOWN = (
+    "配布番号 is of nobody on this list, expected one that was sent (a correction may have taken the child off it)"
+)
 HOW = "気になることはない・少し気になる・気になる・分からない"
 
 
