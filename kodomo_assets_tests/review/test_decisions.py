@@ -98,7 +98,7 @@ def test_a_csv_becomes_decisions(town, encoding, header, who):
     assert town.decisions(columns) == [(1, MAY, "b", "欠席が続く", "家庭訪問", "所長", "判定.csv", 2)]
 
 
-@pytest.mark.parametrize("word", ["b", "B", "ｂ", "予防的支援", "b 予防的支援", "b　予防的支援"])
+@pytest.mark.parametrize("word", ["b", "B", "ｂ", "予防的支援", "b 予防的支援", "b　予防的支援", "b：予防的支援"])
 def test_a_decision_is_a_letter_its_name_or_both(town, word):
     town.write("判定.csv", csv(f"{key(1)},2025-05-20,{word},,,所長"))
     town.read_decisions()

@@ -33,8 +33,10 @@ _OPTIONAL = ("配布番号", "学年", "学校", "理由", "支援の方向性",
 _FILLED_IN = ("判定", "理由", "支援の方向性", "担当", "公開可")
 _WRITTEN = ("理由", "支援の方向性", "担当", "公開可", "判定者")
 _ERA_SCHEME = "12345"
-# the letter, the name, or both
-_WORDS = {word: letter for letter, name in DECISIONS.items() for word in (letter, name, letter + name)}
+# the letter, the name, or both, as the workbook's own hint writes them too
+_WORDS = {
+    word: letter for letter, name in DECISIONS.items() for word in (letter, name, letter + name, f"{letter}:{name}")
+}
 _RELEASE_YES, _RELEASE_NO = ("可",), ("不可", "否")
 _TYPES = {
     "file": "varchar",
