@@ -53,7 +53,7 @@ def export(
     A file whose children are told the same is left alone, whatever the weights' version on its foot. Before a new
     content, and where a file of ``kinds`` is no longer made, the old file is taken away. It is kept under another name,
     and that is said, once there is a decision at the reference date or a later date has its list: then it is out; and
-    whenever somebody wrote into it where it lay.
+    whenever somebody wrote into it where it lay, or the log does not know it.
     """
     folder = house.settings.outbox / day.isoformat()
     now = dt.datetime.now(dt.UTC)
@@ -71,12 +71,13 @@ def export(
         fingerprint = hashlib.sha256(one.made_from.encode()).hexdigest()[:16]
         if path.exists() and last.get(one.name) == fingerprint:
             continue
-        put(path, one.content, out=keep)
+        # one that the log does not know is of a database before this one: it may be at schools
+        put(path, one.content, out=keep or one.name not in last)
         rows.append((day, one.kind, one.name, now, one.children, version, fingerprint))
     made = {one.name for one in exports}
     for path in sorted(folder.glob("*")):
         if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
-            take_away(path, out=keep)
+            take_away(path, out=keep or path.name not in last)
     if rows:
         _log(con, house, day, rows)
     return len(rows)

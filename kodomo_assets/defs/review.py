@@ -38,6 +38,7 @@ from kodomo_assets.stages.review.schools import SchoolFiles, personal_sheets, sc
 from kodomo_assets.stages.review.sheet_workbook import SHEET_KIND
 from kodomo_assets.stages.review.support import build_support
 from kodomo_assets.stages.review.support_workbook import support_workbook
+from kodomo_assets.stages.screening.summary import require_list
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
@@ -336,6 +337,7 @@ def _meeting_exports(house: House, meeting: Meeting) -> Iterator[Export]:
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, house: House, day: dt.date) -> None:
+    require_list(con, day)
     create_delivered_views(con, house.catalogue, day)
     create_sheet_numbers(con, load_secret(house.settings.key_file), day)
 

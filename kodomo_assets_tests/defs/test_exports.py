@@ -167,3 +167,10 @@ def test_a_workbook_that_says_the_same_is_left_as_it_lies_and_notes_in_it_are_ke
     office.deliver("生活保護.csv", "宛名番号,開始日,廃止日", *(f"{i},2024-04-01," for i in range(2, 60)))
     assert office.materialize("sources.public_assistance").success
     assert {found.name: found.read_bytes() for found in path.parent.iterdir()} == {"差戻し_社会福祉課_旧1.xlsx": noted}
+
+
+def test_a_file_of_a_database_before_this_one_is_kept(outbox):
+    outbox.folder.mkdir(parents=True)
+    (outbox.folder / NAME).write_bytes(b"sent by the old one")
+    outbox.write("a", b"new")
+    assert outbox.files() == {NAME: b"new", "個人票_南小学校_旧1.xlsx": b"sent by the old one"}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.errors import DeliveryError
 
 _NO_VERSION = "none"
 
@@ -114,8 +115,35 @@ class ScreeningSummary:
                 yield f"  {item.points:>8.1f}  {item.p_value:8.2g}   {item.item} ({item.level})  {item.ja}"
 
 
+def require_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
+    """Refuses to make anything of a list that is not there: empty files would take the place of those that are out.
+
+    Raises:
+        DeliveryError: the database holds no ranked child of ``reference_date``.
+    """
+    made = con.execute(
+        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = 'screening' "
+        "and table_name = 'ranking'"
+    ).fetchone()
+    if (
+        made is None
+        or con.execute("select 1 from screening.ranking where reference_date = $1 limit 1", [reference_date]).fetchone()
+        is None
+    ):
+        raise DeliveryError(
+            f"{reference_date}: kodomo.duckdb holds no list of this reference date, expected one; nothing was changed. "
+            f"Refresh it first (`python -m kodomo_assets refresh {reference_date}`); where it was refreshed long ago, "
+            "KODOMO_DATA_DIR is another folder, or its database was moved away"
+        )
+
+
 def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ScreeningSummary:
-    """Reads screening.ranking at ``reference_date`` and the weights that made it."""
+    """Reads screening.ranking at ``reference_date`` and the weights that made it.
+
+    Raises:
+        DeliveryError: there is no list of ``reference_date``.
+    """
+    require_list(con, reference_date)
     cohorts = con.execute(
         """
         select
