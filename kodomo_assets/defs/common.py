@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 from dagster._utils.error import USER_FACING_ERROR_ID_ATTR_NAME
+from dagster_shared.error import DagsterError
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
@@ -113,23 +114,46 @@ def guarded(context: dg.AssetExecutionContext) -> Iterator[None]:
     A library's message may quote a cell (DuckDB's conversion errors do), so of any other exception only its type and
     the place in the code are told; a fault of the machine is told in words of ours.
     """
-    step = context.op_execution_context.op.name.replace("__", ".")
+    with _in_own_words(context.op_execution_context.op.name.replace("__", "."), ToldFailure):
+        yield
+
+
+@contextmanager
+def told(place: str) -> Iterator[None]:
+    """The same for a look of schedule or sensor; ``place`` says where an unforeseen error came from."""
+    with _in_own_words(place, ToldTickError):
+        yield
+
+
+@contextmanager
+def _in_own_words(place: str, failure: Callable[[str], Exception]) -> Iterator[None]:
     try:
         yield
     except KodomoError as error:
-        raise ToldFailure(description=str(error), allow_retries=False) from None
+        raise failure(str(error)) from None
     except (dg.Failure, GeneratorExit):
         raise
     except Exception as error:
-        raise ToldFailure(description=f"{step}: {explain(error) or unexpected(error)}", allow_retries=False) from None
+        raise failure(f"{place}: {explain(error) or unexpected(error)}") from None
 
 
-class ToldFailure(dg.Failure):
-    """A failure in words of the project's own: Dagster has nothing to mask in it and no logs to send people to."""
+class _Told(Exception):  # noqa: N818 (what it is comes from its other base)
+    """In words of the project's own: Dagster has nothing to mask in it and no logs to send people to."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name != USER_FACING_ERROR_ID_ATTR_NAME:
             super().__setattr__(name, value)
+
+
+class ToldFailure(_Told, dg.Failure):
+    """A step that failed."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description=description, allow_retries=False)
+
+
+class ToldTickError(_Told, DagsterError):
+    """A look that failed; Dagster wraps, and masks, whatever else is raised there."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
 """Jobs and schedules: a refresh of one reference date, and when it is asked for (architecture, decision 8)."""
 
 import datetime as dt
-from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from kodomo_assets.defs.asking import AFTER_MEETING, RETURNED, TERMLY, YEARLY, ask, job_name, look, watched_files
-from kodomo_assets.defs.common import House, asset_key
+from kodomo_assets.defs.common import House, asset_key, told
 from kodomo_assets.defs.running import end_dead_runs
 from kodomo_assets.stages.sources.arrivals import Hashes, arriving
 
@@ -68,23 +67,26 @@ def _schedule(house: House, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDef
             "Asks once for the newest reference date of its kind as soon as its required tables are delivered."
         ),
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        day = newest_reference_date(house, job.name, context.scheduled_execution_time)
-        if day is None:
-            yield dg.SkipReason("no reference date of this kind has come yet")
-            return
-        now = dt.datetime.now(dt.UTC)
-        end_dead_runs(context.instance, house.settings, now)
-        known = look(house)
-        if isinstance(known, str):
-            yield dg.SkipReason(known)
-        elif late := still_arriving(house, day):
-            yield dg.SkipReason(f"{day}: {len(late)} files were written to just now and may not be whole yet")
-        else:
-            answer = ask(house, context.instance, day, known, Hashes({}), now, only=job.name)
-            yield answer.request or dg.SkipReason(answer.why)
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        with told(f"{job.name}_schedule"):
+            return _asked(house, job.name, context)
 
     return schedule
+
+
+def _asked(house: House, job: str, context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    day = newest_reference_date(house, job, context.scheduled_execution_time)
+    if day is None:
+        return dg.SkipReason("no reference date of this kind has come yet")
+    now = dt.datetime.now(dt.UTC)
+    end_dead_runs(context.instance, house.settings, now)
+    known = look(house)
+    if isinstance(known, str):
+        return dg.SkipReason(known)
+    if late := still_arriving(house, day):
+        return dg.SkipReason(f"{day}: {len(late)} files were written to just now and may not be whole yet")
+    answer = ask(house, context.instance, day, known, Hashes({}), now, only=job)
+    return answer.request or dg.SkipReason(answer.why)
 
 
 def still_arriving(house: House, day: dt.date) -> list[str]:

@@ -9,7 +9,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from kodomo_assets.defs.asking import ask, keep_hashes, kept_hashes, look, watched_files
-from kodomo_assets.defs.common import House
+from kodomo_assets.defs.common import House, told
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import end_dead_runs
 from kodomo_assets.errors import DeliveryError
@@ -35,42 +35,47 @@ def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
         ),
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        now = dt.datetime.now(dt.UTC)
-        end_dead_runs(context.instance, house.settings, now)
-        known = look(house)
-        if isinstance(known, str):
-            return dg.SensorResult(skip_reason=known, cursor=context.cursor)
-        if known and not house.settings.inbox.is_dir():
-            raise DeliveryError(
-                f"{house.settings.inbox.name}/ is not there, but files of {len(known)} reference dates were read from "
-                "it; expected the folder: is a drive not connected?"
-            )
-        cursor: dict[str, Any] = json.loads(context.cursor or "{}")
-        hashes = kept_hashes(context.instance)
-        seen, looked = cursor.get("listings", {}), {}
-        requests, told = [], []
-        for day in _dates(house, set(known)):
-            key = day.strftime(DATE_FORMAT)
-            files = watched_files(house, day)
-            looked[key] = listing(files)
-            late = arriving(files, now, house.catalogue.ingest.settle_seconds)
-            if late or looked[key] != seen.get(key):
-                told.append(f"waiting for whole files: {key}: {len(files)} files, {len(late)} written to just now")
-                continue
-            answer = ask(house, context.instance, day, known, hashes, now)
-            if answer.request is not None:
-                requests.append(answer.request)
-            elif not answer.done or "awaits" in answer.why:
-                told.append(answer.why)
-        keep_hashes(context.instance, hashes)
-        return dg.SensorResult(
-            run_requests=requests,
-            skip_reason=None if requests else "; ".join(told) or "no change",
-            # short: every tick keeps a copy of it, and the UI shows it above the ticks
-            cursor=json.dumps({"listings": looked}),
-        )
+        with told("inbox_sensor"):
+            return _look(house, context)
 
     return inbox
+
+
+def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    now = dt.datetime.now(dt.UTC)
+    end_dead_runs(context.instance, house.settings, now)
+    known = look(house)
+    if isinstance(known, str):
+        return dg.SensorResult(skip_reason=known, cursor=context.cursor)
+    if known and not house.settings.inbox.is_dir():
+        raise DeliveryError(
+            f"{house.settings.inbox.name}/ is not there, but files of {len(known)} reference dates were read from "
+            "it; expected the folder: is a drive not connected?"
+        )
+    cursor: dict[str, Any] = json.loads(context.cursor or "{}")
+    hashes = kept_hashes(context.instance)
+    seen, looked = cursor.get("listings", {}), {}
+    requests, says = [], []
+    for day in _dates(house, set(known)):
+        key = day.strftime(DATE_FORMAT)
+        files = watched_files(house, day)
+        looked[key] = listing(files)
+        late = arriving(files, now, house.catalogue.ingest.settle_seconds)
+        if late or looked[key] != seen.get(key):
+            says.append(f"waiting for whole files: {key}: {len(files)} files, {len(late)} written to just now")
+            continue
+        answer = ask(house, context.instance, day, known, hashes, now)
+        if answer.request is not None:
+            requests.append(answer.request)
+        elif not answer.done or "awaits" in answer.why:
+            says.append(answer.why)
+    keep_hashes(context.instance, hashes)
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else "; ".join(says) or "no change",
+        # short: every tick keeps a copy of it, and the UI shows it above the ticks
+        cursor=json.dumps({"listings": looked}),
+    )
 
 
 def _dates(house: House, known: set[dt.date]) -> list[dt.date]:

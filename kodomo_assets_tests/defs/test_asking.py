@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.errors import DagsterError, SensorExecutionError, user_code_error_boundary
 from dagster._core.test_utils import create_run_for_test
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from kodomo_assets.__main__ import main
 from kodomo_assets.catalogue import load_catalogue
@@ -274,3 +276,27 @@ def test_all_names_the_folders_that_are_no_reference_dates(at_home, delivered, c
 def test_a_date_that_has_not_come_is_said(at_home, capsys):
     assert main(["refresh", "2999-04-01"]) == 2
     assert "2999-04-01 has not come yet" in capsys.readouterr().err
+
+
+# what the UI shows of a look that failed
+
+
+@pytest.mark.parametrize("name", ["inbox_sensor", "yearly_refresh_schedule"])
+def test_a_look_that_fails_says_what_to_do_and_masks_nothing_of_ours(office, at_home, name, monkeypatch):
+    monkeypatch.setenv("DAGSTER_REDACT_USER_CODE_ERRORS", "1")  # as every start sets it
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.settings.database.write_bytes(b"another program's file")
+    repository = office.definitions.get_repository_def()
+    six = dt.datetime(2025, 4, 2, 6, tzinfo=TOKYO)
+    with dg.DagsterInstance.from_config(str(at_home.dagster_home)) as own:
+        sensor = dg.build_sensor_context(instance=own, repository_def=repository, sensor_name="inbox_sensor")
+        schedule = dg.build_schedule_context(instance=own, scheduled_execution_time=six, repository_def=repository)
+        with pytest.raises(DagsterError) as raised, user_code_error_boundary(SensorExecutionError, lambda: name):
+            _ = (
+                repository.get_sensor_def(name).evaluate_tick(sensor)
+                if name == "inbox_sensor"
+                else repository.get_schedule_def(name).evaluate_tick(schedule)
+            )
+    shown = serializable_error_info_from_exc_info((raised.type, raised.value, raised.tb)).to_string()
+    assert "kodomo.duckdb is no DuckDB database: another file has its name; nothing was changed" in shown
+    assert "masked" not in shown
