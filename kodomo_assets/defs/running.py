@@ -28,6 +28,8 @@ _UNDER_WAY = [
 _HAS_PROCESS = _UNDER_WAY[2:]
 # a run without a mark: of an older version, or killed before its first step; nothing takes this long to start
 _UNMARKED_FOR = dt.timedelta(minutes=10)
+# a run of a computer that was renamed or replaced since is like one of another computer; no refresh takes this long
+_ELSEWHERE_FOR = dt.timedelta(days=1)
 
 
 def mark_run(instance: dg.DagsterInstance | None, run_id: str | None) -> None:
@@ -44,14 +46,19 @@ def process_of(run: dg.DagsterRun) -> Process | None:
 
 
 def end_dead_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.datetime) -> list[str]:
-    """Ends the runs whose process has ended, never one of a process that lives; the ids of those it ended."""
+    """Ends the runs whose process has ended, never one of a process that lives; the ids of those it ended.
+
+    Of a process on a computer of another name nothing is known: its run is ended after a day, if nobody has the
+    database open then.
+    """
     ended = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_HAS_PROCESS)):
         run, process = record.dagster_run, process_of(record.dagster_run)
-        if process is not None:
+        if process is not None and process.is_of_this_computer:
             dead = process.has_ended
         else:
-            dead = now - record.update_timestamp.replace(tzinfo=dt.UTC) > _UNMARKED_FOR and not _is_held(settings)
+            since = now - record.update_timestamp.replace(tzinfo=dt.UTC)
+            dead = since > (_UNMARKED_FOR if process is None else _ELSEWHERE_FOR) and not _is_held(settings)
         if not dead:
             continue
         instance.report_run_failed(
@@ -95,4 +102,10 @@ def check_free(instance: dg.DagsterInstance) -> None:
             raise StoreBusyError(
                 f"run {run.run_id[:8]} ({run.job_name}, {run.tags.get(PARTITION, 'no date')}) is under way in process "
                 f"{process.pid} on {process.host}: one refresh at a time; wait until it ends"
+                + (
+                    ""
+                    if process.is_of_this_computer
+                    else ". If that is this computer's former name, or that computer is no more, terminate the run in "
+                    "the UI; else it is ended a day after it began"
+                )
             )

@@ -21,7 +21,8 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.defs.asking import STATE, Answer, ask, read_accounts
 from kodomo_assets.defs.common import House
 from kodomo_assets.defs.partitions import reference_dates
-from kodomo_assets.defs.running import HOST, PID, STARTED, end_dead_runs
+from kodomo_assets.defs.running import HOST, PID, STARTED, check_free, end_dead_runs
+from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.home import prepare_home
 from kodomo_assets.processes import Process
 from kodomo_assets.settings import Settings
@@ -246,7 +247,13 @@ def test_the_marks_of_runs(office, at_home):
         create_run_for_test(instance, job_name="x", status=dg.DagsterRunStatus.STARTED, tags=tags).run_id
         for tags in (alive, anew, elsewhere)
     ]
-    assert end_dead_runs(instance, at_home, now() + dt.timedelta(days=9)) == [made[1]]
+    assert end_dead_runs(instance, at_home, now() + dt.timedelta(hours=23)) == [made[1]]
+    with pytest.raises(StoreBusyError, match=r"former name.*terminate the run in the UI"):
+        check_free(instance)
+    # a computer that was renamed or replaced would stop every refresh for ever
+    assert end_dead_runs(instance, at_home, now() + dt.timedelta(hours=25)) == [made[2]]
+    assert end_dead_runs(instance, at_home, now() + dt.timedelta(days=9)) == []
+    check_free(instance)
 
 
 def test_every_run_says_in_which_process_it_is_carried_out(office):
