@@ -31,7 +31,7 @@ from kodomo_assets.stages.sources.in_force import (
     create_registered_pupils,
     create_rostered_pupils,
 )
-from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
+from kodomo_assets.stages.sources.inbox import SUFFIXES, InboxFile, scan_inbox
 from kodomo_assets.stages.sources.intake import CELLS
 from kodomo_assets.stages.sources.problems import TableRefusedError
 from kodomo_assets.stages.sources.read import DeliveryOutcome, first_rows, read_delivery
@@ -67,12 +67,7 @@ def try_file(settings: Settings, catalogue: Catalogue, path: Path, reference_dat
     trial = Trial()
     file = _file(catalogue, path)
     if file.table_id is None:
-        why = (
-            f"a file that people send back ({file.returned}): a refresh and after-meeting read it"
-            if file.returned
-            else ""
-        )
-        trial.stop(f"{file.name}: {why or file.problem}, expected a name that begins with that of a table")
+        trial.stop(f"{file.name}: {_why_no_table(file)}")
         return trial
     table = catalogue.tables[file.table_id]
     trial.say(f"{file.name}: {table.ja} ({table.id}), as for {reference_date}")
@@ -100,6 +95,16 @@ def _file(catalogue: Catalogue, path: Path) -> InboxFile:
             if file.path.name == path.name:
                 return file
     raise DeliveryError(f"{path.name}: no such file, or one that is never read (hidden, or a lock file)")
+
+
+def _why_no_table(file: InboxFile) -> str:
+    if file.returned:
+        return f"a file that people send back ({file.returned}): a refresh and after-meeting read it"
+    expected = {
+        "unknown_table": "a name that begins with that of a table, or fits a pattern of tables.<id>.files in city.yaml",
+        "wrong_ending": f"one of the endings {', '.join(sorted(SUFFIXES))}",
+    }
+    return f"{file.problem}, expected {expected.get(file.problem or '', 'a file of its own that can be read')}"
 
 
 def _read(

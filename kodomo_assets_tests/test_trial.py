@@ -126,7 +126,14 @@ def test_without_the_residents_it_is_said_that_it_could_not_be_tried(desk):
     assert "住民記録 is not in inbox/2025-04-01: what is held against it could not be tried" in told
 
 
-@pytest.mark.parametrize(("name", "told"), [("会議メモ.csv", "unknown_table"), ("判定会議.xlsx", "判定会議")])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("会議メモ.csv", "unknown_table, expected a name that begins with that of a table, or fits a pattern of tables.<id>.files"),
+        ("出欠.txt", "wrong_ending, expected one of the endings .csv, "),
+        ("判定会議.xlsx", "判定会議"),
+    ],
+)  # fmt: skip
 def test_a_file_of_no_table(desk, name, told):
     code, said = desk.run("check", str(desk.deliver(name, "x")))
     assert code == 2

@@ -324,7 +324,8 @@ class Item(Model):
     comparison: Literal["at_least", "at_most", "under"] = "at_least"
     codes: Mapping[str, str] = Field(default_factory=dict, description="code of the contract -> own level")
     window_months: int | None = Field(default=None, ge=1, le=240)
-    words: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    words: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    usual: tuple[str, ...] = Field(default=(), description="kinds of `words` of which every full delivery holds one")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -722,6 +723,29 @@ class Catalogue(Model):
             for name in names:
                 if name not in self.items or band not in self.items[name].bands:
                     raise ValueError(f"weights.fixed_items.{band}: no item {name!r} in this band")
+                if self.items[name].screen is not None:
+                    raise ValueError(
+                        f"weights.fixed_items.{band}: {name!r} is left out before any regression "
+                        f"({self.items[name].screen}), expected items that may stay"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _one_number_everywhere(self) -> Self:
+        """A number of a pupil, a school or a resident has the same places in every table, or nothing links."""
+        told: dict[str, tuple[str, int | None, bool]] = {}
+        for table in self.tables.values():
+            for column in table.columns.values():
+                if column.type != "id":
+                    continue
+                kind = "resident_id" if column.name.endswith("resident_id") else column.name
+                where = f"tables.{table.id}.columns.{column.name}"
+                first, digits, letters = told.setdefault(kind, (where, column.digits, column.letters))
+                if (digits, letters) != (column.digits, column.letters):
+                    raise ValueError(
+                        f"{where}: found digits {column.digits} and letters {column.letters}, but {digits} and "
+                        f"{letters} in {first}; expected the same in every table that has this number"
+                    )
         return self
 
     def _check_reads(self, item: Item) -> None:
@@ -739,6 +763,18 @@ class Catalogue(Model):
                 f"items.{item.id}.codes: {'・'.join(unknown)} stands in none of its columns, expected one of "
                 f"{'・'.join(sorted(words))}"
             )
+        for kind, given in item.words.items():
+            # a text may hold anything; a code only what the contract has
+            codes = {code for column in columns for code in column.allowed}
+            strange = [word for word in given if word not in codes]
+            if strange and columns and all(column.type in {"code", "date"} for column in columns):
+                raise ValueError(
+                    f"items.{item.id}.words.{kind}: {'・'.join(strange)} stands in none of its columns, "
+                    f"expected one of {'・'.join(sorted(codes))}"
+                )
+        missing = [kind for kind in item.usual if kind not in item.words]
+        if missing:
+            raise ValueError(f"items.{item.id}.usual: no words of kind {'・'.join(missing)}")
         # only a measure may lie below 0; a count that no child or every child reaches tells nothing
         counted = columns and not any(column.type == "number" for column in columns)
         for level, number in item.thresholds.items():

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from kodomo_assets.catalogue.models import OutputColumn, OutputTable, SourceTable
 from kodomo_assets.catalogue.words import MISSING
 
+_INT = "tag:yaml.org,2002:int"
+_NO_OCTAL = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)$")
+
+
 # libyaml's parser where PyYAML was built with it: ten times as fast
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Digits behind a zero stay as they are written: 01 is a code and 082201 a school, not numbers to the base of 8."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, _NO_OCTAL if tag == _INT else expression) for tag, expression in resolvers]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_LOADER = _Loader
 
 
 def read_yaml(text: str) -> Any:

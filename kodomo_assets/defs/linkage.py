@@ -223,6 +223,7 @@ def _links(house: House) -> dg.AssetsDefinition:
                 "結び付いた割合が下限を下回らず、前回から大きく下がっていない",
                 blocking=True,
             ),
+            check_spec("linkage.links", "numbers_kept", "学籍番号が別の児童に付け替えられていない", blocking=True),
             check_spec("linkage.links", "answers_used", "名寄せ確認の「同一」が互いに矛盾しない"),
             check_spec("linkage.links", "names_comparable", "名前を見比べられない学校がない"),
             check_spec("linkage.links", "unlinked_share", "結び付かなかった記録の割合"),

@@ -49,10 +49,18 @@ def acknowledged(**given: object) -> str:
         # words and codes that mean nothing
         ("items: {household_care: {codes: {要介護6: heavy}}}", "items.household_care.codes: 要介護6 stands in none of its columns"),
         ("items: {bullied: {codes: {はい: applicable}}}", "items.bullied.codes: はい stands in none of its columns"),
+        ("items: {residential_moves: {words: {counted: [引越]}}}", "items.residential_moves.words.counted: 引越 stands in none of its columns"),
+        ("items: {single_parent: {words: {child: []}}}", "items.single_parent.words.child"),
+        ("weights: {fixed_items: {lower: [absence_days, sex]}}", "'sex' is left out before any regression (fairness)"),
+        # a number that has other places in another table links nothing
+        ("tables: {school_roster: {columns: {pupil_id: {digits: 10}}}}", "tables.school_roster.columns.pupil_id: found digits 10"),
+        ("tables: {school_register: {columns: {school_code: {digits: 13, letters: true}}}}", "tables.school_roster.columns.school_code: found digits 6"),
+        ("tables: {epds: {columns: {child_resident_id: {digits: 12}}}}", "tables.epds.columns.child_resident_id: found digits 12"),
         ("ingest: {no_words: [無, あり]}", "yes_words and no_words share あり"),
         ("calendar: {timezone: Mars/Olympus}", "calendar.timezone: Value error, found 'Mars/Olympus'"),
         ("calendar: {timezone: ../../etc/passwd}", "calendar.timezone"),
         ("schools: {screened: []}", "schools.screened"),
+        ("schools: {screened: 012345}", "schools.screened"),
         ("calendar: {terms: ['04-01', '04-01', '09-01', '01-01']}", "expected each date once"),
         ("weights: {fixed_items: {lower: [no_such_item]}}", "no item 'no_such_item' in this band"),
         # columns that the city does not have

@@ -12,6 +12,7 @@ HEADER = "宛名番号,開始日,廃止日,扶助種別"
 ATTENDANCE = "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数"
 ROSTER = "学籍番号,学校コード,生年月日"
 REGISTER = "宛名番号,世帯番号,生年月日,性別,続柄,国籍,支援措置"
+AID = "児童宛名番号,年度,認定区分,認定日"
 
 
 def deliveries(office: Office) -> list[tuple]:
@@ -209,7 +210,7 @@ def test_months_that_a_school_alone_lacks(office):
     )
     assert result.success
     assert checks(result)["months_per_school"] is False
-    assert said(result, "months_per_school").endswith("expected 0: 第3小学校 2025-02")
+    assert "expected 0: 第3小学校 2025-02; no school has 2024-04" in said(result, "months_per_school")
 
 
 def test_what_the_reader_noticed_stands_in_the_metadata(office):
@@ -221,3 +222,59 @@ def test_what_the_reader_noticed_stands_in_the_metadata(office):
     metadata = next(m.metadata for m in result.asset_materializations_for_node("sources__school_roster"))
     assert metadata["外字のセル"].value == 1
     assert office.query("select name from sources.school_roster") == [("\ue000田 一郎",)]
+
+
+def test_last_years_file_is_told(office):
+    """Byte for byte what was read at an earlier date: most likely last year's."""
+    office.deliver("生活保護.csv", HEADER, *rows(1, 20), day="2025-01-01")
+    assert checks(office.materialize("sources.public_assistance", day="2025-01-01"))["row_count"] is True
+    office.deliver("生活保護.csv", HEADER, *rows(1, 20))
+    result = office.materialize("sources.public_assistance")
+    assert result.success
+    assert checks(result)["row_count"] is False
+    assert "the same file, byte for byte, as before: 生活保護.csv of 2025-01-01" in said(result, "row_count")
+
+
+def test_a_file_without_a_row_is_told_unless_it_says_so(office):
+    office.deliver("生活保護.csv", HEADER)
+    result = office.materialize("sources.public_assistance")
+    assert result.success
+    assert checks(result)["row_count"] is False
+    assert "no row at all; an office with nobody to name writes 該当なし" in said(result, "row_count")
+    office.deliver("生活保護.csv", HEADER, "該当なし,,,")
+    assert checks(office.materialize("sources.public_assistance"))["row_count"] is True
+
+
+def test_months_that_no_school_delivered_are_told(office):
+    """Three months of absence instead of twelve: nobody would have missed thirty days."""
+    months = [
+        f"{year}-{month:02}" for year, month in [(2024, m) for m in range(4, 13)] + [(2025, m) for m in (1, 2, 3)]
+    ]
+    office.deliver("出欠.csv", ATTENDANCE, *(f"1,{month},18,0,0,0,0" for month in months if not month.endswith("-08")))
+    assert checks(office.materialize("sources.attendance"))["months_per_school"] is True
+    office.deliver("出欠.csv", ATTENDANCE, *(f"1,{month},18,0,0,0,0" for month in months[-3:]))
+    result = office.materialize("sources.attendance")
+    assert checks(result)["months_per_school"] is False
+    assert "no school has 2024-04, 2024-05, 2024-06, 2024-07, 2024-09" in said(result, "months_per_school")
+
+
+def test_a_corrected_file_beside_the_old_one_says_which_to_take_away(office):
+    office.deliver("就学援助.csv", AID, *(f"{n},2024,準要保護,2024-06-01" for n in range(1, 61)))
+    office.deliver("就学援助_修正.csv", AID, *(f"{n},2024,準要保護,2024-06-01" for n in range(1, 59)))
+    result = office.materialize("sources.school_expense_aid")
+    assert not result.success
+    assert "58 of them duplicate_row; where one file replaces another, take the old one away" in said(
+        result, "quarantined_share"
+    )
+
+
+def test_a_city_in_which_nobody_is_protected_is_told(office):
+    """Of ten thousand residents about ten are under 支援措置: a column that is never filled protects nobody."""
+    people = [f"{n},{n // 3},2015-05-05,男,{('妻', '世帯主', '子')[n % 3]},," for n in range(1, 10_001)]
+    office.deliver("住民記録.csv", REGISTER, *people)
+    result = office.materialize("sources.resident_register")
+    assert result.success
+    assert checks(result)["protected_share"] is False
+    assert "of 10,000 residents nobody is marked" in said(result, "protected_share")
+    office.deliver("住民記録.csv", REGISTER, *people[:-1], people[-1] + "有")
+    assert checks(office.materialize("sources.resident_register"))["protected_share"] is True

@@ -171,7 +171,7 @@ NONE = [
                             f"{resident(3)},82201,古い小,3", f"{resident(4)},B10825420002-6,青葉小,1")},
         Taken([("B108254200026", 1), ("B108254200034", 2), ("0000000082201", 3)], [(5, "学校コード", "row", "not_digits")],
               columns="school_code, school_year"),
-        overlay="tables: {school_register: {columns: {school_code: {letters: true, digits: 13}}}}"),
+        overlay="tables: {school_register: {columns: {school_code: {letters: true, digits: 13}}}, school_roster: {columns: {school_code: {letters: true, digits: 13}}}}"),
 ]  # fmt: skip
 
 SIGNS = [

@@ -13,6 +13,9 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.sql import read_sql
 
+# A slip in name and birth date at once makes a person another one too, so a few are no scheme.
+MAX_REUSED_NUMBERS, MAX_REUSED_SHARE = 5, 0.02
+
 
 def require_delivered(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, *, fit: bool
@@ -156,10 +159,68 @@ def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         message=f"{twice} numbers linked twice, {two_numbers} children with two 学籍番号 of a delivery, expected 0",
         facts={"linked_twice": twice, "two_numbers": two_numbers},
     )
+    yield _numbers_kept_outcome(con)
     yield _answers_outcome(con)
     yield _names_comparable_outcome(con, catalogue)
     yield _unlinked_outcome(con, catalogue)
     yield _linked_share_outcome(con, catalogue)
+
+
+def _numbers_kept_outcome(con: duckdb.DuckDBPyConnection) -> CheckOutcome:
+    """A 学籍番号 stays with its pupil: one that was another person's in an earlier roster brings that one's records.
+
+    Where both name and birth date differ it is another person; one of them alone is a correction. Blocks where schools
+    number anew each year (学年, 組 and 番号), for then a year of 出欠 would reach other children.
+    """
+    row = con.execute(
+        """
+        with rosters as (
+            select
+                r.pupil_id,
+                r.reference_date,
+                r.birth_date,
+                fold(r.name_kana) as folded
+            from sources.school_roster as r
+            semi join (
+                from sources.deliveries
+                where table_name = 'school_roster' and status = 'accepted' and not superseded
+            ) using (reference_date)
+            where r.reference_date <= (select any_value(reference_date) from new_coverage)
+        ),
+
+        -- a name that is blank in one of them tells nothing
+        compared as (
+            select
+                pupil_id,
+                birth_date <> lag(birth_date) over numbers and folded <> lag(folded) over numbers as is_another,
+                lag(birth_date) over numbers is not null as was_there
+            from rosters
+            window numbers as (partition by pupil_id order by reference_date)
+        )
+
+        select
+            count(distinct pupil_id) filter (was_there),
+            count(distinct pupil_id) filter (is_another)
+        from compared
+        """
+    ).fetchone()
+    numbers, others = row or (0, 0)
+    many = others > MAX_REUSED_NUMBERS and others > MAX_REUSED_SHARE * numbers
+    return CheckOutcome(
+        name="numbers_kept",
+        passed=others == 0,
+        blocking=many,
+        message=f"{others:,} of {numbers:,} 学籍番号 that stand in several 校務支援学籍 belong to another person "
+        "(name and birth date) than before, expected 0"
+        + (
+            ": what the schools recorded under them before reaches the child who has them now. Have a 学籍番号 "
+            "delivered that stays with the pupil (not one of 学年・組・番号), in 校務支援学籍 of this date and before "
+            "and in the records alike"
+            if others
+            else ""
+        ),
+        facts={"numbers": numbers, "of_another_person": others},
+    )
 
 
 def _answers_outcome(con: duckdb.DuckDBPyConnection) -> CheckOutcome:

@@ -21,6 +21,10 @@ from kodomo_assets.stages.sources.read import QUARANTINED, DeliveryOutcome
 
 # Born fifteen school years ago (中3) to six years before this one begins (小1).
 _OLDEST_PUPIL, _YOUNGEST_PUPIL = 15, 6
+# Of so many residents some are under 支援措置 (about one in a thousand is).
+_ENOUGH_RESIDENTS = 10_000
+# Many schools have no school day in August.
+_SUMMER_HOLIDAYS = 8
 
 
 @dataclass(frozen=True)
@@ -191,14 +195,31 @@ def check_row_count(delivery: Delivery) -> CheckOutcome:
             f"{delivery.table.ja}: {now:,} rows, {before:,} at {day} ({change:+.1%}), expected a change of at most "
             f"{limit:.0%}"
         )
+    # in rows, not in shares: 13/10 - 1 is a little more than 0.3
+    passed = day is None or abs(now - before) <= limit * before
+    if not delivery.outcome.rows_in and day is None and not delivery.outcome.note_lines:
+        passed, message = False, f"{delivery.table.ja}: no row at all; an office with nobody to name writes 該当なし"
+    again = _delivered_before(delivery) if now else []
+    if again:
+        message += f"; the same file, byte for byte, as before: {', '.join(again)}; is it the new one?"
     return CheckOutcome(
         name="row_count",
-        # in rows, not in shares: 13/10 - 1 is a little more than 0.3
-        passed=day is None or abs(now - before) <= limit * before,
+        passed=passed and not again,
         blocking=False,
         message=message,
-        facts={"rows": now, "rows_before": before, "change": round(change, 6)},
+        facts={"rows": now, "rows_before": before, "change": round(change, 6), "files_as_before": len(again)},
     )
+
+
+def _delivered_before(delivery: Delivery) -> list[str]:
+    """The files that were the table's at an earlier reference date already, with that date: last year's perhaps."""
+    ours = {account.sha256: account.file.name for account in delivery.outcome.accounts if account.problem is None}
+    rows = delivery.con.execute(
+        "select sha256, max(reference_date) from sources.deliveries where table_name = $table and sha256 in $hashes "
+        "and reference_date < $day and status = 'accepted' and not superseded group by sha256",
+        {"table": delivery.table.id, "hashes": list(ours), "day": delivery.reference_date},
+    ).fetchall()
+    return sorted(f"{ours[sha256]} of {day}" for sha256, day in rows)
 
 
 def check_headers(delivery: Delivery) -> CheckOutcome:
@@ -279,10 +300,18 @@ def check_protected_share(delivery: Delivery) -> CheckOutcome:
     )
     unclear = " or ".join(f"list_contains(invalid_cells, '{name}')" for name in _protecting(table))
     (unread,) = delivery.one(f"select count(*) from new_{table.id} where {unclear}")
-    passed = protected <= limit * children
+    anybody = " or ".join(f"coalesce({name}, false)" for name in _protecting(table))
+    rows, marked = delivery.one(f"select count(*), count(*) filter ({anybody}) from new_{table.id}")
+    declared = any(column.unclear_is_yes and column.without is not None for column in table.columns.values())
+    nobody = not marked and rows >= _ENOUGH_RESIDENTS and not declared
+    passed = protected <= limit * children and not nobody
     advice = (
-        f"; {unread:,} cells are neither yes nor no: a word that means no is mapped in "
+        f"; of {rows:,} residents nobody is marked, so the column is most likely not filled: ask the office"
+        if nobody
+        else f"; {unread:,} cells are neither yes nor no: a word that means no is mapped in "
         f"tables.{table.id}.columns.{_protecting(table)[0]}.codes"
+        if unread
+        else ""
     )
     return CheckOutcome(
         name="protected_share",
@@ -290,7 +319,7 @@ def check_protected_share(delivery: Delivery) -> CheckOutcome:
         blocking=False,
         message=f"{table.ja}: {protected:,} of {children:,} children of school age are protected, expected at most "
         f"{limit:.0%}{'' if passed else advice}",
-        facts={"protected": protected, "children": children, "unclear": unread},
+        facts={"protected": protected, "children": children, "unclear": unread, "marked": marked},
     )
 
 
@@ -344,14 +373,35 @@ def check_months_per_school(delivery: Delivery) -> CheckOutcome:
         read_sql(__package__, "months_per_school"), {"reference_date": delivery.reference_date}
     ).fetchall()
     named = [f"{school} {', '.join(f'{day:%Y-%m}' for day in months)}" for school, months in missing]
+    nobodys = _months_of_nobody(delivery)
+    told = f"; no school has {', '.join(f'{day:%Y-%m}' for day in nobodys)}, which the items count" if nobodys else ""
     return CheckOutcome(
         name="months_per_school",
-        passed=not missing,
+        passed=not missing and not nobodys,
         blocking=False,
         message=f"{table.ja}: {len(missing)} schools lack months that most schools have, expected 0"
-        + (f": {'; '.join(named[:20])}" if named else ""),
-        facts={"schools": len(missing)},
+        + (f": {'; '.join(named[:20])}" if named else "")
+        + told,
+        facts={"schools": len(missing), "months_of_nobody": len(nobodys)},
     )
+
+
+def _months_of_nobody(delivery: Delivery) -> list[dt.date]:
+    """Months that an item counts and no school delivered: days of absence that nobody has (reads ``monthly_rows``)."""
+    table, month = delivery.table, _month_of_key(delivery.table)
+    windows = [i.window_months for i in delivery.catalogue.items_reading(table, month or "") if i.window_months]
+    rows = delivery.con.execute("select distinct month from monthly_rows").fetchall()
+    delivered = {day for (day,) in rows}
+    if not windows or not delivered:
+        return []
+    first = delivery.reference_date.replace(day=1)
+    counted = [_months_before(first, back) for back in range(max(windows), 0, -1)]
+    return [day for day in counted if day not in delivered and day.month != _SUMMER_HOLIDAYS]
+
+
+def _months_before(day: dt.date, months: int) -> dt.date:
+    years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return dt.date(years, month + 1, 1)
 
 
 def _month_of_key(table: SourceTable) -> str | None:

@@ -13,6 +13,7 @@ from kodomo_assets.stages.sources.cells import TYPED, is_wrong
 from kodomo_assets.stages.sources.faults import Fault, acknowledge, acknowledged_files
 from kodomo_assets.stages.sources.headers import place_like
 from kodomo_assets.stages.sources.intake import CELLS
+from kodomo_assets.stages.sources.meanings import other_meanings, told_elsewhere
 
 UNREADABLE, ABSENT = "unreadable_cells", "absent_columns"
 # More than this share of a column's filled cells, and at least this many, and the column is not what it should be.
@@ -78,6 +79,15 @@ def _unreadable(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable, files: Sequence[ReadFile]
 ) -> Iterator[Fault]:
     fed = catalogue.feeding(table)
+    hashes = {file.name: file.sha256 for file in files}
+    # several findings of one column are one fault: a person lets in the column of the file
+    meanings: dict[tuple[str, str], list[str]] = {}
+    for where, column, told in other_meanings(con, catalogue, table, list(fed)):
+        meanings.setdefault((where, column), []).append(told)
+    for where, column, told in told_elsewhere(con, table, {file.name: file.headers for file in files}):
+        meanings.setdefault((where, column), []).append(told)
+    for (where, column), told_of in meanings.items():
+        yield Fault(UNREADABLE, table.id, where, hashes[where], "; ".join(told_of), column)
     counts = _counts(con, list(fed))
     for name, by_file in counts.items():
         known = acknowledged_files(catalogue, table, UNREADABLE, name)
@@ -87,7 +97,7 @@ def _unreadable(
             count = by_file.get(file.name, _Count(0, 0))
             of_table = everywhere if file.sha256 in known else unknown
             blocking = of_table.is_too_many and count.unreadable > 0
-            if not blocking and not count.is_too_many:
+            if (file.name, name) in meanings or (not blocking and not count.is_too_many):
                 continue
             share = count.unreadable / count.filled
             yield Fault(
@@ -106,6 +116,8 @@ def _unreadable(
 def _how_to_map(table: SourceTable, column: Column) -> str:
     if column.type in {"code", "flag"}:
         return f"; words of the city's own go into tables.{table.id}.columns.{column.name}.codes"
+    if column.end:
+        return f"; what means an open end goes into tables.{table.id}.columns.{column.name}.codes: {{the word: ''}}"
     return ""
 
 

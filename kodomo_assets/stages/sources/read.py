@@ -39,7 +39,7 @@ from kodomo_assets.stages.sources.problems import (
     refuse,
     refuse_too_large,
 )
-from kodomo_assets.stages.sources.rows import settle
+from kodomo_assets.stages.sources.rows import DUPLICATE_KEY, DUPLICATE_ROW, settle
 
 #: The check of the rejected rows' share.
 QUARANTINED = "quarantined_share"
@@ -195,6 +195,7 @@ def quarantine_faults(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, tabl
     counts = con.execute(
         "select file, sha256, rows_in, rows_quarantined from new_deliveries where status = 'accepted' order by file"
     ).fetchall()
+    reasons = _main_reasons(con)
     faults = []
     for file, sha256, rows_in, quarantined in counts:
         together = [c for c in counts if sha256 in known or c[1] not in known]
@@ -202,10 +203,28 @@ def quarantine_faults(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, tabl
         if quarantined and all_quarantined > limit * all_rows:
             found = (
                 f"{quarantined / rows_in:.1%} of {rows_in} rows quarantined ({all_quarantined / all_rows:.1%} of "
-                f"{all_rows} over the table), expected at most {limit:.1%}"
+                f"{all_rows} over the table), expected at most {limit:.1%}{reasons.get(file, '')}"
             )
             faults.append(Fault(QUARANTINED, table.id, file, sha256, found))
     return acknowledge(faults, catalogue)
+
+
+def _main_reasons(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """File -> the reason of most of its rejected rows, and what to do where a corrected file lies beside the old."""
+    rows = con.execute(
+        "select file, reason, count(*) from new_quarantine where scope = 'row' "
+        "group by file, reason qualify row_number() over (partition by file order by count(*) desc, reason) = 1"
+    ).fetchall()
+    files = con.execute("select count(*) from new_deliveries where status = 'accepted'").fetchone()
+    beside = (
+        "; where one file replaces another, take the old one away (a corrected file has the old one's name)"
+        if files and files[0] > 1
+        else ""
+    )
+    return {
+        file: f"; {number:,} of them {reason}{beside if reason in {DUPLICATE_ROW, DUPLICATE_KEY} else ''}"
+        for file, reason, number in rows
+    }
 
 
 class _Reading:
