@@ -322,7 +322,7 @@ def check_protected_share(delivery: Delivery) -> CheckOutcome:
         blocking=False,
         message=f"{table.ja}: {protected:,} of {children:,} children of school age are protected, expected at most "
         f"{limit:.0%}{'' if passed else advice}",
-        facts={"protected": protected, "children": children, "unclear": unread, "marked": marked},
+        facts={"protected": protected, "children": children, "unclear": unread},
     )
 
 
