@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from kodomo_assets.catalogue.words import Vocabulary, vocabularies
+from kodomo_assets.catalogue.words import CityWords, Vocabulary, school_code, vocabularies
 from kodomo_assets.japan.dates import read_date, read_month
 from kodomo_assets.japan.text import comparable, flag_word, read_id, read_number
 
@@ -838,7 +838,22 @@ class Catalogue(Model):
     @cached_property
     def vocabularies(self) -> Mapping[str, Vocabulary]:
         """What published texts may be, by the names that ``words`` of an output column use."""
-        return vocabularies(self)
+        code = self.tables["school_register"].columns["school_code"]
+        return vocabularies(
+            CityWords(
+                items=tuple(self.items),
+                levels={item.id: tuple(item.levels) for item in self.matrix_items},
+                fairness_items=tuple(item.id for item in self.matrix_items if item.screen == "fairness"),
+                tables=tuple(self.tables),
+                school_code=school_code(code.digits, letters=code.letters),
+                bands=tuple(self.bands),
+                school_years=tuple(year for band in self.bands.values() for year in band.school_years),
+                difficulties=tuple(self.difficulties),
+                directions=tuple(self.meeting.directions),
+                roles=self.meeting.roles,
+                outcomes=tuple(self.meeting.outcomes),
+            )
+        )
 
     def vocabulary_of(self, column: OutputColumn) -> Vocabulary:
         """What a text of this published column may be."""

@@ -5,13 +5,9 @@ A text that a person typed leaves only as one of these; whatever else stands in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from kodomo_assets.catalogue.models import Catalogue, Item
 
 #: What stands in the place of a text that is none of its declared words.
 OTHER = "その他"
@@ -63,61 +59,87 @@ class Vocabulary:
     typed: bool = False
 
 
-def vocabularies(catalogue: Catalogue) -> Mapping[str, Vocabulary]:
+@dataclass(frozen=True)
+class CityWords:
+    """What a city's configuration names, as far as it may stand in a published text.
+
+    Attributes:
+        levels: item that has levels -> its own levels, mildest first.
+        fairness_items: those of them that nobody who decides may see.
+        school_code: a regular expression.
+        school_years: of all bands.
+    """
+
+    items: Sequence[str]
+    levels: Mapping[str, Sequence[str]]
+    fairness_items: Sequence[str]
+    tables: Sequence[str]
+    school_code: str
+    bands: Sequence[str]
+    school_years: Sequence[int]
+    difficulties: Sequence[str]
+    directions: Sequence[str]
+    roles: Sequence[str]
+    outcomes: Sequence[str]
+
+
+def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
     """Every vocabulary by its name, as the city's configuration makes them."""
-    items = tuple(catalogue.items)
-    tables = tuple(catalogue.tables)
+    of_tables = (f"table:{table}" for table in city.tables)
     return {
         "child_key": Vocabulary(shape="[0-9a-f]{32}"),
-        # blank: persons whose school is unknown
-        "school_code": Vocabulary(shape=_school_code(catalogue)),
+        "school_code": Vocabulary(shape=city.school_code),
         "version": Vocabulary(shape=r"\d{4}-\d{2}-\d{2}\.\d{1,4}"),
         "fingerprint": Vocabulary(shape="[0-9a-f]{64}"),
-        "table": Vocabulary(tables),
-        "item": Vocabulary((*items, *(f"table:{table}" for table in tables), "(base)", "(intercept)", "(school_year)")),
-        "fairness_item": Vocabulary(tuple(i.id for i in catalogue.matrix_items if i.screen == "fairness")),
-        "level": Vocabulary(tuple(dict.fromkeys(_levels(catalogue)))),
-        "log_level": Vocabulary(tuple(dict.fromkeys(_log_levels(catalogue)))),
+        "table": Vocabulary(tuple(city.tables)),
+        "item": Vocabulary((*city.items, *of_tables, "(base)", "(intercept)", "(school_year)")),
+        "fairness_item": Vocabulary(tuple(city.fairness_items)),
+        "level": Vocabulary(_each_once(_levels(city))),
+        "log_level": Vocabulary(_each_once(_log_levels(city))),
         "link_method": Vocabulary(_LINK_METHODS),
         "comparison_level": Vocabulary(_COMPARISON_LEVELS),
         "sheet_answer": Vocabulary(_SHEET_ANSWERS, typed=True),
-        "band": Vocabulary(tuple(catalogue.bands)),
-        "difficulty": Vocabulary(tuple(catalogue.difficulties)),
-        "direction": Vocabulary(tuple(catalogue.meeting.directions), typed=True),
-        "role": Vocabulary(catalogue.meeting.roles, joined=True, typed=True),
-        "outcome": Vocabulary(tuple(catalogue.meeting.outcomes), typed=True),
+        "band": Vocabulary(tuple(city.bands)),
+        "difficulty": Vocabulary(tuple(city.difficulties)),
+        "direction": Vocabulary(tuple(city.directions), typed=True),
+        "role": Vocabulary(tuple(city.roles), joined=True, typed=True),
+        "outcome": Vocabulary(tuple(city.outcomes), typed=True),
     }
 
 
-def _school_code(catalogue: Catalogue) -> str:
-    column = catalogue.tables["school_register"].columns["school_code"]
+def school_code(digits: int | None, *, letters: bool) -> str:
+    """The form of a school's code; blank: persons whose school is unknown."""
     # letters stand before many digits (B108254200026), or a name in Latin capitals would be a code
-    return "([A-Z]{0,2}[0-9]{6,14})?" if column.letters else f"([0-9]{{{column.digits}}})?"
+    return "([A-Z]{0,2}[0-9]{6,14})?" if letters else f"([0-9]{{{digits}}})?"
 
 
-def _levels(catalogue: Catalogue) -> Iterator[str]:
-    for item in catalogue.matrix_items:
-        yield from item.levels
+def _each_once(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
+
+
+def _levels(city: CityWords) -> Iterator[str]:
+    for own in city.levels.values():
+        yield from own
     yield from MISSING
     yield from _BESIDE
     # the intercepts of the school years
-    yield from (str(year) for band in catalogue.bands.values() for year in band.school_years)
+    yield from map(str, city.school_years)
 
 
-def _log_levels(catalogue: Catalogue) -> Iterator[str]:
+def _log_levels(city: CityWords) -> Iterator[str]:
     """Levels as the selection's log writes them: alone, one joining another, and neighbours pooled."""
-    yield from _levels(catalogue)
+    yield from _levels(city)
     # a table's missing records join those of another one
-    yield from (f"no_record -> table:{table}" for table in catalogue.tables)
-    for item in catalogue.matrix_items:
-        yield from _joins(item)
+    yield from (f"no_record -> table:{table}" for table in city.tables)
+    for own in city.levels.values():
+        yield from _joins(own)
 
 
-def _joins(item: Item) -> Iterator[str]:
-    levels = (*MISSING, "recorded", *item.levels)
+def _joins(own: Sequence[str]) -> Iterator[str]:
+    levels = (*MISSING, "recorded", *own)
     for left, right in combinations(levels, 2):
         yield f"{left} -> {right}"
         yield f"{right} -> {left}"
-    scale = ("not_applicable", *item.levels)
+    scale = ("not_applicable", *own)
     for first, last in combinations(range(len(scale)), 2):
         yield "+".join(scale[first : last + 1])
