@@ -153,17 +153,17 @@ def test_schedule_and_sensor_at_the_same_minute_and_after_three_days_without_a_m
     cursor = None
     with dg.DagsterInstance.from_config(str(at_home.dagster_home)) as instance:
         for day in (10, 11, 12):
-            tick = dg.build_schedule_context(
+            with dg.build_schedule_context(
                 instance=instance,
                 scheduled_execution_time=dt.datetime(2025, 4, day, 6, 0, tzinfo=TOKYO),
                 repository_def=repository,
-            )
-            requests += list(schedule.evaluate_tick(tick).run_requests or [])
+            ) as tick:
+                requests += list(schedule.evaluate_tick(tick).run_requests or [])
         for _ in range(3):
-            look = dg.build_sensor_context(
+            with dg.build_sensor_context(
                 instance=instance, cursor=cursor, repository_def=repository, sensor_name="inbox_sensor"
-            )
-            found = sensor.evaluate_tick(look)
+            ) as look:
+                found = sensor.evaluate_tick(look)
             cursor = found.cursor
             requests += list(found.run_requests or [])
     assert [request.partition_key for request in requests] == [DAY]
@@ -295,15 +295,18 @@ def test_a_look_that_fails_says_what_to_do_and_masks_nothing_of_ours(office, at_
     office.settings.database.write_bytes(b"another program's file")
     repository = office.definitions.get_repository_def()
     six = dt.datetime(2025, 4, 2, 6, tzinfo=TOKYO)
-    with dg.DagsterInstance.from_config(str(at_home.dagster_home)) as own:
-        sensor = dg.build_sensor_context(instance=own, repository_def=repository, sensor_name="inbox_sensor")
-        schedule = dg.build_schedule_context(instance=own, scheduled_execution_time=six, repository_def=repository)
-        with pytest.raises(DagsterError) as raised, user_code_error_boundary(SensorExecutionError, lambda: name):
-            _ = (
-                repository.get_sensor_def(name).evaluate_tick(sensor)
-                if name == "inbox_sensor"
-                else repository.get_schedule_def(name).evaluate_tick(schedule)
-            )
+    with (
+        dg.DagsterInstance.from_config(str(at_home.dagster_home)) as own,
+        dg.build_sensor_context(instance=own, repository_def=repository, sensor_name="inbox_sensor") as sensor,
+        dg.build_schedule_context(instance=own, scheduled_execution_time=six, repository_def=repository) as schedule,
+        pytest.raises(DagsterError) as raised,
+        user_code_error_boundary(SensorExecutionError, lambda: name),
+    ):
+        _ = (
+            repository.get_sensor_def(name).evaluate_tick(sensor)
+            if name == "inbox_sensor"
+            else repository.get_schedule_def(name).evaluate_tick(schedule)
+        )
     shown = serializable_error_info_from_exc_info((raised.type, raised.value, raised.tb)).to_string()
     assert "kodomo.duckdb is no DuckDB database: another file has its name; nothing was changed" in shown
     assert "masked" not in shown

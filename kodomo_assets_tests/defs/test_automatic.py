@@ -71,12 +71,12 @@ def by_schedule(city: City, name: str) -> bool:
         return by_sensor(city, name)
     repository = Way(city).definitions().get_repository_def()
     with city.instance() as instance:
-        context = dg.build_schedule_context(
+        with dg.build_schedule_context(
             instance=instance,
             scheduled_execution_time=dt.datetime(2025, 4, 10, 6, 0, tzinfo=TOKYO),
             repository_def=repository,
-        )
-        (request,) = repository.get_schedule_def(f"{name}_schedule").evaluate_tick(context).run_requests
+        ) as context:
+            (request,) = repository.get_schedule_def(f"{name}_schedule").evaluate_tick(context).run_requests
         return Way(city).carry_out(instance, request._replace(job_name=name))
 
 
@@ -93,10 +93,10 @@ def by_sensor(city: City, name: str) -> bool:
 
 def looked(city: City, instance: dg.DagsterInstance, cursor: str | None) -> tuple:
     repository = Way(city).definitions().get_repository_def()
-    context = dg.build_sensor_context(
+    with dg.build_sensor_context(
         instance=instance, cursor=cursor, repository_def=repository, sensor_name="inbox_sensor"
-    )
-    found = repository.get_sensor_def("inbox_sensor").evaluate_tick(context)
+    ) as context:
+        found = repository.get_sensor_def("inbox_sensor").evaluate_tick(context)
     return found.cursor, list(found.run_requests or []), found.skip_message
 
 
