@@ -45,6 +45,7 @@ def _make_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_ProgressFormatter())
     handler.addFilter(_is_progress)
+    handler.addFilter(_EachCauseOnce())
     logger.addHandler(handler)
     return logger
 
@@ -69,6 +70,29 @@ def _event(record: logging.LogRecord) -> dg.DagsterEvent | None:
     return event if isinstance(event, dg.DagsterEvent) else None
 
 
+class _EachCauseOnce(logging.Filter):
+    """Steps that fail for one cause (a database that cannot be opened) tell it where it was met first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        event = _event(record)
+        if event is None or event.event_type != dg.DagsterEventType.STEP_FAILURE:
+            return True
+        cause = _cause(event)
+        new = cause not in self._told
+        self._told.add(cause)
+        return new
+
+
+def _cause(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    described = failure.user_failure_data.description if failure.user_failure_data else None
+    return described or (failure.error.message if failure.error else "no message")
+
+
 class _ProgressFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         event = _event(record)
@@ -84,6 +108,4 @@ class _ProgressFormatter(logging.Formatter):
             return (
                 f"  ! check {check.check_name} on {check.asset_key.to_user_string()}: {check.description or 'failed'}"
             )
-        failure = event.step_failure_data
-        described = failure.user_failure_data.description if failure.user_failure_data else None
-        return f"  FAILED {step}: {described or (failure.error.message if failure.error else 'no message')}"
+        return f"  FAILED {step}: {_cause(event)}"
