@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kodomo_assets.errors import DeliveryError
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.stages.screening.summary import CohortCounts, KeptItem, LinkedTable, funnel_summary
 
@@ -76,11 +77,9 @@ def test_the_text_tells_every_number_and_no_child(ranked):
     assert "first00" not in text
 
 
-def test_a_date_without_a_list_has_an_empty_summary(small_city):
-    summary = funnel_summary(small_city.con, small_city.catalogue, small_city.day)
-    assert (summary.version, summary.screened, summary.cohorts, summary.items) == ("none", 0, (), ())
-    assert "none" in summary.text()
-    assert "nobody is ranked" in summary.text()
+def test_a_date_without_a_list_has_no_summary_and_says_what_to_do(small_city):
+    with pytest.raises(DeliveryError, match=rf"{small_city.day}: .* holds no list of this reference date.*Refresh it"):
+        funnel_summary(small_city.con, small_city.catalogue, small_city.day)
 
 
 def test_the_plot_is_a_png(ranked):
