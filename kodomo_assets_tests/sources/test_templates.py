@@ -148,7 +148,8 @@ def test_codes_of_a_city_that_excel_would_take_apart_or_reckon(tmp_path):
     city = tmp_path / "city.yaml"
     city.write_text(
         'tables: {resident_register: {columns: {sex: {allowed: ["=1+1", 女]}}}, '
-        'moves: {columns: {move_type: {allowed: ["転入, 転出", 転居]}}}}',
+        'moves: {columns: {move_type: {allowed: ["転入, 転出", 転居]}}}}\n'
+        "items: {residential_moves: {words: {counted: [転居]}}}",
         "utf-8",
     )
     write_templates(load_catalogue(city), tmp_path)
