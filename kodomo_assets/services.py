@@ -14,9 +14,6 @@ from contextlib import contextmanager, nullcontext
 
 import dagster as dg
 import uvicorn
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import ModuleTarget
-from dagster._daemon.controller import daemon_controller_from_instance
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
@@ -24,6 +21,7 @@ from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.faults import explain
 from kodomo_assets.guard import Guard
 from kodomo_assets.home import prepare_home
+from kodomo_assets.internals import ModuleTarget, WorkspaceProcessContext, daemon_controller_from_instance
 from kodomo_assets.settings import Settings, project_root
 
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (told from others, never bound by itself)

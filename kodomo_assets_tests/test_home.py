@@ -86,9 +86,8 @@ def test_a_process_without_a_home_is_told_how_to_start():
 def loaded(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Loads the definitions as a Dagster code server does; prints whether errors are redacted then."""
     code = (
-        "import os; from dagster._core.code_pointer import ModuleCodePointer;"
-        "from dagster._core.definitions.reconstruct import initialize_repository_def_from_pointer;"
-        "found = initialize_repository_def_from_pointer(ModuleCodePointer('kodomo_assets.definitions', 'defs', os.getcwd()));"
+        "import os; from kodomo_assets.definitions import defs;"
+        "found = defs().get_repository_def();"
         "print(found.has_job('yearly_refresh'), os.environ['DAGSTER_REDACT_USER_CODE_ERRORS'])"
     )
     return subprocess.run(

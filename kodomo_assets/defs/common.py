@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster._utils.error import USER_FACING_ERROR_ID_ATTR_NAME
 from dagster_shared.error import DagsterError
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
@@ -18,6 +17,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.errors import CheckFailedError, KodomoError
 from kodomo_assets.faults import explain, unexpected
+from kodomo_assets.internals import USER_FACING_ERROR_ID_ATTR_NAME
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT
 from kodomo_assets.stages.sources.readings import READINGS, create_reading

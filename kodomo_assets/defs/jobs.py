@@ -4,11 +4,11 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from kodomo_assets.defs.asking import AFTER_MEETING, RETURNED, TERMLY, YEARLY, ask, job_name, look, watched_files
 from kodomo_assets.defs.common import House, asset_key, told
 from kodomo_assets.defs.running import end_dead_runs
+from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.stages.sources.arrivals import Hashes, arriving
 
 _EVERY_MORNING = "0 6 * * *"

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from kodomo_assets.defs.asking import ask, keep_hashes, kept_hashes, look, watched_files
 from kodomo_assets.defs.common import House, told
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import end_dead_runs
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.stages.sources.arrivals import arriving, listing
 
 _EVERY_MINUTE = 60

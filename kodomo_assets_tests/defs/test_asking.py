@@ -7,14 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from dagster._core.errors import DagsterError, SensorExecutionError, user_code_error_boundary
-from dagster._core.test_utils import create_run_for_test
-from dagster._utils.error import serializable_error_info_from_exc_info
+from dagster_shared.error import DagsterError
 
 from kodomo_assets.__main__ import main
 from kodomo_assets.catalogue import load_catalogue
@@ -29,6 +27,11 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets_tests.defs.conftest import DAY, Office
 from kodomo_assets_tests.defs.test_sensor import ASSISTANCE, CONSULTATIONS, REGISTER, SCHOOLS
+from kodomo_assets_tests.internals import (
+    SensorExecutionError,
+    serializable_error_info_from_exc_info,
+    user_code_error_boundary,
+)
 
 APRIL = dt.date(2025, 4, 1)
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -52,6 +55,17 @@ def house(office: Office) -> House:
 def asked(office: Office, now: dt.datetime) -> Answer:
     this = house(office)
     return ask(this, office.instance, APRIL, read_accounts(this), Hashes({}), now)
+
+
+def run_of(
+    instance: dg.DagsterInstance,
+    *,
+    job_name: str,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.NOT_STARTED,
+    tags: Mapping[str, str] | None = None,
+) -> dg.DagsterRun:
+    """A run that the instance knows of and nobody carries out."""
+    return instance.add_run(dg.DagsterRun(job_name=job_name, status=status, tags=dict(tags or {})))
 
 
 def now() -> dt.datetime:
@@ -110,9 +124,7 @@ def test_what_was_noted_while_the_clock_was_a_year_ahead_holds_nothing_up(delive
     assert asked(delivered, ahead).request is not None
     request = asked(delivered, now()).request
     assert request is not None
-    run = create_run_for_test(
-        delivered.instance, job_name="yearly_refresh", tags={"dagster/partition": DAY, **request.tags}
-    )
+    run = run_of(delivered.instance, job_name="yearly_refresh", tags={"dagster/partition": DAY, **request.tags})
     failed = dg.DagsterEvent("PIPELINE_FAILURE", run.job_name)
     delivered.instance.run_storage.handle_run_event(run.run_id, failed, ahead)
     assert asked(delivered, now()).request is not None
@@ -121,7 +133,7 @@ def test_what_was_noted_while_the_clock_was_a_year_ahead_holds_nothing_up(delive
 def test_what_a_person_stopped_is_left_alone_for_a_day(delivered):
     request = asked(delivered, now()).request
     assert request is not None
-    run = create_run_for_test(
+    run = run_of(
         delivered.instance,
         job_name="yearly_refresh",
         status=dg.DagsterRunStatus.CANCELED,
@@ -138,9 +150,7 @@ def test_a_date_under_way_or_asked_for_is_not_asked_for_twice(delivered):
     # the daemon died in between: the request is made again
     assert asked(delivered, now() + dt.timedelta(minutes=6)).request is not None
     for status in (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED):
-        run = create_run_for_test(
-            delivered.instance, job_name="termly_refresh", status=status, tags={"dagster/partition": DAY}
-        )
+        run = run_of(delivered.instance, job_name="termly_refresh", status=status, tags={"dagster/partition": DAY})
         assert asked(delivered, now()).why == f"2025-04-01: run {run.run_id[:8]} is under way"
         delivered.instance.delete_run(run.run_id)
 
@@ -221,7 +231,7 @@ def test_a_killed_refresh_is_ended_by_the_next_start_and_a_living_one_never(at_h
         assert main(["refresh", DAY]) == 2
         assert f"process {refresh.pid}" in capsys.readouterr().err
         # a run without a mark counts as alive while somebody holds the database
-        unmarked = create_run_for_test(instance, job_name="x", status=dg.DagsterRunStatus.STARTED)
+        unmarked = run_of(instance, job_name="x", status=dg.DagsterRunStatus.STARTED)
         assert end_dead_runs(instance, at_home, now() + dt.timedelta(hours=1)) == []
         refresh.kill()
         refresh.wait()
@@ -244,7 +254,7 @@ def test_the_marks_of_runs(office, at_home):
     anew = alive | {STARTED: "long ago"}
     elsewhere = anew | {HOST: "another"}
     made = [
-        create_run_for_test(instance, job_name="x", status=dg.DagsterRunStatus.STARTED, tags=tags).run_id
+        run_of(instance, job_name="x", status=dg.DagsterRunStatus.STARTED, tags=tags).run_id
         for tags in (alive, anew, elsewhere)
     ]
     assert end_dead_runs(instance, at_home, now() + dt.timedelta(hours=23)) == [made[1]]

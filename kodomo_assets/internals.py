@@ -1,0 +1,28 @@
+"""What the project needs of Dagster and Dagster keeps private: the only module that imports a library's private names.
+
+A name that begins with an underscore may move in any release of its library, so `setup.cfg` holds Dagster below its
+next minor version; whoever raises it runs the tests of this module's users and looks here first.
+"""
+
+from __future__ import annotations
+
+# A job over assets before its assets are known: what `dg.define_asset_job` returns, exported under no public name.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+# The UI behind the project's guard: `dagster-webserver` offers its app only to its own command, which knows no guard.
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import ModuleTarget
+
+# The daemon that ends with the UI: `dagster-daemon run` takes no signal from a parent that is gone.
+from dagster._daemon.controller import daemon_controller_from_instance
+
+# The attribute by which Dagster marks an error for masking: words of the project's own hold nothing to mask.
+from dagster._utils.error import USER_FACING_ERROR_ID_ATTR_NAME
+
+__all__ = [
+    "USER_FACING_ERROR_ID_ATTR_NAME",
+    "ModuleTarget",
+    "UnresolvedAssetJobDefinition",
+    "WorkspaceProcessContext",
+    "daemon_controller_from_instance",
+]
