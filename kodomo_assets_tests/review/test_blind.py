@@ -142,10 +142,23 @@ def origins(town: Town) -> dict[str, str]:
     return dict(town.rows("select sheet_number, origin from review.meeting_list"))
 
 
-def test_the_pages_data_tell_the_two_apart_by_nothing(blind):
-    html = meeting_page(blind.meeting()).decode()
+def page_data(town: Town) -> dict:
+    """What the page holds."""
+    html = meeting_page(town.meeting()).decode()
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
-    data = json.loads(found[1])
+    return json.loads(found[1])
+
+
+def rows_of(town: Town) -> list[dict]:
+    """The children's rows of 判定会議.xlsx, by header."""
+    sheet = openpyxl.load_workbook(io.BytesIO(meeting_workbook(town.meeting(), ())))["判定会議"]
+    headers = [cell.value for cell in sheet[4]]
+    rows = [dict(zip(headers, (cell.value for cell in row), strict=True)) for row in sheet.iter_rows(min_row=5)]
+    return [row for row in rows if row["配布番号"]]
+
+
+def test_the_pages_data_tell_the_two_apart_by_nothing(blind):
+    data = page_data(blind)
     known = origins(blind)
     assert Counter(known.values()) == {"selected": 3, "sample": 3}
     told = {child.pop("number"): json.dumps(child, sort_keys=True) for child in data["children"]}
@@ -182,6 +195,29 @@ def test_a_first_decision_tells_nothing_of_the_others(blind):
     meeting_page(meeting)
     for seen in meeting.children:
         assert (seen.siblings, seen.last_term, seen.legacy_flag, seen.legacy_items) == ((), None, None, ())
+
+
+def test_what_raises_a_score_stands_apart_after_the_decisions_only(town):
+    """The child on the list has what raises, the one of the sample only what the model does not count."""
+    town.configure("meeting: {sample_below_cut: 1}")
+    raising = {"single_parent": ("without_allowance", 0.12), "public_assistance": ("not_applicable", -0.01)}
+    town.child(1, selected=True, levels={"single_parent": "without_allowance", "school_expense_aid": "needy"}, contributions=raising)  # fmt: skip
+    town.child(2, levels={"school_expense_aid": "needy"}, contributions={"public_assistance": ("not_applicable", 0.02)})
+    assert town.list() == {"selected": 1, "sample": 1}
+    rows = {row["配布番号"]: row for row in rows_of(town)}
+    assert rows[number_of(1)]["該当する項目"] == "ひとり親（児童扶養手当なし） 手当なし\n就学援助 要保護"
+    assert rows[number_of(2)]["該当する項目"] == "就学援助 要保護"
+    assert not {"上げる要因", "その他の該当する項目"} & set(rows[number_of(1)])
+    page = page_data(town)
+    # item and level of each factor, and nothing more
+    assert sorted(len(factor) for child in page["children"] for factor in child["factors"]) == [2, 2, 2]
+    for number in (1, 2):
+        town.decide(number, "c")
+    rows = {row["配布番号"]: row for row in rows_of(town)}
+    assert rows[number_of(1)]["上げる要因"] == "ひとり親（児童扶養手当なし） 手当なし +120.0"
+    assert rows[number_of(2)]["上げる要因"] == "生活保護 非該当 +20.0"
+    assert rows[number_of(2)]["その他の該当する項目"] == "就学援助 要保護"
+    assert "該当する項目" not in rows[number_of(1)]
 
 
 def test_after_the_decisions_everything_is_told(blind):

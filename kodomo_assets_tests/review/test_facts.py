@@ -139,7 +139,7 @@ def test_while_a_sample_is_undecided_there_is_no_number(town):
     for child in meeting.children:
         assert (child.rank, child.points, child.base_points, child.difficulties) == (None, None, None, None)
         assert (child.tied_at_cut, child.newly_found, child.added) == (False, None, False)
-        assert [(f.item, f.points, f.raises) for f in child.factors] == [("single_parent", None, True)]
+        assert [(f.item, f.points, f.raises) for f in child.factors] == [("single_parent", None, None)]
 
 
 def test_a_level_that_only_the_weights_make_visible_is_hidden(town):

@@ -35,8 +35,8 @@ if BROWSER is None:
 
 in_browser = pytest.mark.skipif(BROWSER is None, reason="NO CHROMIUM INSTALLED: the meeting's page was not looked at")
 
-ABSENCE = Factor("absence_days", "欠席日数", "30+", "30日以上", 40.0, ("truancy", "abuse"), True, None, True)
-AID = Factor("school_expense_aid", "就学援助", "needy", "要保護", 10.0, ("poverty",), True, None, True)
+ABSENCE = Factor("absence_days", "欠席日数", "30+", "30日以上", 40.0, ("truancy", "abuse"), True, None)
+AID = Factor("school_expense_aid", "就学援助", "needy", "要保護", 10.0, ("poverty",), True, None)
 TEETH = Factor("untreated_teeth", "未処置歯", "not_applicable", "非該当", -20.0, ("abuse",), False, None)
 CARE = Factor("household_care", "世帯員の要介護", "not_applicable", "非該当", 0.0, ("young_carer",), False, None)
 SSW = Factor("table:ssw_records", "SSW相談記録", "no_record", "欠損", 0.0, (), False, "no_record")
@@ -206,7 +206,7 @@ def test_the_hidden_page_holds_no_number():
     data = data_of(html)
     for child in data["children"]:
         assert child.keys().isdisjoint({"rank", "points", "base_points", "difficulties"})
-        assert all(len(factor) == 3 for factor in child["factors"])
+        assert all(len(factor) == 2 for factor in child["factors"])
         assert child.keys().isdisjoint({"last_term", "newly_found", "legacy_flag"})
     assert all("cut_points" not in cohort for cohort in data["cohorts"])
 
@@ -598,7 +598,11 @@ def test_the_hidden_page_has_no_switch_and_says_why(show):
         assert word not in text, word
     # no count of what applies or is missing: it is the list that has more
     titles = page.locator(".detail h3, .detail h4, .detail dt").all_inner_texts()
-    assert {"該当する項目", "点数を上げる要因", "欠損"} <= set(titles)
+    assert {"該当する項目", "欠損"} <= set(titles)
+    # one list: what raises the score does not stand apart from what is a fact beside it
+    assert page.locator(".detail h4").count() == 0
+    assert part(page, "該当する項目").locator("ul.facts").count() == 1
+    assert part(page, "該当する項目").locator("li .name").all_inner_texts() == ["就学援助", "欠席日数"]
     assert not [title for title in titles if re.search(r"[0-9０-９]", title)]
     assert page.locator(".checks input").evaluate_all("boxes => boxes.map(box => box.id)") == ["open_consultation"]
     page.locator("details.about summary").click()
@@ -665,9 +669,7 @@ def test_one_child_a_page_and_only_the_filtered_ones(show):
 
 @in_browser
 def test_170_children_with_much_to_tell_are_170_pages(show):
-    factors = tuple(
-        dataclasses.replace(ABSENCE, item=f"item{at}", ja=f"項目{at}", points=at - 20.0) for at in range(45)
-    )
+    factors = tuple(dataclasses.replace(ABSENCE, item=f"item{at}", ja=f"項目{at}", points=at + 1.0) for at in range(45))
     told = dataclasses.replace(FIRST, factors=factors, sheet={f"問{at}": "あ" * 10_000 for at in range(4)})
     many = tuple(dataclasses.replace(told, sheet_number=f"N-{number:03d}") for number in range(170))
     page = show(with_children(*many))

@@ -73,8 +73,7 @@ def opened(request: pytest.FixtureRequest) -> Open:
 
 
 def factor(ja: str, level_ja: str, points: float | None, *, applies: bool = True, **changes: object) -> Factor:
-    raises = points is not None and points > 0
-    return replace(Factor(ja, ja, level_ja, level_ja, points, (), applies, None, raises), **changes)
+    return replace(Factor(ja, ja, level_ja, level_ja, points, (), applies, None), **changes)
 
 
 FACTORS = (
@@ -290,10 +289,9 @@ def test_hidden_score_leaves_nothing_that_tells_who_was_selected(opened: Open) -
     selected, other, *_ = rows(opened("meeting", content)["判定会議"])
     assert [selected[header] for header in ("順位", "点数", "下げる要因", "前回")] == ["非表示"] * 4
     assert (selected["貧困"], selected["不登校"]) == (None, None)
-    assert selected["上げる要因"] == (
-        "未処置歯 3本以上\n欠席日数 30日以上\n遅刻・早退 20回以上\n就学援助 準要保護\n悩み（勉強） あり\n家族の世話 あり"
-    )
-    assert selected["その他の該当する項目"] == "虫歯治療中 あり\n保健室利用 10回以上"
+    # one list in the order of the items: what raises a score does not stand apart
+    assert selected["該当する項目"].split("\n") == [f"{f.ja} {f.level_ja}" for f in FACTORS if f.applies]
+    assert not {"上げる要因", "その他の該当する項目"} & set(selected)
     assert selected["注意"] == "継続中の相談\n相談歴あり\n未納品あり\nきょうだい K002、K003"
     # the one whose score the meeting holds, and the one whose score it does not, look the same
     assert {**selected, "配布番号": None} == {**other, "配布番号": None}

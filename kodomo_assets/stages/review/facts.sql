@@ -73,7 +73,6 @@ select
     round(f.contribution * 1000, 1) as points,
     n.about,
     v.level is not null as applies,
-    round(f.contribution * 1000, 1) > 0 as raises,
     -- a table without a record is told by its items
     case
         when f.level in ('no_record', 'blank') and not starts_with(f.item, 'table:') then f.level
@@ -101,8 +100,7 @@ with factors as (
                 points: points,
                 about: about,
                 applies: applies,
-                missing: missing,
-                raises: raises
+                missing: missing
             }
             order by position
         ) as factors,

@@ -24,8 +24,7 @@ ScoreMode = Literal["always", "on_request", "hidden"]
 class Factor:
     """One item of a child: the level it stands on, and its contribution in points (None while the score is hidden).
 
-    ``missing``: 欠損, by cause, or None. ``about``: ids of the difficulties that the item tells of. ``raises``: by the
-    weights in force the level raises the score; no item does that the model dropped, or whose weight is negative.
+    ``missing``: 欠損, by cause, or None. ``about``: ids of the difficulties that the item tells of.
     """
 
     item: str
@@ -36,7 +35,13 @@ class Factor:
     about: tuple[str, ...]
     applies: bool
     missing: Literal["no_record", "blank"] | None
-    raises: bool = False
+
+    @property
+    def raises(self) -> bool | None:
+        """Whether the level raises the score by the weights in force; None while the score is hidden: a child whom
+        nothing raises is hardly on the list. No item does that the model dropped, or whose weight is negative.
+        """
+        return None if self.points is None else self.points > 0
 
 
 @dataclass(frozen=True)

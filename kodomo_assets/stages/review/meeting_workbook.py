@@ -56,6 +56,8 @@ _RANK, _POINTS = "順位", "点数"
 _RAISING, _LOWERING, _MISSING, _FLAGS = "上げる要因", "下げる要因", "欠損", "注意"
 # facts that apply and raise no score: items that the model does not have, or that weigh nothing or less
 _OTHERS = "その他の該当する項目"
+# both of them while the score is hidden
+_APPLYING = "該当する項目"
 _LAST_TERM, _SHEET, _HINTS = "前回", "個人票", "支援のヒント"
 _SHEET_WIDTH = 29
 _MOST_RAISING, _MOST_LOWERING = 5, 3
@@ -97,8 +99,7 @@ def _columns(meeting: Meeting) -> dict[str, Column]:
         _RANK: Column(7, hidden=folded),
         _POINTS: Column(7, number_format="0.0", hidden=folded),
         **dict.fromkeys(meeting.difficulties.values(), part),
-        _RAISING: Column(27),
-        _OTHERS: Column(20),
+        **({_APPLYING: Column(47)} if unknown else {_RAISING: Column(27), _OTHERS: Column(20)}),
         _LOWERING: Column(20, hidden=unknown),
         _MISSING: Column(18),
         _FLAGS: Column(13),
@@ -139,9 +140,15 @@ def _row(meeting: Meeting, child: MeetingChild, protected: set[str]) -> dict[str
         "学年": school_year_ja(child.school_year),
         "学校": PROTECTED if child.protected else child.school,
         **({_RANK: _HIDDEN, _POINTS: _HIDDEN} if hidden else _score(meeting, child)),
-        _RAISING: _applying(child.factors, raises=True) if hidden else _strongest(child.factors, 1, _MOST_RAISING),
-        _OTHERS: _applying(child.factors, raises=False),
-        _LOWERING: _HIDDEN if hidden else _strongest(child.factors, -1, _MOST_LOWERING),
+        **(
+            {_APPLYING: _applying(child.factors), _LOWERING: _HIDDEN}
+            if hidden
+            else {
+                _RAISING: _strongest(child.factors, 1, _MOST_RAISING),
+                _OTHERS: _applying(factor for factor in child.factors if not factor.raises),
+                _LOWERING: _strongest(child.factors, -1, _MOST_LOWERING),
+            }
+        ),
         _MISSING: _missing(child.factors),
         _FLAGS: _flags(child, protected, hidden=hidden),
         _LAST_TERM: _HIDDEN if hidden else _last_term(child),
@@ -192,9 +199,9 @@ def _strongest(factors: Iterable[Factor], sign: int, most: int) -> str | None:
     return "\n".join(f"{factor.ja} {factor.level_ja} {mark}{size:.1f}" for size, factor in found[:most]) or None
 
 
-def _applying(factors: Iterable[Factor], *, raises: bool) -> str | None:
+def _applying(factors: Iterable[Factor]) -> str | None:
     """What applies, in the order of the items: sorted by weight it would tell what the score hides."""
-    found = (f"{factor.ja} {factor.level_ja}" for factor in factors if factor.applies and factor.raises == raises)
+    found = (f"{factor.ja} {factor.level_ja}" for factor in factors if factor.applies)
     return "\n".join(found) or None
 
 

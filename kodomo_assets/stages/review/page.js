@@ -67,13 +67,12 @@
   children.forEach((child, at) => {
     child.at = at;
     if (!byNumber.has(child.number)) byNumber.set(child.number, at);
-    child.read = child.factors.map(([item, level, raises, value]) => ({
+    child.read = child.factors.map(([item, level, value]) => ({
       ja: data.items[item].ja,
       about: data.items[item].about,
       level: data.levels[level].ja,
       applies: data.levels[level].applies,
       missing: data.levels[level].missing,
-      raises: raises === 1,
       points: value,
     }));
     child.about = new Set(child.read.filter((factor) => factor.applies).flatMap((factor) => factor.about));
@@ -141,16 +140,17 @@
   function factsSection(child, paper) {
     const applying = child.read.filter((factor) => factor.applies);
     const others = child.read.filter((factor) => !factor.applies && !factor.missing);
-    // what raises the score by the weights in force, and what is a fact beside it
+    // what raises the score by the weights in force, and what is a fact beside it; before the decisions one list: a child
+    // whom nothing raises would be known to be of the sample
+    const raises = (factor) => tenths(factor.points) > 0;
     const groups = [
-      ["点数を上げる要因", applying.filter((factor) => factor.raises)],
-      ["その他の該当する項目（点数を上げない・点数に使わない）", applying.filter((factor) => !factor.raises)],
+      ["点数を上げる要因", applying.filter(raises)],
+      ["その他の該当する項目（点数を上げない・点数に使わない）", applying.filter((factor) => !raises(factor))],
     ].filter(([, factors]) => factors.length > 0);
+    const lists = hidden ? factsList(applying) : groups.map(([title, factors]) => [h("h4", {}, tally(title, factors)), factsList(factors)]);
     return section(
       tally("該当する項目", applying),
-      groups.length
-        ? groups.map(([title, factors]) => [h("h4", {}, tally(title, factors)), factsList(factors)])
-        : h("p", {}, "該当する項目はありません"),
+      applying.length ? lists : h("p", {}, "該当する項目はありません"),
       others.length > 0 && !(paper && scoreShown) && fold(tally("該当しない項目", others), names(others), paper),
     );
   }

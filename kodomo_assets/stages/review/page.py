@@ -93,7 +93,6 @@ def _page_data(meeting: Meeting) -> dict[str, Any]:
             (
                 items.setdefault((factor.ja, factor.about), len(items)),
                 levels.setdefault((factor.level_ja, factor.applies, factor.missing), len(levels)),
-                int(factor.raises),
                 *(() if factor.points is None else (factor.points,)),
             )
             for factor in child.factors
