@@ -53,34 +53,57 @@ def export(
     A file whose children are told the same is left alone, whatever the weights' version on its foot. Before a new
     content, and where a file of ``kinds`` is no longer made, the old file is taken away. It is kept under another name,
     and that is said, once there is a decision at the reference date or a later date has its list: then it is out; and
-    whenever somebody wrote into it where it lay, or the log does not know it.
+    whenever somebody wrote into it where it lay, or it is not the one that the log knows: only the database, or only
+    the outbox, was restored from a backup. Such a file is never taken for the one that was written.
     """
     folder = house.settings.outbox / day.isoformat()
     now = dt.datetime.now(dt.UTC)
     keep = _is_out(con, day)
-    last = dict(
-        con.execute(
-            "select file, arg_max(fingerprint, exported_at) from review.exports "
-            "where reference_date = $1 group by file",
-            [day],
-        ).fetchall()
-    )
+    last = _last_written(con, day)
     rows = []
     for one in exports:
         path = folder / one.name
         fingerprint = hashlib.sha256(one.made_from.encode()).hexdigest()[:16]
-        if path.exists() and last.get(one.name) == fingerprint:
+        known = last.get(one.name)
+        foreign = _is_foreign(path, known)
+        if path.exists() and not foreign and known is not None and known.fingerprint == fingerprint:
             continue
-        # one that the log does not know is of a database before this one: it may be at schools
-        put(path, one.content, out=keep or one.name not in last)
-        rows.append((day, one.kind, one.name, now, one.children, version, fingerprint))
+        put(path, one.content, out=keep, foreign=foreign)
+        sha256 = hashlib.sha256(one.content).hexdigest()
+        rows.append((day, one.kind, one.name, now, one.children, version, fingerprint, sha256))
     made = {one.name for one in exports}
     for path in sorted(folder.glob("*")):
         if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
-            take_away(path, out=keep or path.name not in last)
+            take_away(path, out=keep, foreign=_is_foreign(path, last.get(path.name)))
     if rows:
         _log(con, house, day, rows)
     return len(rows)
+
+
+@dataclass(frozen=True)
+class _LastWritten:
+    """The newest line of the log on a file; ``sha256`` None: written by an older version of this program."""
+
+    fingerprint: str
+    sha256: str | None
+
+
+def _last_written(con: duckdb.DuckDBPyConnection, day: dt.date) -> dict[str, _LastWritten]:
+    rows = con.execute(
+        "select file, fingerprint, sha256 from review.exports where reference_date = $1 "
+        "qualify row_number() over (partition by file order by exported_at desc) = 1",
+        [day],
+    ).fetchall()
+    return {file: _LastWritten(fingerprint, sha256) for file, fingerprint, sha256 in rows}
+
+
+def _is_foreign(path: Path, known: _LastWritten | None) -> bool:
+    """Whether a file lies there that this database did not write, and that nobody made of one by saving it."""
+    if not path.exists() or was_saved_since(path):
+        return False
+    if known is None:
+        return True
+    return known.sha256 is not None and known.sha256 != hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _is_out(con: duckdb.DuckDBPyConnection, day: dt.date) -> bool:
@@ -98,27 +121,29 @@ _OLD = "_旧"
 _KEPT = re.compile(rf"{_OLD}\d+$")
 
 
-def put(path: Path, content: bytes, *, out: bool = False) -> None:
-    """Writes ``content`` where something else lies, which is kept where it is ``out`` or somebody wrote into it."""
+def put(path: Path, content: bytes, *, out: bool = False, foreign: bool = False) -> None:
+    """Writes ``content`` where something else lies, which is kept where it is ``out``, or ``foreign`` to the database, or
+    somebody wrote into it.
+    """
     # the same bytes: nothing new, or written by a run that was killed before it could log it
     if path.exists() and path.read_bytes() == content:
         return
     if path.exists():
-        _keep(path, out=out)
+        _keep(path, out=out, foreign=foreign)
     write_file(path, content)
 
 
-def take_away(path: Path, *, out: bool = False) -> None:
+def take_away(path: Path, *, out: bool = False, foreign: bool = False) -> None:
     """Takes a file away that says nothing any more; kept like one that says something else."""
     if path.exists():
-        _keep(path, out=out)
+        _keep(path, out=out, foreign=foreign)
     remove_file(path)
 
 
-def _keep(path: Path, *, out: bool) -> None:
+def _keep(path: Path, *, out: bool, foreign: bool) -> None:
     """``名簿.xlsx`` becomes ``名簿_旧1.xlsx``, or the next number that is free; of equal content there is one copy."""
     saved = was_saved_since(path)
-    if not (out or saved):
+    if not (out or saved or foreign):
         return
     content = path.read_bytes()
     number = 1
@@ -128,12 +153,18 @@ def _keep(path: Path, *, out: bool) -> None:
             return
         number += 1
     path.rename(kept)
-    why = (
-        "was written into where it lies, and would say something else now: what was filled in stands in the old one, "
-        "and is read once that lies in inbox/<date>/"
-        if saved
-        else "is out and says something else now"
-    )
+    if saved:
+        why = (
+            "was written into where it lies, and would say something else now: what was filled in stands in the old "
+            "one, and is read once that lies in inbox/<date>/"
+        )
+    elif foreign:
+        why = (
+            "is not the file that this database wrote (was only the database, or only outbox/, restored from a backup?) "
+            "and may be with people"
+        )
+    else:
+        why = "is out and says something else now"
     dg.get_dagster_logger().warning(f"{path.name} {why}; the old one is kept as {kept.name}")
 
 

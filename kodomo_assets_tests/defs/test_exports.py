@@ -174,3 +174,62 @@ def test_a_file_of_a_database_before_this_one_is_kept(outbox):
     (outbox.folder / NAME).write_bytes(b"sent by the old one")
     outbox.write("a", b"new")
     assert outbox.files() == {NAME: b"new", "個人票_南小学校_旧1.xlsx": b"sent by the old one"}
+
+
+# only the database, or only the outbox, is restored from a backup
+
+
+def test_a_file_of_a_newer_state_than_the_restored_database_is_set_aside_and_named(outbox, caplog):
+    outbox.write("a", b"a")
+    # the log of the backup knows a; the outbox has gone on to b
+    (outbox.folder / NAME).write_bytes(b"b")
+    assert outbox.write("c", b"c") == 1
+    assert outbox.files() == {NAME: b"c", "個人票_南小学校_旧1.xlsx": b"b"}
+    assert "個人票_南小学校.xlsx is not the file that this database wrote" in caplog.text
+    assert "個人票_南小学校_旧1.xlsx" in caplog.text
+
+
+def test_a_file_of_another_state_is_not_taken_for_the_one_that_says_the_same(outbox, caplog):
+    outbox.write("a", b"a")
+    (outbox.folder / NAME).write_bytes(b"b")
+    assert outbox.write("a", b"a") == 1
+    assert outbox.files() == {NAME: b"a", "個人票_南小学校_旧1.xlsx": b"b"}
+    assert "is not the file that this database wrote" in caplog.text
+    # and where nothing is to be said of the school any more
+    (outbox.folder / NAME).write_bytes(b"c")
+    outbox.write(None, b"")
+    assert outbox.files() == {"個人票_南小学校_旧1.xlsx": b"b", "個人票_南小学校_旧2.xlsx": b"c"}
+
+
+def test_what_somebody_saved_is_no_other_state(outbox, caplog):
+    outbox.write("a", workbook("a"))
+    filled = fill_in(outbox.folder / NAME, "受理相当")
+    assert outbox.write("a", workbook("a")) == 0
+    assert outbox.files() == {NAME: filled}
+    assert caplog.text == ""
+
+
+def test_a_file_in_a_folder_of_its_own_is_known_by_its_whole_name(outbox, caplog):
+    name = "センター限り/配布番号一覧.xlsx"
+    for content, written in (("a", 1), ("a", 0), ("b", 1)):
+        made = Export("配布番号一覧", name, content.encode(), 1, content)
+        assert export(outbox.con, outbox.house, R, "1", (), [made]) == written
+    assert [path.name for path in (outbox.folder / "センター限り").iterdir()] == ["配布番号一覧.xlsx"]
+    assert caplog.text == ""
+
+
+def test_what_somebody_saved_of_a_file_that_the_log_does_not_know_is_kept(outbox):
+    outbox.write("a", workbook("a"))
+    filled = fill_in(outbox.folder / NAME, "受理相当")
+    outbox.con.execute("delete from review.exports")
+    outbox.write("a", workbook("a"))
+    assert outbox.files() == {NAME: workbook("a"), "個人票_南小学校_旧1.xlsx": filled}
+
+
+def test_a_log_of_the_first_version_knows_no_content(outbox):
+    """Its files stand as before: nothing is set aside for want of a hash."""
+    outbox.write("a", b"a")
+    outbox.con.execute("update review.exports set sha256 = null")
+    (outbox.folder / NAME).write_bytes(b"on the foot another version")
+    assert outbox.write("a", b"a") == 0
+    assert set(outbox.files()) == {NAME}
