@@ -122,8 +122,9 @@ _KEPT = re.compile(rf"{_OLD}\d+$")
 
 
 def put(path: Path, content: bytes, *, out: bool = False, foreign: bool = False) -> None:
-    """Writes ``content`` where something else lies, which is kept where it is ``out``, or ``foreign`` to the database, or
-    somebody wrote into it.
+    """Writes ``content`` where something else lies.
+
+    That is kept where it is ``out``, or ``foreign`` to the database, or somebody wrote into it.
     """
     # the same bytes: nothing new, or written by a run that was killed before it could log it
     if path.exists() and path.read_bytes() == content:
@@ -160,8 +161,8 @@ def _keep(path: Path, *, out: bool, foreign: bool) -> None:
         )
     elif foreign:
         why = (
-            "is not the file that this database wrote (was only the database, or only outbox/, restored from a backup?) "
-            "and may be with people"
+            "is not the file that this database wrote: was only the database, or only outbox/, restored from a backup? "
+            "It may be with people"
         )
     else:
         why = "is out and says something else now"
