@@ -58,6 +58,8 @@ _FACTS = [
     "features.labels",
     "weights.model_cards",
 ]
+# what is stored with everything that comes back
+_BESIDE = [("review.rejections", "new_rejections"), ("review.first_readings", "new_first_readings")]
 
 
 def build_review_assets(house: House) -> list[dg.AssetsDefinition]:
@@ -128,7 +130,7 @@ def _personal_sheets(house: House) -> dg.AssetsDefinition:
                         [lambda c: [check_rejections(c, "sheets_read", taken, gone_children(c))]],
                     )
                 ],
-                also=[("review.rejections", "new_rejections")],
+                also=_BESIDE,
             )
             _export_schools(con, house, day, SHEET_KIND, made)
 
@@ -168,7 +170,7 @@ def _decisions(house: House) -> dg.AssetsDefinition:
                         [lambda c: [check_rejections(c, "decisions_read", counts.taken)]],
                     )
                 ],
-                also=[("review.rejections", "new_rejections"), ("review.releases", "new_releases")],
+                also=[*_BESIDE, ("review.releases", "new_releases")],
             )
 
     return decisions
@@ -205,7 +207,7 @@ def _support(house: House) -> dg.AssetsDefinition:
                         [lambda c: [check_rejections(c, "support_read", taken, gone_children(c))]],
                     )
                 ],
-                also=[("review.rejections", "new_rejections")],
+                also=_BESIDE,
             )
 
     return support

@@ -209,7 +209,10 @@ def test_the_workbook_repeats_a_release_and_the_meeting_may_end_it(town):
         (f"{key(3)},2025-04-10,b,所長,たぶん,", "公開可 is another word, expected ○ or blank"),
         # its reason would be lost
         (f"{key(3)},2025-04-10,,所長,○,ひみつ", "判定 is blank, expected one of a, b, c, d"),
-        (f"{key(3)},2025-07-01,,所長,○,", "会議日 lies in the future, expected a day up to today"),
+        (
+            f"{key(3)},2025-07-01,,所長,○,",
+            "会議日 lay in the future when this file was first read, expected a day up to then",
+        ),
         (f"{key(3)},,,所長,○,", "会議日 is blank, expected the day of the meeting"),
         (f"{key(3)},2025-04-10,,,○,", "判定者 is blank, expected the roles that decided"),
     ],
@@ -336,7 +339,10 @@ CHILD_UNKNOWN = "child unknown at this reference date, expected a 児童キー o
         (f"{key(1)},,b,ひみつ,,所長", "会議日 is blank, expected the day of the meeting"),
         (f"{key(1)},5月の会議,b,ひみつ,,所長", "会議日 is no date, expected the day of the meeting"),
         (f"{key(1)},2025-03-31,b,ひみつ,,所長", "会議日 lies before the reference date"),
-        (f"{key(1)},2025-07-01,b,ひみつ,,所長", "会議日 lies in the future, expected a day up to today"),
+        (
+            f"{key(1)},2025-07-01,b,ひみつ,,所長",
+            "会議日 lay in the future when this file was first read, expected a day up to then",
+        ),
         (f"{key(1)},2025-05-20,b,ひみつ,,", "判定者 is blank, expected the roles that decided"),
     ],
 )
@@ -571,3 +577,36 @@ def test_of_two_words_of_one_meeting_the_cautious_one_counts_and_the_other_is_na
     assert town.decisions("decision, release") == [(3, "a", False)]
     problem = "公開可 is not that of another row of this child and 会議日: not taken, expected one word a meeting"
     assert town.rejected() == [(f"判定_{marked}.csv", None, 2, problem)]
+
+
+def test_a_file_that_is_read_again_after_its_day_has_come_is_refused_as_before(town):
+    """A file read twice gives the same result; saved anew, with the same rows or others, it is another file."""
+    early, late = D(2025, 6, 9), D(2025, 6, 30)
+    line = f"{key(1)},2025-06-10,b,,,所長"
+    town.write("判定.csv", csv(line))
+    town.read_decisions(today=early)
+    refused = town.rejected()
+    assert [row[3] for row in refused] == [
+        "会議日 lay in the future when this file was first read, expected a day up to then"
+    ]
+    town.read_decisions(today=late)
+    assert (town.decisions(), town.rejected()) == ([], refused)
+    # the bytes count: neither another name nor a copy beside it makes a new file of it
+    (town.inbox / "判定.csv").rename(town.inbox / "判定_2.csv")
+    town.write("判定_3.csv", csv(line))
+    town.read_decisions(today=late)
+    assert (town.decisions(), len(town.rejected())) == ([], 2)
+    town.write("判定_3.csv", csv(line, f"{key(2)},2025-06-10,c,,,所長"))
+    town.read_decisions(today=late)
+    assert town.decisions() == [(1, "b"), (2, "c")]
+
+
+def test_a_file_that_was_taken_away_and_put_back_is_no_new_one(town):
+    text = csv(f"{key(1)},2025-06-10,b,,,所長")
+    town.write("判定.csv", text)
+    town.read_decisions(today=D(2025, 6, 9))
+    (town.inbox / "判定.csv").unlink()
+    town.read_decisions(today=D(2025, 6, 9))
+    town.write("判定.csv", text)
+    town.read_decisions(today=D(2025, 6, 30))
+    assert (town.decisions(), len(town.rejected())) == ([], 1)

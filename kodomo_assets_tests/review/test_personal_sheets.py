@@ -121,9 +121,9 @@ def test_a_wrong_row_is_named_and_costs_no_other(town, line, problem):
 @pytest.mark.parametrize(
     ("day", "problem"),
     [
-        ("2099-01-01", "記入日 lies in the future, expected a day up to today"),
-        ("2025-07-01", "記入日 lies in the future, expected a day up to today"),
-        ("令和99年1月1日", "記入日 lies in the future, expected a day up to today"),
+        ("2099-01-01", "記入日 lay in the future when this file was first read, expected a day up to then"),
+        ("2025-07-01", "記入日 lay in the future when this file was first read, expected a day up to then"),
+        ("令和99年1月1日", "記入日 lay in the future when this file was first read, expected a day up to then"),
         ("2025-03-31", "記入日 lies before the reference date"),
     ],
 )
@@ -310,3 +310,13 @@ def test_numbers_of_sheets_differ_between_dates_and_secrets():
 
     numbers = {sheet_number(SECRET, R, key(1)), sheet_number(b"1" * 32, R, key(1)), number_of(1, D(2025, 1, 1))}
     assert len(numbers) == 3
+
+
+def test_a_sheet_of_a_day_to_come_is_refused_for_good(town):
+    text = csv(f"{number_of(1)},2025-06-10,担任,,,,3")
+    town.write("個人票_a.csv", text)
+    for day in (D(2025, 6, 9), D(2025, 6, 30)):
+        assert town.read_sheets(today=day) == 0
+        assert [row[0] for row in town.rejected()] == ["個人票_a.csv"]
+    town.write("個人票_a.csv", text + "\n")
+    assert town.read_sheets(today=D(2025, 6, 30)) == 1

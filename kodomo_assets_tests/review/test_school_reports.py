@@ -121,7 +121,10 @@ def test_a_record_of_the_centre_of_the_same_talk_is_the_same_row(town):
             f"{number_of(1)},そのうち,",
             "声かけをした日 is no date, expected the day on which somebody spoke to the child",
         ),
-        (f"{number_of(1)},2025-07-01,", "声かけをした日 lies in the future, expected a day up to today"),
+        (
+            f"{number_of(1)},2025-07-01,",
+            "声かけをした日 lay in the future when this file was first read, expected a day up to then",
+        ),
         (f"{number_of(1)},2025-03-31,", "声かけをした日 lies before the reference date"),
         (
             f"{number_of(1)},,まだ会えていない",
@@ -230,3 +233,10 @@ def test_a_list_whose_header_was_reworded_is_not_read_without_it(town):
     town.write("支援対象者_南小学校.xlsx", content)
     town.read_support()
     assert (stored(town), town.rejected()) == ([spoken(1, report="話した")], [])
+
+
+def test_a_report_of_a_day_to_come_is_refused_for_good(town):
+    town.write("支援対象者_南小学校.csv", f"{HEADERS}\n{number_of(1)},2025-06-10,\n")
+    for day in (D(2025, 6, 9), D(2025, 6, 30)):
+        assert town.read_support(today=day) == 0
+        assert len(town.rejected()) == 1

@@ -105,7 +105,10 @@ def test_a_child_below_the_cut_is_supported_too(town):
         (f"{key(1)},,ひみつ,案内済み", "実施日 is blank, expected the day of the support"),
         (f"{key(1)},そのうち,ひみつ,案内済み", "実施日 is no date, expected the day of the support"),
         (f"{key(1)},2025-03-31,ひみつ,案内済み", "実施日 lies before the reference date"),
-        (f"{key(1)},2025-07-01,ひみつ,案内済み", "実施日 lies in the future, expected a day up to today"),
+        (
+            f"{key(1)},2025-07-01,ひみつ,案内済み",
+            "実施日 lay in the future when this file was first read, expected a day up to then",
+        ),
         (f"{key(1)},2025-06-01,,案内済み", "支援内容 is blank, expected what was done"),
         (f"{key(1)},2025-06-01,ひみつ,", f"成果 is blank, expected one of {OUTCOMES} (meeting.outcomes)"),
         (f"{key(1)},2025-06-01,ひみつ,できた", f"成果 is another word, expected one of {OUTCOMES} (meeting.outcomes)"),
@@ -171,3 +174,13 @@ def test_a_row_that_names_two_children_is_not_taken(town):
     headers = "child_key,配布番号,実施日,支援内容,成果"
     town.write("支援記録.csv", csv(f"{key(1)},{number_of(2)},2025-06-01,面談,案内済み", headers=headers))
     assert town.read_support() == 0
+
+
+def test_support_of_a_day_to_come_is_refused_for_good(town):
+    text = csv(f"{key(1)},2025-06-10,面談,案内済み")
+    town.write("支援記録.csv", text)
+    for day in (D(2025, 6, 9), D(2025, 6, 30)):
+        assert town.read_support(today=day) == 0
+        assert len(town.rejected()) == 1
+    town.write("支援記録.csv", text + "\n")
+    assert town.read_support(today=D(2025, 6, 30)) == 1

@@ -197,8 +197,9 @@ class Town:
         replace(self.con, [(self.catalogue.output(table), source)], {"reference_date": self.day})
 
     def _keep_rejections(self, kind: str) -> None:
+        beside = {"review.rejections": "new_rejections", "review.first_readings": "new_first_readings"}
         replace(
             self.con,
-            [(self.catalogue.output("review.rejections"), "new_rejections")],
+            [(self.catalogue.output(table), source) for table, source in beside.items()],
             {"reference_date": self.day, "kind": kind},
         )

@@ -21,6 +21,7 @@ from kodomo_assets.stages.sources.returned import (
     WRONG_DATE,
     ReturnedFile,
     ReturnedRow,
+    create_first_readings,
     create_rejected_files,
     given_key,
     read_all,
@@ -75,7 +76,7 @@ def build_decisions(
     now: dt.datetime,
     today: dt.date,
 ) -> DecisionCounts:
-    """Makes the temp tables ``new_decisions`` and ``new_rejections``.
+    """Makes the temp tables ``new_decisions``, ``new_rejections`` and ``new_first_readings``.
 
     A row in which nothing was filled in says nothing. Rows of a workbook that was sent for another reference date are
     not taken at all. A row with 公開可 and no 判定 is no decision but a release (temp table ``new_releases``): so that
@@ -91,7 +92,8 @@ def build_decisions(
     create_from_frame(con, "returned_decisions", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     create_rejected_files(con, rejected)
     run_sql(con, __package__, "in_force", {"reference_date": reference_date})
-    run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now, "today": today})
+    create_first_readings(con, files, reference_date, "decisions", today)
+    run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now})
     row = con.execute(
         "select (select count(*) from new_decisions where read_at = $1), (select count(*) from new_rejections)", [now]
     ).fetchone()

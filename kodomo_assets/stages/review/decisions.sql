@@ -56,9 +56,11 @@ single as (
             when given_school is not null and given_school is distinct from known_school
                 then '学校 was changed, expected the cell as it was sent'
             when meeting_date < $reference_date then '会議日 lies before the reference date'
-            when meeting_date > $today then '会議日 lies in the future, expected a day up to today'
+            when meeting_date > read_on
+                then '会議日 lay in the future when this file was first read, expected a day up to then'
         end as single_problem
     from named
+    join first_readings using (file)
 ),
 
 compared as (
@@ -71,7 +73,7 @@ compared as (
 )
 
 select
-    * exclude (problem, single_problem, decisions_of_meeting),
+    * exclude (problem, single_problem, decisions_of_meeting, read_on),
     coalesce(
         single_problem,
         case

@@ -21,6 +21,7 @@ from kodomo_assets.stages.sources.returned import (
     Rejection,
     ReturnedFile,
     ReturnedSheet,
+    create_first_readings,
     create_rejected_files,
     read_all,
 )
@@ -46,7 +47,7 @@ def build_personal_sheets(
     reference_date: dt.date,
     today: dt.date,
 ) -> int:
-    """Makes the temp tables ``new_personal_sheets`` and ``new_rejections``; how many sheets came back filled in.
+    """Makes the temp tables ``new_personal_sheets``, ``new_rejections``, ``new_first_readings``; how many sheets.
 
     A sheet on which no question was answered says nothing. Of two sheets of one child the one of the later 記入日
     counts, then the one that stands later; one of a day to come would outrank every other, and is refused.
@@ -66,7 +67,8 @@ def build_personal_sheets(
         rows += [_cells(place, cells) for place, cells in sheets if any(cells.get(q.ja) for q in QUESTIONS)]
     create_from_frame(con, "returned_sheets", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     create_rejected_files(con, rejected)
-    run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date, "today": today})
+    create_first_readings(con, files, reference_date, "personal_sheets", today)
+    run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date})
     counted = con.execute("select count(*) from new_personal_sheets").fetchone()
     return counted[0] if counted else 0
 

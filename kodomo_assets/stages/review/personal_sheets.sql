@@ -33,9 +33,11 @@ select
         when r.copied
             then '配布番号 stands on two sheets of the file with other answers, expected the sheet that was sent for each child'
         when r.filled_on < $reference_date then '記入日 lies before the reference date'
-        when r.filled_on > $today then '記入日 lies in the future, expected a day up to today'
+        when r.filled_on > f.read_on
+            then '記入日 lay in the future when this file was first read, expected a day up to then'
     end as problem
 from compared as r
+join first_readings as f using (file)
 left join review.meeting_list as l
     on l.reference_date = $reference_date and l.sheet_number = r.sheet_number
 left join linkage.children as c

@@ -21,6 +21,7 @@ from kodomo_assets.stages.sources.returned import (
     WRONG_DATE,
     Place,
     Rejection,
+    create_first_readings,
     create_rejected_files,
     given_key,
     read_all,
@@ -55,7 +56,7 @@ def build_support(
     reference_date: dt.date,
     today: dt.date,
 ) -> int:
-    """Makes the temp tables ``new_support`` and ``new_rejections``; how many records there are.
+    """Makes the temp tables ``new_support``, ``new_rejections`` and ``new_first_readings``; how many records.
 
     The files of the folder are the records of its reference date: they are kept and added to, not sent anew. A school
     reports on its list (支援対象者) on which day it spoke to a child.
@@ -78,7 +79,8 @@ def build_support(
     rejected += create_school_reports(con, catalogue.ingest, schools, reports)
     create_rejected_files(con, rejected)
     step = catalogue.meeting.outcomes.get(SPOKEN_TO, "spoken_to")
-    parameters = {"reference_date": reference_date, "today": today, "outcome": SPOKEN_TO, "step": step}
+    create_first_readings(con, files, reference_date, "support", today)
+    parameters = {"reference_date": reference_date, "outcome": SPOKEN_TO, "step": step}
     run_sql(con, __package__, "support", parameters)
     counted = con.execute("select count(*) from new_support").fetchone()
     return counted[0] if counted else 0

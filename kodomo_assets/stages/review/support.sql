@@ -68,9 +68,11 @@ select
         when t.child_key is null or not list_has_any(t.schools, r.schools)
             then '配布番号 is not this school''s, expected one of the list that it was sent'
         when r.given_on < $reference_date then '声かけをした日 lies before the reference date'
-        when r.given_on > $today then '声かけをした日 lies in the future, expected a day up to today'
+        when r.given_on > f.read_on
+            then '声かけをした日 lay in the future when this file was first read, expected a day up to then'
     end as problem
 from returned_reports as r
+join first_readings as f using (file)
 left join told_children as t on t.sheet_number = r.given_number;
 
 create or replace temp table judged_support as
@@ -85,9 +87,11 @@ select
         when r.given_key is not null and r.given_number is not null and r.given_number is distinct from c.sheet_number
             then '児童キー and 配布番号 are of two children, expected those of one'
         when r.given_on < $reference_date then '実施日 lies before the reference date'
-        when r.given_on > $today then '実施日 lies in the future, expected a day up to today'
+        when r.given_on > f.read_on
+            then '実施日 lay in the future when this file was first read, expected a day up to then'
     end as problem
 from returned_support as r
+join first_readings as f using (file)
 left join numbered_children as c
     on c.child_key = r.given_key or (r.given_key is null and c.sheet_number = r.given_number);
 

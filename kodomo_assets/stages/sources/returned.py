@@ -5,6 +5,7 @@ Everything is opened with the same care as a delivery. A message names file, she
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from kodomo_assets.catalogue.models import Ingest
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.text import BLANKS, comparable
-from kodomo_assets.sql import create_from_frame
+from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.sources.arrivals import sha256
 from kodomo_assets.stages.sources.formats.delimited import open_text
 from kodomo_assets.stages.sources.formats.grids import Grid
 from kodomo_assets.stages.sources.formats.workbooks import open_workbook
@@ -247,6 +249,21 @@ def create_rejected_files(con: duckdb.DuckDBPyConnection, rejections: Sequence[R
     types = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
     rows = [(r.place.file, r.place.sheet, r.place.row, r.problem) for r in rejections]
     create_from_frame(con, "rejected_files", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
+
+
+def create_first_readings(
+    con: duckdb.DuckDBPyConnection, files: Sequence[InboxFile], reference_date: dt.date, kind: str, today: dt.date
+) -> None:
+    """On which day each file was read for the first time: ``today`` where its bytes never were.
+
+    A day to come is judged by it, so that a file read twice gives the same result (method §7). Makes the temp tables
+    ``first_readings(file, read_on)`` and ``new_first_readings``, the rows of review.first_readings with those of now.
+    """
+    types = {"file": "varchar", "sha256": "varchar"}
+    rows = [(file.name, sha256(file)) for file in files]
+    create_from_frame(con, "returned_files", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
+    parameters = {"reference_date": reference_date, "kind": kind, "today": today}
+    run_sql(con, __package__, "first_readings", parameters)
 
 
 def given_key(cells: Mapping[str, str]) -> str | None:
