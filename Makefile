@@ -7,7 +7,7 @@ export KODOMO_DATA_DIR ?= $(CURDIR)/data
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 RESIDENTS ?= 259000
 
-.PHONY: help demo test ui refresh after-meeting summary templates lint format lock clean
+.PHONY: help demo test ui refresh after-meeting summary templates docs lint format lock clean
 
 help:
 	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
@@ -16,6 +16,7 @@ help:
 	@echo "make refresh DATE=2025-04-01   everything that this reference date needs"
 	@echo "make after-meeting DATE=2025-04-01   decisions and support from the inbox, school lists, funnel"
 	@echo "make summary DATE=2025-04-01   the funnel of a refreshed reference date"
+	@echo "make docs                      docs/configuration.md anew, after a change of the settings' models or defaults"
 	@echo "make templates                 an empty Excel workbook per table, for the offices"
 
 $(VENV)/.runtime: requirements.lock setup.cfg pyproject.toml
@@ -52,6 +53,9 @@ summary: $(VENV)/.runtime
 
 templates: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets templates
+
+docs: $(VENV)/.runtime
+	$(BIN)/python -m kodomo_assets.catalogue.document
 
 ui: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets ui

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.sources.checks import checks_of
@@ -40,15 +39,6 @@ def test_every_check_of_a_delivery_is_explained():
     text = (DOCS / "deliveries.md").read_text("utf-8")
     names = {check.name for table in load_catalogue().tables.values() for check in checks_of(table)}
     assert [name for name in names if f"| `{name}` |" not in text] == []
-
-
-def test_every_key_of_the_settings_is_explained():
-    text = (DOCS / "configuration.md").read_text("utf-8")
-    defaults = Path(load_catalogue.__globals__["__file__"]).with_name("method.yaml")
-    for section, settings in yaml.safe_load(defaults.read_text("utf-8")).items():
-        assert section in text
-        if section not in {"bands", "difficulties"}:
-            assert [key for key in settings if not re.search(rf"`({section}\.)?{key}`", text)] == []
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -24,7 +24,7 @@ from kodomo_assets.japan.text import comparable, flag_word, read_id, read_number
 Band = Literal["lower", "upper"]
 ColumnType = Literal["id", "text", "name", "kana", "free_text", "date", "month", "int", "number", "flag", "code"]
 EraScheme = Literal["12345", "13579"]
-TermDate = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$")]
+TermDate = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$", title="MM-DD, DD 01 to 28")]
 SchoolCode = Annotated[str, Field(pattern=r"^[0-9A-Z]+$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -52,22 +52,33 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    #: Fields that are part of the method: a city leaves them as they are (docs/configuration.md says so).
+    fixed: ClassVar[frozenset[str]] = frozenset()
+
 
 class Section(Model):
     """An office that holds a table (保有・管理主体) and the legal basis on which it provides it."""
 
-    ja: str
-    basis: str
+    ja: str = Field(description="the office's name, as its files, sheets and 差戻し workbooks show it")
+    basis: str = Field(description="the legal basis on which the office provides its tables")
 
 
 class Legal(Model):
     """Legal facts of a table (method §8)."""
 
-    reason: str
-    permanent: bool
-    valid_until: dt.date | None
-    sensitive: bool = Field(description="要配慮個人情報")
-    retention_years: int = Field(ge=1, le=100, description="school years that rows and files are kept")
+    reason: str = Field(description="why the table is used, as the record of processing has it")
+    permanent: bool = Field(description="`true`: the table may be used without a last day (住民記録)")
+    valid_until: dt.date | None = Field(
+        description="last day on which the table may be used; after it the items of the table leave the refresh"
+    )
+    sensitive: bool = Field(description="`true`: 要配慮個人情報, shown with the asset")
+    retention_years: int = Field(
+        ge=1,
+        le=100,
+        description=(
+            "school years that rows and files are kept; files of an older date that are gone were not withdrawn"
+        ),
+    )
 
     def in_force(self, day: dt.date) -> bool:
         """Whether the table may be used on ``day`` (the last day of ``valid_until`` included)."""
@@ -86,39 +97,112 @@ def _as_codes(value: object) -> object:
 class Column(Model):
     """One column of the contract: what a cell of it may hold."""
 
-    name: str
-    ja: str
-    type: ColumnType
+    fixed: ClassVar[frozenset[str]] = frozenset(
+        {
+            "name",
+            "ja",
+            "type",
+            "fiscal_year",
+            "required",
+            "end",
+            "birth",
+            "unclear_is_yes",
+            "if_none",
+            "role",
+            "must_come",
+            "told_by",
+        }
+    )
+
+    name: str = Field(description="the column's name in the database: its key")
+    ja: str = Field(description="the contract's Japanese header")
+    type: ColumnType = Field(
+        description=(
+            "what a cell holds. `text` is compared without white space and widths; `name` and "
+            "`free_text` keep their characters"
+        )
+    )
     digits: int | None = Field(
-        default=None, ge=1, le=20, description="places of a number of type id, zeros on the left"
+        default=None,
+        ge=1,
+        le=20,
+        description="places of a number of type `id`, zeros on the left; the same in every table that has the number",
     )
-    letters: bool = Field(default=False, description="the number may hold Latin capitals (学校コード of the ministry)")
-    min: int | float | None = Field(default=None, description="smallest number; 0 where it is left out")
-    max: int | float | None = Field(default=None, description="largest number")
-    unit: tuple[str, ...] = Field(default=(), description="words that may stand behind the number (日, 回, cm, %)")
-    count: bool = Field(default=False, description="counts something, so that なし is 0")
-    fiscal_year: bool = Field(default=False, description="年度: eras are read, 7 alone is no year")
-    at_most: str | None = Field(default=None, description="column of the row whose number this one may not exceed")
-    allowed: tuple[str, ...] = ()
-    required: bool = False
-    end: bool = False
-    birth: bool = False
-    ages: tuple[int, int] | None = Field(default=None, description="ages that the birth dates of a delivery give")
-    unclear_is_yes: bool = False
+    letters: bool = Field(
+        default=False,
+        description=(
+            "`true`: a number of type `id` may hold Latin capitals (学校コード of the ministry, "
+            "`B108254200026`); set `digits: 13` too, for 学齢簿 and 校務支援学籍 alike"
+        ),
+    )
+    min: int | float | None = Field(
+        default=None, description="smallest number that the cell may hold, in the column's unit; 0 where it is left out"
+    )
+    max: int | float | None = Field(
+        default=None,
+        description="largest number that the cell may hold, in the column's unit; no limit where it is left out",
+    )
+    unit: tuple[str, ...] = Field(
+        default=(), description="words that may stand behind the number (日 of `2日`, 回, cm, %)"
+    )
+    count: bool = Field(
+        default=False, description="`true`: the number counts something, so that なし (`ingest.zero_words`) is 0"
+    )
+    fiscal_year: bool = Field(default=False, description="the number is a 年度: eras are read, and 7 alone is no year")
+    at_most: str | None = Field(
+        default=None, description="the column (English name) of the same row whose number this one may not exceed"
+    )
+    allowed: tuple[str, ...] = Field(
+        default=(), description="the codes of the contract, for columns of type `code`; anything else is invalid"
+    )
+    required: bool = Field(default=False, description="a row without this cell goes back to the office")
+    end: bool = Field(
+        default=False,
+        description=(
+            "a date at which something ends: 9999, and a day more than twenty years ahead, mean that it goes on"
+        ),
+    )
+    birth: bool = Field(default=False, description="a birth date: in the past, and within a human life")
+    ages: tuple[int, int] | None = Field(
+        default=None,
+        description=(
+            "youngest and oldest age in years that the birth dates of this table can have; see "
+            "the check `plausible_dates`"
+        ),
+    )
+    unclear_is_yes: bool = Field(
+        default=False,
+        description="a filled cell that is not clearly no counts as yes (支援措置: what cannot be read protects)",
+    )
     if_none: str | None = Field(
-        default=None, description="column whose number stands in where the cell says that there is none (世帯番号)"
+        default=None,
+        description=(
+            "all zeros or nines mean that there is no number; then that of this column stands in,"
+            " so that nobody shares it (世帯番号)"
+        ),
     )
-    role: Literal["identity", "free"] | None = None
+    role: Literal["identity", "free"] | None = Field(
+        default=None, description="`identity` tells who a person is, `free` is free text; neither is ever published"
+    )
     codes: Annotated[Mapping[str, str], BeforeValidator(_as_codes)] = Field(
-        default_factory=dict, description="what an office writes -> what the contract calls it; '' = a blank cell"
+        default_factory=dict,
+        description=(
+            'what the office writes: what the contract calls it, for columns of every type; `""` '
+            "on the right is a blank cell. For flags the right side is a word of `yes_words` or "
+            '`no_words`; `{"-": 0}` makes a dash 0 in a count; `{"88": 子の子}` in 続柄 comes before '
+            "the words of the items. What the column cannot hold is an error"
+        ),
     )
     must_come: bool = Field(
-        default=False, description="a file without this column is refused, unless `without` says why"
+        default=False,
+        description="a file without this column is refused until `without` says why it does not come (支援措置)",
     )
     told_by: tuple[str, ...] = Field(
         default=(), description="words in a header that tell that the column comes, whatever `without` says"
     )
-    without: Sentence | None = Field(default=None, description="why the city does not have this column (method §2)")
+    without: Sentence | None = Field(
+        default=None, description="why the city does not have this column; see `tables.<id>.without`"
+    )
 
     @property
     def duckdb_type(self) -> str:
@@ -197,17 +281,25 @@ def _compared_once(key: str, given: Mapping[str, str]) -> None:
 class Person(Model):
     """Which columns say who a row is about, and how the row reaches a child."""
 
-    resident: str | None = None
-    pupil: str | None = None
-    name: tuple[str, ...] = ()
+    resident: str | None = Field(
+        default=None, description="the column that holds the 宛名番号 of whom the row is about"
+    )
+    pupil: str | None = Field(default=None, description="the column that holds the pupil's number at school")
+    name: tuple[str, ...] = Field(
+        default=(), description="the columns by which a row without a number is linked: name, birth date, sex"
+    )
 
 
 class HeaderPeriod(Model):
     """Headers of a city that hold for deliveries of some reference dates only (both ends included)."""
 
-    first: dt.date | None = Field(default=None, alias="from")
-    last: dt.date | None = Field(default=None, alias="until")
-    headers: Mapping[str, str] = Field(min_length=1)
+    first: dt.date | None = Field(
+        default=None, alias="from", description="the first reference date whose deliveries have these headers"
+    )
+    last: dt.date | None = Field(
+        default=None, alias="until", description="the last reference date whose deliveries have them, itself included"
+    )
+    headers: Mapping[str, str] = Field(min_length=1, description="a city's own header: the contract's Japanese header")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -222,40 +314,105 @@ class HeaderPeriod(Model):
 class SourceTable(Model):
     """One table that a section delivers."""
 
-    id: str
-    ja: str
-    section: str
-    cadence: Literal["yearly", "termly"]
-    coverage: Literal["complete", "partial"]
-    note: str = ""
-    key: tuple[str, ...]
-    person: Person
-    dated_by: str | None = None
-    resolve_duplicates: Literal["sum", "registered_school"] | None = None
-    serves: tuple[Literal["spine", "links", "label"], ...] = ()
+    fixed: ClassVar[frozenset[str]] = frozenset(
+        {
+            "id",
+            "ja",
+            "section",
+            "coverage",
+            "note",
+            "key",
+            "person",
+            "dated_by",
+            "resolve_duplicates",
+            "serves",
+            "feeds",
+            "required",
+        }
+    )
+
+    id: str = Field(description="the table's name in the database: its key")
+    ja: str = Field(description="the table's Japanese name, with which the names of its files begin")
+    section: str = Field(description="the office that holds the table, a key of `sections`")
+    cadence: Literal["yearly", "termly"] = Field(
+        description="how often it is delivered: at the yearly date, or at every reference date"
+    )
+    coverage: Literal["complete", "partial"] = Field(
+        description="whether everybody concerned has a row (`complete`), or only some"
+    )
+    note: str = Field(default="", description="what a reader of the table should know")
+    key: tuple[str, ...] = Field(description="the columns that tell one row from another")
+    person: Person = Field(description="which columns say whom a row is about")
+    dated_by: str | None = Field(
+        default=None,
+        description="the column that says when a row happened; a row dated after the reference date is never used",
+    )
+    resolve_duplicates: Literal["sum", "registered_school"] | None = Field(
+        default=None, description="what happens to different rows with one key instead of quarantine"
+    )
+    serves: tuple[Literal["spine", "links", "label"], ...] = Field(
+        default=(), description="what stops when the legal basis of the table has lapsed, beside its items"
+    )
     feeds: Mapping[Literal["spine", "links", "label"], tuple[str, ...]] = Field(
         default_factory=dict, description="what needs which columns, beside the items (their `reads`)"
     )
-    required: Literal["always", "fit"] | None = None
-    legal: Legal
-    encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp932"] | None = None
-    password_file: Path | None = Field(default=None, description="holds the password of this table's workbooks")
-    era_scheme: EraScheme = "12345"
-    oldest_years: int | None = Field(
-        default=None, ge=1, le=120, description="no row is dated earlier before the delivery"
+    required: Literal["always", "fit"] | None = Field(
+        default=None,
+        description=(
+            "`always`: no refresh without a delivery for the reference date itself; `fit`: the "
+            "same where weights are fitted"
+        ),
     )
-    one_file: bool = Field(default=False, description="one file holds the rows of all schools (tables that are summed)")
+    legal: Legal = Field(description="why and until when the table may be used")
+    encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp932"] | None = Field(
+        default=None, description="without it BOM, UTF-8, CP932 are tried strictly in this order"
+    )
+    password_file: Path | None = Field(
+        default=None, description="file with the password of this table's workbooks, as in `ingest`"
+    )
+    era_scheme: EraScheme = Field(
+        default="12345",
+        description=(
+            'what the first digit of `5070401` means: `"12345"` (5 = 令和) or '
+            '`"13579"` (7 = 平成, 9 = 令和); never guessed'
+        ),
+    )
+    oldest_years: int | None = Field(
+        default=None,
+        ge=1,
+        le=120,
+        description=(
+            "years: no row of this table is dated earlier before the delivery; see the check `plausible_dates`"
+        ),
+    )
+    one_file: bool = Field(
+        default=False,
+        description=(
+            "`attendance` only: one file holds the rows of all schools, so that a pupil who "
+            "changed school within a month has two rows in it"
+        ),
+    )
     school_year_style: Literal["through", "per_school"] = Field(
-        default="through", description="per_school: 1 to 3 may be the years of a junior high school, contract 7 to 9"
+        default="through",
+        description=(
+            "`school_register` only: `through` (7-9 = 中1-中3), or `per_school`: 1-3 are read as "
+            "7-9 where that is nearer to the legal school year"
+        ),
     )
     files: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), description="patterns (* ? [...]) of file names that the rules for names do not know"
+        default=(),
+        description=(
+            'patterns (`["*欠席状況*"]`) of file names that the rules for names do not know; the name'
+            " with or without its ending, in any width and case"
+        ),
     )
     headers: Mapping[str, str] = Field(
-        default_factory=dict, description="a city's own header -> the contract's Japanese header"
+        default_factory=dict, description="a city's own header: the contract's Japanese header"
     )
-    headers_by_date: tuple[HeaderPeriod, ...] = ()
-    columns: Mapping[str, Column]
+    headers_by_date: tuple[HeaderPeriod, ...] = Field(
+        default=(), description="the same for deliveries of some reference dates, see [deliveries.md](deliveries.md)"
+    )
+    columns: Mapping[str, Column] = Field(description="the columns of the contract")
 
     def headers_at(self, day: dt.date) -> dict[str, str]:
         """The city's own headers that hold for a delivery of ``day``."""
@@ -305,27 +462,74 @@ class SourceTable(Model):
 class Item(Model):
     """One screening item: the levels that a child can stand on."""
 
-    id: str
-    ja: str
-    bands: tuple[Band, ...]
-    about: tuple[str, ...]
-    who: Literal["child", "household", "others"]
-    tables: tuple[str, ...] = Field(min_length=1)
-    reads: Mapping[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="table -> columns whose cells decide the level, beside whom a row is about"
+    fixed: ClassVar[frozenset[str]] = frozenset(
+        {"id", "bands", "about", "who", "tables", "reads", "levels", "none", "missing", "comparison", "usual"}
     )
-    levels: Mapping[str, str] = Field(default_factory=dict, description="own levels, mildest first")
-    level_labels: Mapping[str, str] = Field(default_factory=dict)
-    none: str | None = None
-    missing: str | None = None
-    legacy: str | None = None
-    screen: Literal["fairness", "no_causal_path", "format"] | None = None
-    thresholds: Mapping[str, float] = Field(default_factory=dict)
-    comparison: Literal["at_least", "at_most", "under"] = "at_least"
-    codes: Mapping[str, str] = Field(default_factory=dict, description="code of the contract -> own level")
-    window_months: int | None = Field(default=None, ge=1, le=240)
-    words: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
-    usual: tuple[str, ...] = Field(default=(), description="kinds of `words` of which every full delivery holds one")
+
+    id: str = Field(description="the item's name in the matrix: its key")
+    ja: str = Field(description="how people read the item")
+    bands: tuple[Band, ...] = Field(description="the bands in whose regression the item takes part")
+    about: tuple[str, ...] = Field(description="the difficulties that it may tell of")
+    who: Literal["child", "household", "others"] = Field(
+        description="whether it is about the child, its household, or others in it"
+    )
+    tables: tuple[str, ...] = Field(
+        min_length=1,
+        description=(
+            "the tables that it reads; the first one is that whose `no_record` column it shares in the regression"
+        ),
+    )
+    reads: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description=(
+            "table: columns whose cells decide the level, beside whom a row is about; where one of them cannot "
+            "be read or is absent, the item is wrong"
+        ),
+    )
+    levels: Mapping[str, str] = Field(
+        default_factory=dict, description="its own levels, mildest first, with what each means"
+    )
+    level_labels: Mapping[str, str] = Field(default_factory=dict, description="how people read each level")
+    none: str | None = Field(default=None, description="what 非該当 means, where it needs words")
+    missing: str | None = Field(default=None, description="what 欠損 means, where it needs words")
+    legacy: str | None = Field(
+        default=None,
+        description=(
+            "the level from which データベースみまもり counted a hit; without it the item was none of its items"
+        ),
+    )
+    screen: Literal["fairness", "no_causal_path", "format"] | None = Field(
+        default=None, description="why the item is left out before the regression"
+    )
+    thresholds: Mapping[str, float] = Field(
+        default_factory=dict,
+        description=(
+            "level: the number at which it begins, in the unit of the item's column. Each level "
+            "lies beyond the next milder one. Relabel it too"
+        ),
+    )
+    comparison: Literal["at_least", "at_most", "under"] = Field(
+        default="at_least", description="on which side of the number a level lies: `at_least`, `at_most`, or `under` it"
+    )
+    codes: Mapping[str, str] = Field(
+        default_factory=dict, description="which code of the contract means which level; every other one is 非該当"
+    )
+    window_months: int | None = Field(
+        default=None,
+        ge=1,
+        le=240,
+        description="how many months back from the reference date rows count (attendance, moves)",
+    )
+    words: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="kind: words of a free column that count, for example 続柄 for a spouse (`{spouse: [妻, 夫]}`)",
+    )
+    usual: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "kinds of `words` of which every full delivery holds one: where none is found the office has other words"
+        ),
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -370,10 +574,14 @@ _DECIDES_LEVELS = ("thresholds", "comparison", "codes", "window_months", "words"
 
 
 class Calendar(Model):
-    timezone: Annotated[str, AfterValidator(_time_zone)]
-    first_reference_date: dt.date
-    terms: tuple[TermDate, ...] = Field(min_length=1)
-    yearly: TermDate
+    timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        description="time zone of reference dates and schedules"
+    )
+    first_reference_date: dt.date = Field(description="the oldest date that can be refreshed; one of `terms`")
+    terms: tuple[TermDate, ...] = Field(
+        min_length=1, description="month and day of the reference dates; all on one day of the month"
+    )
+    yearly: TermDate = Field(description="the term at which weights are fitted; one of `terms`")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -406,22 +614,33 @@ class Calendar(Model):
 
 
 class BandSettings(Model):
-    ja: str
-    school_years: tuple[int, ...]
+    ja: str = Field(description="the band's Japanese name")
+    school_years: tuple[int, ...] = Field(
+        description="its school years (7-9 = 中1-中3); every one from 1 to 9 belongs to one band"
+    )
 
 
 class Schools(Model):
-    screened: Literal["all"] | Annotated[tuple[SchoolCode, ...], Field(min_length=1)]
-    without_delivery: tuple[SchoolCode, ...]
+    screened: Literal["all"] | Annotated[tuple[SchoolCode, ...], Field(min_length=1)] = Field(
+        description=(
+            "codes (six digits) of the schools whose children are ranked; linkage, features and fit stay citywide"
+        )
+    )
+    without_delivery: tuple[SchoolCode, ...] = Field(
+        description=(
+            "schools of the register that hold no records with the city (private, prefectural): "
+            "their silence is no incomplete delivery"
+        )
+    )
 
 
 class AcknowledgedRow(Model):
     """A quarantined row of the register that a person looked at and accepts as lost."""
 
-    reference_date: dt.date
-    table: str
-    file: str
-    row_number: int
+    reference_date: dt.date = Field(description="of the delivery")
+    table: str = Field(description="`resident_register` or `school_register`")
+    file: str = Field(description="the file's name, as the check tells it")
+    row_number: int = Field(description="the row in the file, as the check tells it")
 
 
 #: What stands in a printed line where a person has to write (``Acknowledgement``).
@@ -446,14 +665,20 @@ def _filled_in(text: str) -> str:
 class Acknowledgement(Model):
     """A person looked at what a check found in one file and lets it in (method §2). It holds for that file alone."""
 
-    table: str
-    check: Literal["unreadable_cells", "absent_columns", "quarantined_share", "school_year", "spine_complete"]
-    column: str | None = None
-    row: int | None = Field(default=None, ge=1)
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    role: Annotated[Sentence, AfterValidator(_filled_in)]
-    reason: Annotated[Sentence, AfterValidator(_filled_in)]
-    day: dt.date
+    table: str = Field(description="the table whose file it is")
+    check: Literal["unreadable_cells", "absent_columns", "quarantined_share", "school_year", "spine_complete"] = Field(
+        description="the check that found it"
+    )
+    column: str | None = Field(default=None, description="the column (English name), where the check names one")
+    row: int | None = Field(default=None, ge=1, description="the row in the file, where the check names one")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="of the file: a corrected file is looked at anew"
+    )
+    role: Annotated[Sentence, AfterValidator(_filled_in)] = Field(
+        description="who lets it in, by role (係長), never a name"
+    )
+    reason: Annotated[Sentence, AfterValidator(_filled_in)] = Field(description="why")
+    day: dt.date = Field(description="when")
 
     @model_validator(mode="after")
     def _names_its_subject(self) -> Self:
@@ -468,12 +693,14 @@ class Acknowledgement(Model):
 class Withdrawal(Model):
     """Files of a reference date that were taken away, confirmed by a person (method §1)."""
 
-    reference_date: dt.date
-    table: str
-    files: Annotated[tuple[str, ...], Field(min_length=1, description="file names as sources.deliveries has them")]
-    reason: Annotated[Sentence, AfterValidator(_filled_in)]
-    role: Annotated[Sentence, AfterValidator(_filled_in)]
-    day: dt.date
+    reference_date: dt.date = Field(description="of the delivery")
+    table: str = Field(description="the table whose files they were")
+    files: Annotated[tuple[str, ...], Field(min_length=1, description="file names as sources.deliveries has them")] = (
+        Field(description="their names, as the check tells them")
+    )
+    reason: Annotated[Sentence, AfterValidator(_filled_in)] = Field(description="why they were taken away")
+    role: Annotated[Sentence, AfterValidator(_filled_in)] = Field(description="who confirms it, by role, never a name")
+    day: dt.date = Field(description="when")
 
 
 def _as_words(value: object) -> object:
@@ -484,27 +711,76 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
 
 
 class Ingest(Model):
-    header_search_rows: int = Field(ge=1, le=1000)
-    max_quarantined_share: Share
-    min_readable_files_share: Share
-    max_file_mb: int = Field(ge=1, le=100_000)
-    max_workbook_mb: int = Field(ge=1, le=100_000)
-    password_file: Path | None
-    settle_seconds: int = Field(ge=0, le=86_400)
-    group: str | None = Field(description="group of the machine that delivers into inbox/, through a share for example")
-    max_row_change: float = Field(gt=0, le=1000)
-    min_known_residents: Share
-    max_protected_share: Share
-    min_plausible_share: Share
-    total_words: Words
-    yes_words: Words
-    no_words: Words
-    zero_words: Words
-    unknown_date_words: Words
-    open_end_dates: tuple[dt.date, ...]
-    acknowledged_rows: tuple[AcknowledgedRow, ...]
-    acknowledged: tuple[Acknowledgement, ...]
-    withdrawn: tuple[Withdrawal, ...]
+    header_search_rows: int = Field(ge=1, le=1000, description="the header is looked for in this many first rows")
+    max_quarantined_share: Share = Field(
+        description="a table, or a file of several, with a larger share of rejected rows fails"
+    )
+    min_readable_files_share: Share = Field(
+        description="a table of many files fails when a smaller share of them can be read"
+    )
+    max_file_mb: int = Field(ge=1, le=100_000, description="MB; a larger file is refused before it is opened")
+    max_workbook_mb: int = Field(
+        ge=1, le=100_000, description="MB; a workbook that holds more than this when unpacked is refused"
+    )
+    password_file: Path | None = Field(
+        description=(
+            "file with the password of protected workbooks in its first line, relative to "
+            "`city.yaml`, mode 0600; `tables.<id>.password_file` for one table"
+        )
+    )
+    settle_seconds: int = Field(
+        ge=0,
+        le=86_400,
+        description="seconds: sensor and schedules wait until a folder's files were left alone for so long",
+    )
+    group: str | None = Field(
+        description=(
+            "group of the machine that delivers into `inbox/` (through a share, for example): a "
+            "new `inbox/` is made 2770 of that group, `data/` passable for it. Without it "
+            "`inbox/` is made its owner's only. An `inbox/` that is there is never narrowed; who "
+            "else may read there is a warning of every run"
+        )
+    )
+    max_row_change: float = Field(
+        gt=0,
+        le=1000,
+        description="a delivery whose rows grew or shrank by more than this share since the last one is a warning",
+    )
+    min_known_residents: Share = Field(description="a smaller share of 宛名番号 that 住民記録 knows is a warning")
+    max_protected_share: Share = Field(
+        description=(
+            "a larger share of the children of school age protected (支援措置) is a warning: perhaps a word means no"
+        )
+    )
+    min_plausible_share: Share = Field(
+        description="a smaller share of ages and dates that the table can have stops it: another era scheme is in use"
+    )
+    total_words: Words = Field(
+        description=(
+            "a row whose first filled cell is one of these, its key being blank otherwise, is a note and no row"
+        )
+    )
+    yes_words: Words = Field(
+        description="how flags are written that mean yes; a flag that is neither yes nor no is invalid"
+    )
+    no_words: Words = Field(description="how flags are written that mean no; no word may be both")
+    zero_words: Words = Field(description="a count that is one of these is 0")
+    unknown_date_words: Words = Field(description="a date that is known to be unknown")
+    open_end_dates: tuple[dt.date, ...] = Field(
+        description='an end that means "open"; every end more than twenty years ahead does'
+    )
+    acknowledged_rows: tuple[AcknowledgedRow, ...] = Field(
+        description="rejected rows of 住民記録 or 学齢簿 that somebody looked at; they no longer block"
+    )
+    acknowledged: tuple[Acknowledgement, ...] = Field(
+        description="what a check found in one file and a person lets in, see [Acknowledging](#acknowledging)"
+    )
+    withdrawn: tuple[Withdrawal, ...] = Field(
+        description=(
+            "files of a reference date with decisions that were taken away on purpose, see "
+            "[Withdrawals](deliveries.md#withdrawals)"
+        )
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -517,14 +793,40 @@ class Ingest(Model):
 
 
 class Linkage(Model):
-    max_household_size: int = Field(ge=1, le=1000)
-    max_unlinked_share: Share
-    link_probability: Share
-    review_probability: Share
-    twin_margin: Share
-    max_asked_share: Share = Field(description="of a school's numbers: last pairs left that a person is asked")
-    min_linked_share: Share
-    max_linked_share_fall: Share
+    max_household_size: int = Field(
+        ge=1, le=1000, description="a 世帯番号 with more members is a facility; each of its residents stands alone"
+    )
+    max_unlinked_share: Share = Field(
+        description=(
+            "of the persons of school age in a table, or in one school's part of it: more unlinked ones are a warning"
+        )
+    )
+    link_probability: Share = Field(description="a match probability from which a pair is linked without a person")
+    review_probability: Share = Field(
+        description=(
+            "a match probability from which a person is asked (名寄せ確認.xlsx); below it a record "
+            "stays unlinked. At least 0.01, at most `link_probability`"
+        )
+    )
+    twin_margin: Share = Field(
+        description=(
+            "two candidates whose probabilities are as close as this go to the review, however likely either is"
+        )
+    )
+    max_asked_share: Share = Field(
+        description=(
+            "where one number and one child are left with the same birth date, sex and school a "
+            "person is asked whatever their names: up to this share of a school's numbers (one at"
+            " least, 0 = never). Above it none of that school is asked, and the check "
+            "`names_comparable` names the school"
+        )
+    )
+    min_linked_share: Share = Field(
+        description="of a table's persons of school age: a smaller linked share stops the refresh"
+    )
+    max_linked_share_fall: Share = Field(
+        description="a linked share that fell by more than this since the last refresh stops it (from ten persons on)"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -537,49 +839,73 @@ class Linkage(Model):
 
 
 class Features(Model):
-    max_missing_change: Share
+    max_missing_change: Share = Field(
+        description="a share of missing (欠損) that moved by more than this since the last date is a warning"
+    )
 
 
 class Weights(Model):
-    label: Literal["ever", "incident_12m"]
-    min_column_children: int = Field(ge=1)
-    min_column_events: int = Field(ge=1)
-    min_band_events: int = Field(ge=1)
-    max_gvif: float = Field(gt=1, description="GVIF^(1/(2 df)) may not exceed the square root of this")
-    aic_tolerance: float = Field(gt=0)
-    max_wald_p: float = Field(gt=0, lt=1)
-    min_cv_auc: float = Field(ge=0.5, lt=1)
-    cross_validation_folds: int = Field(ge=2, le=100)
-    seed: int
-    fixed_items: Mapping[Band, tuple[str, ...]]
+    label: Literal["ever", "incident_12m"] = Field(
+        description=(
+            "what the regression predicts: `ever` = any consultation by the reference date; "
+            "`incident_12m` = the first one within 12 months of the features"
+        )
+    )
+    min_column_children: int = Field(ge=1, description="children that a column of the regression needs")
+    min_column_events: int = Field(ge=1, description="of them with the event, and as many without it")
+    min_band_events: int = Field(ge=1, description="fewer events in a band: no fit, the last version stays")
+    max_gvif: float = Field(
+        gt=1, description="the worst item goes while GVIF^(1/(2 df)) exceeds the square root of this"
+    )
+    aic_tolerance: float = Field(gt=0, description="a smaller fall of the AIC counts as none")
+    max_wald_p: float = Field(gt=0, lt=1, description="an item whose p of the Wald test is this or higher goes")
+    min_cv_auc: float = Field(
+        ge=0.5, lt=1, description="a lower cross-validated AUC is told as hardly better than a list drawn by lot"
+    )
+    cross_validation_folds: int = Field(ge=2, le=100, description="folds of the cross-validation for the model card")
+    seed: int = Field(description="start of the random numbers that draw the folds")
+    fixed_items: Mapping[Band, tuple[str, ...]] = Field(
+        description="fit exactly these items of a band instead of selecting: `{lower: [...], upper: [...]}`"
+    )
 
 
 class Screening(Model):
-    share_percent: int = Field(ge=1, le=100)
-    score_decimals: int = Field(ge=1, le=12)
-    min_school_coverage: Share
+    share_percent: int = Field(ge=1, le=100, description="per cent of each school year that is selected, rounded down")
+    score_decimals: int = Field(
+        ge=1, le=12, description="decimal places to which scores are rounded before they are compared"
+    )
+    min_school_coverage: Share = Field(
+        description="a school of which a smaller share of the children concerned has rows is missing from a delivery"
+    )
 
 
 class Legacy(Model):
-    min_hits: Mapping[Band, Annotated[int, Field(ge=1, le=1000)]]
-    max_missing_share: Share
+    min_hits: Mapping[Band, Annotated[int, Field(ge=1, le=1000)]] = Field(
+        description="hits at which データベースみまもり flagged a child, per band"
+    )
+    max_missing_share: Share = Field(description="with a larger share of its items missing the legacy flag is unknown")
 
 
 class Reason(Model):
     """Why something is sent back to an office, and what the office can do, in Japanese."""
 
-    ja: str
-    todo: str
+    ja: str = Field(description="why something is sent back, as an office reads it in its 差戻し workbook")
+    todo: str = Field(description="what the office is asked to do")
 
 
 class Hint(Model):
     """A suggestion for people: for which children, what the meeting reads, and what a school may read of it."""
 
-    ja: str
-    for_school: str
-    school_years: tuple[int, ...]
-    when: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="item -> levels; all must hold")
-    any_of: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="item -> levels; one must hold")
+    ja: str = Field(description="what the meeting reads")
+    for_school: str = Field(
+        description=(
+            "what a school reads where the meeting took the hint for the 支援の方向性: worded so that "
+            "it tells no benefit"
+        )
+    )
+    school_years: tuple[int, ...] = Field(description="of which children")
+    when: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="item: levels; all must hold")
+    any_of: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="item: levels; one must hold")
 
 
 #: Steps that follow a decision, in the order in which a child goes through them.
@@ -587,31 +913,78 @@ Step = Literal["spoken_to", "offered", "declined", "taken_up", "supported", "end
 
 
 class Meeting(Model):
-    sample_below_cut: int = Field(ge=0, le=100_000)
-    sample_near_share: float = Field(gt=0, lt=1, description="nobody below the cut has a probability of 0")
-    score: Literal["always", "on_request"]
-    interview_window_days: int = Field(ge=1, le=366)
-    directions: Mapping[str, str] = Field(description="支援の方向性 -> what the school reads of it")
-    hints: tuple[Hint, ...]
-    outcomes: Mapping[str, Step]
-    roles: Words = Field(min_length=1, description="who decides, by role: what of 判定者 is published")
+    sample_below_cut: int = Field(
+        ge=0,
+        le=100_000,
+        description=(
+            "children below the cut who go to the meeting unmarked among the others, drawn at the yearly date; 0 = none"
+        ),
+    )
+    sample_near_share: float = Field(
+        gt=0,
+        lt=1,
+        description=(
+            "share of them drawn from between the cut and the middle of the school year, where a child is "
+            "hardest to tell from the list; the others from below the middle, so that everyone below the "
+            "cut can be drawn"
+        ),
+    )
+    score: Literal["always", "on_request"] = Field(
+        description=(
+            "`always`, or `on_request`: facts first, points behind a switch. Hidden until the "
+            "decision while a sample is there"
+        )
+    )
+    interview_window_days: int = Field(
+        ge=1, le=366, description="days after the reference date by which the school lists should be out (面談)"
+    )
+    directions: Mapping[str, str] = Field(
+        description=(
+            "支援の方向性 that the meeting chooses from: what the school reads of it, nothing that tells a benefit"
+        )
+    )
+    hints: tuple[Hint, ...] = Field(description="suggestions for people")
+    outcomes: Mapping[str, Step] = Field(
+        description="成果 that schools and the centre write in 支援記録: the step of the funnel that it is"
+    )
+    roles: Words = Field(
+        min_length=1,
+        description=(
+            "what of 判定者 is published: these roles, several with ・ or 、 between them; any other text is その他"
+        ),
+    )
 
 
 class Publish(Model):
     suppress_below: int = Field(
-        ge=1, le=1000, description="a cell of an aggregate that counts fewer children is suppressed"
+        ge=1,
+        le=1000,
+        description=(
+            "people; a cell of an aggregate that counts fewer is suppressed in the analysts' "
+            "database ([analysts.md](analysts.md))"
+        ),
     )
-    group: str | None = Field(description="group of the machine that may read analyst.duckdb")
-    folder: Path | None = Field(description="where the analysts' database lies; None = the data folder")
+    group: str | None = Field(
+        description=(
+            "group of the machine that may read `analyst.duckdb` (mode 0640): `data/` is passable"
+            " for it (0710), everything else in it is set to its owner's only"
+        )
+    )
+    folder: Path | None = Field(
+        description=(
+            "where `analyst.duckdb` lies, relative to `city.yaml`; without it the data folder. "
+            "With `publish.group` the folder becomes the group's (mode 2750)"
+        )
+    )
 
 
 class OutputColumn(Model):
     """One column of an output table, and what of it may leave (disclosure.py)."""
 
-    name: str
-    type: str
-    ja: str
-    nullable: bool = False
+    name: str = Field(description="the column's name")
+    type: str = Field(description="its DuckDB type")
+    ja: str = Field(description="what it means, as its comment in the database says")
+    nullable: bool = Field(default=False, description="whether it may be empty")
     private: bool = Field(default=False, description="never copied to the analysts' database")
     words: str | tuple[str, ...] | None = Field(
         default=None, description="what a published text may be: a vocabulary (words.py), or the words themselves"
@@ -625,8 +998,8 @@ class OutputColumn(Model):
 class Aggregate(Model):
     """Which rows of a table add up: along each column of ``by`` (NULL = all) within equal values of ``within``."""
 
-    within: tuple[str, ...]
-    by: tuple[str, ...] = ()
+    within: tuple[str, ...] = Field(description="the columns within whose equal values the rows add up")
+    by: tuple[str, ...] = Field(default=(), description="the columns along which they add up; NULL = all")
 
 
 class OutputTable(Model):
@@ -636,15 +1009,17 @@ class OutputTable(Model):
     at publication and stands in the analysts' database only.
     """
 
-    db_schema: str
-    name: str
-    ja: str
-    key: tuple[str, ...] = ()
-    partition: tuple[str, ...] = ()
-    columns: tuple[OutputColumn, ...]
-    published: bool = True
-    stored: bool = True
-    aggregate: Aggregate | None = None
+    db_schema: str = Field(description="its stage")
+    name: str = Field(description="the table's name")
+    ja: str = Field(description="what a row is, as the table's comment says")
+    key: tuple[str, ...] = Field(default=(), description="the columns that tell one row from another")
+    partition: tuple[str, ...] = Field(default=(), description="the columns whose values a replacement deletes first")
+    columns: tuple[OutputColumn, ...] = Field(description="in their order")
+    published: bool = Field(default=True, description="whether it is copied to the analysts' database")
+    stored: bool = Field(
+        default=True, description="whether it stands in kodomo.duckdb; one that does not is made at publication"
+    )
+    aggregate: Aggregate | None = Field(default=None, description="which of its rows add up, where they count people")
 
     @property
     def counts(self) -> tuple[str, ...]:
@@ -663,23 +1038,23 @@ class OutputTable(Model):
 class Catalogue(Model):
     """Everything that is fact and not calculation, after a city's own file was laid over the defaults."""
 
-    sections: Mapping[str, Section]
-    tables: Mapping[str, SourceTable]
-    items: Mapping[str, Item]
-    calendar: Calendar
-    bands: Mapping[Band, BandSettings]
-    difficulties: Mapping[str, str]
-    schools: Schools
-    ingest: Ingest
-    linkage: Linkage
-    features: Features
-    weights: Weights
-    screening: Screening
-    legacy: Legacy
-    meeting: Meeting
-    publish: Publish
-    reasons: Mapping[str, Reason]
-    outputs: Mapping[str, OutputTable]
+    sections: Mapping[str, Section] = Field(description="the offices that hold the tables")
+    tables: Mapping[str, SourceTable] = Field(description="the tables that offices deliver")
+    items: Mapping[str, Item] = Field(description="the screening items")
+    calendar: Calendar = Field(description="the reference dates")
+    bands: Mapping[Band, BandSettings] = Field(description="the school years that share weights: `lower` and `upper`")
+    difficulties: Mapping[str, str] = Field(description="the Japanese names of the difficulties")
+    schools: Schools = Field(description="whose children are ranked")
+    ingest: Ingest = Field(description="what a delivery may hold, and when it is refused or warned of")
+    linkage: Linkage = Field(description="when a record is a child's")
+    features: Features = Field(description="what is watched of the items")
+    weights: Weights = Field(description="how the weights are fitted")
+    screening: Screening = Field(description="who is selected")
+    legacy: Legacy = Field(description="the rule of データベースみまもり, kept for comparison")
+    meeting: Meeting = Field(description="what goes to the meeting and to the schools ([meeting.md](meeting.md))")
+    publish: Publish = Field(description="what analysts see")
+    reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
+    outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")
 
     @model_validator(mode="after")
     def _flag_codes_are_words(self) -> Self:
