@@ -32,7 +32,7 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.scratch import SCRATCH
+from kodomo_assets.machine.scratch import SCRATCH
 from kodomo_assets.settings import Settings, project_root
 
 DATES = ("2024-04-01", "2025-04-01")

@@ -21,7 +21,6 @@ import numpy as np
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.review.meeting import (
-    DECISIONS,
     Cohort,
     Decision,
     Factor,
@@ -33,6 +32,7 @@ from kodomo_assets.stages.review.meeting import (
     SourceState,
 )
 from kodomo_assets.stages.review.page import meeting_page
+from kodomo_assets.vocabulary import DECISIONS
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REFERENCE_DATE = dt.date(2025, 4, 1)

@@ -20,7 +20,7 @@ import numpy as np
 import openpyxl
 
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import read_delivery
 
 HEADER = "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数"

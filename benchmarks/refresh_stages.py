@@ -25,6 +25,7 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable, load_catalogue
+from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.settings import Settings, project_root
 from kodomo_assets.stages.features.contract import check_matrix
 from kodomo_assets.stages.features.labels import build_labels
@@ -37,7 +38,6 @@ from kodomo_assets.stages.published.views import create_views
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.stages.screening.scoring import build_screening, check_ranks, check_scores
 from kodomo_assets.stages.sources.in_force import create_delivered_views, create_registered_pupils
-from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
 from kodomo_assets.stages.sources.read import read_delivery
 from kodomo_assets.stages.weights.versions import refresh_weights
 from kodomo_assets.store.connection import connect

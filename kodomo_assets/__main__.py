@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, KodomoError
-from kodomo_assets.faults import explain, unexpected
-from kodomo_assets.home import prepare_home
+from kodomo_assets.machine.faults import explain, unexpected
+from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.opening import open_to_write
 
@@ -84,7 +84,7 @@ def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _try(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
-    from kodomo_assets import trial
+    from kodomo_assets.doors import trial
 
     if given.command == "check-config":
         tried = trial.try_configuration(settings, catalogue)
@@ -102,7 +102,7 @@ def _try(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) ->
 
 def _serve(settings: Settings, given: argparse.Namespace) -> int:
     # Dagster takes seconds to import
-    from kodomo_assets.services import run_daemon, serve_ui
+    from kodomo_assets.doors.services import run_daemon, serve_ui
 
     with suppress(KeyboardInterrupt):  # how both are ended
         if given.command == "daemon":

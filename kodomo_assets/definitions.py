@@ -8,7 +8,7 @@ import dagster as dg
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.defs import build_definitions
-from kodomo_assets.home import protect_process, require_private_home
+from kodomo_assets.machine.home import protect_process, require_private_home
 from kodomo_assets.settings import Settings
 
 

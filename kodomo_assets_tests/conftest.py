@@ -1,9 +1,10 @@
-"""A small synthetic city, delivered and refreshed once, that the whole-system tests look at."""
+"""A small synthetic city, delivered and refreshed once, that the whole-system tests look at; and a town by hand."""
 
 from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import pytest
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.defs.refresh import after_meeting, refresh
 from kodomo_assets.demo.city import write_city
-from kodomo_assets.home import make_home
+from kodomo_assets.machine.home import make_home
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
+from kodomo_assets_tests.town import Town
 
 # enough for twenty consultations in the lower band, and for ten screened children in a school year
 RESIDENTS = 18_000
@@ -98,3 +100,11 @@ def refreshed_city(delivered_city: City, tmp_path_factory: pytest.TempPathFactor
 def city(refreshed_city: City, tmp_path: Path) -> City:
     """A refreshed city of the test's own."""
     return refreshed_city.copy(tmp_path / "city")
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """A town made by hand, with its list and a database of its own."""
+    made = Town(tmp_path)
+    yield made
+    made.con.close()

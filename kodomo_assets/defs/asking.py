@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from kodomo_assets import vocabulary
 from kodomo_assets.catalogue.models import Calendar
 from kodomo_assets.defs.common import House, asset_key
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import PARTITION, under_way
 from kodomo_assets.errors import StoreBusyError
-from kodomo_assets.stages.linkage.review import FILE_STEM
+from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.stages.sources.arrivals import NOTHING, Hashes, contract, states
 from kodomo_assets.stages.sources.earlier_rosters import (
     EARLIER_ROSTERS,
@@ -28,7 +29,6 @@ from kodomo_assets.stages.sources.earlier_rosters import (
     serves_links_only,
     state_of_rosters,
 )
-from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
 from kodomo_assets.stages.sources.readings import Account, accounts
 from kodomo_assets.stages.sources.withdrawn import past_retention
 from kodomo_assets.store.connection import connect
@@ -36,15 +36,6 @@ from kodomo_assets.store.connection import connect
 YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeting"
 #: What people send back after the list was made.
 RETURNED = ("review.personal_sheets", "review.decisions", "review.support")
-#: Which asset reads which kind of file that people send back.
-READERS = {
-    FILE_STEM: "linkage.answers",
-    "個人票": "review.personal_sheets",
-    "判定会議": "review.decisions",
-    "判定": "review.decisions",
-    "支援記録": "review.support",
-    "支援対象者": "review.support",
-}
 #: The tag under which a run keeps what lay there when it was asked for.
 STATE = "kodomo/state"
 _NEVER = Account({}, {}, {})
@@ -154,7 +145,7 @@ def _need(house: House, day: dt.date, account: Account, hashes: Hashes, *, newes
     """What has to be done, or why nothing has to be."""
     if serves_links_only(house.settings.inbox, house.catalogue, day.isoformat()):
         return "holds a roster alone, which later dates read for their links"
-    there = states(files_of(house, day), READERS, house.catalogue, day, hashes)
+    there = states(files_of(house, day), vocabulary.RETURNED, house.catalogue, day, hashes)
     if there and (rosters := state_of_rosters(earlier_rosters(house.settings.inbox, house.catalogue, day), hashes)):
         there[EARLIER_ROSTERS] = rosters
     if not there and _past_retention(house, day):

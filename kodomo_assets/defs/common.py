@@ -16,8 +16,8 @@ from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.errors import CheckFailedError, KodomoError
-from kodomo_assets.faults import explain, unexpected
 from kodomo_assets.internals import USER_FACING_ERROR_ID_ATTR_NAME
+from kodomo_assets.machine.faults import explain, unexpected
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT
 from kodomo_assets.stages.sources.readings import READINGS, create_reading

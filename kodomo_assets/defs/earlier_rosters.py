@@ -8,6 +8,7 @@ from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.defs.sources import basis_of, keep_faults, send_back, state_there
 from kodomo_assets.errors import CheckFailedError
+from kodomo_assets.office.problems import TableRefusedError
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, sha256
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
 from kodomo_assets.stages.sources.earlier_rosters import (
@@ -23,7 +24,6 @@ from kodomo_assets.stages.sources.earlier_rosters import (
 )
 from kodomo_assets.stages.sources.history import keep_superseded
 from kodomo_assets.stages.sources.in_force import create_registered_pupils
-from kodomo_assets.stages.sources.problems import TableRefusedError
 from kodomo_assets.stages.sources.read import read_delivery
 from kodomo_assets.stages.sources.readings import READINGS, create_reading, read_already, remember
 from kodomo_assets.stages.sources.returns import create_returns

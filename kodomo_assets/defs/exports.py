@@ -13,10 +13,10 @@ import dagster as dg
 import duckdb
 
 from kodomo_assets.defs.common import House
+from kodomo_assets.office.written import was_saved_since
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import replace
-from kodomo_assets.written import was_saved_since
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from kodomo_assets.defs.exports import put, take_away
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.defs.sources import keep_faults, write_returns
+from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.linkage.answers import build_answers, check_answers
 from kodomo_assets.stages.linkage.checks import check_links, check_spine, check_unregistered, require_delivered
 from kodomo_assets.stages.linkage.children import build_children
@@ -32,7 +33,7 @@ from kodomo_assets.stages.linkage.comparisons import BLOCKING_RULES
 from kodomo_assets.stages.linkage.links import LinkCounts, build_links
 from kodomo_assets.stages.linkage.plots import waterfall_plot
 from kodomo_assets.stages.linkage.pupil_numbers import check_pupil_numbers, create_pupil_numbers
-from kodomo_assets.stages.linkage.review import FILE_STEM, review_workbook
+from kodomo_assets.stages.linkage.review import review_workbook
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.sources.earlier_rosters import EARLIER_ROSTERS
 from kodomo_assets.stages.sources.faults import (
@@ -43,10 +44,10 @@ from kodomo_assets.stages.sources.faults import (
     stale_acknowledgements,
 )
 from kodomo_assets.stages.sources.in_force import create_delivered_views
-from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.sources.school_years import check_school_years, school_year_faults
 from kodomo_assets.stages.weights.versions import why_due
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, create_pseudonyms, load_secret
+from kodomo_assets.vocabulary import LINK_REVIEW
 
 
 def build_linkage_assets(house: House) -> list[dg.AssetsDefinition]:
@@ -150,7 +151,7 @@ def _answers(house: House) -> dg.AssetsDefinition:
             files = [
                 file
                 for file in scan_inbox(house.settings.inbox / day.isoformat(), house.catalogue)
-                if file.returned == FILE_STEM
+                if file.returned == LINK_REVIEW
             ]
             now = dt.datetime.now(dt.UTC)
             today = now.astimezone(ZoneInfo(house.catalogue.calendar.timezone)).date()
@@ -301,7 +302,7 @@ def _pupil_numbers(house: House) -> dg.AssetsDefinition:
 
 def _send_review(house: House, day: dt.date, workbook: bytes | None) -> None:
     """Writes 名寄せ確認.xlsx anew, or takes it away where nothing is to be answered any more."""
-    path = house.settings.outbox / day.isoformat() / f"{FILE_STEM}.xlsx"
+    path = house.settings.outbox / day.isoformat() / f"{LINK_REVIEW}.xlsx"
     if workbook is None:
         take_away(path)
     else:

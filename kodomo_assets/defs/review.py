@@ -21,29 +21,29 @@ from kodomo_assets.defs.common import (
 from kodomo_assets.defs.exports import Export, export
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
-from kodomo_assets.stages.review import decisions as decided
-from kodomo_assets.stages.review import personal_sheets as sheets
-from kodomo_assets.stages.review import support as helped
+from kodomo_assets.office.inbox import InboxFile, scan_inbox
+from kodomo_assets.office.returned import check_rejections, gone_children
+from kodomo_assets.stages.outcomes.decisions import build_decisions
+from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
+from kodomo_assets.stages.outcomes.support import build_support
 from kodomo_assets.stages.review.cautions import protection_caution
-from kodomo_assets.stages.review.decisions import build_decisions
 from kodomo_assets.stages.review.facts import gather_meeting
-from kodomo_assets.stages.review.key_list import KEY_LIST_FILE, KEY_LIST_KIND, gather_keys, key_workbook
+from kodomo_assets.stages.review.key_list import (
+    KEY_LIST_FILE,
+    gather_keys,
+    key_workbook,
+)
 from kodomo_assets.stages.review.meeting import Meeting
 from kodomo_assets.stages.review.meeting_list import build_meeting_list
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
 from kodomo_assets.stages.review.page import meeting_page
-from kodomo_assets.stages.review.personal_sheets import build_personal_sheets
-from kodomo_assets.stages.review.school_workbook import SCHOOL_KIND
 from kodomo_assets.stages.review.schools import SchoolFiles, personal_sheets, school_lists
-from kodomo_assets.stages.review.sheet_workbook import SHEET_KIND
-from kodomo_assets.stages.review.support import build_support
 from kodomo_assets.stages.review.support_workbook import support_workbook
 from kodomo_assets.stages.screening.summary import require_list
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.sources.in_force import create_delivered_views
-from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
-from kodomo_assets.stages.sources.returned import check_rejections, gone_children
 from kodomo_assets.store.pseudonyms import create_sheet_numbers, load_secret
+from kodomo_assets.vocabulary import KEY_LIST, MEETING, PERSONAL_SHEET, SCHOOL_LIST, SUPPORT_RECORD, kinds_read_by
 
 PAGE, WORKBOOK = "判定会議.html", "判定会議.xlsx"
 _FACTS = [
@@ -115,7 +115,7 @@ def _personal_sheets(house: House) -> dg.AssetsDefinition:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
             _prepare(con, house, day)
-            files = _returned(house, day, (sheets.KIND,))
+            files = _returned(house, day, kinds_read_by("review.personal_sheets"))
             taken = build_personal_sheets(con, house.catalogue, files, day, _today(house, dt.datetime.now(dt.UTC)))
             made = personal_sheets(con, day, _version(con, day), protection_caution(house.catalogue))
             yield from store_results(
@@ -132,7 +132,7 @@ def _personal_sheets(house: House) -> dg.AssetsDefinition:
                 ],
                 also=_BESIDE,
             )
-            _export_schools(con, house, day, SHEET_KIND, made)
+            _export_schools(con, house, day, PERSONAL_SHEET, made)
 
     return personal_sheet_files
 
@@ -154,7 +154,7 @@ def _decisions(house: House) -> dg.AssetsDefinition:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
             _prepare(con, house, day)
-            files = _returned(house, day, decided.KINDS)
+            files = _returned(house, day, kinds_read_by("review.decisions"))
             now = dt.datetime.now(dt.UTC)
             counts = build_decisions(con, house.catalogue, files, day, now, _today(house, now))
             context.log.info(f"判定: {counts.filled} rows in {len(files)} files, {counts.taken} new decisions")
@@ -193,7 +193,7 @@ def _support(house: House) -> dg.AssetsDefinition:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
             _prepare(con, house, day)
-            files = _returned(house, day, (helped.KIND, SCHOOL_KIND))
+            files = _returned(house, day, kinds_read_by("review.support"))
             taken = build_support(con, house.catalogue, files, day, _today(house, dt.datetime.now(dt.UTC)))
             yield from store_results(
                 con,
@@ -236,7 +236,7 @@ def _school_lists(house: House) -> dg.AssetsDefinition:
             _prepare(con, house, day)
             # without decisions there is no child to tell of: no file, and a warning (method §7)
             made = school_lists(con, house.catalogue, day, _version(con, day), protection_caution(house.catalogue))
-            written = _export_schools(con, house, day, SCHOOL_KIND, made)
+            written = _export_schools(con, house, day, SCHOOL_LIST, made)
             context.log.info(f"支援対象者: {len(made.files)} schools, {written} files written")
             yield dg.MaterializeResult(asset_key=asset_key(name), metadata=_sent(made) | {"written": written})
             yield check_result(name, _decided(con, day))
@@ -317,7 +317,7 @@ def _key_list(house: House) -> dg.AssetsDefinition:
             _prepare(con, house, day)
             keys, cautions, version = gather_keys(con, day), protection_caution(house.catalogue), _version(con, day)
             book = key_workbook(day, version, keys, cautions)
-            file = Export(KEY_LIST_KIND, KEY_LIST_FILE, book, len(keys), repr((keys, cautions)))
+            file = Export(KEY_LIST, KEY_LIST_FILE, book, len(keys), repr((keys, cautions)))
             export(con, house, day, version, (), [file])
             yield dg.MaterializeResult(asset_key=asset_key(name), metadata={"children": len(keys)})
 
@@ -327,15 +327,15 @@ def _key_list(house: House) -> dg.AssetsDefinition:
 def _meeting_exports(house: House, meeting: Meeting) -> Iterator[Export]:
     made_from = repr(meeting)
     page = meeting_page(meeting)
-    yield Export("判定会議", PAGE, page, len(meeting.children), made_from)
+    yield Export(MEETING, PAGE, page, len(meeting.children), made_from)
     # a hint may be taken for the direction of support: schools read it in words of its own
     settings = house.catalogue.meeting
     directions = tuple(dict.fromkeys([*settings.directions, *(hint.ja for hint in settings.hints)]))
     book = meeting_workbook(meeting, directions)
-    yield Export("判定会議", WORKBOOK, book, len(meeting.children), repr((meeting, directions)))
+    yield Export(MEETING, WORKBOOK, book, len(meeting.children), repr((meeting, directions)))
     outcomes = tuple(settings.outcomes)
     template = support_workbook(outcomes, meeting.reference_date)
-    yield Export(helped.KIND, f"{helped.KIND}.xlsx", template, 0, repr(outcomes))
+    yield Export(SUPPORT_RECORD, f"{SUPPORT_RECORD}.xlsx", template, 0, repr(outcomes))
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, house: House, day: dt.date) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from kodomo_assets.errors import StoreBusyError
-from kodomo_assets.processes import Process
+from kodomo_assets.machine.processes import Process
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 

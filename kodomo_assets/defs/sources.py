@@ -26,13 +26,13 @@ from kodomo_assets.defs.common import (
 from kodomo_assets.defs.exports import put, take_away
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
+from kodomo_assets.office.inbox import InboxFile, check_known_files, create_inbox, scan_inbox
+from kodomo_assets.office.problems import TableRefusedError
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, sha256, state_of
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
 from kodomo_assets.stages.sources.faults import Fault, create_faults
 from kodomo_assets.stages.sources.history import keep_superseded
 from kodomo_assets.stages.sources.in_force import create_registered_pupils, create_rostered_pupils, delivery_in_force
-from kodomo_assets.stages.sources.inbox import InboxFile, check_known_files, create_inbox, scan_inbox
-from kodomo_assets.stages.sources.problems import TableRefusedError
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
 from kodomo_assets.stages.sources.readings import (
     READINGS,

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.scratch import SCRATCH, sweep
+from kodomo_assets.machine.scratch import SCRATCH, sweep
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.modes import keep_private

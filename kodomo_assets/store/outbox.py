@@ -11,7 +11,7 @@ from pathlib import Path
 def write_file(path: Path, content: bytes) -> None:
     """Puts ``content`` at ``path`` in one step: whoever opens it sees the old file or the new one, mode 0600.
 
-    What is half written lies in the scratch folder of this process (``kodomo_assets.scratch``).
+    What is half written lies in the scratch folder of this process (``kodomo_assets.machine.scratch``).
     """
     path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     try:

@@ -21,8 +21,8 @@ from kodomo_assets.defs.common import House
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.defs.running import HOST, PID, STARTED, check_free, end_dead_runs
 from kodomo_assets.errors import StoreBusyError
-from kodomo_assets.home import prepare_home
-from kodomo_assets.processes import Process
+from kodomo_assets.machine.home import prepare_home
+from kodomo_assets.machine.processes import Process
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets_tests.defs.conftest import DAY, Office

@@ -8,7 +8,7 @@ import pytest
 
 from kodomo_assets.stages.evaluation.funnel import build_funnel, funnel_text
 from kodomo_assets.store.tables import replace
-from kodomo_assets_tests.review.town import NORTH, SOUTH, R, Town, key
+from kodomo_assets_tests.town import NORTH, SOUTH, R, Town, key
 
 D = dt.date
 MAY, JUNE = D(2025, 5, 20), D(2025, 6, 10)

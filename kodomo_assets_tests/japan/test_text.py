@@ -23,7 +23,7 @@ from kodomo_assets.japan.text import (
     read_number,
     read_person_number,
 )
-from kodomo_assets.stages.sources.formats.number_formats import percent_text
+from kodomo_assets.office.formats.number_formats import percent_text
 
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 

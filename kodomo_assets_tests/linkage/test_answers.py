@@ -14,10 +14,11 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.defs import build_definitions
+from kodomo_assets.office.inbox import check_known_files, scan_inbox
 from kodomo_assets.stages.linkage.answers import AnswerCounts, check_answers
 from kodomo_assets.stages.linkage.checks import check_links
-from kodomo_assets.stages.linkage.review import FILE_STEM, HEADER_ROW
-from kodomo_assets.stages.sources.inbox import check_known_files, scan_inbox
+from kodomo_assets.stages.linkage.review import HEADER_ROW
+from kodomo_assets.vocabulary import LINK_REVIEW
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.linkage.test_linkage import D, R
 from kodomo_assets_tests.linkage.test_review import (
@@ -32,7 +33,7 @@ from kodomo_assets_tests.linkage.test_review import (
 )
 from kodomo_assets_tests.test_end_to_end import decodes
 
-NAME = f"{FILE_STEM}.xlsx"
+NAME = f"{LINK_REVIEW}.xlsx"
 SEPTEMBER = D(2025, 9, 1)
 LATER = dt.datetime(2025, 9, 15, 3, 0, tzinfo=dt.UTC)
 BY, ON = "係長　山口", D(2025, 4, 10)
@@ -146,14 +147,14 @@ def test_an_ods_is_not_read_and_told(office, saved_by_libreoffice):
     assert office.answered(folder) == AnswerCounts(0, 0, ())
     outcome = check_known_files(scan_inbox(folder, office.catalogue))
     assert not outcome.passed
-    assert f"{FILE_STEM}.ods (wrong_ending)" in outcome.message
+    assert f"{LINK_REVIEW}.ods (wrong_ending)" in outcome.message
 
 
 def test_a_name_with_another_ending_is_told_and_the_others_are_read(office, tmp_path):
-    put(tmp_path, b"%PDF-1.7 ...", f"{FILE_STEM}.pdf")
+    put(tmp_path, b"%PDF-1.7 ...", f"{LINK_REVIEW}.pdf")
     put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, ON)}))
     assert office.answered(tmp_path).problems == ()
-    assert f"{FILE_STEM}.pdf (wrong_ending)" in check_known_files(scan_inbox(tmp_path, office.catalogue)).message
+    assert f"{LINK_REVIEW}.pdf (wrong_ending)" in check_known_files(scan_inbox(tmp_path, office.catalogue)).message
 
 
 @pytest.mark.parametrize(
@@ -382,7 +383,7 @@ def test_a_day_that_the_workbook_would_refuse_is_told(office, tmp_path):
 
 def test_every_one_of_many_mistakes_is_told(office, tmp_path):
     wanting: Filled = {(n, who): ("同一", BY, None) for n, pair in ASKED.items() for who in pair}
-    names = [NAME, f"{FILE_STEM}_2.xlsx"]
+    names = [NAME, f"{LINK_REVIEW}_2.xlsx"]
     for name in names:
         put(tmp_path, filled(office.workbook, wanting), name)
     rows = range(HEADER_ROW + 1, HEADER_ROW + 7)
@@ -433,7 +434,7 @@ def test_one_person_is_one_child(office, tmp_path):
 
 def test_two_files_that_contradict_one_another_are_told(office, tmp_path):
     put(tmp_path, filled(office.workbook, GOOD | {(11, 1): ("同一", BY, ON)}))
-    second = f"{FILE_STEM}_2.xlsx"
+    second = f"{LINK_REVIEW}_2.xlsx"
     put(tmp_path, filled(office.workbook, GOOD | {(11, 1): ("別人", BY, ON)}), second)
     counts = office.answered(tmp_path)
     row = row_number(office, 11, 1)
@@ -445,7 +446,7 @@ def test_two_files_that_contradict_one_another_are_told(office, tmp_path):
 
 def test_of_two_files_the_later_day_wins_in_silence(tmp_path):
     office = asking()
-    put(tmp_path, filled(office.workbook, {(11, 1): ("別人", BY, ON)}), f"{FILE_STEM}_2.xlsx")
+    put(tmp_path, filled(office.workbook, {(11, 1): ("別人", BY, ON)}), f"{LINK_REVIEW}_2.xlsx")
     put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, D(2025, 4, 11))}))
     office.refresh(tmp_path)
     assert (office.counts.kept, office.counts.problems) == (2, ())
@@ -482,29 +483,29 @@ def empty_book(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "build"),
     [
-        (f"{FILE_STEM}.xlsx", as_csv),
-        (f"{FILE_STEM}_空.xlsx", lambda _: b""),
-        (f"{FILE_STEM}_空.xlsx", empty_book),
-        (f"{FILE_STEM}_壊.xlsx", cut),
-        (f"{FILE_STEM}_壊.xlsx", lambda content: b"PK\x03\x04" + content[400:]),
-        (f"{FILE_STEM}_壊.xls", lambda content: b"\xd0\xcf\x11\xe0" + bytes(600)),
-        (f"{FILE_STEM} (2).xlsx", without_headers),
-        (f"{FILE_STEM}-下.xlsx", header_far_below),
+        (f"{LINK_REVIEW}.xlsx", as_csv),
+        (f"{LINK_REVIEW}_空.xlsx", lambda _: b""),
+        (f"{LINK_REVIEW}_空.xlsx", empty_book),
+        (f"{LINK_REVIEW}_壊.xlsx", cut),
+        (f"{LINK_REVIEW}_壊.xlsx", lambda content: b"PK\x03\x04" + content[400:]),
+        (f"{LINK_REVIEW}_壊.xls", lambda content: b"\xd0\xcf\x11\xe0" + bytes(600)),
+        (f"{LINK_REVIEW} (2).xlsx", without_headers),
+        (f"{LINK_REVIEW}-下.xlsx", header_far_below),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_and_the_others_are_read(office, tmp_path, name, build):
     given = filled(office.workbook, {(11, 1): ("同一", BY, ON)})
     put(tmp_path, build(given), name)
-    put(tmp_path, filled(office.workbook, GOOD), f"{FILE_STEM}_良.xlsx")
+    put(tmp_path, filled(office.workbook, GOOD), f"{LINK_REVIEW}_良.xlsx")
     counts = office.answered(tmp_path)
     assert_told(counts, name)
     assert kept(office) == GOOD_READ
 
 
 def test_a_column_that_is_not_there_is_named_with_the_row_of_the_headers(office, tmp_path):
-    name = f"{FILE_STEM}(コピー).xlsx"
+    name = f"{LINK_REVIEW}(コピー).xlsx"
     put(tmp_path, without_key_column(office.workbook), name)
-    put(tmp_path, filled(office.workbook, GOOD), f"{FILE_STEM}_良.xlsx")
+    put(tmp_path, filled(office.workbook, GOOD), f"{LINK_REVIEW}_良.xlsx")
     counts = office.answered(tmp_path)
     (problem,) = counts.problems
     assert problem.startswith(f"{name}, sheet 1, row {HEADER_ROW}: has no 児童キー, expected the headers ")
@@ -578,8 +579,8 @@ def test_what_was_refused_is_refused_though_the_pair_was_asked_since(tmp_path):
     office.con.execute("update sources.school_register set school_code = '081003' where resident_id = '0000000001'")
     office.refresh(None)
     assert ("00000011", 2) in office.in_review()
-    office.refresh(put(tmp_path, content, f"{FILE_STEM}_もう一度.xlsx"), now=NOON + dt.timedelta(days=1))
-    assert office.counts.problems == (told, told.replace(NAME, f"{FILE_STEM}_もう一度.xlsx"))
+    office.refresh(put(tmp_path, content, f"{LINK_REVIEW}_もう一度.xlsx"), now=NOON + dt.timedelta(days=1))
+    assert office.counts.problems == (told, told.replace(NAME, f"{LINK_REVIEW}_もう一度.xlsx"))
     assert "00000011" not in office.links_at()
     # the same answer in another file is another answer
     office.refresh(put(tmp_path / "anew", filled(office.workbook, {(11, 2): ("同一", BY, ON)})))
@@ -599,10 +600,10 @@ def test_two_files_that_contradicted_one_another_count_once_one_is_gone(tmp_path
     """What one file does to another is judged anew: a person put it right by taking one away."""
     office = asking()
     put(tmp_path, filled(office.workbook, {(11, 1): ("同一", BY, ON)}))
-    put(tmp_path, filled(office.workbook, {(11, 1): ("別人", BY, ON)}), f"{FILE_STEM}_2.xlsx")
+    put(tmp_path, filled(office.workbook, {(11, 1): ("別人", BY, ON)}), f"{LINK_REVIEW}_2.xlsx")
     office.refresh(tmp_path)
     assert len(office.counts.problems) == 2
-    (tmp_path / f"{FILE_STEM}_2.xlsx").unlink()
+    (tmp_path / f"{LINK_REVIEW}_2.xlsx").unlink()
     office.refresh(tmp_path, now=NOON + dt.timedelta(days=1))
     assert office.counts.problems == ()
     assert office.links_at()["00000011"] == (1, "review")
@@ -736,7 +737,7 @@ def test_the_same_file_read_again_adds_nothing(tmp_path):
 def test_two_people_of_one_opinion_are_read_once(tmp_path):
     office = asking()
     put(tmp_path, filled(office.workbook, {(11, 1): ("同一", "甲", ON)}))
-    put(tmp_path, filled(office.workbook, {(11, 1): ("同一", "乙", ON)}), f"{FILE_STEM}_2.xlsx")
+    put(tmp_path, filled(office.workbook, {(11, 1): ("同一", "乙", ON)}), f"{LINK_REVIEW}_2.xlsx")
     office.refresh(tmp_path)
     assert office.counts.kept == 2
     for days in (1, 2):

@@ -19,16 +19,20 @@ import pytest
 from openpyxl.cell.cell import Cell
 from openpyxl.worksheet.worksheet import Worksheet
 
+from kodomo_assets.office.inbox import InboxFile, scan_inbox
+from kodomo_assets.office.written import was_saved_since
 from kodomo_assets.stages.linkage import review
 from kodomo_assets.stages.linkage.answers import AnswerCounts, build_answers
 from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.linkage.links import build_links
-from kodomo_assets.stages.linkage.review import FILE_STEM, HEADER_ROW, review_workbook
+from kodomo_assets.stages.linkage.review import (
+    HEADER_ROW,
+    review_workbook,
+)
 from kodomo_assets.stages.sources.in_force import create_delivered_views
-from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, child_key, create_pseudonyms
 from kodomo_assets.store.tables import replace
-from kodomo_assets.written import was_saved_since
+from kodomo_assets.vocabulary import LINK_REVIEW
 from kodomo_assets_tests.linkage.test_linkage import SECRET, D, R, Register
 
 NOON = dt.datetime(2025, 4, 15, 3, 0, tzinfo=dt.UTC)  # twelve o'clock in Tokyo
@@ -88,7 +92,7 @@ class Office(Register):
 
 
 def returned(inbox: Path, office: Register) -> list[InboxFile]:
-    return [f for f in scan_inbox(inbox, office.catalogue) if f.returned and f.name.startswith(FILE_STEM)]
+    return [f for f in scan_inbox(inbox, office.catalogue) if f.returned and f.name.startswith(LINK_REVIEW)]
 
 
 def key(who: int) -> str:
@@ -353,7 +357,7 @@ def test_how_the_sheet_is_laid_out(workbook):
     names = headers(sheet)
     hidden = [n for n in names if sheet.column_dimensions[sheet.cell(1, names.index(n) + 1).column_letter].hidden]
     assert hidden == HIDDEN
-    assert sheet.title == FILE_STEM
+    assert sheet.title == LINK_REVIEW
     assert names[:6] == ["組", *ASKED, "氏名カナ（資料）", "氏名カナ（住民記録）"]  # in view while answering
     assert sheet.freeze_panes == f"G{HEADER_ROW + 1}"
     assert sheet.print_title_rows == f"${HEADER_ROW}:${HEADER_ROW}"

@@ -16,7 +16,7 @@ from kodomo_assets.catalogue import OutputColumn, OutputTable, load_catalogue
 from kodomo_assets.catalogue.models import Aggregate
 from kodomo_assets.disclosure import ROUND_TO, suppress
 from kodomo_assets_tests.published.test_published import build, query
-from kodomo_assets_tests.review.town import Town
+from kodomo_assets_tests.town import Town
 
 R = dt.date(2025, 4, 1)
 Cells = dict[tuple, int | None]

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets_tests.published.test_published import build, query
-from kodomo_assets_tests.review.town import SOUTH, Town, key
+from kodomo_assets_tests.town import SOUTH, Town, key
 
 CHILDREN = range(1, 14)
 FLED = 3

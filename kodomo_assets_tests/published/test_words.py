@@ -12,9 +12,9 @@ from kodomo_assets.catalogue import OutputColumn, OutputTable, load_catalogue
 from kodomo_assets.catalogue.models import Catalogue, Step
 from kodomo_assets.catalogue.words import OTHER
 from kodomo_assets.stages.linkage.comparisons import COMPARISONS, UNKNOWN
-from kodomo_assets.stages.review.questions import QUESTIONS
+from kodomo_assets.vocabulary import QUESTIONS
 from kodomo_assets_tests.published.test_published import build, query
-from kodomo_assets_tests.review.town import Town, key
+from kodomo_assets_tests.town import Town, key
 
 CATALOGUE = load_catalogue()
 TEXTS = [

@@ -19,7 +19,7 @@ from kodomo_assets.stages.review.meeting_list import build_meeting_list
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
 from kodomo_assets.stages.review.page import meeting_page
 from kodomo_assets.stages.review.schools import personal_sheets
-from kodomo_assets_tests.review.town import VERSION, R, Town, key, number_of
+from kodomo_assets_tests.town import VERSION, R, Town, key, number_of
 
 D = dt.date
 

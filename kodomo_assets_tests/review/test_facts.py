@@ -9,7 +9,7 @@ import pytest
 
 from kodomo_assets.stages.review.meeting import MeetingChild
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
-from kodomo_assets_tests.review.town import NORTH, R, Town, key, number_of
+from kodomo_assets_tests.town import NORTH, R, Town, key, number_of
 
 D = dt.date
 BENEFITS, STUDY = "利用できる手当・制度の案内、学校での見守り", "学習・生活支援事業の紹介"

@@ -18,7 +18,7 @@ from kodomo_assets.stages.review.schools import personal_sheets, school_lists
 from kodomo_assets.stages.review.support_workbook import support_workbook, write_support_template
 from kodomo_assets_tests.review.test_round_trip import pytestmark as with_libreoffice
 from kodomo_assets_tests.review.test_round_trip import through_libreoffice
-from kodomo_assets_tests.review.town import CATALOGUE, NORTH, VERSION, R, Town, key, number_of
+from kodomo_assets_tests.town import CATALOGUE, NORTH, VERSION, R, Town, key, number_of
 
 
 @pytest.fixture

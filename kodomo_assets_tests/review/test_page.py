@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 from kodomo_assets.stages.review.meeting import (
-    DO_NOT_PASS_ON,
-    NO_JUDGEMENT,
     Cohort,
     Decision,
     Factor,
@@ -26,6 +24,10 @@ from kodomo_assets.stages.review.meeting import (
     SourceState,
 )
 from kodomo_assets.stages.review.page import meeting_page
+from kodomo_assets.vocabulary import (
+    DO_NOT_PASS_ON,
+    NO_JUDGEMENT,
+)
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HIDDEN_NOTE = "点数は判定のあとに表示します（無作為に選んだ児童を含むため）"

@@ -11,8 +11,8 @@ import openpyxl
 import pytest
 
 from kodomo_assets.stages.review.schools import personal_sheets
-from kodomo_assets_tests.review.test_decisions import MAY, decided, fill, saved
-from kodomo_assets_tests.review.town import R, Town, number_of
+from kodomo_assets_tests.outcomes.test_decisions import MAY, decided, fill, saved
+from kodomo_assets_tests.town import R, Town, number_of
 
 pytestmark = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 

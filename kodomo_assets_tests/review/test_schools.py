@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from kodomo_assets.stages.review.schools import SchoolFiles, personal_sheets, school_lists
-from kodomo_assets_tests.review.town import NORTH, SOUTH, VERSION, R, Town, key, number_of
+from kodomo_assets_tests.town import NORTH, SOUTH, VERSION, R, Town, key, number_of
 
 D = dt.date
 LATER = D(2025, 9, 1)

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
-from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
 
 R = dt.date(2025, 4, 1)
@@ -561,7 +561,7 @@ def test_a_number_of_texts_that_lies_does_not_end_the_process(tmp_path, attribut
 import datetime, pathlib, duckdb
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
-from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import read_delivery
 catalogue = load_catalogue()
 files = scan_inbox(pathlib.Path({str(tmp_path)!r}), catalogue)

@@ -21,8 +21,8 @@ import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
-from kodomo_assets.stages.sources.inbox import check_known_files, create_inbox, scan_inbox
-from kodomo_assets.stages.sources.problems import Problem
+from kodomo_assets.office.inbox import check_known_files, create_inbox, scan_inbox
+from kodomo_assets.office.problems import Problem
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
 from kodomo_assets_tests.sources.office_files import Build, book, locked, patched, replaced, text
 
@@ -433,7 +433,7 @@ from pathlib import Path
 import duckdb
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
-from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import read_delivery
 
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

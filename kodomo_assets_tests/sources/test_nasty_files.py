@@ -20,8 +20,8 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import ConfigurationError, DeliveryError
+from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.checks import check_quarantined_share, check_rows_conserved
-from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
 from kodomo_assets_tests.sources.office_files import (
     BOOK_TYPE,

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.stages.sources.checks import check_rows_conserved
-from kodomo_assets.stages.sources.inbox import InboxFile, scan_inbox
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
 
 R = dt.date(2025, 4, 1)

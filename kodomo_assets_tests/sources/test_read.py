@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.office.inbox import check_known_files, scan_inbox
 from kodomo_assets.stages.sources.checks import check_quarantined_share, check_rows_conserved
-from kodomo_assets.stages.sources.inbox import check_known_files, scan_inbox
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
 
 R = dt.date(2025, 4, 1)

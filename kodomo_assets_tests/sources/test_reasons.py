@@ -10,8 +10,8 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.catalogue.models import ACKNOWLEDGED_BY
 from kodomo_assets.japan.reading import UNKNOWN
 from kodomo_assets.japan.text import DASH, NO_NUMBER
+from kodomo_assets.office.formats.grids import TOO_MANY_CELLS
 from kodomo_assets.stages.sources.cells import EXCEEDS_NEIGHBOUR
-from kodomo_assets.stages.sources.formats.grids import TOO_MANY_CELLS
 from kodomo_assets.stages.sources.rows import BLANK, DUPLICATE_KEY, DUPLICATE_ROW
 
 ROOT = Path(kodomo_assets.__file__).parent

@@ -13,8 +13,8 @@ import pytest
 
 from kodomo_assets.__main__ import main
 from kodomo_assets.catalogue import Column, load_catalogue
+from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.checks import check_rows_conserved
-from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
 from kodomo_assets.stages.sources.templates import write_templates
 

@@ -14,10 +14,10 @@ import xlwt
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import ConfigurationError, DeliveryError
+from kodomo_assets.office.inbox import scan_inbox
+from kodomo_assets.office.returned import read_returned
 from kodomo_assets.stages.sources.checks import Delivery, check_protected_share
-from kodomo_assets.stages.sources.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import read_delivery
-from kodomo_assets.stages.sources.returned import read_returned
 from kodomo_assets_tests.sources.office_files import book, old_book, raw, saved_results, text
 from kodomo_assets_tests.sources.test_nasty_files import (
     ASSISTANCE,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import read_delivery
 from kodomo_assets_tests.linkage.test_households import NA, YES, City
 from kodomo_assets_tests.linkage.test_linkage import R

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 from matplotlib.figure import Figure
 
-from kodomo_assets.plots import figure_png, japanese_font
+from kodomo_assets.office.plots import figure_png, japanese_font
 
 _STEPS = {
     "screened": "対象",

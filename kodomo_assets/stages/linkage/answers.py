@@ -14,10 +14,10 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
+from kodomo_assets.office.inbox import InboxFile
+from kodomo_assets.office.returned import ReturnedRow, read_all
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_BY, DECIDED_ON, MARK, PERSON, TABLE
-from kodomo_assets.stages.sources.inbox import InboxFile
-from kodomo_assets.stages.sources.returned import ReturnedRow, read_all
 
 _HEADERS = (TABLE, PERSON, CHILD, ANSWER, DECIDED_BY, DECIDED_ON)
 # as the workbook's own validation has it

@@ -6,7 +6,7 @@ import math
 
 from matplotlib.figure import Figure
 
-from kodomo_assets.plots import figure_png, japanese_font
+from kodomo_assets.office.plots import figure_png, japanese_font
 from kodomo_assets.stages.linkage.comparisons import COMPARISONS, Parameters
 
 #: The example: a name that nobody bears, and on which level each comparison of its two sides stands.

@@ -18,11 +18,11 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.office.written import without_clock
 from kodomo_assets.sql import read_sql
 from kodomo_assets.stages.linkage.comparisons import COMPARISONS, UNKNOWN
-from kodomo_assets.written import without_clock
+from kodomo_assets.vocabulary import LINK_REVIEW
 
-FILE_STEM = "名寄せ確認"
 #: What people choose from, and what it means.
 ANSWERS = {"同一": "same", "別人": "different", "保留": "pending"}
 # Headers that the answers are read back by.
@@ -108,7 +108,7 @@ def review_workbook(
     sheet = book.active
     if not isinstance(sheet, Worksheet):
         raise TypeError("a new workbook begins with a worksheet")
-    sheet.title = FILE_STEM
+    sheet.title = LINK_REVIEW
     _write_head(sheet, reference_date, pairs, len(shown))
     for number, pair in enumerate(shown, start=HEADER_ROW + 1):
         first = number == HEADER_ROW + 1 or pair["person_number"] != shown[number - HEADER_ROW - 2]["person_number"]

@@ -1,5 +1,4 @@
-"""The list -> the meeting, the schools, and what comes back from them (method §7).
+"""The list -> the meeting and the schools (method §7): files for people.
 
-Data ends here and people begin: files for people are written, what they decide is read. What does not belong here:
-scores and ranks (screening), and what came of it all (evaluation).
+What does not belong here: scores and ranks (screening), what comes back (outcomes), what came of it all (evaluation).
 """

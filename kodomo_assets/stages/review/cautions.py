@@ -7,7 +7,7 @@ import datetime as dt
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.stages.review.workbooks import school_year_ja
+from kodomo_assets.vocabulary import school_year_ja
 
 #: 住民記録 comes without the column: nobody is known to be protected.
 NO_PROTECTION = "支援措置の情報なし"

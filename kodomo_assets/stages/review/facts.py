@@ -21,7 +21,11 @@ from kodomo_assets.stages.review.meeting import (
     ScoreMode,
     SourceState,
 )
-from kodomo_assets.stages.review.questions import FILLED_BY, FILLED_ON, QUESTIONS
+from kodomo_assets.vocabulary import (
+    FILLED_BY,
+    FILLED_ON,
+    QUESTIONS,
+)
 
 
 def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Meeting:
@@ -33,7 +37,7 @@ def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
     forbids to look at are seen by nobody who decides (method §6).
     """
     _load_names(con, catalogue)
-    run_sql(con, __package__, "in_force", {"reference_date": reference_date})
+    run_sql(con, "kodomo_assets.stages.outcomes", "decisions_in_force", {"reference_date": reference_date})
     run_sql(con, __package__, "facts", {"reference_date": reference_date})
     mode = _score_mode(con, catalogue)
     cursor = con.execute("from meeting_facts order by school_year, sheet_number")

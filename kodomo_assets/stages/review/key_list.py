@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from kodomo_assets.sql import run_sql
-from kodomo_assets.stages.review.workbooks import (
+from kodomo_assets.office.workbooks import (
     A4,
     HEADER_ROW,
-    PROTECTED,
     TEXT,
     Column,
     Value,
@@ -22,16 +20,17 @@ from kodomo_assets.stages.review.workbooks import (
     put_table,
     set_print,
 )
+from kodomo_assets.sql import run_sql
+from kodomo_assets.vocabulary import KEY_LIST, NAME, NUMBER, PROTECTED, SCHOOL
 
-#: What the workbook is called, and where it lies: in a folder of its own.
-KEY_LIST_KIND = "配布番号一覧"
-KEY_LIST_FILE = f"センター限り/{KEY_LIST_KIND}.xlsx"
+#: Where the workbook lies: in a folder of its own.
+KEY_LIST_FILE = f"センター限り/{KEY_LIST}.xlsx"
 _CENTRE_ONLY = "センター限り：センターの外に出さないでください（氏名と宛名番号を含みます）"
 _COLUMNS = {
-    "配布番号": Column(14, number_format=TEXT),
-    "氏名": Column(26, number_format=TEXT),
+    NUMBER: Column(14, number_format=TEXT),
+    NAME: Column(26, number_format=TEXT),
     "宛名番号": Column(15, number_format=TEXT),
-    "学校": Column(26, number_format=TEXT),
+    SCHOOL: Column(26, number_format=TEXT),
     "相談中": Column(9),
     "注意": Column(12),
 }
@@ -51,16 +50,16 @@ class KeyRow:
 
 def gather_keys(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> tuple[KeyRow, ...]:
     """Every child of the meeting in the order of the numbers; reads ``sheet_numbers`` and the delivered views."""
-    run_sql(con, __package__, "in_force", {"reference_date": reference_date})
+    run_sql(con, "kodomo_assets.stages.outcomes", "decisions_in_force", {"reference_date": reference_date})
     run_sql(con, __package__, "key_list", {"reference_date": reference_date})
     return tuple(KeyRow(*row) for row in con.execute("from key_list").fetchall())
 
 
 def key_workbook(reference_date: dt.date, version: str, keys: Sequence[KeyRow], cautions: Sequence[str] = ()) -> bytes:
     """The workbook; nothing in it marks who is on the list and who is of the sample."""
-    book, sheet = new_workbook(KEY_LIST_KIND)
+    book, sheet = new_workbook(KEY_LIST)
     head = (
-        f"{KEY_LIST_KIND}　基準日 {reference_date.isoformat()}　{len(keys):,}人",
+        f"{KEY_LIST}　基準日 {reference_date.isoformat()}　{len(keys):,}人",
         "\n".join([_CENTRE_ONLY, *cautions]),
         "判定会議の一覧、個人票、支援対象者の配布番号が、どの児童のものかを調べるための一覧です。配布番号の順に並んでいます。",
     )
@@ -68,15 +67,15 @@ def key_workbook(reference_date: dt.date, version: str, keys: Sequence[KeyRow], 
     sheet.freeze_panes = f"A{HEADER_ROW + 1}"
     protect(sheet)
     set_print(sheet, version, paper=A4, landscape=False)
-    return finish(book, KEY_LIST_KIND, reference_date, version)
+    return finish(book, KEY_LIST, reference_date, version)
 
 
 def _row(key: KeyRow) -> dict[str, Value]:
     return {
-        "配布番号": key.sheet_number,
-        "氏名": key.name,
+        NUMBER: key.sheet_number,
+        NAME: key.name,
         "宛名番号": key.resident_id,
-        "学校": key.school,
+        SCHOOL: key.school,
         "相談中": "○" if key.open_consultation else None,
         "注意": PROTECTED if key.protected else None,
     }

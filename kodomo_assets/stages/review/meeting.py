@@ -7,14 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-#: The line that stands on everything that the meeting sees (method §6).
-NO_JUDGEMENT = "参考情報であり、判定ではありません"
-#: The line that stands on every file for people.
-DO_NOT_PASS_ON = "取扱注意：関係者以外に渡さないでください"  # noqa: S105 (no password)
-
-#: Decisions (判定, method §7) and what they are called.
-DECISIONS = {"a": "受理相当", "b": "予防的支援", "c": "経過観察", "d": "支援対象外"}
-
 #: How the score is shown: at once; behind a switch, the facts first; or not at all until a decision was made, because
 #: children of the random sample below the cut sit unmarked among the others (method §7).
 ScoreMode = Literal["always", "on_request", "hidden"]

@@ -8,22 +8,12 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill, Protection
 from openpyxl.worksheet.worksheet import Worksheet
 
-from kodomo_assets.stages.review.meeting import (
-    DECISIONS,
-    DO_NOT_PASS_ON,
-    NO_JUDGEMENT,
-    Decision,
-    Factor,
-    Meeting,
-    MeetingChild,
-)
-from kodomo_assets.stages.review.workbooks import (
+from kodomo_assets.office.workbooks import (
     A3,
     DAY,
     FONT,
     HEADER_ROW,
     MOST_LINES,
-    PROTECTED,
     SIZE,
     TEXT,
     Column,
@@ -37,17 +27,35 @@ from kodomo_assets.stages.review.workbooks import (
     new_workbook,
     protect,
     put_table,
-    school_year_ja,
     set_print,
     style,
 )
+from kodomo_assets.stages.review.meeting import (
+    Decision,
+    Factor,
+    Meeting,
+    MeetingChild,
+)
+from kodomo_assets.vocabulary import (
+    CHILD_KEY,
+    DECIDED_BY,
+    DECISION,
+    DECISIONS,
+    DIRECTION,
+    DO_NOT_PASS_ON,
+    IN_CHARGE,
+    MEETING,
+    MEETING_DATE,
+    NO_JUDGEMENT,
+    NUMBER,
+    PROTECTED,
+    REASON,
+    RELEASED,
+    SCHOOL,
+    SCHOOL_YEAR,
+    school_year_ja,
+)
 
-#: What the workbook is called, in its hidden sheet and in its file name.
-MEETING_KIND = "判定会議"
-#: Headers that decisions are read back by.
-NUMBER, CHILD_KEY = "配布番号", "児童キー"
-DECISION, REASON, DIRECTION, IN_CHARGE = "判定", "理由", "支援の方向性", "担当"
-RELEASED, MEETING_DATE, DECIDED_BY = "公開可", "会議日", "判定者"
 #: Empty rows for children whom the meeting adds.
 EMPTY_ROWS = 20
 
@@ -76,7 +84,7 @@ def meeting_workbook(meeting: Meeting, directions: Sequence[str]) -> bytes:
         directions: 支援の方向性 to choose from.
     """
     columns = _columns(meeting)
-    book, sheet = new_workbook(MEETING_KIND)
+    book, sheet = new_workbook(MEETING)
     protected = {child.sheet_number for child in meeting.children if child.protected}
     rows = [_row(meeting, child, protected) for child in meeting.children]
     put_table(sheet, _head(meeting), columns, [*rows, *({} for _ in range(EMPTY_ROWS))], least_lines=3)
@@ -85,7 +93,7 @@ def meeting_workbook(meeting: Meeting, directions: Sequence[str]) -> bytes:
     sheet.freeze_panes = f"D{HEADER_ROW + 1}"
     protect(sheet)
     set_print(sheet, meeting.weights_version, paper=A3, landscape=True)
-    return finish(book, MEETING_KIND, meeting.reference_date, meeting.weights_version)
+    return finish(book, MEETING, meeting.reference_date, meeting.weights_version)
 
 
 def _columns(meeting: Meeting) -> dict[str, Column]:
@@ -94,8 +102,8 @@ def _columns(meeting: Meeting) -> dict[str, Column]:
     part = Column(7, number_format="+0.0;-0.0;0.0", hidden=folded or unknown)
     return {
         NUMBER: Column(11, number_format=TEXT),
-        "学年": Column(6),
-        "学校": Column(12),
+        SCHOOL_YEAR: Column(6),
+        SCHOOL: Column(12),
         _RANK: Column(7, hidden=folded),
         _POINTS: Column(7, number_format="0.0", hidden=folded),
         **dict.fromkeys(meeting.difficulties.values(), part),
@@ -127,7 +135,7 @@ def _head(meeting: Meeting) -> tuple[str, str, str]:
     if meeting.score_mode == "hidden":
         guidance.append("順位と点数は、判定が済むまで表示しません。")
     return (
-        f"{MEETING_KIND}　基準日 {meeting.reference_date.isoformat()}　{len(meeting.children):,}人",
+        f"{MEETING}　基準日 {meeting.reference_date.isoformat()}　{len(meeting.children):,}人",
         "\n".join([f"{NO_JUDGEMENT}　　{DO_NOT_PASS_ON}", *meeting.cautions]),
         "\n".join(guidance),
     )
@@ -137,8 +145,8 @@ def _row(meeting: Meeting, child: MeetingChild, protected: set[str]) -> dict[str
     hidden = meeting.score_mode == "hidden"
     return {
         NUMBER: child.sheet_number,
-        "学年": school_year_ja(child.school_year),
-        "学校": PROTECTED if child.protected else child.school,
+        SCHOOL_YEAR: school_year_ja(child.school_year),
+        SCHOOL: PROTECTED if child.protected else child.school,
         **({_RANK: _HIDDEN, _POINTS: _HIDDEN} if hidden else _score(meeting, child)),
         **(
             {_APPLYING: _applying(child.factors), _LOWERING: _HIDDEN}
@@ -251,7 +259,7 @@ def _open_cells(sheet: Worksheet, columns: Mapping[str, Column], children: Seque
     place = {header: number for number, header in enumerate(columns, start=1)}
     for row, child in enumerate(children, start=HEADER_ROW + 1):
         if child.protected:
-            sheet.cell(row, place["学校"]).font = _MIND
+            sheet.cell(row, place[SCHOOL]).font = _MIND
         else:
             cell = sheet.cell(row, place[RELEASED])
             cell.protection, cell.fill = Protection(locked=True), _LOCKED
@@ -267,7 +275,7 @@ def _add_rules(sheet: Worksheet, columns: Mapping[str, Column], meeting: Meeting
         sheet,
         [column_cells(columns, DECISION, first, last)],
         list(DECISIONS),
-        title="判定",
+        title=DECISION,
         prompt="\n".join(f"{key}：{ja}" for key, ja in DECISIONS.items()),
     )
     add_choice(sheet, [column_cells(columns, DIRECTION, first, last)], directions)

@@ -10,7 +10,15 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-from kodomo_assets.stages.review.meeting import DECISIONS, DO_NOT_PASS_ON, NO_JUDGEMENT, Meeting, MeetingChild
+from kodomo_assets.stages.review.meeting import (
+    Meeting,
+    MeetingChild,
+)
+from kodomo_assets.vocabulary import (
+    DECISIONS,
+    DO_NOT_PASS_ON,
+    NO_JUDGEMENT,
+)
 
 #: Yes/no facts of a child that the page shows as badges and filters by; the names are the fields of ``MeetingChild``.
 FLAGS = (

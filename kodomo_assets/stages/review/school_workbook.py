@@ -6,8 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kodomo_assets.stages.review.meeting import DECISIONS, DO_NOT_PASS_ON
-from kodomo_assets.stages.review.workbooks import (
+from kodomo_assets.office.workbooks import (
     A4,
     DAY,
     HEADER_ROW,
@@ -21,24 +20,31 @@ from kodomo_assets.stages.review.workbooks import (
     new_workbook,
     protect,
     put_table,
-    school_year_ja,
     set_print,
 )
-
-#: What the workbook is called, in its hidden sheet and in its file name.
-SCHOOL_KIND = "支援対象者"
-#: Headers that a list is read back by: whom, and what is filled in.
-NUMBER, SPOKEN_ON, REPORT = "配布番号", "声かけをした日", "学校からの報告"
-#: Decisions that a school is told (contract); 支援対象外 is none of them.
-TOLD = ("a", "b", "c")
+from kodomo_assets.vocabulary import (
+    CLASS,
+    DECISION,
+    DECISIONS,
+    DIRECTION,
+    DO_NOT_PASS_ON,
+    NAME,
+    NUMBER,
+    REPORT,
+    SCHOOL_LIST,
+    SCHOOL_YEAR,
+    SPOKEN_ON,
+    TOLD,
+    school_year_ja,
+)
 
 _COLUMNS = {
-    "学年": Column(7),
-    "組": Column(7),
-    "氏名": Column(20),
+    SCHOOL_YEAR: Column(7),
+    CLASS: Column(7),
+    NAME: Column(20),
     NUMBER: Column(14, number_format=TEXT),
-    "判定": Column(14),
-    "支援の方向性": Column(36),
+    DECISION: Column(14),
+    DIRECTION: Column(36),
     SPOKEN_ON: Column(17, asked=True, number_format=DAY),
     REPORT: Column(48, asked=True, number_format=TEXT),
 }
@@ -71,10 +77,10 @@ def school_workbook(
     for number, child in enumerate(children, start=1):
         if child.decision not in TOLD:
             raise ValueError(f"child {number} of a school's list: decision {child.decision!r}, expected one of {TOLD}")
-    book, sheet = new_workbook(SCHOOL_KIND)
+    book, sheet = new_workbook(SCHOOL_LIST)
     ordered = sorted(children, key=lambda child: class_order(child.school_year, child.class_name, child.name))
     head = (
-        f"{SCHOOL_KIND}　{school}　基準日 {reference_date.isoformat()}",
+        f"{SCHOOL_LIST}　{school}　基準日 {reference_date.isoformat()}",
         "\n".join([DO_NOT_PASS_ON, *cautions]),
         "判定会議で支援や見守りを決めた児童生徒です。黄色の欄に、声かけをした日と学校からの報告を記入してください。"
         if children
@@ -85,15 +91,15 @@ def school_workbook(
     sheet.freeze_panes = f"D{HEADER_ROW + 1}"
     protect(sheet)
     set_print(sheet, version, paper=A4, landscape=True)
-    return finish(book, SCHOOL_KIND, reference_date, version, school)
+    return finish(book, SCHOOL_LIST, reference_date, version, school)
 
 
 def _row(child: SchoolChild) -> dict[str, Value]:
     return {
-        "学年": school_year_ja(child.school_year),
-        "組": child.class_name,
-        "氏名": child.name,
+        SCHOOL_YEAR: school_year_ja(child.school_year),
+        CLASS: child.class_name,
+        NAME: child.name,
         NUMBER: child.sheet_number,
-        "判定": DECISIONS[child.decision],
-        "支援の方向性": child.direction_for_school,
+        DECISION: DECISIONS[child.decision],
+        DIRECTION: child.direction_for_school,
     }

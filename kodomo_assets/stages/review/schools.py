@@ -11,11 +11,22 @@ from typing import Any
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.office.school_names import SchoolName, registers, school_names
 from kodomo_assets.sql import run_sql
-from kodomo_assets.stages.review.questions import QUESTIONS
-from kodomo_assets.stages.review.school_names import SchoolName, registers, school_names
-from kodomo_assets.stages.review.school_workbook import SCHOOL_KIND, TOLD, SchoolChild, school_workbook
-from kodomo_assets.stages.review.sheet_workbook import SHEET_KIND, SheetChild, sheet_workbook
+from kodomo_assets.stages.review.school_workbook import (
+    SchoolChild,
+    school_workbook,
+)
+from kodomo_assets.stages.review.sheet_workbook import (
+    SheetChild,
+    sheet_workbook,
+)
+from kodomo_assets.vocabulary import (
+    PERSONAL_SHEET,
+    QUESTIONS,
+    SCHOOL_LIST,
+    TOLD,
+)
 
 _ASK = "センターに確認"
 
@@ -48,7 +59,9 @@ def personal_sheets(
     for school, rows in schools:
         children = [SheetChild(r["sheet_number"], r["school_year"], r["class_name"], r["name"]) for r in rows]
         content = sheet_workbook(school.shown, reference_date, version, children, QUESTIONS, cautions)
-        files.append(SchoolFile(_file_name(SHEET_KIND, school), content, len(children), repr((children, *cautions))))
+        files.append(
+            SchoolFile(_file_name(PERSONAL_SHEET, school), content, len(children), repr((children, *cautions)))
+        )
     return SchoolFiles(tuple(files), kept_back, without_school)
 
 
@@ -81,7 +94,7 @@ def school_lists(
             for r in rows
         ]
         content = school_workbook(school.shown, reference_date, version, children, cautions)
-        files.append(SchoolFile(_file_name(SCHOOL_KIND, school), content, len(children), repr((children, *cautions))))
+        files.append(SchoolFile(_file_name(SCHOOL_LIST, school), content, len(children), repr((children, *cautions))))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
 
@@ -102,7 +115,7 @@ def _schools(
 
     Schools, school years, classes and names are those that were known on ``as_of``.
     """
-    run_sql(con, __package__, "in_force", {"reference_date": reference_date})
+    run_sql(con, "kodomo_assets.stages.outcomes", "decisions_in_force", {"reference_date": reference_date})
     run_sql(con, __package__, "schools", {"reference_date": reference_date, "as_of": as_of})
     cursor = con.execute(f"from school_children where {chosen} order by school_code, sheet_number")
     columns = [column[0] for column in cursor.description or []]

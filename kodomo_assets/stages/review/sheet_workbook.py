@@ -15,13 +15,11 @@ from openpyxl.styles import Font
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
-from kodomo_assets.stages.review.meeting import DO_NOT_PASS_ON
-from kodomo_assets.stages.review.workbooks import (
+from kodomo_assets.office.workbooks import (
     A4,
     CHOICES_SHEET,
     DAY,
     HEADER_ROW,
-    MARK_SHEET,
     TEXT,
     Column,
     Value,
@@ -35,23 +33,32 @@ from kodomo_assets.stages.review.workbooks import (
     put,
     put_head,
     put_table,
-    school_year_ja,
     set_print,
     style,
 )
+from kodomo_assets.vocabulary import (
+    CLASS,
+    DO_NOT_PASS_ON,
+    FILLED_BY,
+    FILLED_ON,
+    MARK_SHEET,
+    NAME,
+    NUMBER,
+    PERSONAL_SHEET,
+    SCHOOL_YEAR,
+    WHO,
+    SheetQuestion,
+    school_year_ja,
+)
 
-#: What the workbook is called, in its hidden sheet and in its file name.
-SHEET_KIND = "個人票"
 #: The first worksheet, where a teacher finds the children.
 INDEX_SHEET = "一覧"
-#: Labels in column A of a child's worksheet, beside the questions; what is answered stands in column B.
-NUMBER, WHO, FILLED_ON, FILLED_BY = "配布番号", "学年・組・氏名", "記入日", "記入者"
 
 _COLUMNS = {
     NUMBER: Column(16, number_format=TEXT),
-    "学年": Column(8),
-    "組": Column(8),
-    "氏名": Column(40),
+    SCHOOL_YEAR: Column(8),
+    CLASS: Column(8),
+    NAME: Column(40),
 }
 # a child's worksheet: labels, answers, and what can be chosen, for whoever fills it in on paper
 _WIDTHS = {"A": 28, "B": 44, "C": 18}
@@ -68,16 +75,6 @@ class SheetChild:
     school_year: int
     class_name: str | None
     name: str
-
-
-@dataclass(frozen=True)
-class SheetQuestion:
-    """A question of the 個人票. ``choices``: None = in one's own words; ``long``: with room for several lines."""
-
-    id: str
-    ja: str
-    choices: tuple[str, ...] | None
-    long: bool
 
 
 def sheet_workbook(
@@ -103,7 +100,7 @@ def sheet_workbook(
         sheet = book.create_sheet(child.sheet_number)
         _put_child(sheet, school, reference_date, child, questions, care)
         set_print(sheet, version, paper=A4, landscape=False, one_page=True)
-    return finish(book, SHEET_KIND, reference_date, version)
+    return finish(book, PERSONAL_SHEET, reference_date, version)
 
 
 def _check(children: Sequence[SheetChild], questions: Sequence[SheetQuestion]) -> None:
@@ -125,7 +122,7 @@ def _put_index(
     sheet: Worksheet, school: str, reference_date: dt.date, children: Sequence[SheetChild], care: str
 ) -> None:
     head = (
-        f"{SHEET_KIND}　{school}　基準日 {reference_date.isoformat()}",
+        f"{PERSONAL_SHEET}　{school}　基準日 {reference_date.isoformat()}",
         care,
         "配布番号を押すと、その児童生徒のシートが開きます。黄色の欄に記入し、同じファイル名で返送してください。"
         if children
@@ -134,9 +131,9 @@ def _put_index(
     rows: list[dict[str, Value]] = [
         {
             NUMBER: child.sheet_number,
-            "学年": school_year_ja(child.school_year),
-            "組": child.class_name,
-            "氏名": child.name,
+            SCHOOL_YEAR: school_year_ja(child.school_year),
+            CLASS: child.class_name,
+            NAME: child.name,
         }
         for child in children
     ]
@@ -160,7 +157,7 @@ def _put_child(
     for letter, width in _WIDTHS.items():
         sheet.column_dimensions[letter].width = width
     head = (
-        f"{SHEET_KIND}　{school}　基準日 {reference_date.isoformat()}",
+        f"{PERSONAL_SHEET}　{school}　基準日 {reference_date.isoformat()}",
         care,
         "黄色の欄に記入してください。右に言葉が並ぶ欄は、その中から選びます。わからないことは空欄のままでかまいません。",
     )

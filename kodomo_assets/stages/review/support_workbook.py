@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.stages.review.meeting import DO_NOT_PASS_ON
-from kodomo_assets.stages.review.support import GIVEN_ON, KIND, NUMBER, OUTCOME, WHAT
-from kodomo_assets.stages.review.workbooks import (
+from kodomo_assets.office.workbooks import (
     A4,
     DAY,
     HEADER_ROW,
@@ -24,14 +22,22 @@ from kodomo_assets.stages.review.workbooks import (
     put_table,
     set_print,
 )
-from kodomo_assets.stages.sources.returned import KEY_HEADER
+from kodomo_assets.vocabulary import (
+    CHILD_KEY,
+    DO_NOT_PASS_ON,
+    GIVEN_ON,
+    NUMBER,
+    OUTCOME,
+    SUPPORT,
+    SUPPORT_RECORD,
+)
 
 _ROWS = 200
 _COLUMNS = {
     NUMBER: Column(14, asked=True, number_format=TEXT),
-    KEY_HEADER: Column(36, asked=True, number_format=TEXT),
+    CHILD_KEY: Column(36, asked=True, number_format=TEXT),
     GIVEN_ON: Column(13, asked=True, number_format=DAY),
-    WHAT: Column(48, asked=True, number_format=TEXT),
+    SUPPORT: Column(48, asked=True, number_format=TEXT),
     OUTCOME: Column(14, asked=True, number_format=TEXT),
 }
 
@@ -42,10 +48,10 @@ def support_workbook(outcomes: Sequence[str], reference_date: dt.date | None = N
     Args:
         outcomes: 成果 to choose from (``meeting.outcomes``).
     """
-    book, sheet = new_workbook(KIND)
+    book, sheet = new_workbook(SUPPORT_RECORD)
     day = f"　基準日 {reference_date.isoformat()}" if reference_date else ""
     head = (
-        f"{KIND}{day}",
+        f"{SUPPORT_RECORD}{day}",
         DO_NOT_PASS_ON,
         "支援ごとに一行、黄色の欄に記入し、名前を「支援記録」で始めて、基準日の受信フォルダに入れてください。"
         "児童は配布番号で示します。配布番号がないときは児童キーで示します。",
@@ -58,12 +64,12 @@ def support_workbook(outcomes: Sequence[str], reference_date: dt.date | None = N
     sheet.freeze_panes = f"A{HEADER_ROW + 1}"
     protect(sheet)
     set_print(sheet, None, paper=A4, landscape=True)
-    return finish(book, KIND, reference_date, None)
+    return finish(book, SUPPORT_RECORD, reference_date, None)
 
 
 def write_support_template(catalogue: Catalogue, folder: Path) -> list[Path]:
     """Writes ``支援記録.xlsx`` into ``folder``; which. One that is there already is left alone."""
-    path = folder / f"{KIND}.xlsx"
+    path = folder / f"{SUPPORT_RECORD}.xlsx"
     # somebody may have filled it in
     if path.exists():
         return []

@@ -7,7 +7,7 @@ import datetime as dt
 import duckdb
 from matplotlib.figure import Figure
 
-from kodomo_assets.plots import figure_png
+from kodomo_assets.office.plots import figure_png
 
 _BINS = 40
 _COLUMNS = 3

@@ -14,13 +14,13 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
-from kodomo_assets.stages.sources.inbox import InboxFile
+from kodomo_assets.office.inbox import InboxFile
 
 #: Under this key a materialization keeps the state of the files that it read.
 FINGERPRINT = "files_fingerprint"
 #: The state of no file at all.
 NOTHING = ""
-_READER = ("kodomo_assets.japan", "kodomo_assets.stages.sources")
+_READER = ("kodomo_assets.japan", "kodomo_assets.office", "kodomo_assets.stages.sources")
 
 
 def sha256(file: InboxFile) -> str:

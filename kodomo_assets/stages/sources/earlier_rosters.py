@@ -17,9 +17,9 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.office.inbox import SUFFIXES, InboxFile, scan_inbox
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.sources.arrivals import state_of
-from kodomo_assets.stages.sources.inbox import SUFFIXES, InboxFile, scan_inbox
 
 ROSTER = "school_roster"
 #: The asset that reads these folders.

@@ -16,7 +16,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.catalogue.models import TO_FILL_IN, Acknowledgement
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.stages.sources.inbox import scan_inbox
+from kodomo_assets.office.inbox import scan_inbox
 
 _MOST_NAMED = 20
 

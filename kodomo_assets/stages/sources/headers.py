@@ -14,8 +14,8 @@ from openpyxl.utils import get_column_letter
 
 from kodomo_assets.catalogue import Column, SourceTable
 from kodomo_assets.japan.text import comparable
-from kodomo_assets.stages.sources.formats.grids import Grid, Row
-from kodomo_assets.stages.sources.problems import refuse
+from kodomo_assets.office.formats.grids import Grid, Row
+from kodomo_assets.office.problems import refuse
 
 # The card is no number: マイナンバーカード交付 may come in.
 _FORBIDDEN, _ALLOWED = ("個人番号", "マイナンバー"), ("個人番号カード", "マイナンバーカード")

@@ -17,15 +17,15 @@ import duckdb
 from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.catalogue.models import Ingest
 from kodomo_assets.japan.text import BLANKS, BLANKS_IN_SQL, comparable
-from kodomo_assets.stages.sources.formats.grids import (
+from kodomo_assets.office.formats.grids import (
     NumberedCopy,
     PlainCopy,
     individual_numbers,
     individual_numbers_found,
     is_full_of_numbers,
 )
+from kodomo_assets.office.problems import SheetPlace
 from kodomo_assets.stages.sources.headers import Layout
-from kodomo_assets.stages.sources.problems import SheetPlace
 
 CELLS = "cells"
 _MAX_LINE = 16 << 20

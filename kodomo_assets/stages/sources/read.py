@@ -14,14 +14,22 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.japan.text import DASH
+from kodomo_assets.office.formats.delimited import open_text
+from kodomo_assets.office.formats.grids import Grid, NumberedCopy, Row, write_numbered
+from kodomo_assets.office.formats.workbooks import GUIDE_SHEET, Sheet, open_workbook
+from kodomo_assets.office.inbox import InboxFile, is_named_like
+from kodomo_assets.office.problems import (
+    MB,
+    FileRefusedError,
+    Problem,
+    TableRefusedError,
+    refuse,
+    refuse_too_large,
+)
 from kodomo_assets.stages.sources.cells import TYPED, convert
 from kodomo_assets.stages.sources.columns import ReadFile, column_faults, declared_columns_that_came
 from kodomo_assets.stages.sources.faults import Fault, acknowledge, acknowledged_files
-from kodomo_assets.stages.sources.formats.delimited import open_text
-from kodomo_assets.stages.sources.formats.grids import Grid, NumberedCopy, Row, write_numbered
-from kodomo_assets.stages.sources.formats.workbooks import GUIDE_SHEET, Sheet, open_workbook
 from kodomo_assets.stages.sources.headers import Layout, find_layout
-from kodomo_assets.stages.sources.inbox import InboxFile, is_named_like
 from kodomo_assets.stages.sources.intake import (
     CELLS,
     Part,
@@ -30,14 +38,6 @@ from kodomo_assets.stages.sources.intake import (
     settle_rows,
     take,
     with_individual_numbers,
-)
-from kodomo_assets.stages.sources.problems import (
-    MB,
-    FileRefusedError,
-    Problem,
-    TableRefusedError,
-    refuse,
-    refuse_too_large,
 )
 from kodomo_assets.stages.sources.rows import DUPLICATE_KEY, DUPLICATE_ROW, settle
 

@@ -13,8 +13,8 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
-from kodomo_assets.stages.sources.problems import Problem
-from kodomo_assets.written import without_clock
+from kodomo_assets.office.problems import Problem
+from kodomo_assets.office.written import without_clock
 
 _SCOPES = {"file": "ファイルを除外", "column": "列・ファイルを確認", "row": "行を除外", "cell": "セルを欠損扱い"}
 _HEADERS = {"表": 16, "ファイル": 28, "シート": 12, "行": 8, "項目": 14, "扱い": 14, "理由": 40, "お願い": 52}

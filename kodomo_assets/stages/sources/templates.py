@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.catalogue import Catalogue, Column, SourceTable
 from kodomo_assets.catalogue.models import Calendar
-from kodomo_assets.stages.sources.formats.workbooks import GUIDE_SHEET
+from kodomo_assets.office.formats.workbooks import GUIDE_SHEET
 
 _ROWS = 5_000
 _REQUIRED = PatternFill("solid", fgColor="FFE699")

@@ -14,8 +14,8 @@ from kodomo_assets.catalogue.models import TO_FILL_IN
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.calendar import fiscal_year
+from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.stages.sources.arrivals import confirmed, sha256
-from kodomo_assets.stages.sources.inbox import InboxFile
 
 CHECK = "withdrawn_files"
 

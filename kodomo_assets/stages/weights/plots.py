@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue
-from kodomo_assets.plots import figure_png, japanese_font
+from kodomo_assets.office.plots import figure_png, japanese_font
 
 _Z = 1.959964
 _ROW = 0.2

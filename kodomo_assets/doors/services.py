@@ -1,0 +1,137 @@
+"""The Dagster UI and its daemon as the project starts them: a private home, errors redacted, the guard in front."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import dagster as dg
+import uvicorn
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.version import __version__
+
+from kodomo_assets.doors.guard import Guard
+from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.internals import ModuleTarget, WorkspaceProcessContext, daemon_controller_from_instance
+from kodomo_assets.machine.faults import explain
+from kodomo_assets.machine.home import prepare_home
+from kodomo_assets.settings import Settings, project_root
+
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (told from others, never bound by itself)
+_POLL_MILLISECONDS = 2000
+_DAEMON_ENDS_WITHIN = 60
+#: The option by which the UI's own daemon ends with it.
+UNTIL_STDIN_CLOSES = "--until-stdin-closes"
+
+
+def serve_ui(
+    settings: Settings, *, host: str, port: int, allowed: Iterable[str], read_only: bool, daemon: bool
+) -> None:
+    """Serves the UI until it is stopped, with the ``daemon`` beside it; ``read_only``: nothing can be started in it.
+
+    Raises:
+        ConfigurationError: the home is not private, the address cannot be listened on, or ``host`` is every address
+            and none is allowed.
+    """
+    known = {*allowed} | (set() if host in _ANY_ADDRESS else {host})
+    if not known:
+        raise ConfigurationError(
+            f"--host {host}: listens on every address; name those that the UI is opened by with --allow-host"
+        )
+    prepare_home(settings)
+    listening = _listen(host, port)
+    _end_on_signals()
+    with (
+        listening,
+        dg.DagsterInstance.get() as instance,
+        WorkspaceProcessContext(
+            instance, _what_to_load(), __version__, read_only=read_only, code_server_log_level="warning"
+        ) as served,
+    ):
+        app = create_app_from_workspace_process_context(served, "", _POLL_MILLISECONDS)
+        server = uvicorn.Server(uvicorn.Config(Guard(app, known), log_level="warning"))
+        with _daemon_beside(server) if daemon else nullcontext():
+            kind = "Dagster UI, read-only," if read_only else "Dagster UI"
+            print(f"{kind} on http://{host}:{port}; Ctrl-C ends it", flush=True)  # noqa: T201
+            server.run(sockets=[listening])
+
+
+def run_daemon(settings: Settings, *, until_stdin_closes: bool) -> None:
+    """Schedules, sensors and queued runs until it is stopped, or until whoever started it is no more."""
+    prepare_home(settings)
+    _end_on_signals()
+    if until_stdin_closes:
+        threading.Thread(target=_interrupt_when_stdin_closes, daemon=True).start()
+    with (
+        dg.DagsterInstance.get() as instance,
+        daemon_controller_from_instance(
+            instance, _what_to_load(), log_level="warning", code_server_log_level="warning"
+        ) as controller,
+    ):
+        controller.check_daemon_loop()
+
+
+def _end_on_signals() -> None:
+    """Both signals end the block in the ordinary way, also where a shell started this in the background."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
+def _what_to_load() -> ModuleTarget:
+    """The same for UI and daemon: what is switched on in one is switched on in the other."""
+    return ModuleTarget("kodomo_assets.definitions", None, str(project_root()), "kodomo_assets")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        if os.name != "nt":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise ConfigurationError(
+            f"--host {host} --port {port}: cannot be listened on ({explain(error) or error.strerror}); is another UI "
+            "running? Choose another with --port"
+        ) from None
+    return listening
+
+
+@contextmanager
+def _daemon_beside(server: uvicorn.Server) -> Iterator[None]:
+    """The daemon as a process that ends with this one, however this one ends; without it the UI ends too."""
+    command = [sys.executable, "-m", "kodomo_assets", "daemon", UNTIL_STDIN_CLOSES]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603
+
+        def watch() -> None:
+            if process.wait() and not server.should_exit:
+                print("the daemon ended: no schedule would run any more, so the UI ends too", file=sys.stderr)  # noqa: T201
+                server.should_exit = True
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            yield
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                process.wait(_DAEMON_ENDS_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _interrupt_when_stdin_closes() -> None:
+    sys.stdin.read()
+    if os.name == "nt":
+        _thread.interrupt_main()
+    else:  # wakes it where it sleeps
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

@@ -1,0 +1,158 @@
+"""Which file of a delivery folder belongs to which table (method §1). Opens no file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue, SourceTable
+from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.office import names
+from kodomo_assets.vocabulary import RETURNED
+
+SUFFIXES = {".csv", ".xlsx", ".xlsm", ".xls"}
+# Files that people send back; later stages read them (outputs.md, "What comes back").
+_SKIPPED = ("~$", ".")
+
+
+@dataclass(frozen=True)
+class InboxFile:
+    """One file of a delivery folder.
+
+    Attributes:
+        name: as it is shown and stored; characters that end a line are replaced.
+        table_id: None where it is read as no table of the contract; then ``problem`` says why: ``unknown_table``,
+            ``several_tables`` (patterns of two tables fit it), ``wrong_ending``, ``symbolic_link`` or
+            ``bad_file_name``, or nothing for a file that people sent back.
+        returned: which of the files that people send back it is (名寄せ確認 ...), None for every other one.
+    """
+
+    path: Path
+    name: str
+    table_id: str | None
+    returned: str | None
+    size: int
+    received_at: dt.datetime
+    problem: str | None = None
+
+
+def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
+    """The files of ``folder`` by name; lock files, hidden files and folders are left out.
+
+    A folder that does not exist holds no file. A symbolic link is listed and never followed: what it points to may
+    change, or lie where no delivery should come from.
+    """
+    if not folder.is_dir():
+        return []
+    paths = sorted(folder.iterdir(), key=lambda p: (_nfc(p.name), p.name))
+    counted = Counter(_nfc(path.name) for path in paths)
+    taken = {path.name for path in paths} | set(counted)
+    found = []
+    for path in paths:
+        if path.name.startswith(_SKIPPED) or not (path.is_symlink() or path.is_file()):
+            continue
+        stat = path.lstat()
+        table, returned, problem = _meaning(path, catalogue)
+        problem = _why_not_read(path) or problem
+        found.append(
+            InboxFile(
+                path=path,
+                # two names that differ in normalisation only stay apart: a name tells a file's rows from another's
+                name=_shown(_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name, taken),
+                table_id=table if problem is None else None,
+                returned=returned if problem is None else None,
+                size=stat.st_size,
+                received_at=dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC),
+                problem=problem,
+            )
+        )
+    return found
+
+
+def _why_not_read(path: Path) -> str | None:
+    if path.is_symlink():
+        return "symbolic_link"
+    return "bad_file_name" if any(map(_is_unreadable, path.name)) else None
+
+
+def _is_unreadable(char: str) -> bool:
+    """Whether a character would break a line, hide others or is no text at all."""
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _shown(name: str, taken: set[str]) -> str:
+    """The name without unreadable characters, unlike every name that is ``taken``; takes it."""
+    if not any(map(_is_unreadable, name)):
+        return name
+    plain = "".join("?" if _is_unreadable(char) else char for char in name)
+    shown = next(n for n in itertools.chain([plain], (f"{plain} ({k})" for k in itertools.count(2))) if n not in taken)
+    taken.add(shown)
+    return shown
+
+
+def _meaning(path: Path, catalogue: Catalogue) -> tuple[str | None, str | None, str | None]:
+    """Table, kind of file that people sent back, and why it is neither: one of the three."""
+    kinds = {names.compared(kind): kind for kind in RETURNED}
+    tables = {own: table.id for table in catalogue.tables.values() for own in _own_names(table)}
+    own = names.meant(path.stem, [*kinds, *tables])
+    by_pattern = [t.id for t in catalogue.tables.values() if names.fits(path.name, path.stem, t.files)]
+    if own is None and len(by_pattern) > 1:
+        return None, None, "several_tables"
+    if own is None and not by_pattern:
+        return None, None, "unknown_table"
+    if path.suffix.lower() not in SUFFIXES:
+        return None, None, "wrong_ending"
+    if own is None:
+        return by_pattern[0], None, None
+    return tables.get(own), kinds.get(own), None
+
+
+def is_named_like(name: str, table: SourceTable) -> bool:
+    """Whether a sheet's name is the table's id or Japanese name, by the rules for files (method §1)."""
+    return names.meant(name, _own_names(table)) is not None
+
+
+def _own_names(table: SourceTable) -> tuple[str, str]:
+    return names.compared(table.id), names.compared(table.ja)
+
+
+def create_inbox(con: duckdb.DuckDBPyConnection, files: Sequence[InboxFile], reference_date: dt.date) -> None:
+    """Makes the temp table ``new_inbox`` (sources.inbox)."""
+    con.execute(
+        "create or replace temp table new_inbox "
+        "(reference_date date, file varchar, table_name varchar, problem varchar, bytes bigint, "
+        "received_at timestamptz)"
+    )
+    if files:
+        con.executemany(
+            "insert into new_inbox values ($1, $2, $3, $4, $5, $6)",
+            [(reference_date, f.name, f.table_id, f.problem, f.size, f.received_at) for f in files],
+        )
+
+
+def check_known_files(files: Sequence[InboxFile]) -> CheckOutcome:
+    """A warning that names the files that are not read, and why."""
+    unread = [file for file in files if file.problem is not None]
+    named = ", ".join(f"{file.name} ({file.problem})" for file in unread[:10])
+    endings = ", ".join(sorted(SUFFIXES))
+    expected = ["files of their own whose name begins with a table's (or fits a pattern of tables.<id>.files)"]
+    expected += [f"the endings {endings}"] if any(file.problem == "wrong_ending" for file in unread) else []
+    return CheckOutcome(
+        name="known_files",
+        passed=not unread,
+        blocking=False,
+        message=f"{len(unread)} files are not read"
+        + (f", expected {' and '.join(expected)}: {named}" if unread else ""),
+        facts={"files": len(files), "unknown": len(unread)},
+    )
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)

@@ -1,0 +1,153 @@
+"""個人票*.xlsx and 個人票*.csv -> what the class teachers wrote; a child is known by its 配布番号 only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.japan.dates import read_date
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.office.inbox import InboxFile
+from kodomo_assets.office.returned import (
+    Place,
+    Rejection,
+    ReturnedFile,
+    ReturnedSheet,
+    create_rejected_files,
+    read_all,
+)
+from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.outcomes.first_readings import create_first_readings
+from kodomo_assets.vocabulary import (
+    FILLED_BY,
+    FILLED_ON,
+    NUMBER,
+    QUESTIONS,
+    REFERENCE_DATE,
+    WRONG_DATE,
+    SheetQuestion,
+)
+
+_ERA_SCHEME = "12345"
+_TYPES = {
+    "file": "varchar",
+    "sheet": "integer",
+    "row_number": "integer",
+    "sheet_number": "varchar",
+    "filled_on": "date",
+    "filled_by": "varchar",
+    **{question.id: "varchar" for question in QUESTIONS},
+    "problem": "varchar",
+}
+
+
+def build_personal_sheets(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    files: Sequence[InboxFile],
+    reference_date: dt.date,
+    today: dt.date,
+) -> int:
+    """Makes the temp tables ``new_personal_sheets``, ``new_rejections``, ``new_first_readings``; how many sheets.
+
+    A sheet on which no question was answered says nothing. Of two sheets of one child the one of the later 記入日
+    counts, then the one that stands later; one of a day to come would outrank every other, and is refused.
+    """
+    read, rejected = read_all(files, catalogue.ingest)
+    rows: list[tuple[object, ...]] = []
+    for file in read:
+        sent_for = file.facts.get(REFERENCE_DATE)
+        if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
+            rejected.append(Rejection(Place(file.name, None, None), WRONG_DATE))
+            continue
+        found = list(_sheets(file))
+        if not found:
+            rejected.append(Rejection(Place(file.name, None, None), _no_sheet(file)))
+        rejected += [sheet for sheet in found if isinstance(sheet, Rejection)]
+        sheets = [sheet for sheet in found if not isinstance(sheet, Rejection)]
+        rows += [_cells(place, cells) for place, cells in sheets if any(cells.get(q.ja) for q in QUESTIONS)]
+    create_from_frame(con, "returned_sheets", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
+    create_rejected_files(con, rejected)
+    create_first_readings(con, files, reference_date, "personal_sheets", today)
+    run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date})
+    counted = con.execute("select count(*) from new_personal_sheets").fetchone()
+    return counted[0] if counted else 0
+
+
+def _no_sheet(file: ReturnedFile) -> str:
+    if any(sheet.table([NUMBER]) is not None for sheet in file.sheets):
+        return "holds numbers and no question, expected the whole workbook as it was sent (a CSV holds one sheet of it)"
+    return f"found no {NUMBER}, expected a 個人票"
+
+
+def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]] | Rejection]:
+    """Label -> answer of every child: a table with a row a child, or a form a sheet; or why a sheet is not read."""
+    labels = [FILLED_ON, FILLED_BY, *(question.ja for question in QUESTIONS)]
+    for sheet in file.sheets:
+        # a table may hold some of the questions only
+        table = next((t for q in QUESTIONS if (t := sheet.table([NUMBER, q.ja], labels)) is not None), None)
+        if isinstance(table, Rejection):
+            yield table
+            continue
+        if table is not None:
+            yield from ((row.place, row.cells) for row in table)
+            continue
+        yield from _form(file, sheet, [NUMBER, *labels])
+
+
+def _form(
+    file: ReturnedFile, sheet: ReturnedSheet, labels: Sequence[str]
+) -> Iterator[tuple[Place, Mapping[str, str]] | Rejection]:
+    """The answers of a child's worksheet; nothing of a sheet that is none (the index).
+
+    A worksheet is known by any of its labels: one that was moved or reworded is no reason to pass a child over, and an
+    answer beside a label that is not there any more would be lost.
+    """
+    form = sheet.form()
+    standing = {comparable(cell) for _, cells in sheet.rows for cell in cells}
+    if not any(question.ja in standing for question in QUESTIONS):
+        return
+    if twice := sheet.repeated_label(labels):
+        yield twice
+    elif missing := [label for label in labels if label not in form]:
+        told = "・".join(missing)
+        yield Rejection(sheet.place, f"has no {told} in its first column, expected the labels as they were sent")
+    else:
+        row, number = form[NUMBER]
+        yield Place(file.name, sheet.place.sheet, row), {NUMBER: number} | {q: form[q][1] for q in labels[1:]}
+
+
+def _cells(place: Place, cells: Mapping[str, str]) -> tuple[object, ...]:
+    day = read_date(cells.get(FILLED_ON, ""), _ERA_SCHEME)
+    return (
+        place.file,
+        place.sheet,
+        place.row,
+        comparable(cells[NUMBER]).upper() or None,
+        day.value,
+        cells.get(FILLED_BY) or None,
+        *(_answer(question, cells.get(question.ja)) for question in QUESTIONS),
+        next(_problems(cells, day.value), None),
+    )
+
+
+def _answer(question: SheetQuestion, text: str | None) -> str | None:
+    """The choice as it was offered, or the text; None where nothing, or no choice, was given."""
+    if not text or question.choices is None:
+        return text or None
+    return next((choice for choice in question.choices if comparable(choice) == comparable(text)), None)
+
+
+def _problems(cells: Mapping[str, str], filled_on: dt.date | None) -> Iterator[str]:
+    if not cells[NUMBER]:
+        yield f"{NUMBER} is blank, expected the number as it was sent"
+    if cells.get(FILLED_ON) and filled_on is None:
+        yield f"{FILLED_ON} is no date, expected a date or nothing"
+    for question in QUESTIONS:
+        answer = cells.get(question.ja)
+        if question.choices and answer and _answer(question, answer) is None:
+            yield f"{question.ja} is none of the choices, expected {'・'.join(question.choices)}"

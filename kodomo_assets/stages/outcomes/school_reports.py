@@ -1,0 +1,89 @@
+"""支援対象者_<school>*.xlsx and .csv as schools send them back -> the day on which somebody spoke to a child."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.japan.dates import read_date
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.office.inbox import InboxFile
+from kodomo_assets.office.returned import Place, Rejection, ReturnedFile, ReturnedRow, read_all
+from kodomo_assets.office.school_names import SchoolsOfFiles
+from kodomo_assets.sql import create_from_frame
+from kodomo_assets.vocabulary import (
+    NUMBER,
+    REFERENCE_DATE,
+    REPORT,
+    SCHOOL,
+    SCHOOL_LIST,
+    SPOKEN_ON,
+)
+
+_ERA_SCHEME = "12345"
+_TYPES = {
+    "file": "varchar",
+    "sheet": "integer",
+    "row_number": "integer",
+    "given_number": "varchar",
+    "schools": "varchar[]",
+    "sent_for": "date",
+    "given_on": "date",
+    "report": "varchar",
+    "problem": "varchar",
+}
+
+
+def create_school_reports(
+    con: duckdb.DuckDBPyConnection, ingest: Ingest, schools: SchoolsOfFiles, files: Sequence[InboxFile]
+) -> list[Rejection]:
+    """Makes the temp table ``returned_reports`` of the filled rows; returns the files that are not read, and why.
+
+    A file is of the school that its name and the workbook itself tell; of none, nobody could say whose numbers may
+    stand in it.
+    """
+    read, rejected = read_all(files, ingest)
+    rows: list[tuple[object, ...]] = []
+    for file in read:
+        codes = schools.codes(_after_kind(file.name), file.facts.get(SCHOOL))
+        if not codes:
+            problem = f"tells no school, or two; expected the name under which it was sent, {SCHOOL_LIST}_学校名"
+            rejected.append(Rejection(Place(file.name, None, None), problem))
+            continue
+        table, refused = file.tables((NUMBER, SPOKEN_ON), (REPORT,), (REPORT,))
+        rejected += refused
+        rows += [_cells(row, file, codes) for row in table if row.cells[SPOKEN_ON] or row.cells[REPORT]]
+    create_from_frame(con, "returned_reports", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
+    return rejected
+
+
+def _after_kind(name: str) -> str:
+    return PurePath(name).stem.partition(SCHOOL_LIST)[2]
+
+
+def _cells(row: ReturnedRow, file: ReturnedFile, codes: set[str]) -> tuple[object, ...]:
+    given_on = read_date(row.cells[SPOKEN_ON], _ERA_SCHEME).value
+    return (
+        row.place.file,
+        row.place.sheet,
+        row.place.row,
+        comparable(row.cells[NUMBER]).upper() or None,
+        sorted(codes),
+        read_date(file.facts.get(REFERENCE_DATE, ""), _ERA_SCHEME).value,
+        given_on,
+        row.cells[REPORT] or None,
+        next(_problems(row.cells, given_on is not None), None),
+    )
+
+
+def _problems(cells: Mapping[str, str], has_day: bool) -> Iterator[str]:
+    if not cells[NUMBER]:
+        yield f"{NUMBER} is blank, expected the number as it was sent"
+    if cells[SPOKEN_ON] and not has_day:
+        yield f"{SPOKEN_ON} is no date, expected the day on which somebody spoke to the child"
+    if not cells[SPOKEN_ON]:
+        yield f"{REPORT} without {SPOKEN_ON}: no support yet, expected the day on which somebody spoke to the child"

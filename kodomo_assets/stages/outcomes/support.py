@@ -1,0 +1,121 @@
+"""支援記録, and the lists that schools send back -> support given to children, and what came of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.japan.dates import read_date
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.office.inbox import InboxFile
+from kodomo_assets.office.returned import (
+    Place,
+    Rejection,
+    create_rejected_files,
+    given_key,
+    read_all,
+)
+from kodomo_assets.office.school_names import SchoolsOfFiles, registers
+from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.outcomes.first_readings import create_first_readings
+from kodomo_assets.stages.outcomes.school_reports import create_school_reports
+from kodomo_assets.vocabulary import (
+    CHILD_KEY,
+    GIVEN_ON,
+    NUMBER,
+    OUTCOME,
+    REFERENCE_DATE,
+    SCHOOL_LIST,
+    SUPPORT,
+    SUPPORT_RECORD,
+    WRONG_DATE,
+)
+
+#: What a school's list becomes where a day stands in it.
+SPOKEN_TO = "声かけ済み"
+_REQUIRED = (GIVEN_ON, SUPPORT, OUTCOME)
+_OPTIONAL = (NUMBER, CHILD_KEY)
+_ERA_SCHEME = "12345"
+_TYPES = {
+    "file": "varchar",
+    "sheet": "integer",
+    "row_number": "integer",
+    "given_key": "varchar",
+    "given_number": "varchar",
+    "given_on": "date",
+    "kind": "varchar",
+    "outcome": "varchar",
+    "step": "varchar",
+    "problem": "varchar",
+}
+
+
+def build_support(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    files: Sequence[InboxFile],
+    reference_date: dt.date,
+    today: dt.date,
+) -> int:
+    """Makes the temp tables ``new_support``, ``new_rejections`` and ``new_first_readings``; how many records.
+
+    The files of the folder are the records of its reference date: they are kept and added to, not sent anew. A school
+    reports on its list (支援対象者) on which day it spoke to a child.
+    """
+    read, rejected = read_all([file for file in files if file.returned == SUPPORT_RECORD], catalogue.ingest)
+    rows: list[tuple[object, ...]] = []
+    for file in read:
+        sent_for = file.facts.get(REFERENCE_DATE)
+        if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
+            rejected.append(Rejection(Place(file.name, None, None), WRONG_DATE))
+            continue
+        table, refused = file.tables(_REQUIRED, _OPTIONAL)
+        rejected += refused
+        rows += [
+            _cells(row.place, row.cells, catalogue) for row in table if any(row.cells[header] for header in _REQUIRED)
+        ]
+    create_from_frame(con, "returned_support", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
+    schools = SchoolsOfFiles(registers(con, reference_date).values())
+    reports = [file for file in files if file.returned == SCHOOL_LIST]
+    rejected += create_school_reports(con, catalogue.ingest, schools, reports)
+    create_rejected_files(con, rejected)
+    step = catalogue.meeting.outcomes.get(SPOKEN_TO, "spoken_to")
+    create_first_readings(con, files, reference_date, "support", today)
+    parameters = {"reference_date": reference_date, "outcome": SPOKEN_TO, "step": step}
+    run_sql(con, __package__, "support", parameters)
+    counted = con.execute("select count(*) from new_support").fetchone()
+    return counted[0] if counted else 0
+
+
+def _cells(place: Place, cells: Mapping[str, str], catalogue: Catalogue) -> tuple[object, ...]:
+    given_on = read_date(cells[GIVEN_ON], _ERA_SCHEME).value
+    outcome = comparable(cells[OUTCOME])
+    step = catalogue.meeting.outcomes.get(outcome)
+    return (
+        place.file,
+        place.sheet,
+        place.row,
+        given_key(cells),
+        comparable(cells[NUMBER]).upper() or None,
+        given_on,
+        cells[SUPPORT] or None,
+        outcome or None,
+        step,
+        next(_problems(cells, given_on, step, catalogue), None),
+    )
+
+
+def _problems(
+    cells: Mapping[str, str], given_on: dt.date | None, step: str | None, catalogue: Catalogue
+) -> Iterator[str]:
+    if given_on is None:
+        yield f"{GIVEN_ON} is {'blank' if not cells[GIVEN_ON] else 'no date'}, expected the day of the support"
+    if not cells[SUPPORT]:
+        yield f"{SUPPORT} is blank, expected what was done"
+    if step is None:
+        found = "blank" if not cells[OUTCOME] else "another word"
+        yield f"{OUTCOME} is {found}, expected one of {'・'.join(catalogue.meeting.outcomes)} (meeting.outcomes)"
