@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -14,8 +14,9 @@ import pytest
 
 from kodomo_assets.definitions import build_defs
 from kodomo_assets.settings import Settings
+from kodomo_assets_tests.told_to_dagster import told
 
-SNAPSHOT = Path(__file__).with_name("definitions.snapshot.json")
+SNAPSHOT = Path(__file__).with_name("definitions.snapshot.txt")
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
@@ -34,40 +35,54 @@ def definitions(settings: Settings) -> dg.Definitions:
     return build_defs(settings)
 
 
-def described(definitions: dg.Definitions) -> dict:
-    repository = definitions.get_repository_def()
-    graph = repository.asset_graph
-    return {
-        "assets": {
-            key.to_user_string(): {
-                "group": graph.get(key).group_name,
-                "deps": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
-                "owners": list(graph.get(key).owners),
-                "kinds": sorted(graph.get(key).kinds),
-                "checks": sorted(check.name for check in graph.get(key).check_keys),
-            }
-            for key in sorted(graph.get_all_asset_keys())
-        },
-        "jobs": sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")),
-        "sensors": {
-            sensor.name: {"status": sensor.default_status.value, "seconds": sensor.minimum_interval_seconds}
-            for sensor in repository.sensor_defs
-        },
-        "schedules": {
-            schedule.name: {
-                "cron": schedule.cron_schedule,
-                "timezone": schedule.execution_timezone,
-                "status": schedule.default_status.value,
-                "job": schedule.job_name,
-            }
-            for schedule in repository.schedule_defs
-        },
-    }
-
-
 def test_snapshot(definitions):
     """After a wanted change: ``python -m kodomo_assets_tests.test_definitions`` writes it anew."""
-    assert described(definitions) == json.loads(SNAPSHOT.read_text("utf-8"))
+    assert told(definitions) == SNAPSHOT.read_text("utf-8")
+
+
+def test_what_the_snapshot_tells():
+    """Alike assets share a line; a selection, a blocking check, an edge, a partition, a tag or a default stands in one."""
+    days = dg.DailyPartitionsDefinition("2025-04-01", timezone="Asia/Tokyo")
+
+    def asset(name: str, deps: list[str], **facts: Any) -> dg.AssetsDefinition:
+        keys = [dg.AssetKey(dep.split("/")) for dep in deps]
+
+        @dg.asset(key=dg.AssetKey(name.split("/")), deps=keys, partitions_def=days, **facts)
+        def made() -> dg.MaterializeResult: ...
+
+        return made
+
+    checks = [
+        dg.AssetCheckSpec(name, asset=dg.AssetKey(["b", "z"]), blocking=name == "whole") for name in ("whole", "known")
+    ]
+    assets = [
+        asset("a/x", [], owners=["team:one"], kinds={"duckdb"}),
+        asset("a/y", [], owners=["team:two"], kinds={"duckdb"}),
+        asset("b/z", ["a/x", "a/y"], check_specs=checks, tags={"phase": "late"}),
+    ]
+    job = dg.define_asset_job("late", selection="b/z", executor_def=dg.in_process_executor)
+    definitions = dg.Definitions(
+        assets, jobs=[job], schedules=[dg.ScheduleDefinition(name="nightly", job=job, cron_schedule="0 6 * * *")]
+    )
+    assert told(definitions).splitlines() == [
+        "# partitions",
+        "Daily, starting 2025-04-01 Asia/Tokyo.: all 3 assets",
+        "# automation",
+        "asked for only: all 3 assets",
+        "# jobs",
+        "late (in_process): b/z",
+        "# schedules",
+        "nightly (STOPPED): 0 6 * * * None -> late",
+        "# sensors",
+        "# assets <- what they depend on | kinds | checks",
+        "a/* <- none | duckdb | none",
+        "b/z <- a/* |  | known, whole!",
+        "# owners",
+        "team:one: a/x",
+        "team:two: a/y",
+        "# tags",
+        "phase=late: b/z",
+    ]
 
 
 def test_definitions_validate(definitions):
@@ -110,10 +125,10 @@ def deliver(settings: Settings, day: str, *tables: str) -> None:
 
 def tick(definitions: dg.Definitions, name: str, now: dt.datetime, instance: dg.DagsterInstance):
     schedule = definitions.get_repository_def().get_schedule_def(name)
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         instance=instance, scheduled_execution_time=now, repository_def=definitions.get_repository_def()
-    )
-    return schedule.evaluate_tick(context)
+    ) as context:
+        return schedule.evaluate_tick(context)
 
 
 def test_a_schedule_waits_until_the_files_are_whole(tmp_path):
@@ -170,5 +185,4 @@ def test_the_termly_date_does_not_wait_for_consultations(settings, definitions):
 
 
 if __name__ == "__main__":
-    current = described(build_defs(Settings.from_environment({"KODOMO_DATA_DIR": "nowhere"})))
-    SNAPSHOT.write_text(json.dumps(current, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    SNAPSHOT.write_text(told(build_defs(Settings.from_environment({"KODOMO_DATA_DIR": "nowhere"}))), "utf-8")

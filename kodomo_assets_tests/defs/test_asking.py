@@ -183,8 +183,12 @@ def test_an_inbox_that_is_not_there_is_a_failed_look(delivered):
     assert delivered.materialize("sources.resident_register").success
     delivered.settings.inbox.rename(delivered.settings.inbox.with_name("elsewhere"))
     repository = delivered.definitions.get_repository_def()
-    look = dg.build_sensor_context(instance=delivered.instance, repository_def=repository, sensor_name="inbox_sensor")
-    with pytest.raises(Exception, match="is a drive not connected"):
+    with (
+        dg.build_sensor_context(
+            instance=delivered.instance, repository_def=repository, sensor_name="inbox_sensor"
+        ) as look,
+        pytest.raises(Exception, match="is a drive not connected"),
+    ):
         repository.get_sensor_def("inbox_sensor").evaluate_tick(look)
 
 

@@ -30,10 +30,10 @@ class Watcher:
         definitions = self.office.definitions
         repository = definitions.get_repository_def()
         sensor = repository.get_sensor_def("inbox_sensor")
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.office.instance, cursor=self.cursor, repository_def=repository, sensor_name="inbox_sensor"
-        )
-        data = sensor.evaluate_tick(context)
+        ) as context:
+            data = sensor.evaluate_tick(context)
         self.cursor = data.cursor
         return list(data.run_requests or []), data.skip_message or ""
 
