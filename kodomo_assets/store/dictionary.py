@@ -21,6 +21,11 @@ _NAMES = (
             OutputColumn(name="tables", type="VARCHAR[]", ja="もとになる表ID"),
             OutputColumn(name="legacy_level", type="VARCHAR", ja="データベースみまもりで該当となる段階", nullable=True),
             OutputColumn(name="screened_out", type="VARCHAR", ja="事前に除外する理由", nullable=True),
+            OutputColumn(
+                name="who", type="VARCHAR", ja="だれについての項目か（child＝本人、household＝世帯、others＝同居者）"
+            ),
+            OutputColumn(name="none", type="VARCHAR", ja="非該当（not_applicable）の定義", nullable=True),
+            OutputColumn(name="missing", type="VARCHAR", ja="欠損の定義（表に記録がないこと以外）", nullable=True),
         ),
     ),
     OutputTable(
@@ -84,7 +89,19 @@ def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """Schema ``catalogue``: items, levels, names and settings, so that the file explains itself."""
     rows: dict[str, list[tuple[object, ...]]] = {
         "items": [
-            (position, i.id, i.ja, list(i.bands), list(i.about), list(i.tables), i.legacy, i.screen)
+            (
+                position,
+                i.id,
+                i.ja,
+                list(i.bands),
+                list(i.about),
+                list(i.tables),
+                i.legacy,
+                i.screen,
+                i.who,
+                i.none,
+                i.missing,
+            )
             for position, i in enumerate(catalogue.items.values(), start=1)
         ],
         "levels": [
