@@ -33,7 +33,7 @@ def build_definitions(
 ) -> dg.Definitions:
     """All stages over one data folder; ``loggers`` replace Dagster's console logger."""
     house = House(catalogue=catalogue, settings=settings, partitions=reference_dates(catalogue.calendar))
-    jobs = build_jobs()
+    jobs = build_jobs(house)
     return dg.Definitions(
         assets=[
             *build_source_assets(house),

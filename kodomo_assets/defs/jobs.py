@@ -15,7 +15,7 @@ _EVERY_MORNING = "0 6 * * *"
 
 _DESCRIPTIONS = {
     YEARLY: (
-        "年次更新：4月1日の基準日について全資産を更新し、重みを推定し直す。"
+        "年次更新：{yearly}の基準日について全資産を更新し、重みを推定し直す。"
         "Refresh of a yearly reference date, with a new fit."
     ),
     TERMLY: (
@@ -41,10 +41,15 @@ def selection(name: str) -> dg.AssetSelection:
     return dg.AssetSelection.all()
 
 
-def build_jobs() -> list[UnresolvedAssetJobDefinition]:
+def build_jobs(house: House) -> list[UnresolvedAssetJobDefinition]:
+    month, day = map(int, house.catalogue.calendar.yearly.split("-"))
+    yearly = f"{month}月{day}日"
     return [
         dg.define_asset_job(
-            name, selection=selection(name), description=description, executor_def=dg.in_process_executor
+            name,
+            selection=selection(name),
+            description=description.format(yearly=yearly),
+            executor_def=dg.in_process_executor,
         )
         for name, description in _DESCRIPTIONS.items()
     ]

@@ -44,14 +44,14 @@ def build_screening_assets(house: House) -> list[dg.AssetsDefinition]:
                 "The list: ranks per school year, the top share selected. It never decides.",
                 deps=deps,
             ),
-            house.spec("screening.difficulty_scores", "Sub-scores of the five difficulties.", deps=deps),
+            house.spec("screening.difficulty_scores", "The score split by difficulty.", deps=deps),
         ],
         check_specs=[
             check_spec("screening.contributions", "sums_to_score", "寄与の合計が得点に等しい（1e-9）", blocking=True),
             check_spec(
                 "screening.ranking",
                 "ranks_complete",
-                "順位が1から欠けずに続き、抽出数が上位10%の切り捨てである",
+                f"順位が1から欠けずに続き、抽出数が上位{house.catalogue.screening.share_percent}%の切り捨てである",
                 blocking=True,
             ),
             check_spec(

@@ -18,7 +18,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.disclosure import published_column, suppress
+from kodomo_assets.disclosure import ROUND_TO, published_column, suppress
 from kodomo_assets.errors import CheckFailedError, ConfigurationError
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication
@@ -123,7 +123,7 @@ def public_part(table: OutputTable) -> OutputTable:
         for column in table.columns
         if not column.private
     )
-    ja = f"{table.ja}（少数のセルは秘匿し、人数は5人単位に丸める）" if table.counts else table.ja
+    ja = f"{table.ja}（少数のセルは秘匿し、人数は{ROUND_TO}人単位に丸める）" if table.counts else table.ja
     return table.model_copy(update={"columns": columns, "ja": ja})
 
 

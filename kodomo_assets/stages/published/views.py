@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from kodomo_assets.disclosure import ROUND_TO
 from kodomo_assets.sql import run_sql
 
 _VIEWS = {
@@ -11,7 +12,7 @@ _VIEWS = {
     "why": "児童がその位置にある理由：項目ごとの寄与（大きい順、点＝得点×1000）",
     "weights_in_force": "基準日ごとに有効な重み（点＝重み×1000）",
     "selection_log": "項目の選定の記録（順番に読む）",
-    "children_per_school": "学校と学年ごとの対象児童数（少数のセルは秘匿し、5人単位に丸める）",
+    "children_per_school": f"学校と学年ごとの対象児童数（少数のセルは秘匿し、{ROUND_TO}人単位に丸める）",
 }
 
 # What a view works out itself; every other column keeps the comment of the table that it comes from.
@@ -26,7 +27,7 @@ _COLUMNS = {
     "weights_in_force.points": "重み×1000（小数第1位まで）",
     "weights_in_force.std_error_points": "標準誤差×1000（小数第1位まで）",
     "selection_log.item_ja": "項目名",
-    "children_per_school.children": "児童数（5人単位、NULL＝少数のため秘匿）",
+    "children_per_school.children": f"児童数（{ROUND_TO}人単位、NULL＝少数のため秘匿）",
 }
 
 # The table whose comments a view's columns take.

@@ -50,8 +50,9 @@ class LinkedTable:
 class ScreeningSummary:
     """What came out at a reference date.
 
-    ``legacy_unknown`` = children with too much missing for the legacy rule; ``weak_bands`` = bands whose weights order
-    the children hardly better than a draw by lot (weights.model_cards, ``is_weak``).
+    ``legacy_unknown`` = children with more than the share ``legacy_missing`` of the legacy rule's items missing;
+    ``weak_bands`` = bands whose weights order the children hardly better than a draw by lot (weights.model_cards,
+    ``is_weak``).
     """
 
     reference_date: dt.date
@@ -60,6 +61,7 @@ class ScreeningSummary:
     newly_found: int
     legacy_flagged: int
     legacy_unknown: int
+    legacy_missing: float
     linked: tuple[LinkedTable, ...]
     items: tuple[KeptItem, ...]
     weak_bands: tuple[str, ...] = ()
@@ -82,7 +84,8 @@ class ScreeningSummary:
         yield f"  抽出 selected               {self.selected:>7,}"
         yield f"  新たに発見 newly found      {self.newly_found:>7,}   selected, not flagged by データベースみまもり"
         yield f"  旧方式の該当 legacy flagged {self.legacy_flagged:>7,}   by データベースみまもり"
-        yield f"  旧方式は不明 legacy unknown {self.legacy_unknown:>7,}   more than half of its items are missing"
+        missing = f"more than {self.legacy_missing:.0%} of its items are missing"
+        yield f"  旧方式は不明 legacy unknown {self.legacy_unknown:>7,}   {missing}"
 
     def _notes(self) -> Iterator[str]:
         """What a reader must know before the list."""
@@ -174,6 +177,7 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         newly_found=newly_found,
         legacy_flagged=legacy_flagged,
         legacy_unknown=legacy_unknown,
+        legacy_missing=catalogue.legacy.max_missing_share,
         linked=_linked_tables(con, catalogue, reference_date),
         items=_kept_items(con, catalogue, version),
         weak_bands=_weak_bands(con, version),
