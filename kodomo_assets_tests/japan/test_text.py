@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kodomo_assets.japan.calendar import fiscal_year, legal_age, legal_school_year, years_before
+from kodomo_assets.japan.calendar import fiscal_year, years_before
 from kodomo_assets.japan.text import (
     INVISIBLE,
     NO_NUMBER,
@@ -24,6 +25,7 @@ from kodomo_assets.japan.text import (
     read_person_number,
 )
 from kodomo_assets.office.formats.number_formats import percent_text
+from kodomo_assets.sql import run_sql
 
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 
@@ -139,6 +141,14 @@ def test_text_is_compared_after_nfkc_without_white_space():
     assert comparable("髙﨑") == "髙﨑"
 
 
+def counted(macro: str, *days: dt.date) -> int:
+    """What a macro of calendar.sql, which every stage counts with, makes of some days."""
+    with duckdb.connect() as con:
+        run_sql(con, "kodomo_assets.japan", "calendar")
+        row = con.execute(f"select {macro}({', '.join(['?::date'] * len(days))})", list(days)).fetchone()
+    return row[0]
+
+
 @pytest.mark.parametrize(
     ("birth", "day", "year"),
     [
@@ -152,7 +162,7 @@ def test_text_is_compared_after_nfkc_without_white_space():
     ],
 )
 def test_legal_school_year(birth, day, year):
-    assert legal_school_year(birth, day) == year
+    assert counted("legal_school_year", birth, day) == year
 
 
 @pytest.mark.parametrize(
@@ -166,10 +176,12 @@ def test_legal_school_year(birth, day, year):
     ],
 )
 def test_age_is_completed_the_day_before_the_birthday(birth, day, age):
-    assert legal_age(birth, day) == age
+    assert counted("legal_age", birth, day) == age
 
 
 def test_years():
-    assert [fiscal_year(dt.date(2025, month, 1)) for month in (1, 3, 4, 12)] == [2024, 2024, 2025, 2025]
+    days = [dt.date(2025, 1, 1), dt.date(2025, 3, 31), dt.date(2025, 4, 1), dt.date(2025, 12, 31)]
+    assert [fiscal_year(day) for day in days] == [2024, 2024, 2025, 2025]
+    assert [counted("fiscal_year_of", day) for day in days] == [2024, 2024, 2025, 2025]
     assert years_before(dt.date(2024, 2, 29), 1) == dt.date(2023, 2, 28)
     assert years_before(dt.date(2024, 2, 29), 4) == dt.date(2020, 2, 29)

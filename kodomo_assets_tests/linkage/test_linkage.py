@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
-from kodomo_assets.japan.calendar import legal_school_year
 from kodomo_assets.stages.linkage.checks import check_links, check_spine, require_delivered
 from kodomo_assets.stages.linkage.links import births_of_school_age
 from kodomo_assets.stages.sources.in_force import create_delivered_views
@@ -272,9 +271,11 @@ def test_many_unlinked_pupils_of_one_school_are_a_warning(register, strangers, t
         (EARLIER, (D(2009, 4, 2), D(2018, 4, 1))),  # still the school year that began in April 2024
     ],
 )
-def test_births_of_school_age(day, window):
+def test_births_of_school_age(register, day, window):
     assert births_of_school_age(day) == window
-    assert [legal_school_year(birth, day) for birth in window] == [9, 1]
+    create_delivered_views(register.con, register.catalogue, day)
+    years = [register.con.execute("select legal_school_year($1::date, $2)", [b, day]).fetchone() for b in window]
+    assert years == [(9,), (1,)]
 
 
 _KANA = st.sampled_from(["ヤマダ タロウ", "ヤマダ ハナ", "サトウ ミ", None])

@@ -14,7 +14,7 @@ select
     'many_children'
 from unclear_members as u
 join numbers as n on n.child_key = u.child_key and n.item = 'many_children'
-where may_be(u.unread, 'birth_date', legal_age_at_reference(u.birth_date) < 18)
+where may_be(u.unread, 'birth_date', legal_age(u.birth_date, getvariable('reference_date')) < 18)
 group by u.child_key, n.value
 having n.value + count(distinct u.reading_of) >= lowest_threshold('many_children');
 

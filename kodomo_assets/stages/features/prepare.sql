@@ -17,16 +17,6 @@ create or replace temp macro may_be_active(unread, start_cell, started, end_cell
     may_be(unread, start_cell, coalesce(started <= getvariable('reference_date'), true))
     and may_be(unread, end_cell, coalesce(ended > getvariable('reference_date'), true));
 
--- Age is completed the day before the birthday (年齢計算ニ関スル法律), so it is counted on the day after.
-create or replace temp macro legal_age_at_reference(birth) as
-    year(getvariable('reference_date') + 1) - year(birth)
-    - (
-        (month(getvariable('reference_date') + 1), day(getvariable('reference_date') + 1)) < (month(birth), day(birth))
-    )::integer;
-
--- The April that begins the fiscal year (年度) of a day.
-create or replace temp macro fiscal_year_of(day) as year(day) - (month(day) < 4)::integer;
-
 create or replace temp table spine as
 select
     c.child_key,

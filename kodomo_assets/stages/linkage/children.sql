@@ -20,14 +20,7 @@ select
     case when is_facility then 'facility:' || resident_id else register_household_id end as household_id,
     is_facility,
     relationship,
-    -- Age is completed the day before the birthday (年齢計算ニ関スル法律), so it is counted on the day after.
-    (
-        year($reference_date::date + 1) - year(birth_date)
-        - (
-            (month($reference_date::date + 1), day($reference_date::date + 1))
-            < (month(birth_date), day(birth_date))
-        )::integer
-    )::integer as legal_age
+    legal_age(birth_date, $reference_date::date) as legal_age
 from present;
 
 -- What cannot be read protects: a person whose row is quarantined keeps the protection of its last readable row.
@@ -146,11 +139,7 @@ with of_school_age as (
     select
         residents.resident_id,
         r.nationality is null or list_contains($japanese, r.nationality) as is_japanese,
-        (
-            year($reference_date::date) - (month($reference_date::date) < 4)::integer
-            - year(r.birth_date - 1) + (month(r.birth_date - 1) < 4)::integer
-            - 6
-        )::integer as legal_school_year
+        legal_school_year(r.birth_date, $reference_date::date) as legal_school_year
     from new_residents as residents
     join delivered_resident_register as r using (resident_id)
     anti join delivered_school_register using (resident_id)

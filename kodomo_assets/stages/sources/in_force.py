@@ -25,7 +25,7 @@ def create_delivered_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue,
             for position, table in enumerate(catalogue.tables.values())
         ],
     )
-    run_sql(con, __package__, "legal_school_year")
+    run_sql(con, "kodomo_assets.japan", "calendar")
     run_sql(con, __package__, "in_force", {"reference_date": reference_date})
     for table in catalogue.tables:
         con.execute(

@@ -51,7 +51,7 @@ def school_year_faults(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, ref
 
 def read_per_school(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
     """Reads 1 to 3 of ``new_school_register`` as 7 to 9 where that is nearer (``school_year_style: per_school``)."""
-    run_sql(con, __package__, "legal_school_year")
+    run_sql(con, "kodomo_assets.japan", "calendar")
     run_sql(con, __package__, "per_school", {"reference_date": reference_date})
 
 
