@@ -19,7 +19,7 @@ from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
 from kodomo_assets.stages.outcomes.support import build_support
 from kodomo_assets.stages.review.facts import gather_meeting
 from kodomo_assets.stages.review.meeting import Meeting
-from kodomo_assets.stages.review.meeting_list import build_meeting_list
+from kodomo_assets.stages.review.meeting_list import build_listed_children, build_meeting_list
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import create_sheet_numbers, sheet_number
@@ -132,8 +132,11 @@ class Town:
     def list(self) -> dict[str, int]:
         """The meeting's list, stored."""
         create_sheet_numbers(self.con, SECRET, self.day)
+        create_delivered_views(self.con, self.catalogue, self.day)
         counts = build_meeting_list(self.con, self.catalogue, self.day)
+        build_listed_children(self.con, self.day)
         self._store("review.meeting_list", "new_meeting_list")
+        self._store("review.listed_children", "new_listed_children")
         return counts
 
     def prepare(self) -> None:

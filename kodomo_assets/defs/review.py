@@ -34,7 +34,7 @@ from kodomo_assets.stages.review.key_list import (
     key_workbook,
 )
 from kodomo_assets.stages.review.meeting import Meeting
-from kodomo_assets.stages.review.meeting_list import build_meeting_list
+from kodomo_assets.stages.review.meeting_list import build_listed_children, build_meeting_list
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
 from kodomo_assets.stages.review.page import meeting_page
 from kodomo_assets.stages.review.schools import SchoolFiles, personal_sheets, school_lists
@@ -88,11 +88,14 @@ def _meeting_list(house: House) -> dg.AssetsDefinition:
     def meeting_list(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
+            create_delivered_views(con, house.catalogue, day)
             create_sheet_numbers(con, load_secret(house.settings.key_file), day)
             counts = build_meeting_list(con, house.catalogue, day)
+            build_listed_children(con, day)
             context.log.info(f"判定会議: {counts['selected']} selected, {counts['sample']} of a random sample")
             written = Written("review.meeting_list", "new_meeting_list", counts)
-            yield from store_results(con, house, {"reference_date": day}, [written])
+            also = [("review.listed_children", "new_listed_children")]
+            yield from store_results(con, house, {"reference_date": day}, [written], also)
 
     return meeting_list
 

@@ -31,6 +31,7 @@ from kodomo_assets.vocabulary import (
     IN_CHARGE,
     MEETING_DATE,
     NUMBER,
+    PROTECTED,
     REASON,
     REFERENCE_DATE,
     RELEASED,
@@ -104,7 +105,7 @@ def build_decisions(
     create_rejected_files(con, rejected)
     run_sql(con, __package__, "decisions_in_force", {"reference_date": reference_date})
     create_first_readings(con, files, reference_date, "decisions", today)
-    run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now})
+    run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now, "protected": PROTECTED})
     row = con.execute(
         "select (select count(*) from new_decisions where read_at = $1), (select count(*) from new_rejections)", [now]
     ).fetchone()

@@ -6,8 +6,7 @@ select
     -- a child that the meeting added has a number of its own on the school's list
     coalesce(l.sheet_number, n.sheet_number) as sheet_number,
     c.school_year,
-    c.protected,
-    case when not c.protected then s.school_name end as school_name
+    case when c.protected then $protected else coalesce(s.school_name, c.school_code) end as school
 from linkage.children as c
 left join review.meeting_list as l using (reference_date, child_key)
 left join sheet_numbers as n using (child_key)
@@ -21,16 +20,36 @@ left join (
 where c.reference_date = $reference_date;
 
 create or replace temp table judged_decisions as
-with named_or_said as (
+-- What the workbook told of a child, now or before a correction: 学年 and 学校 show that a row still stands as it was sent.
+with told as (
+    select child_key, school_year, school
+    from known_children
+    union
+    select child_key, school_year, school
+    from review.listed_children
+    where reference_date = $reference_date
+),
+
+shown as (
+    select
+        child_key,
+        list(school_year) as school_years,
+        list(school) as schools
+    from told
+    group by child_key
+),
+
+named_or_said as (
     select
         r.*,
         k.child_key as known_key,
         k.sheet_number as known_number,
-        k.school_year as known_year,
-        case when k.protected then '支援措置' else k.school_name end as known_school
+        s.school_years,
+        s.schools
     from returned_decisions as r
     left join known_children as k
         on k.child_key = r.given_key or (r.given_key is null and k.sheet_number = r.given_number)
+    left join shown as s on s.child_key = k.child_key
 ),
 
 -- The workbook shows a release that is in force: a row that says no more than that says nothing.
@@ -51,9 +70,9 @@ single as (
             when known_key is null then 'child unknown at this reference date, expected a 児童キー or 配布番号 of it'
             when given_key is not null and given_number is not null and given_number is distinct from known_number
                 then '配布番号 is not that of the child, expected the cell as it was sent'
-            when given_year is not null and given_year <> known_year
+            when given_year is not null and not list_contains(school_years, given_year)
                 then '学年 was changed, expected the cell as it was sent'
-            when given_school is not null and given_school is distinct from known_school
+            when given_school is not null and not list_contains(schools, given_school)
                 then '学校 was changed, expected the cell as it was sent'
             when meeting_date < $reference_date then '会議日 lies before the reference date'
             when meeting_date > read_on

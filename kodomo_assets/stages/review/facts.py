@@ -101,6 +101,7 @@ def _child(row: dict[str, Any], mode: ScoreMode) -> MeetingChild:
         known_before=row["known_before"],
         incomplete_delivery=row["incomplete_delivery"],
         added=row["added"],
+        taken_off=row["taken_off"],
         siblings=() if hidden else tuple(row["siblings"]),
         last_term=LastTerm(**row["last_term"]) if row["last_term"] and not hidden else None,
         hints=tuple(row["hints"]),

@@ -8,6 +8,9 @@ select
     c.household_id,
     c.protected,
     l.origin,
+    c.child_key in (
+        select h.child_key from review.listed_children as h where h.reference_date = $reference_date
+    ) as ever_listed,
     coalesce(l.sheet_number, n.sheet_number) as sheet_number,
     d.decision,
     d.direction,
@@ -213,7 +216,8 @@ select
     coalesce(r.open_consultation, y.open_consultation, false) as open_consultation,
     coalesce(r.known_before, y.known_before, false) as known_before,
     coalesce(r.incomplete_delivery, false) as incomplete_delivery,
-    c.origin is null as added,
+    c.origin is null and not c.ever_listed as added,
+    c.origin is null and c.ever_listed as taken_off,
     c.protected and c.release as released,
     coalesce(i.siblings, []) as siblings,
     case

@@ -7,6 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from kodomo_assets.vocabulary import PROTECTED
+
+#: Yes/no facts of a child (the fields of ``MeetingChild``) and what page and workbook call them.
+FLAGS = {
+    "protected": PROTECTED,
+    "newly_found": "新たに発見",
+    "open_consultation": "継続中の相談",
+    "known_before": "相談歴あり",
+    "tied_at_cut": "境界の同点",
+    "incomplete_delivery": "未納品あり",
+    "added": "会議で追加",
+    "taken_off": "訂正で一覧から外れた",
+}
+
 #: How the score is shown: at once; behind a switch, the facts first; or not at all until a decision was made, because
 #: children of the random sample below the cut sit unmarked among the others (method §7).
 ScoreMode = Literal["always", "on_request", "hidden"]
@@ -66,7 +80,8 @@ class MeetingChild:
     ``school`` is None for a child under 支援措置. While the score is hidden, rank, points and sub-scores are None, and
     so is what hangs on the list and not on the child: its place in the last term, siblings who are on the list, what
     the old rule made of it. ``siblings``: 配布番号 of children of the household on the list. ``sheet``: question ->
-    answer of the returned 個人票. ``released``: a child under 支援措置 of whom its school may be told.
+    answer of the returned 個人票. ``released``: a child under 支援措置 of whom its school may be told. Decided
+    and not on the list: ``added`` by the meeting, ``taken_off`` by a correction since.
     """
 
     child_key: str
@@ -94,6 +109,7 @@ class MeetingChild:
     sheet: Mapping[str, str] | None
     decision: Decision | None
     released: bool = False
+    taken_off: bool = False
 
 
 @dataclass(frozen=True)

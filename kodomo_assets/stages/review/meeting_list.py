@@ -8,6 +8,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import run_sql
+from kodomo_assets.vocabulary import PROTECTED
 
 
 def build_meeting_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dict[str, int]:
@@ -25,3 +26,11 @@ def build_meeting_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, ref
     run_sql(con, __package__, "meeting_list", parameters)
     rows = con.execute("select origin, count(*) from new_meeting_list group by all").fetchall()
     return {"selected": 0, "sample": 0} | dict(rows)
+
+
+def build_listed_children(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
+    """Makes the temp table ``new_listed_children``: whom ``new_meeting_list`` holds, and whom a list of before held.
+
+    Reads linkage.children and the views of the delivered tables.
+    """
+    run_sql(con, __package__, "listed_children", {"reference_date": reference_date, "protected": PROTECTED})

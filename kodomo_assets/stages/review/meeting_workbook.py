@@ -31,6 +31,7 @@ from kodomo_assets.office.workbooks import (
     style,
 )
 from kodomo_assets.stages.review.meeting import (
+    FLAGS,
     Decision,
     Factor,
     Meeting,
@@ -228,16 +229,12 @@ def _flags(child: MeetingChild, protected: set[str], *, hidden: bool) -> str | N
     Nothing is told of a household under 支援措置; nor, while the score is hidden, what tells who was selected.
     """
     siblings = [] if child.protected else [number for number in child.siblings if number not in protected]
-    flags = {
-        "新たに発見": child.newly_found is True and not hidden,
-        "継続中の相談": child.open_consultation,
-        "相談歴あり": child.known_before,
-        "境界の同点": child.tied_at_cut and not hidden,
-        "未納品あり": child.incomplete_delivery,
-        "会議で追加": child.added and not hidden,
-        f"きょうだい {'、'.join(siblings)}": bool(siblings),
-    }
-    return "\n".join(flag for flag, applies in flags.items() if applies) or None
+    # 支援措置 stands in the place of the school
+    untold = {"protected", *(("newly_found", "tied_at_cut", "added", "taken_off") if hidden else ())}
+    flags = [ja for flag, ja in FLAGS.items() if flag not in untold and getattr(child, flag)]
+    if siblings:
+        flags.append(f"きょうだい {'、'.join(siblings)}")
+    return "\n".join(flags) or None
 
 
 def _last_term(child: MeetingChild) -> str | None:

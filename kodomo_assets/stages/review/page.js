@@ -4,15 +4,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const children = data.children;
   const MISSING = { no_record: "記録なし", blank: "未記入" };
-  const FLAGS = {
-    protected: "支援措置",
-    newly_found: "新たに発見",
-    open_consultation: "継続中の相談",
-    known_before: "相談歴あり",
-    tied_at_cut: "境界の同点",
-    incomplete_delivery: "未納品あり",
-    added: "会議で追加",
-  };
+  const FLAGS = data.flags;
   const STRONG = new Set(["protected", "newly_found", "open_consultation"]);
   const HIDDEN_NOTE = "点数は判定のあとに表示します（無作為に選んだ児童を含むため）";
   // Longer answers are cut on paper, and say so: a child stays on one page.
@@ -384,9 +376,9 @@
     select("decision", "判定", [["", "すべて"], ["none", "未判定"], ...Object.entries(data.decisions).map(([id, ja]) => [id, `${id} ${ja}`])]),
   ];
   // a box that finds nobody, because all are hidden, tells that something is
-  const boxes = Object.entries({ newly_found: "新たに発見", open_consultation: "継続中の相談", tied_at_cut: "境界の同点" }).filter(
-    ([id]) => !hidden || id === "open_consultation",
-  );
+  const boxes = ["newly_found", "open_consultation", "tied_at_cut"]
+    .filter((id) => !hidden || id === "open_consultation")
+    .map((id) => [id, FLAGS[id]]);
   const checks = boxes.map(([id, label]) => check(id, label));
   const value = (id) => document.getElementById(id).value;
   const checked = (id) => document.getElementById(id).checked;

@@ -11,6 +11,7 @@ from string import Template
 from typing import Any
 
 from kodomo_assets.stages.review.meeting import (
+    FLAGS,
     Meeting,
     MeetingChild,
 )
@@ -18,17 +19,6 @@ from kodomo_assets.vocabulary import (
     DECISIONS,
     DO_NOT_PASS_ON,
     NO_JUDGEMENT,
-)
-
-#: Yes/no facts of a child that the page shows as badges and filters by; the names are the fields of ``MeetingChild``.
-FLAGS = (
-    "protected",
-    "newly_found",
-    "open_consultation",
-    "known_before",
-    "tied_at_cut",
-    "incomplete_delivery",
-    "added",
 )
 
 #: What could end the element that holds the data, or a line of it, is written as an escape of JSON.
@@ -114,6 +104,7 @@ def _page_data(meeting: Meeting) -> dict[str, Any]:
         "do_not_pass_on": DO_NOT_PASS_ON,
         "cautions": meeting.cautions,
         "decisions": DECISIONS,
+        "flags": FLAGS,
         "difficulties": dict(meeting.difficulties),
         "cohorts": [_filled(dataclasses.asdict(cohort)) for cohort in meeting.cohorts],
         "sources": [
