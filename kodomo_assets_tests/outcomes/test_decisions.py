@@ -330,6 +330,16 @@ def test_a_child_whose_school_the_register_corrects_after_the_workbook_was_sent(
     assert [row[3] for row in town.rejected()] == ["学校 was changed, expected the cell as it was sent"]
 
 
+def test_a_school_that_no_register_names_is_told_by_its_code_and_read_back_by_it(town):
+    town.con.execute(f"delete from sources.school_register where school_code = '{NORTH}'")
+    town.list()
+    book = town.workbook()
+    fill(book, 2, **decided())
+    town.write("判定会議.xlsx", saved(book))
+    town.read_decisions()
+    assert (town.rejected(), town.decisions()) == ([], [(2, "b")])
+
+
 def test_a_child_whom_a_correction_took_off_the_list_is_not_called_added(town):
     town.decide(1, "b")
     town.decide(4, "c")

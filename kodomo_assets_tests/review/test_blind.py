@@ -56,6 +56,31 @@ def test_the_share_near_the_cut_is_the_citys(town):
     assert Counter(rank <= 50 for rank, _ in sample(town)) == {True: 2, False: 8}
 
 
+def test_a_correction_after_the_meeting_draws_no_other_sample(town):
+    town.configure("meeting: {sample_below_cut: 4, sample_near_share: 0.5}")
+    cohort(town, 40, 4)
+    town.list()
+    first = sample(town)
+    assert len(first) == 4
+    # before a decision the correction draws anew: all that were drawn are selected now
+    ranks = ", ".join(str(rank) for rank, _ in first)
+    town.con.execute(f"update screening.ranking set selected = rank in ({ranks})")
+    town.list()
+    drawn = sample(town)
+    assert len(drawn) == 4
+    assert not {rank for rank, _ in drawn} & {rank for rank, _ in first}
+    town.decide(drawn[0][0], "c")
+    # one of the sample is selected, another is not screened any more; 35 others would be there to draw from
+    one, other, *left = drawn
+    town.con.execute(f"update screening.ranking set selected = true where rank = {one[0]}")
+    town.con.execute(f"delete from screening.ranking where rank = {other[0]}")
+    assert town.list() == {"selected": 5, "sample": 2}
+    assert sample(town) == left
+    # nor another size of it
+    town.configure("meeting: {sample_below_cut: 9}")
+    assert town.list()["sample"] == 2
+
+
 @pytest.mark.parametrize("share", ["0", "1", "1.5"])
 def test_nobody_below_the_cut_may_have_no_chance(town, share):
     with pytest.raises(ConfigurationError, match="sample_near_share"):

@@ -15,7 +15,8 @@ def build_meeting_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, ref
     """Makes the temp table ``new_meeting_list``; how many children of each origin.
 
     Reads screening.ranking and ``sheet_numbers(child_key, sheet_number, lot)`` of the ranked children. The sample
-    below the cut is drawn at the yearly date only; each row keeps the probability with which it came.
+    below the cut is drawn at the yearly date only; each row keeps the probability with which it came. Once there is a
+    decision of the date (review.decisions), the sample of the list as it is stored stays (review.meeting_list).
     """
     sample = catalogue.meeting.sample_below_cut if catalogue.calendar.is_yearly(reference_date) else 0
     parameters = {

@@ -55,6 +55,44 @@ drawn as (
     from ranked as r
     cross join parts as p
     where not r.selected
+),
+
+-- Once the meeting decided, the sample is the one that it had, as far as it is still below the cut: a correction that
+-- moves the cut must not draw other children, of whom nobody was asked. Both tables are read as an earlier refresh left
+-- them: the list cannot hang below the decisions on it.
+kept as (
+    select
+        r.child_key,
+        r.sheet_number,
+        l.probability
+    from review.meeting_list as l
+    join ranked as r using (child_key)
+    where
+        l.reference_date = $reference_date
+        and l.origin = 'sample'
+        and not r.selected
+),
+
+decided as (
+    select
+        exists (from review.decisions where reference_date = $reference_date)
+        and exists (from review.meeting_list where reference_date = $reference_date and origin = 'sample') as is_decided
+),
+
+sampled as (
+    select
+        child_key,
+        sheet_number,
+        probability
+    from kept
+    where (select d.is_decided from decided as d)
+    union all
+    select
+        child_key,
+        sheet_number,
+        probability
+    from drawn
+    where place <= part_size and not (select d.is_decided from decided as d)
 )
 
 select
@@ -72,6 +110,5 @@ select
     'sample' as origin,
     sheet_number,
     probability
-from drawn
-where place <= part_size
+from sampled
 order by child_key;
