@@ -530,6 +530,14 @@ class Item(Model):
             "kinds of `words` of which every full delivery holds one: where none is found the office has other words"
         ),
     )
+    most_others: Mapping[str, Share] = Field(
+        default_factory=dict,
+        description=(
+            "kind of `words` from which a cell differs where the item applies (国籍: other than 日本, 日本国): the "
+            "largest share of a delivery's rows, of 100 or more, that may. Above it the table stops: the office has a "
+            "word of its own for what nearly everybody is, or the city really is so and sets more"
+        ),
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -1147,9 +1155,9 @@ class Catalogue(Model):
                     f"items.{item.id}.words.{kind}: {'・'.join(strange)} stands in none of its columns, "
                     f"expected one of {'・'.join(sorted(codes))}"
                 )
-        missing = [kind for kind in item.usual if kind not in item.words]
-        if missing:
-            raise ValueError(f"items.{item.id}.usual: no words of kind {'・'.join(missing)}")
+        for key, kinds in (("usual", item.usual), ("most_others", item.most_others)):
+            if missing := [kind for kind in kinds if kind not in item.words]:
+                raise ValueError(f"items.{item.id}.{key}: no words of kind {'・'.join(missing)}")
         # only a measure may lie below 0; a count that no child or every child reaches tells nothing
         counted = columns and not any(column.type == "number" for column in columns)
         for level, number in item.thresholds.items():
@@ -1174,6 +1182,23 @@ class Catalogue(Model):
         for number, row in enumerate(self.ingest.acknowledged_rows):
             if row.table not in self.tables:
                 raise ValueError(f"ingest.acknowledged_rows.{number}.table: no table {row.table!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_been_looked_at(self) -> Self:
+        """Nobody looked at a file on a day that has not come: a slip of the pen (2205), or a line written ahead."""
+        today = dt.datetime.now(ZoneInfo(self.calendar.timezone)).date()
+        dated = [(f"acknowledged.{n}.day", given.day) for n, given in enumerate(self.ingest.acknowledged)]
+        dated += [
+            (f"acknowledged_rows.{n}.reference_date", row.reference_date)
+            for n, row in enumerate(self.ingest.acknowledged_rows)
+        ]
+        for number, gone in enumerate(self.ingest.withdrawn):
+            dated.append((f"withdrawn.{number}.day", gone.day))
+            dated.append((f"withdrawn.{number}.reference_date", gone.reference_date))
+        ahead = [f"ingest.{key}: found {day}" for key, day in dated if day > today]
+        if ahead:
+            raise ValueError(f"{'; '.join(ahead)}; expected a day on or before today ({today})")
         return self
 
     def feeding(self, table: SourceTable) -> dict[str, tuple[str, ...]]:

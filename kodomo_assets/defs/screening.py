@@ -60,9 +60,7 @@ def build_screening_assets(house: House) -> list[dg.AssetsDefinition]:
                 "順位のつく児童が一人以上いる（schools.screened）",
                 blocking=True,
             ),
-            check_spec(
-                "screening.ranking", "every_year_selects", "どの学年でも抽出され、schools.screened の学校が学齢簿にある"
-            ),
+            check_spec("screening.ranking", "every_year_selects", "どの学年でも抽出される"),
             check_spec("screening.ranking", "deliveries_complete", "学期の資料が全校から納品されている"),
             check_spec("screening.ranking", "acknowledged", "承認して受け入れた不備がない"),
             check_spec("screening.ranking", "silent_schools", "一度も資料を納品していない学校がない"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -21,6 +23,12 @@ def acknowledged(**given: object) -> str:
     line = {"table": "school_expense_aid", "check": "unreadable_cells", "column": "certification", "sha256": f"'{SHA}'",
             "role": "係長", "reason": "旧様式", "day": "2025-04-10"} | given  # fmt: skip
     return "ingest: {acknowledged: [{" + ", ".join(f"{k}: {v}" for k, v in line.items() if v is not None) + "}]}"
+
+
+def withdrawn(**given: object) -> str:
+    line = {"reference_date": "2025-04-01", "table": "epds", "files": "[EPDS.csv]", "reason": "誤送付",
+            "role": "所長", "day": "2025-05-01"} | given  # fmt: skip
+    return "ingest: {withdrawn: [{" + ", ".join(f"{k}: {v}" for k, v in line.items()) + "}]}"
 
 
 @pytest.mark.parametrize(
@@ -79,6 +87,13 @@ def acknowledged(**given: object) -> str:
         (acknowledged(row=3), "an acknowledgement of unreadable_cells names a column"),
         (acknowledged(check="school_year", column=None, table="no_table", row=3), "ingest.acknowledged.0.table: no table 'no_table'"),
         (acknowledged(column="certificate"), "no column 'certificate' of school_expense_aid"),
+        # a day that has not come
+        (acknowledged(day="2205-04-10"), "ingest.acknowledged.0.day: found 2205-04-10; expected a day on or before today"),
+        ("ingest: {acknowledged_rows: [{reference_date: 2205-04-01, table: school_register, file: a.csv, row_number: 2}]}",
+         "ingest.acknowledged_rows.0.reference_date: found 2205-04-01"),
+        (withdrawn(day="2205-04-01"), "ingest.withdrawn.0.day: found 2205-04-01"),
+        (withdrawn(reference_date="2205-04-01"), "ingest.withdrawn.0.reference_date: found 2205-04-01"),
+        ("items: {nationality: {most_others: {foreign: 0.5}}}", "unknown key items.nationality.most_others.foreign"),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration_names_file_and_key(tmp_path, text, told):
@@ -102,6 +117,12 @@ def test_an_acknowledgement_that_is_filled_in_is_taken(tmp_path):
     assert (given.table, given.check, given.column, given.row, given.role) == (
         "school_expense_aid", "unreadable_cells", "certification", None, "係長",
     )  # fmt: skip
+
+
+def test_what_was_looked_at_today_is_taken(tmp_path):
+    """Today in the calendar's time zone, which may be tomorrow in UTC."""
+    today = dt.datetime.now(ZoneInfo("Asia/Tokyo")).date()
+    assert load(tmp_path, acknowledged(day=today)).ingest.acknowledged[0].day == today
 
 
 def test_thresholds_in_order_are_taken_either_way_round(tmp_path):

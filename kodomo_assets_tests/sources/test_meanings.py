@@ -116,6 +116,63 @@ def test_codes_with_a_zero_in_front_need_no_quotation_marks(tmp_path, codes):
     assert set(reader.rows("relationship")) == {("世帯主",), ("妻",), ("子",)}
 
 
+def nationals(words: list[str], number: int = 120, first: int = 1) -> str:
+    rows = [
+        f"{n},{n},,2015-05-05,男,{('世帯主', '妻', '子')[n % 3]},{words[n % len(words)]},2020-01-01,,"
+        for n in range(first, first + number)
+    ]
+    return lines(RESIDENTS, *rows)
+
+
+def nationality_faults(reader: Reader) -> list[tuple[str, bool, str]]:
+    found = reader.read("resident_register").faults
+    return [(f.file, f.blocking, f.found) for f in found if f.column == "nationality"]
+
+
+@pytest.mark.parametrize("word", ["日本国", "日本人", "日", "JPN", "ＪＰＮ", "日 本", "日本"])
+def test_words_for_japanese_are_known(reader, word):
+    """All but every tenth resident are Japanese, and so nobody has to ask."""
+    reader.write("住民記録.csv", nationals([word] * 9 + ["ブラジル"]))
+    assert nationality_faults(reader) == []
+
+
+def test_a_word_of_the_offices_own_for_nearly_everybody_stops_the_table(reader):
+    """392 is the number of Japan: all residents would be foreign without a word."""
+    reader.write("住民記録.csv", nationals(["392"] * 9 + ["076"]))
+    ((file, blocking, found),) = nationality_faults(reader)
+    assert (file, blocking) == ("住民記録.csv", True)
+    assert "国籍: 120 of 120 rows (100%) hold something else than 日本・日本国" in found
+    assert "tables.resident_register.columns.nationality.codes or items.nationality.words.japanese" in found
+    assert "392" not in found
+
+
+# 30 of 120 are 25 %, which may be; 31 may not.
+@pytest.mark.parametrize(("foreign", "stops"), [(30, False), (31, True)])
+def test_how_many_residents_may_be_foreign(reader, foreign, stops):
+    reader.write("住民記録.csv", nationals(["ペルー"] * foreign + [""] * (120 - foreign)))
+    assert bool(nationality_faults(reader)) is stops
+
+
+def test_foreign_residents_may_come_in_a_file_of_their_own(reader):
+    reader.write("住民記録_日本人.csv", nationals([""], 300))
+    reader.write("住民記録_外国人.csv", nationals(["ベトナム"], 100, first=1001))
+    assert nationality_faults(reader) == []
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        "tables: {resident_register: {columns: {nationality: {codes: {392: 日本}}}}}",
+        "items: {nationality: {words: {japanese: ['392']}}}",
+        "items: {nationality: {most_others: {japanese: 1}}}",
+    ],
+)
+def test_what_the_city_says_about_its_words_is_taken(tmp_path, overlay):
+    reader = Reader(tmp_path, overlay)
+    reader.write("住民記録.csv", nationals(["392"] * 9 + ["076"]))
+    assert nationality_faults(reader) == []
+
+
 BESIDE = "宛名番号,世帯番号,生年月日,性別,続柄,国籍,支援措置,支援措置開始日"
 
 

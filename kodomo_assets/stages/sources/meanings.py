@@ -31,6 +31,7 @@ def other_meanings(
             yield from ((file, name, told) for file, told in _shares(con, column))
         elif column.type == "text":
             yield from ((file, name, told) for file, told in _no_usual_word(con, catalogue, table, column))
+            yield from ((file, name, told) for file, told in _too_many_others(con, catalogue, table, column))
 
 
 def _ones_and_twos(
@@ -101,6 +102,42 @@ def _no_usual_word(
                     file,
                     f"{column.ja}: none of {cells} filled cells is {'・'.join(words)}, by which {item.ja} is told; "
                     f"words of the city's own go into tables.{table.id}.columns.{column.name}.codes or "
+                    f"items.{item.id}.words.{kind}",
+                )
+
+
+def _too_many_others(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable, column: Column
+) -> Iterator[tuple[str, str]]:
+    """A word of the office's own for what nearly everybody is (国籍: 日本国) turns an item on for the whole city.
+
+    Counted over the table: an office may deliver those of whom the item is true in a file of their own.
+    """
+    for item in catalogue.items_reading(table, column.name):
+        for kind, limit in item.most_others.items():
+            words = item.words[kind]
+            for file, others, rows in con.execute(
+                f"""
+                select
+                    file,
+                    count({column.name}) filter (not list_contains($words, {column.name})) as others,
+                    count(*) as of_file
+                from {TYPED}
+                where problem is null
+                group by file
+                qualify
+                    sum(of_file) over () >= {_MIN_WORDS}
+                    and sum(others) over () > $limit * sum(of_file) over ()
+                    and others > $limit * of_file
+                order by file
+                """,
+                {"words": [comparable(word) for word in words], "limit": limit},
+            ).fetchall():
+                yield (
+                    file,
+                    f"{column.ja}: {others} of {rows} rows ({others / rows:.0%}) hold something else than "
+                    f"{'・'.join(words)}, expected at most {limit:.0%} of the delivery; {item.ja} would be true of all "
+                    f"of them. What means the same goes into tables.{table.id}.columns.{column.name}.codes or "
                     f"items.{item.id}.words.{kind}",
                 )
 
