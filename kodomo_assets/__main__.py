@@ -193,6 +193,7 @@ def _run(
                 print(f"{what} {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
                 failed = True
                 break
+    _tell_notes(settings, catalogue)
     for text in others:
         print(f"error: {text}", file=sys.stderr)
     if failed:
@@ -200,6 +201,18 @@ def _run(
     if dates:
         _summary(settings, catalogue, dates[-1])
     return 2 if others else 0
+
+
+def _tell_notes(settings: Settings, catalogue: Catalogue) -> None:
+    """Dates that keep results which the configuration of now would not give."""
+    from kodomo_assets.defs.asking import notes, read_accounts
+    from kodomo_assets.defs.common import House
+    from kodomo_assets.defs.partitions import reference_dates
+
+    with suppress(KodomoError):
+        house = House(catalogue, settings, reference_dates(catalogue.calendar))
+        for text in notes(house, read_accounts(house)):
+            print(f"note: {text}", file=sys.stderr)
 
 
 def _tell_lines(settings: Settings, day: dt.date) -> None:

@@ -454,6 +454,11 @@ class SourceTable(Model):
             raise ValueError("school_year_style: only the table whose 学年 places the children can have it")
         return self
 
+    @property
+    def protects(self) -> bool:
+        """Whether a column of it marks people under 支援措置."""
+        return any(column.unclear_is_yes for column in self.columns.values())
+
     def is_without(self, column: str) -> bool:
         """Whether the configuration says that the city does not have ``column``."""
         return self.columns[column].without is not None

@@ -30,6 +30,7 @@ from kodomo_assets.stages.sources.earlier_rosters import (
     state_of_rosters,
 )
 from kodomo_assets.stages.sources.readings import Account, accounts
+from kodomo_assets.stages.sources.rests_on import settings_in_force
 from kodomo_assets.stages.sources.withdrawn import past_retention
 from kodomo_assets.store.connection import connect
 
@@ -44,6 +45,8 @@ _FIRST_WAIT, _LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(days=1)
 _ON_ITS_WAY = dt.timedelta(minutes=5)
 _ASKED = "kodomo/asked"
 _HASHES = "kodomo/hashes"
+# a look and the terminal are to be read
+_MOST_NOTES = 5
 _one_at_a_time = threading.Lock()
 
 
@@ -151,6 +154,7 @@ def _need(house: House, day: dt.date, account: Account, hashes: Hashes, *, newes
     if not there and _past_retention(house, day):
         return "is past retention"
     changed = _differing(there, account.refreshed)
+    earlier = _earlier_changes(house, day, account)
     if newest:
         # a configuration that was mended for this date; older dates are not done anew for one that came after them
         changed |= {
@@ -158,13 +162,13 @@ def _need(house: House, day: dt.date, account: Account, hashes: Hashes, *, newes
         }
     awaited = awaited_tables(house, day)
     waiting = f"awaits {'・'.join(awaited)} in inbox/{day}/"
-    if not changed:
+    if not changed and not earlier:
         return "is refreshed" if account.refreshed else waiting
-    if account.refreshed and changed <= set(RETURNED):
+    if account.refreshed and not earlier and changed <= set(RETURNED):
         return _Need(AFTER_MEETING, None, _hash(AFTER_MEETING, there, {}))
     job = job_name(house.catalogue.calendar, day)
     # whatever is mended in the configuration of the newest date is worth a new attempt
-    rests_on = {"catalogue": house.catalogue.model_dump_json()} if newest else {}
+    rests_on = earlier | ({"catalogue": house.catalogue.model_dump_json()} if newest else {})
     if not awaited:
         return _Need(job, None, _hash(job, there, rests_on))
     # what came already is read and sent back where it has faults; the rest waits
@@ -173,6 +177,52 @@ def _need(house: House, day: dt.date, account: Account, hashes: Hashes, *, newes
         return waiting
     part = [asset_key(name) for name in ("sources.inbox", *sorted(tables))]
     return _Need(job, tuple(part), _hash("sources", there, rests_on), waiting)
+
+
+def _earlier_changes(house: House, day: dt.date, account: Account) -> dict[str, str]:
+    """Deliveries of earlier dates that ``day`` reads and that are other ones by now -> their state.
+
+    A correction there concerns every date that reads it. Where files were taken away a date with decisions is left
+    alone (method §1); ``notes`` says so.
+    """
+    if account.rests_on is None:
+        return {}
+    changed = account.rests_on.changed_deliveries(house.catalogue, day)
+    changed -= account.rests_on.to_confirm(changed)
+    return {name: account.rests_on.deliveries_now.get(name, NOTHING) for name in sorted(changed)}
+
+
+def notes(house: House, known: Mapping[dt.date, Account]) -> list[str]:
+    """What is not done by itself and has to be said: dates whose list another configuration or delivery would change.
+
+    Older dates keep their lists: they are out, and only a person knows whether they should be made anew.
+    """
+    now = settings_in_force(house.catalogue)
+    told = []
+    for day, account in sorted(known.items(), reverse=True):
+        if account.rests_on is None:
+            continue
+        again = f"`refresh {day}` makes it anew"
+        other = _differing(now, account.rests_on.settings)
+        if other:
+            told.append(f"{day} was made with other settings of {_named(house, other)}; {again}")
+        gone = account.rests_on.to_confirm(account.rests_on.changed_deliveries(house.catalogue, day))
+        if gone:
+            told.append(
+                f"{day} rests on files that were taken away since ({_named(house, gone)}) and has decisions; {again}"
+            )
+    more = [f"and {len(told) - _MOST_NOTES} more such dates"] if len(told) > _MOST_NOTES else []
+    return [*told[:_MOST_NOTES], *more]
+
+
+def _named(house: House, names: set[str]) -> str:
+    """``attendance@2024-04-01`` by the table's Japanese name; of many only the first."""
+    told = []
+    for name in sorted(names):
+        table = house.catalogue.tables.get(name.split("@")[0])
+        told.append(name if table is None else f"{table.ja} of {name.split('@')[1]}")
+    more = [f"and {len(told) - _MOST_NOTES} more"] if len(told) > _MOST_NOTES else []
+    return ", ".join([*told[:_MOST_NOTES], *more])
 
 
 def _differing(there: Mapping[str, str], before: Mapping[str, str]) -> set[str]:

@@ -20,6 +20,7 @@ from kodomo_assets.stages.published.checks import check_published
 from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
 from kodomo_assets.stages.sources.readings import REFRESHES, create_refreshes
+from kodomo_assets.stages.sources.rests_on import RESTS_ON, create_rests_on
 from kodomo_assets.store.publish import Stage, publish, published_file, retire, still_published
 
 NAME = "published.analyst"
@@ -108,7 +109,8 @@ def _refreshes(house: House) -> dg.AssetsDefinition:
         day = reference_date(context)
         with guarded(context), house.open(kodomo) as con:
             create_refreshes(con, day, current_run())
+            create_rests_on(con, house.catalogue, day, current_run())
             written = Written(REFRESHES, "new_refreshes", {})
-            yield from store_results(con, house, {"reference_date": day}, [written])
+            yield from store_results(con, house, {"reference_date": day}, [written], also=[(RESTS_ON, "new_rests_on")])
 
     return refreshes

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from kodomo_assets.defs.asking import ask, keep_hashes, kept_hashes, look, watched_files
+from kodomo_assets.defs.asking import ask, keep_hashes, kept_hashes, look, notes, watched_files
 from kodomo_assets.defs.common import House, told
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import end_dead_runs
@@ -72,7 +72,7 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
     keep_hashes(context.instance, hashes)
     return dg.SensorResult(
         run_requests=requests,
-        skip_reason=None if requests else "; ".join(says) or "no change",
+        skip_reason=None if requests else "; ".join([*says, *notes(house, known)]) or "no change",
         # short: every tick keeps a copy of it, and the UI shows it above the ticks
         cursor=json.dumps({"listings": looked}),
     )

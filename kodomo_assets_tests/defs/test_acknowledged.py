@@ -51,6 +51,19 @@ def test_what_blocks_is_sent_back_with_its_line_and_let_in_with_it(office):
     ]
 
 
+def test_a_line_about_one_table_has_no_other_read_again(office):
+    aid(office)
+    office.deliver("生活保護.csv", "宛名番号,開始日,廃止日", "1,2024-04-01,")
+    office.materialize("sources.school_expense_aid", "sources.public_assistance")
+    let_in(office, *lines_of(office))
+    result = office.materialize("sources.school_expense_aid", "sources.public_assistance")
+    assert result.success
+    (let,) = result.asset_materializations_for_node("sources__school_expense_aid")
+    (other,) = result.asset_materializations_for_node("sources__public_assistance")
+    assert "読み直し" not in let.metadata
+    assert other.metadata["読み直し"].value == "なし（同じ内容）"
+
+
 def test_a_line_that_fits_nothing_any_more_is_an_error(office):
     aid(office)
     assert not office.materialize("sources.school_expense_aid").success

@@ -21,14 +21,14 @@ def deliveries(office: Office, table: str) -> list[tuple]:
     )
 
 
-def decide(office: Office) -> None:
+def decide(office: Office, day: str = DAY) -> None:
     """One decision at the date, of a child of nobody."""
     with connect(office.settings.database) as con:
         con.execute(
             "insert into review.decisions by name select $1::date as reference_date, '0' as child_key, "
             "$1::date as meeting_date, 'b' as decision, false as release, '所長' as decided_by, 'x.csv' as file, "
             "2 as row_number, now() as read_at",
-            [DAY],
+            [day],
         )
 
 

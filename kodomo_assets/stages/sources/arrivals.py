@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from kodomo_assets.catalogue import Catalogue, SourceTable
+from kodomo_assets.catalogue import Catalogue, Item, SourceTable
 from kodomo_assets.office.inbox import InboxFile
 
 #: Under this key a materialization keeps the state of the files that it read.
@@ -21,6 +21,10 @@ FINGERPRINT = "files_fingerprint"
 #: The state of no file at all.
 NOTHING = ""
 _READER = ("kodomo_assets.japan", "kodomo_assets.office", "kodomo_assets.stages.sources")
+# of ``ingest``: what no reading rests on, and what concerns the table that it names
+_NOT_OF_EVERY_TABLE = ("settle_seconds", "group", "acknowledged", "acknowledged_rows", "withdrawn")
+# of the items that read a table: what its checks look at
+_CHECKED_OF_ITEMS = ("id", "ja", "reads", "words", "usual", "most_others", "window_months")
 
 
 def sha256(file: InboxFile) -> str:
@@ -123,9 +127,25 @@ def arriving(files: Sequence[InboxFile], now: dt.datetime, settle_seconds: int) 
 
 
 def contract(table: SourceTable, catalogue: Catalogue) -> str:
-    """What a reading of ``table`` rests on beside its files: catalogue, the city's configuration, the reader itself."""
-    told = [table.model_dump_json(), catalogue.ingest.model_dump_json(exclude={"settle_seconds"}), _reader()]
+    """What a reading of ``table`` rests on beside its files: catalogue, the city's configuration, the reader itself.
+
+    Only what reaches this table counts: a line about another table must not have this one read again. Which
+    withdrawals are confirmed belongs to the files' state.
+    """
+    told = [
+        table.model_dump_json(),
+        catalogue.ingest.model_dump_json(exclude=set(_NOT_OF_EVERY_TABLE)),
+        *(given.model_dump_json() for given in catalogue.ingest.acknowledged if given.table == table.id),
+        *(row.model_dump_json() for row in catalogue.ingest.acknowledged_rows if row.table == table.id),
+        *(item.model_dump_json(include=set(_CHECKED_OF_ITEMS)) for item in _items_of(table, catalogue)),
+        str(catalogue.linkage.max_household_size) if table.protects else "",
+        _reader(),
+    ]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def _items_of(table: SourceTable, catalogue: Catalogue) -> list[Item]:
+    return [item for item in catalogue.items.values() if table.id in item.reads]
 
 
 @cache

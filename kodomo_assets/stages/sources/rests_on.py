@@ -1,0 +1,136 @@
+"""What a refresh rested on beside the files of its own folder: deliveries of earlier dates, and the settings.
+
+A correction in an older folder concerns every date that reads that delivery (method §1); other settings concern a date
+only once a person refreshes it, and until then it is said.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.sql import create_from_frame, read_sql
+
+RESTS_ON = "published.rests_on"
+_DELIVERY, _SETTING = "delivery", "setting"
+# Read at later dates too: numbers of pupils, and the last household of a person who cannot be read.
+_READ_BACK = ("resident_register", "school_roster")
+# What of the configuration decides no result: words for people, who may read what, when to begin.
+_NO_RESULT = ("outputs", "reasons", "sections", "publish", "calendar")
+_NO_RESULT_OF_INGEST = {"settle_seconds", "group", "password_file", "acknowledged", "acknowledged_rows", "withdrawn"}
+_COLUMNS = {"reference_date": "date", "kind": "varchar", "name": "varchar", "state": "varchar"}
+
+
+@dataclass(frozen=True)
+class RestsOn:
+    """What the last whole refresh of a date rested on, each by name and hash, and what it would rest on now.
+
+    Attributes:
+        settings: keys of the configuration.
+        deliveries: ``table@date`` of what it read of earlier dates.
+        deliveries_now: the same as they are by now.
+        taken_away: of these, deliveries of which files were withdrawn.
+        decided: whether the date has decisions.
+    """
+
+    settings: Mapping[str, str]
+    deliveries: Mapping[str, str]
+    deliveries_now: Mapping[str, str]
+    taken_away: frozenset[str]
+    decided: bool
+
+    def changed_deliveries(self, catalogue: Catalogue, day: dt.date) -> set[str]:
+        """The earlier deliveries that are other ones by now; without tables whose legal basis is not in force."""
+        names = self.deliveries.keys() | self.deliveries_now.keys()
+        tables = {name: catalogue.tables.get(name.split("@")[0]) for name in names}
+        return {
+            name
+            for name, table in tables.items()
+            if self.deliveries.get(name) != self.deliveries_now.get(name)
+            and (table is None or table.legal.in_force(day))
+        }
+
+    def to_confirm(self, changed: Iterable[str]) -> set[str]:
+        """Those of ``changed`` for which a date with decisions is not done anew by itself: withdrawals."""
+        return set(changed) & self.taken_away if self.decided else set()
+
+
+def settings_in_force(catalogue: Catalogue) -> dict[str, str]:
+    """Key of the configuration -> hash of what stands there, for every key that decides a result."""
+    facts: dict[str, object] = {}
+    for name in type(catalogue).model_fields:
+        if name in ("tables", "items"):
+            facts |= {f"{name}.{key}": one.model_dump_json() for key, one in getattr(catalogue, name).items()}
+        elif name not in _NO_RESULT:
+            facts[name] = catalogue.model_dump(mode="json", include={name})
+    facts["ingest"] = catalogue.ingest.model_dump(mode="json", exclude=_NO_RESULT_OF_INGEST)
+    return {
+        name: hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16] for name, told in facts.items()
+    }
+
+
+def create_rests_on(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, run_id: str) -> None:
+    """Makes the temp table ``new_rests_on``; a run that read no table (``after_meeting``) leaves what stood there."""
+    rows = [(reference_date, _SETTING, name, state) for name, state in settings_in_force(catalogue).items()]
+    rows += [
+        (reference_date, _DELIVERY, name, state)
+        for name, state in _earlier_deliveries(con, [reference_date]).get(reference_date, {}).items()
+    ]
+    create_from_frame(con, "rested_on", pd.DataFrame(rows, columns=list(_COLUMNS), dtype="object"), _COLUMNS)
+    con.execute(
+        """
+        create or replace temp table new_rests_on as
+        with whole as (
+            select count(*) > 0 as is_whole
+            from sources.readings
+            where reference_date = $reference_date and run_id = $run_id and starts_with(asset, 'sources.')
+        )
+
+        select rested_on.*
+        from rested_on
+        semi join whole on whole.is_whole
+        union all by name
+        select old.*
+        from published.rests_on as old
+        anti join whole on whole.is_whole
+        where old.reference_date = $reference_date
+        """,
+        {"reference_date": reference_date, "run_id": run_id},
+    )
+
+
+def rests_on(con: duckdb.DuckDBPyConnection) -> dict[dt.date, RestsOn]:
+    """What every date that was refreshed rests on; nothing is known of dates that an older version refreshed."""
+    kept: dict[dt.date, dict[str, dict[str, str]]] = {}
+    for day, kind, name, state in con.execute(
+        "select reference_date, kind, name, state from published.rests_on"
+    ).fetchall():
+        kept.setdefault(day, {_SETTING: {}, _DELIVERY: {}})[kind][name] = state
+    now = _earlier_deliveries(con, list(kept))
+    decided = {day for (day,) in con.execute("select distinct reference_date from review.decisions").fetchall()}
+    gone = frozenset(
+        name
+        for (name,) in con.execute(
+            "select distinct table_name || '@' || reference_date from sources.deliveries where withdrawn"
+        ).fetchall()
+    )
+    return {
+        day: RestsOn(known[_SETTING], known[_DELIVERY], now.get(day, {}), gone, day in decided)
+        for day, known in kept.items()
+    }
+
+
+def _earlier_deliveries(con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> dict[dt.date, dict[str, str]]:
+    found: dict[dt.date, dict[str, str]] = {}
+    for day, name, state in con.execute(
+        read_sql(__package__, "earlier_deliveries"), {"days": list(days), "read_back": list(_READ_BACK)}
+    ).fetchall():
+        found.setdefault(day, {})[name] = state
+    return found
