@@ -295,8 +295,9 @@ def _tell(context: dg.AssetExecutionContext, outcome: DeliveryOutcome) -> None:
     context.log.info(
         f"{outcome.table.ja}: {outcome.rows_in:,} rows in, {outcome.rows_accepted:,} accepted, "
         f"{outcome.rows_quarantined:,} quarantined"
+        + (f"; {outcome.note_lines} lines are totals and the like, and no rows" if outcome.note_lines else "")
     )
-    for text in [*outcome.files_refused, *outcome.notes][:_MOST_LINES]:
+    for text in [*outcome.files_refused, *outcome.warnings][:_MOST_LINES]:
         context.log.warning(text)
 
 

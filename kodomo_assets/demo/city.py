@@ -45,9 +45,11 @@ def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED)
             delivered = TABLES[table.id](city, day)
             remember(data_dir, write_table(folder, table, delivered, city.schools.names, dirt))
             rows += len(delivered)
-        note = folder / "送付メモ.txt"
-        note.write_text("よろしくお願いします。\n", "utf-8")
-        remember(data_dir, [note])
+        if day == p.LAST:
+            # somebody's letter lies beside the files once: the inbox tells it
+            note = folder / "送付メモ.txt"
+            note.write_text("よろしくお願いします。\n", "utf-8")
+            remember(data_dir, [note])
         _say(f"  {day}: {rows:,} rows of {len(due)} tables delivered")
     _write_configuration(data_dir, city)
     _write_truth(data_dir, city)

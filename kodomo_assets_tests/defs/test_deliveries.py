@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import stat
 
 import pytest
 
-from kodomo_assets_tests.defs.conftest import Office, checks, said
+from kodomo_assets_tests.defs.conftest import DAY, Office, checks, said
 
 HEADER = "宛名番号,開始日,廃止日,扶助種別"
 ATTENDANCE = "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数"
@@ -234,6 +235,29 @@ def test_last_years_file_is_told(office, size, told):
     assert result.success
     assert checks(result)["row_count"] is not told
     assert ("the same file, byte for byte, as before: 生活保護.csv of 2025-01-01" in said(result, "row_count")) is told
+
+
+def test_a_small_schools_file_may_be_as_it_was(office):
+    """Of 120 rows 60 are byte for byte those of the last term: nobody came to that school, and nobody left."""
+    for day, more in (("2025-01-01", 0), (DAY, 1)):
+        office.deliver("生活保護_A.csv", HEADER, *rows(1, 60), day=day)
+        office.deliver("生活保護_B.csv", HEADER, *rows(61, 120 + more), day=day)
+        result = office.materialize("sources.public_assistance", day=day)
+    assert office.query(f"select count(*) from sources.public_assistance where reference_date = '{DAY}'") == [(121,)]
+    assert checks(result)["row_count"] is True
+
+
+def test_a_total_below_the_rows_is_counted_and_no_warning(office):
+    """Nearly every file of an office ends with one; where it stood is told with the delivery."""
+    office.deliver("生活保護.csv", HEADER, *rows(1, 2), "合計,,,", "計,,,")
+    result = office.materialize("sources.public_assistance")
+    said = {log.user_message: log.level for log in office.instance.all_logs(result.run_id) if not log.is_dagster_event}
+    assert said == {
+        "生活保護: 2 rows in, 2 accepted, 0 quarantined; 2 lines are totals and the like, and no rows": logging.INFO
+    }
+    assert office.query("select notes from sources.deliveries") == [
+        (["2 lines are notes and no rows (totals, 該当なし, a repeated header): rows 4, 5"],)
+    ]
 
 
 def test_a_file_without_a_row_is_told_unless_it_says_so(office):

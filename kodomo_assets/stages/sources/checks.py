@@ -21,7 +21,7 @@ from kodomo_assets.stages.sources.read import QUARANTINED, DeliveryOutcome
 
 # Born fifteen school years ago (中3) to six years before this one begins (小1).
 _OLDEST_PUPIL, _YOUNGEST_PUPIL = 15, 6
-# A table of so many rows may have stayed the same from one reference date to the next.
+# A file of so many rows may have stayed the same from one reference date to the next.
 _UNCHANGED_ROWS = 100
 # Of so many residents some are under 支援措置 (about one in a thousand is).
 _ENOUGH_RESIDENTS = 10_000
@@ -201,8 +201,7 @@ def check_row_count(delivery: Delivery) -> CheckOutcome:
     passed = day is None or abs(now - before) <= limit * before
     if not delivery.outcome.rows_in and day is None and not delivery.outcome.note_lines:
         passed, message = False, f"{delivery.table.ja}: no row at all; an office with nobody to name writes 該当なし"
-    # a small table may really be as it was
-    again = _delivered_before(delivery) if now > _UNCHANGED_ROWS else []
+    again = _delivered_before(delivery)
     if again:
         message += f"; the same file, byte for byte, as before: {', '.join(again)}; is it the new one?"
     return CheckOutcome(
@@ -215,12 +214,20 @@ def check_row_count(delivery: Delivery) -> CheckOutcome:
 
 
 def _delivered_before(delivery: Delivery) -> list[str]:
-    """The files that were the table's at an earlier reference date already, with that date: last year's perhaps."""
+    """The files that were the table's at an earlier reference date already, with that date: last year's perhaps.
+
+    A small file, of a small school for example, may really be as it was.
+    """
     ours = {account.sha256: account.file.name for account in delivery.outcome.accounts if account.problem is None}
     rows = delivery.con.execute(
         "select sha256, max(reference_date) from sources.deliveries where table_name = $table and sha256 in $hashes "
-        "and reference_date < $day and status = 'accepted' and not superseded group by sha256",
-        {"table": delivery.table.id, "hashes": list(ours), "day": delivery.reference_date},
+        "and reference_date < $day and status = 'accepted' and not superseded and rows_in > $rows group by sha256",
+        {
+            "table": delivery.table.id,
+            "hashes": list(ours),
+            "day": delivery.reference_date,
+            "rows": _UNCHANGED_ROWS,
+        },
     ).fetchall()
     return sorted(f"{ours[sha256]} of {day}" for sha256, day in rows)
 

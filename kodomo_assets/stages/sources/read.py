@@ -50,7 +50,12 @@ _GAIJI = r"[\x{E000}-\x{F8FF}\x{F0000}-\x{10FFFD}]"
 
 @dataclass(frozen=True)
 class FileAccount:
-    """What became of one file."""
+    """What became of one file.
+
+    Attributes:
+        notes: what a person should look at.
+        left_out: what needs nobody: lines that are notes and no rows.
+    """
 
     file: InboxFile
     sha256: str
@@ -58,8 +63,13 @@ class FileAccount:
     absent: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     note_lines: int = 0
     layouts: tuple[Layout, ...] = ()
+
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        return (*self.notes, *self.left_out)
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,11 @@ class DeliveryOutcome:
     @property
     def notes(self) -> list[str]:
         """What a person should know of how the files were read; every text names its file."""
+        return [f"{account.file.name}: {note}" for account in self.accounts for note in account.all_notes]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of it a person should look at: that a file ends with a total is how offices write."""
         return [f"{account.file.name}: {note}" for account in self.accounts for note in account.notes]
 
     @property
@@ -266,7 +281,7 @@ class _Reading:
                 drop(self.con, account.file.name)
         for name, rows in settle_rows(self.con).items():
             told = f"{len(rows)} lines are notes and no rows (totals, 該当なし, a repeated header): {_listed(rows)}"
-            accounts[name] = replace(accounts[name], notes=(*accounts[name].notes, told), note_lines=len(rows))
+            accounts[name] = replace(accounts[name], left_out=(told,), note_lines=len(rows))
         return list(accounts.values())
 
     def _open(self, file: InboxFile) -> tuple[FileAccount, list[Part]]:
@@ -437,7 +452,7 @@ def _account(
                 a.problem and a.problem.message,
                 list(a.absent),
                 list(a.surplus),
-                list(a.notes),
+                list(a.all_notes),
             )
             for a in accounts
         ],
