@@ -94,7 +94,7 @@ def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
             join linkage.children as c using (reference_date, child_key)
             left join read_csv($1, all_varchar = true) as t on t.resident_id = c.resident_id
             where l.reference_date = $2
-            order by l.origin, t."case" is not null, r.score desc, l.child_key
+            order by l.origin, t."case" is not null, r.score desc, c.resident_id
             """,
             [str(data_dir / TRUTH / "cases.csv"), p.LAST],
         ).fetchall()

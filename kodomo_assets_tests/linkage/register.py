@@ -22,9 +22,10 @@ D = dt.date
 class Register:
     """住民記録 and 学齢簿 as delivered, and what links to them by name."""
 
-    def __init__(self, catalogue=None) -> None:
+    def __init__(self, catalogue=None, secret: bytes = SECRET, threads: int | None = None) -> None:
         self.catalogue = catalogue or load_catalogue()
-        self.con = duckdb.connect()
+        self.secret = secret
+        self.con = duckdb.connect(config={"threads": threads} if threads else {})
         create_tables(self.con, self.catalogue)
         self.number = 0
         for table in self.catalogue.tables:
@@ -57,7 +58,7 @@ class Register:
 
     def build(self):
         create_delivered_views(self.con, self.catalogue, R)
-        create_pseudonyms(self.con, SECRET, "delivered_school_register")
+        create_pseudonyms(self.con, self.secret, "delivered_school_register")
         counts = build_children(self.con, self.catalogue, R)
         for name in ("residents", "children"):
             replace(self.con, [(self.catalogue.output(f"linkage.{name}"), f"new_{name}")], {"reference_date": R})

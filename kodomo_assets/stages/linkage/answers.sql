@@ -11,7 +11,7 @@ where reference_date <= $reference_date;
 create or replace temp table answers_in_force as
 select *
 from answers_so_far
-qualify row_number() over (partition by table_name, person_ref, child_key order by said desc) = 1;
+qualify row_number() over (partition by table_name, person_ref, child_key order by said desc, decided_by) = 1;
 
 create or replace temp table answered_different as
 select

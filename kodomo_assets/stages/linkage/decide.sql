@@ -8,15 +8,17 @@ with of_undecided as (
         c.folded,
         c.plain,
         u.birth_date,
-        pairs.* exclude (person)
+        s.child_key,
+        pairs.* exclude (person, child)
     from pairs
     join to_compare as c on c.record = pairs.person
+    join spine as s on s.resident_id = pairs.child
     join undecided as u on record_of(u.table_name, u.person_ref) = pairs.person
     anti join answered_different as d
         on
             d.table_name = u.table_name
             and d.person_ref = u.person_ref
-            and d.child_key = pairs.child_key
+            and d.child_key = s.child_key
 )
 
 select *

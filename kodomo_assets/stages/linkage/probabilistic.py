@@ -47,7 +47,7 @@ _RECORD = {
     "sex": "varchar",
     "school_code": "varchar",
 }
-_PAIR = {"person": "varchar", "child_key": "varchar", "probability": "double"} | {
+_PAIR = {"person": "varchar", "child": "varchar", "probability": "double"} | {
     f"{kind}_{comparison.name}": {"level": "varchar", "weight": "double"}[kind]
     for comparison in COMPARISONS
     for kind in ("level", "weight")
@@ -68,8 +68,9 @@ def score_pairs(con: duckdb.DuckDBPyConnection, stored: Parameters | None) -> Sc
     """Makes the temp table ``pairs``: whom of ``children_to_compare`` each of ``to_compare`` may be.
 
     Parameters come from ``to_learn_from``, or are those ``stored`` while the data gives nearly the same. The three
-    relations hold records (``_RECORD``). The same records give the same pairs: samples are chosen by a hash of the
-    record, parameters are kept to two digits, and one thread adds in one order.
+    relations hold records (``_RECORD``), each named by a number of the offices. The same records give the same pairs,
+    whatever the pseudonymisation key: samples are chosen by a hash of that number, every relation is read in its
+    order, parameters are kept to two digits, and one thread adds in one order.
     """
     # what does not fit into memory lies where this process's other temporary files lie
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -89,7 +90,7 @@ def score_pairs(con: duckdb.DuckDBPyConnection, stored: Parameters | None) -> Sc
         if stored is not None and _drift(stored, parameters) <= _MOST_DRIFT:
             parameters = stored
         comparisons = _predict(own, parameters)
-        _copy(own, con, f"select {', '.join(_PAIR)} from pairs order by person, child_key", "pairs", _PAIR)
+        _copy(own, con, f"select {', '.join(_PAIR)} from pairs order by person, child", "pairs", _PAIR)
         return Scored(_count(own, "to_compare"), comparisons, parameters, estimated)
 
 
@@ -188,7 +189,7 @@ def _predict(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> int:
         f"{c.level_of(f'gamma_{c.name}')} as level_{c.name}, mw_{c.name} as weight_{c.name}" for c in COMPARISONS
     )
     con.execute(
-        f"create table pairs as select record_l as person, record_r as child_key, "
+        f"create table pairs as select record_l as person, record_r as child, "
         f"match_probability as probability, {columns} "
         f"from {predicted} where match_probability >= {_LEAST_PROBABILITY}"
     )

@@ -10,14 +10,6 @@ with heads as (
     group by households.household_id
 ),
 
-school_shown as (
-    select
-        school_code,
-        min(school_name) as school_name
-    from delivered_school_register
-    group by school_code
-),
-
 -- Where one candidate is under 支援措置 the person's school would tell the child's: no row of the 組 shows any.
 guarded as (
     select distinct
@@ -85,8 +77,8 @@ join spine as s using (child_key)
 join linkage.children as c on c.reference_date = $reference_date and c.child_key = w.child_key
 join delivered_resident_register as r on r.resident_id = c.resident_id
 left join heads as h on h.household_id = c.household_id
-left join school_shown as ps on ps.school_code = p.school_code
-left join school_shown as cs on cs.school_code = s.school_code
+left join registered_schools as ps on ps.school_code = p.school_code
+left join registered_schools as cs on cs.school_code = s.school_code
 left join guarded as g on g.table_name = w.table_name and g.person_ref = w.person_ref
 left join wanted as t
     on
@@ -99,4 +91,4 @@ left join answers_in_force as a
         and a.person_ref = w.person_ref
         and a.child_key = w.child_key
         and a.answer = 'pending'
-order by w.table_name, w.person_ref, w.probability desc, w.child_key
+order by w.table_name, w.person_ref, w.probability desc, c.resident_id

@@ -55,9 +55,10 @@ create or replace temp table to_compare as
 from records('left_over')
 where folded is not null;
 
+-- Named by 宛名番号: a child_key is another one under another key, and so would be the sample and every sum.
 create or replace temp view children_to_compare as
 select
-    child_key as record,
+    resident_id as record,
     kana,
     folded,
     plain,

@@ -10,13 +10,7 @@ select
 from linkage.children as c
 left join review.meeting_list as l using (reference_date, child_key)
 left join sheet_numbers as n using (child_key)
-left join (
-    select
-        school_code,
-        min(school_name) as school_name
-    from delivered_school_register
-    group by school_code
-) as s using (school_code)
+left join registered_schools as s using (school_code)
 where c.reference_date = $reference_date;
 
 create or replace temp table judged_decisions as

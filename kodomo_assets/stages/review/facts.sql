@@ -187,14 +187,6 @@ base as (
         round(contribution * 1000, 1) as base_points
     from screening.contributions
     where reference_date = $reference_date and item = '(base)'
-),
-
-schools as (
-    select
-        school_code,
-        min(school_name) as school_name
-    from delivered_school_register
-    group by school_code
 )
 
 select
@@ -252,5 +244,5 @@ left join siblings as i on i.child_key = c.child_key
 left join last_ranking as t on t.child_key = c.child_key
 left join sub_scores as d on d.child_key = c.child_key
 left join base as b on b.child_key = c.child_key
-left join schools as s on s.school_code = c.school_code
+left join registered_schools as s on s.school_code = c.school_code
 left join review.personal_sheets as p on p.reference_date = $reference_date and p.child_key = c.child_key;

@@ -1,14 +1,6 @@
 -- Whom a 配布番号 is of, for the centre alone: every child of list and sample, and whom the meeting added, under 支援措置
 -- too, in the order of the numbers.
 create or replace temp table key_list as
-with schools as (
-    select
-        school_code,
-        min(school_name) as school_name
-    from delivered_school_register
-    group by school_code
-)
-
 select
     coalesce(l.sheet_number, n.sheet_number, '') as sheet_number,
     coalesce(p.name, p.name_kana, '') as name,
@@ -23,7 +15,7 @@ left join screening.ranking as r using (reference_date, child_key)
 left join features.labels as y using (reference_date, child_key)
 left join sheet_numbers as n using (child_key)
 left join delivered_resident_register as p on p.resident_id = c.resident_id
-left join schools as s on s.school_code = c.school_code
+left join registered_schools as s on s.school_code = c.school_code
 where
     c.reference_date = $reference_date
     and (l.child_key is not null or d.child_key is not null)

@@ -32,14 +32,6 @@ expected as (
         f.of_schools
         and d.delivered_on is not null
         and f.table_name not in (select table_name from late_tables)
-),
-
-names as (
-    select
-        school_code,
-        min(school_name) as school_name
-    from delivered_school_register
-    group by school_code
 )
 
 select
@@ -48,7 +40,7 @@ select
     coalesce(any_value(n.school_name), '') as school_name
 from expected as e
 left join present as p using (table_name, child_key)
-left join names as n using (school_code)
+left join registered_schools as n using (school_code)
 group by e.table_name, e.school_code
 having count(p.child_key) < $min_school_coverage * count(*);
 
@@ -87,21 +79,13 @@ with children as (
         c.reference_date = $reference_date
         and c.school_code not in (from exempt_schools)
         and c.school_code not in (select school_code from sources.school_roster where reference_date <= $reference_date)
-),
-
-names as (
-    select
-        school_code,
-        min(school_name) as school_name
-    from delivered_school_register
-    group by school_code
 )
 
 select
     c.school_code,
     coalesce(any_value(n.school_name), '') as school_name
 from children as c
-left join names as n using (school_code)
+left join registered_schools as n using (school_code)
 where exists (from delivered as d join contract_facts as f using (table_name) where f.of_schools and d.delivered_on is not null)
 group by c.school_code
 having count(*) filter (c.is_present) * 10 < count(*);

@@ -13,6 +13,9 @@ from kodomo_assets.sql import run_sql
 def create_delivered_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
     """Makes the temp table ``delivered`` and the temp views ``delivered_<table id>`` and ``delivered_quarantine``.
 
+    ``registered_schools(school_code, school_name)`` beside them are the schools of the register in force, one row each,
+    however its rows write the name.
+
     ``delivered`` has one row per table of the contract: ``table_name``, ``delivered_on`` (NULL = none on or before the
     reference date) and ``status``: ``delivered`` for the reference date itself, ``earlier``, ``never``, or ``lapsed``
     where no legal basis is in force (its rows are not used).
@@ -37,6 +40,10 @@ def create_delivered_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue,
         "create or replace temp view delivered_quarantine as "
         "select q.* from sources.quarantine as q "
         "join delivered as d on d.table_name = q.table_name and d.delivered_on = q.reference_date"
+    )
+    con.execute(
+        "create or replace temp view registered_schools as "
+        "select school_code, min(school_name) as school_name from delivered_school_register group by school_code"
     )
 
 

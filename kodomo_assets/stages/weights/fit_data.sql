@@ -4,6 +4,7 @@ select
     m.* exclude (reference_date),
     c.band,
     c.household_id,
+    c.resident_id,
     case
         -- first consultation in the twelve months after the features
         when $incident then coalesce(l.first_received_on > $features_at and l.first_received_on <= $reference_date, false)
