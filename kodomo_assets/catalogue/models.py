@@ -664,6 +664,7 @@ ACKNOWLEDGED_BY: Mapping[str, tuple[Literal["column", "row"] | None, ...]] = {
     "unreadable_cells": ("column",),
     "absent_columns": ("column",),
     "quarantined_share": (None,),
+    "households": ("column",),
     "school_year": ("row", None),
     "spine_complete": ("row",),
 }
@@ -679,9 +680,9 @@ class Acknowledgement(Model):
     """A person looked at what a check found in one file and lets it in (method §2). It holds for that file alone."""
 
     table: str = Field(description="the table whose file it is")
-    check: Literal["unreadable_cells", "absent_columns", "quarantined_share", "school_year", "spine_complete"] = Field(
-        description="the check that found it"
-    )
+    check: Literal[
+        "unreadable_cells", "absent_columns", "quarantined_share", "households", "school_year", "spine_complete"
+    ] = Field(description="the check that found it")
     column: str | None = Field(default=None, description="the column (English name), where the check names one")
     row: int | None = Field(default=None, ge=1, description="the row in the file, where the check names one")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(
@@ -763,6 +764,12 @@ class Ingest(Model):
     max_protected_share: Share = Field(
         description=(
             "a larger share of the children of school age protected (支援措置) is a warning: perhaps a word means no"
+        )
+    )
+    max_without_adult: Share = Field(
+        description=(
+            "a larger share of the children of school age (from 20 children on) who live in no household with an "
+            "adult stops 住民記録: its 世帯番号 makes no households. Children's homes and dormitories are a small share"
         )
     )
     min_plausible_share: Share = Field(

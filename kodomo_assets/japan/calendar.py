@@ -10,6 +10,12 @@ def fiscal_year(day: dt.date) -> int:
     return day.year - (day.month < 4)
 
 
+def births_of_school_age(day: dt.date) -> tuple[dt.date, dt.date]:
+    """First and last birth date of the legal school years 1 to 9 at ``day`` (born 2 April to 1 April)."""
+    year = fiscal_year(day)
+    return dt.date(year - 15, 4, 2), dt.date(year - 6, 4, 1)
+
+
 def years_before(day: dt.date, years: int) -> dt.date:
     """The same day ``years`` earlier; 29 February becomes 28 February."""
     try:

@@ -116,7 +116,7 @@ def test_the_share_of_rejected_rows_can_be_let_in_too(office):
     [("準要", "：準要（20件）"), ("山田", ""), ("ヤマダ", ""), ("準山田", "")],
 )
 def test_a_word_of_ten_cells_is_told_to_its_office_where_it_is_nobodys_name(office, word, told):
-    office.deliver("住民記録.csv", REGISTER, *(f"{n},1,山田　太郎,ヤマダ タロウ,2015-05-01,,,," for n in range(1, 30)))
+    office.deliver("住民記録.csv", REGISTER, *(f"{n},1,山田　太郎,ヤマダ タロウ,1985-05-01,,,," for n in range(1, 30)))
     assert office.materialize("sources.resident_register").success
     aid(office, word=word)
     result = office.materialize("sources.school_expense_aid")
@@ -126,7 +126,9 @@ def test_a_word_of_ten_cells_is_told_to_its_office_where_it_is_nobodys_name(offi
 
 
 def registers(office: Office, years: list[int], births: list[str]) -> None:
-    office.deliver("住民記録.csv", REGISTER, *(f"{n},1,,,{birth},,,," for n, birth in enumerate(births, start=1)))
+    children = [f"{n},{n},,,{birth},,,," for n, birth in enumerate(births, start=1)]
+    parents = [f"{10_000 + n},{n},,,1985-05-01,,,," for n in range(1, len(births) + 1)]
+    office.deliver("住民記録.csv", REGISTER, *children, *parents)
     office.deliver("学齢簿.csv", SCHOOLS, *(f"{n},082201,A校,{year}" for n, year in enumerate(years, start=1)))
 
 

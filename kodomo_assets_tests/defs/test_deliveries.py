@@ -295,7 +295,8 @@ def test_a_corrected_file_beside_the_old_one_says_which_to_take_away(office):
 
 def test_a_city_in_which_nobody_is_protected_is_told(office):
     """Of ten thousand residents about ten are under 支援措置: a column that is never filled protects nobody."""
-    people = [f"{n},{n // 3},2015-05-05,男,{('妻', '世帯主', '子')[n % 3]},," for n in range(1, 10_001)]
+    family = ("1985-05-05,男,妻", "1985-05-05,男,世帯主", "2015-05-05,男,子")
+    people = [f"{n},{n // 3},{family[n % 3]},," for n in range(1, 10_001)]
     office.deliver("住民記録.csv", REGISTER, *people)
     result = office.materialize("sources.resident_register")
     assert result.success

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.japan.calendar import births_of_school_age
 from kodomo_assets.stages.linkage.checks import check_links, check_spine, require_delivered
-from kodomo_assets.stages.linkage.links import births_of_school_age
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import child_key
 from kodomo_assets_tests.linkage.register import EARLIER, SECRET, D, R, Register

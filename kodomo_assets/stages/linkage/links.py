@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.japan.calendar import fiscal_year
+from kodomo_assets.japan.calendar import births_of_school_age
 from kodomo_assets.japan.kana import fold_sql
 from kodomo_assets.japan.variants import match_key_sql
 from kodomo_assets.sql import create_from_frame, read_sql, run_sql
@@ -136,9 +136,3 @@ def _ask_about_last_left(con: duckdb.DuckDBPyConnection, reference_date: dt.date
     levels = ", ".join(f"coalesce({c.level_sql}, '{UNKNOWN}') as level_{c.name}" for c in COMPARISONS)
     query = read_sql(__package__, "last_left_weights").format(levels=levels)
     con.execute(query, {"reference_date": reference_date})
-
-
-def births_of_school_age(reference_date: dt.date) -> tuple[dt.date, dt.date]:
-    """First and last birth date of the legal school years 1 to 9 at ``reference_date`` (born 2 April to 1 April)."""
-    year = fiscal_year(reference_date)
-    return dt.date(year - 15, 4, 2), dt.date(year - 6, 4, 1)

@@ -119,6 +119,7 @@ def _collect_fault_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue
                 and case f.check_name
                     when 'unreadable_cells' then not f.acknowledged or list_contains(r.invalid_cells, f.column_name)
                     when 'absent_columns' then true
+                    when 'households' then true
                     else f.row_number = r.source_row
                 end
             """,

@@ -12,15 +12,14 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.japan.calendar import fiscal_year, years_before
+from kodomo_assets.japan.calendar import births_of_school_age, years_before
 from kodomo_assets.sql import read_sql
 from kodomo_assets.stages.sources.columns import ABSENT, MAX_UNREADABLE_SHARE, UNREADABLE
 from kodomo_assets.stages.sources.faults import Fault, check_acknowledgements, check_faults, stale_acknowledgements
 from kodomo_assets.stages.sources.headers import nearest
+from kodomo_assets.stages.sources.households import HOUSEHOLDS, REGISTER, children_without_adult
 from kodomo_assets.stages.sources.read import QUARANTINED, DeliveryOutcome
 
-# Born fifteen school years ago (中3) to six years before this one begins (小1).
-_OLDEST_PUPIL, _YOUNGEST_PUPIL = 15, 6
 # A file of so many rows may have stayed the same from one reference date to the next.
 _UNCHANGED_ROWS = 100
 # Of so many residents some are under 支援措置 (about one in a thousand is).
@@ -149,6 +148,18 @@ def check_absent_columns(outcome: DeliveryOutcome) -> CheckOutcome:
     return replace(found, passed=False, blocking=True, message=message)
 
 
+def check_households(delivery: Delivery) -> CheckOutcome:
+    """Children of school age live with an adult, but for a small share (``ingest.max_without_adult``)."""
+    found = children_without_adult(delivery.con, delivery.catalogue, delivery.reference_date)
+    children, without = sum(f.children for f in found), sum(f.without_adult for f in found)
+    told = (
+        f"{without:,} of {children:,} children of school age live in no household with an adult, expected at most "
+        f"{delivery.catalogue.ingest.max_without_adult:.0%}"
+    )
+    outcome = check_faults(HOUSEHOLDS, delivery.table.ja, faults_of(delivery.outcome, HOUSEHOLDS), told)
+    return replace(outcome, facts={**outcome.facts, "children": children, "without_adult": without})
+
+
 def faults_of(outcome: DeliveryOutcome, check: str) -> list[Fault]:
     return [fault for fault in outcome.faults if fault.check == check]
 
@@ -163,7 +174,7 @@ def check_acknowledged(delivery: Delivery) -> CheckOutcome:
         {account.sha256: account.file.name for account in delivery.outcome.accounts},
         delivery.outcome.faults,
         delivery.inbox,
-        (UNREADABLE, ABSENT, QUARANTINED),
+        (UNREADABLE, ABSENT, QUARANTINED, HOUSEHOLDS),
     )
     return check_acknowledgements(delivery.table.ja, stale)
 
@@ -300,13 +311,13 @@ def check_known_residents(delivery: Delivery) -> CheckOutcome:
 def check_protected_share(delivery: Delivery) -> CheckOutcome:
     """Children whose household is protected (支援措置): more are a sign of a word that means no (method §1)."""
     table, limit = delivery.table, delivery.catalogue.ingest.max_protected_share
-    this_year = fiscal_year(delivery.reference_date)
+    oldest, youngest = births_of_school_age(delivery.reference_date)
     protected, children = delivery.one(
         read_sql(__package__, "protected_children"),
         reference_date=delivery.reference_date,
         max_household_size=delivery.catalogue.linkage.max_household_size,
-        oldest=dt.date(this_year - _OLDEST_PUPIL, 4, 2),
-        youngest=dt.date(this_year - _YOUNGEST_PUPIL, 4, 1),
+        oldest=oldest,
+        youngest=youngest,
     )
     unclear = " or ".join(f"list_contains(invalid_cells, '{name}')" for name in _protecting(table))
     (unread,) = delivery.one(f"select count(*) from new_{table.id} where {unclear}")
@@ -451,6 +462,13 @@ _CHECKS = (
         True,
         check_plausible_dates,
         lambda table: table.oldest_years is not None or any(c.ages is not None for c in table.columns.values()),
+    ),
+    DeliveryCheck(
+        HOUSEHOLDS,
+        "世帯番号から世帯ができる（大人のいる世帯で暮らさない児童がわずかである）",
+        True,
+        check_households,
+        lambda table: table.id == REGISTER,
     ),
     DeliveryCheck("row_count", "行数が前回の納品から大きく変わっていない", False, check_row_count),
     DeliveryCheck("headers", "見出しが前回の納品から変わっていない", False, check_headers),

@@ -30,6 +30,7 @@ from kodomo_assets.stages.sources.cells import TYPED, convert
 from kodomo_assets.stages.sources.columns import ReadFile, column_faults, declared_columns_that_came
 from kodomo_assets.stages.sources.faults import Fault, acknowledge, acknowledged_files
 from kodomo_assets.stages.sources.headers import Layout, find_layout
+from kodomo_assets.stages.sources.households import household_faults
 from kodomo_assets.stages.sources.intake import (
     CELLS,
     Part,
@@ -76,7 +77,7 @@ class FileAccount:
 class DeliveryOutcome:
     """Counts of one delivery of one table; ``rows_in`` = ``rows_accepted`` + ``rows_quarantined``.
 
-    ``faults`` are those of its columns and of its rejected rows; ``undeclared`` says which columns came though the
+    ``faults`` are those of its columns, rejected rows and households; ``undeclared`` says which columns came though the
     configuration says that they do not.
     """
 
@@ -175,7 +176,11 @@ def read_delivery(
         cells,
         gaiji,
         tuple(accounts),
-        (*faults, *quarantine_faults(con, catalogue, table)),
+        (
+            *faults,
+            *quarantine_faults(con, catalogue, table),
+            *household_faults(con, catalogue, table, reference_date),
+        ),
         tuple(declared_columns_that_came(table, files_read)),
     )
 
