@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from kodomo_assets.catalogue.words import CityWords, Vocabulary, school_code, vocabularies
-from kodomo_assets.japan.dates import read_date, read_month
+from kodomo_assets.japan.dates import ERA_DIGITS, read_date, read_month
 from kodomo_assets.japan.text import comparable, flag_word, read_id, read_number
 
 Band = Literal["lower", "upper"]
@@ -263,9 +263,9 @@ class Column(Model):
                 low, high = self.min or 0, math.inf if self.max is None else self.max
                 return number is not None and low <= number <= high and (self.type == "number" or number.is_integer())
             case "date":
-                return read_date(text, "12345").value is not None
+                return read_date(text).value is not None
             case "month":
-                return read_month(text, "12345").value is not None
+                return read_month(text).value is not None
             case _:
                 return True
 
@@ -371,7 +371,7 @@ class SourceTable(Model):
         default=None, description="file with the password of this table's workbooks, as in `ingest`"
     )
     era_scheme: EraScheme = Field(
-        default="12345",
+        default=ERA_DIGITS,
         description=(
             'what the first digit of `5070401` means: `"12345"` (5 = 令和) or '
             '`"13579"` (7 = 平成, 9 = 令和); never guessed'

@@ -8,8 +8,9 @@ from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.defs.sources import basis_of, keep_faults, send_back, state_there
 from kodomo_assets.errors import CheckFailedError
+from kodomo_assets.office.opening import sha256
 from kodomo_assets.office.problems import TableRefusedError
-from kodomo_assets.stages.sources.arrivals import FINGERPRINT, sha256
+from kodomo_assets.stages.sources.arrivals import FINGERPRINT
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
 from kodomo_assets.stages.sources.earlier_rosters import (
     EARLIER_ROSTERS,

@@ -27,8 +27,9 @@ from kodomo_assets.defs.exports import put, take_away
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.office.inbox import InboxFile, check_known_files, create_inbox, scan_inbox
+from kodomo_assets.office.opening import sha256
 from kodomo_assets.office.problems import TableRefusedError
-from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, sha256, state_of
+from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, state_of
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
 from kodomo_assets.stages.sources.faults import Fault, create_faults
 from kodomo_assets.stages.sources.history import keep_superseded

@@ -7,7 +7,6 @@ event log never holds. No database file is opened; what other tables tell is rea
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from kodomo_assets.errors import ConfigurationError, DeliveryError
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.office.inbox import SUFFIXES, InboxFile, scan_inbox
+from kodomo_assets.office.opening import sha256
 from kodomo_assets.office.problems import TableRefusedError
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.cells import TYPED, is_wrong
@@ -310,8 +310,7 @@ def _try_acknowledged(trial: Trial, settings: Settings, catalogue: Catalogue, or
     for day in _folders(settings.inbox):
         for file in scan_inbox(settings.inbox / day.isoformat(), catalogue):
             if file.table_id is not None and any(line.table == file.table_id for line in given):
-                with file.path.open("rb") as opened:
-                    there.add((file.table_id, hashlib.file_digest(opened, "sha256").hexdigest()))
+                there.add((file.table_id, sha256(file)))
     for number, line in enumerate(given):
         if (line.table, line.sha256) not in there:
             trial.stop(f"{origin}: ingest.acknowledged.{number} names a file of {line.table} that is not in the inbox")

@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import Final
 
 from kodomo_assets.japan.reading import UNKNOWN, Reading
 from kodomo_assets.japan.text import comparable, has_digits_apart, nfkc, without_apostrophe
@@ -61,16 +62,19 @@ _WEEKDAY = re.compile(
 # Excel's 1900 system counts a 29 February 1900 that never was: before it a serial means another day.
 _SERIAL_ZERO, _FIRST_SERIAL = dt.date(1899, 12, 30), 61
 _UNKNOWN_PARTS = {0, 99}
+#: The era that the first digit of 5070401 means where nobody says otherwise: 明治 to 令和 as 1 to 5.
+ERA_DIGITS: Final = "12345"
 #: 9999-12-31 as a number of Excel's: an end that is open, formatted as a number.
 _LAST_SERIAL = "2958465"
 
 
-def read_date(text: str, scheme: str, unknown_words: Container[str] = ()) -> Reading[dt.date]:
+def read_date(text: str, scheme: str = ERA_DIGITS, unknown_words: Container[str] = ()) -> Reading[dt.date]:
     """A day.
 
     Args:
         text: the cell, not blank.
-        scheme: ``12345`` or ``13579``, the digits for 明治 大正 昭和 平成 令和.
+        scheme: ``12345`` (what stands in any file but where a city says otherwise of a table) or ``13579``, the digits
+            for 明治 大正 昭和 平成 令和.
         unknown_words: words that say that nobody knows the date.
 
     Returns:
@@ -103,7 +107,7 @@ def _read_day(compared: str, scheme: str, unknown_words: Container[str]) -> Read
     return Reading(None, "not_a_date")
 
 
-def read_month(text: str, scheme: str, unknown_words: Container[str] = ()) -> Reading[dt.date]:
+def read_month(text: str, scheme: str = ERA_DIGITS, unknown_words: Container[str] = ()) -> Reading[dt.date]:
     """A month as its first day; a whole date stands for its month.
 
     Five digits are an era and a month (50704) where such a month was, else Excel's serial of a day in it. ``2025.1`` is

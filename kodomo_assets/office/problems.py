@@ -43,20 +43,6 @@ class TableRefusedError(DeliveryError):
 MB = 1_000_000
 
 
-def refuse_too_large(file: str, size: int, limit_mb: int) -> None:
-    """The one rule for a file's size.
-
-    Raises:
-        FileRefusedError: ``file`` has more bytes than ``ingest.max_file_mb`` allows.
-    """
-    if size > limit_mb * MB:
-        raise refuse(
-            file,
-            "too_large",
-            f"has {size:,} bytes, expected at most {limit_mb * MB:,} (ingest.max_file_mb: {limit_mb})",
-        )
-
-
 @dataclass(frozen=True)
 class SheetPlace:
     """A sheet of a workbook. Its name may be a child's: messages give its number, counted from 1."""

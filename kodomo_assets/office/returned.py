@@ -18,11 +18,9 @@ from kodomo_assets.catalogue.models import Ingest
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.text import BLANKS, comparable
-from kodomo_assets.office.formats.delimited import open_text
 from kodomo_assets.office.formats.grids import Grid
-from kodomo_assets.office.formats.workbooks import open_workbook
 from kodomo_assets.office.inbox import InboxFile
-from kodomo_assets.office.problems import MB, refuse_too_large
+from kodomo_assets.office.opening import is_text, opened_sheets, opened_text
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.vocabulary import CHILD_KEY, MARK_SHEET
 
@@ -196,21 +194,13 @@ def read_returned(file: InboxFile, ingest: Ingest) -> ReturnedFile:
     Raises:
         DeliveryError: too large, damaged, unsafe, locked with another password, or not decodable.
     """
-    refuse_too_large(file.name, file.size, ingest.max_file_mb)
-    if file.path.suffix.lower() == ".csv":
+    if is_text(file):
         with tempfile.TemporaryDirectory(prefix="kodomo-") as folder:
-            grid = open_text(file.path, file.name, None, Path(folder) / "copy.txt", ingest.header_search_rows)
+            grid = opened_text(file, ingest, Path(folder) / "copy.txt")
             return ReturnedFile(file.name, {}, (_sheet(grid, None, ingest.header_search_rows),))
-    opened = open_workbook(
-        file.path.read_bytes(),
-        file.name,
-        ingest.password_file,
-        ingest.header_search_rows,
-        ingest.max_workbook_mb * MB,
-    )
     facts: dict[str, str] = {}
     sheets = []
-    for sheet in opened:
+    for sheet in opened_sheets(file, ingest):
         read = _sheet(sheet.grid(), sheet.place.number, ingest.header_search_rows)
         if sheet.place.name == MARK_SHEET:
             facts = {label: text for label, (_, text) in read.form().items()}

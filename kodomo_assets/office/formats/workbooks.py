@@ -19,7 +19,7 @@ from kodomo_assets.office.formats.containers import ZIP, Package, decrypted
 from kodomo_assets.office.formats.grids import Grid, Row
 from kodomo_assets.office.formats.number_formats import percent_text, shows_percent
 from kodomo_assets.office.formats.sheet_xml import inspect_sheet
-from kodomo_assets.office.problems import FileRefusedError, SheetPlace, refuse
+from kodomo_assets.office.problems import MB, FileRefusedError, SheetPlace, refuse
 
 T = TypeVar("T")
 
@@ -41,15 +41,18 @@ class Sheet:
     grid: Callable[[], Grid]
 
 
-def open_workbook(content: bytes, name: str, password_file: Path | None, head_rows: int, max_bytes: int) -> list[Sheet]:
+def open_workbook(content: bytes, name: str, password_file: Path | None, head_rows: int, max_mb: int) -> list[Sheet]:
     """The worksheets of a workbook, in its order.
+
+    Args:
+        max_mb: so much may be in it when unpacked (``ingest.max_workbook_mb``).
 
     Raises:
         FileRefusedError: no workbook, damaged, unsafe, or its password is wanting or wrong.
     """
     plain = decrypted(content, name, password_file)
     if plain.startswith(ZIP):
-        return _sheets_of_package(plain, name, head_rows, max_bytes)
+        return _sheets_of_package(plain, name, head_rows, max_mb * MB)
     return _sheets_of_xls(plain, name, head_rows)
 
 

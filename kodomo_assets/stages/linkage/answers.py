@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.office.inbox import InboxFile
+from kodomo_assets.office.opening import sha256
 from kodomo_assets.office.returned import ReturnedRow, read_all
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_BY, DECIDED_ON, MARK, PERSON, TABLE
@@ -22,7 +22,6 @@ from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_
 _HEADERS = (TABLE, PERSON, CHILD, ANSWER, DECIDED_BY, DECIDED_ON)
 # as the workbook's own validation has it
 _FIRST_DAY = dt.date(2020, 1, 1)
-_ERA_SCHEME = "12345"
 _FILLED = {
     "file": "varchar",
     "sha256": "varchar",
@@ -71,7 +70,7 @@ def build_answers(
     or whichever day came in between.
     """
     read, rejected = read_all(files, catalogue.ingest)
-    digests = {file.name: _sha256(file) for file in files}
+    digests = {file.name: sha256(file) for file in files}
     rows: list[tuple[object, ...]] = []
     for file in read:
         table, refused = file.tables(_HEADERS, (MARK,))
@@ -97,21 +96,12 @@ def build_answers(
     )
 
 
-def _sha256(file: InboxFile) -> str:
-    """Of the file's content; blank where it cannot be read, which ``read_all`` tells."""
-    try:
-        with file.path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-def _judged(row: ReturnedRow, sha256: str, proof: Proof) -> tuple[object, ...]:
+def _judged(row: ReturnedRow, content: str, proof: Proof) -> tuple[object, ...]:
     given = row.cells
     mark = comparable(given[MARK])
     proved = proof(mark, given[TABLE], given[PERSON], given[CHILD]) if mark else None
     answer = ANSWERS.get(comparable(given[ANSWER]))
-    day = read_date(given[DECIDED_ON], _ERA_SCHEME)
+    day = read_date(given[DECIDED_ON])
     problem = None
     if mark and proved is None:
         problem = f"表ID・番号・児童キー are no pair that was asked: {MARK} is not theirs, expected the cells as sent"
@@ -126,7 +116,7 @@ def _judged(row: ReturnedRow, sha256: str, proof: Proof) -> tuple[object, ...]:
     place = row.place
     return (
         place.file,
-        sha256,
+        content,
         place.sheet or 0,
         place.row,
         given[TABLE],

@@ -45,7 +45,6 @@ _REQUIRED = (MEETING_DATE, DECISION)
 _OPTIONAL = (NUMBER, SCHOOL_YEAR, SCHOOL, REASON, DIRECTION, IN_CHARGE, DECIDED_BY, RELEASED, REFERENCE_DATE, CHILD_KEY)
 _FILLED_IN = (DECISION, REASON, DIRECTION, IN_CHARGE, RELEASED)
 _WRITTEN = (REASON, DIRECTION, IN_CHARGE, RELEASED, DECIDED_BY)
-_ERA_SCHEME = "12345"
 # the letter, the name, or both, as the workbook's own hint writes them too
 _WORDS = {
     word: letter for letter, name in DECISIONS.items() for word in (letter, name, letter + name, f"{letter}:{name}")
@@ -130,7 +129,7 @@ def _cells(
     cells = row.cells
     release = words.get(flag_word(cells[RELEASED]))
     decision = _WORDS.get(comparable(cells[DECISION]).lower())
-    meeting = read_date(cells[MEETING_DATE], _ERA_SCHEME)
+    meeting = read_date(cells[MEETING_DATE])
     return (
         row.place.file,
         row.place.sheet,
@@ -169,7 +168,7 @@ def _problems(
 ) -> Iterator[str]:
     """What is wrong with a row that needs no look at the children, the gravest first."""
     sent_for = file.facts.get(REFERENCE_DATE) or cells[REFERENCE_DATE]
-    if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
+    if sent_for and read_date(sent_for).value != reference_date:
         yield WRONG_DATE
     if release is None:
         yield f"{RELEASED} is another word, expected ○ or blank"

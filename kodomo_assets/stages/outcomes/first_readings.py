@@ -9,8 +9,8 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.office.inbox import InboxFile
+from kodomo_assets.office.opening import sha256
 from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.sources.arrivals import sha256
 
 
 def create_first_readings(

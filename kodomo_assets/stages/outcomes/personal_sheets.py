@@ -32,7 +32,6 @@ from kodomo_assets.vocabulary import (
     SheetQuestion,
 )
 
-_ERA_SCHEME = "12345"
 _TYPES = {
     "file": "varchar",
     "sheet": "integer",
@@ -61,7 +60,7 @@ def build_personal_sheets(
     rows: list[tuple[object, ...]] = []
     for file in read:
         sent_for = file.facts.get(REFERENCE_DATE)
-        if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
+        if sent_for and read_date(sent_for).value != reference_date:
             rejected.append(Rejection(Place(file.name, None, None), WRONG_DATE))
             continue
         found = list(_sheets(file))
@@ -122,7 +121,7 @@ def _form(
 
 
 def _cells(place: Place, cells: Mapping[str, str]) -> tuple[object, ...]:
-    day = read_date(cells.get(FILLED_ON, ""), _ERA_SCHEME)
+    day = read_date(cells.get(FILLED_ON, ""))
     return (
         place.file,
         place.sheet,

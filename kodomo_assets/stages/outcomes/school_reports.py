@@ -24,7 +24,6 @@ from kodomo_assets.vocabulary import (
     SPOKEN_ON,
 )
 
-_ERA_SCHEME = "12345"
 _TYPES = {
     "file": "varchar",
     "sheet": "integer",
@@ -66,14 +65,14 @@ def _after_kind(name: str) -> str:
 
 
 def _cells(row: ReturnedRow, file: ReturnedFile, codes: set[str]) -> tuple[object, ...]:
-    given_on = read_date(row.cells[SPOKEN_ON], _ERA_SCHEME).value
+    given_on = read_date(row.cells[SPOKEN_ON]).value
     return (
         row.place.file,
         row.place.sheet,
         row.place.row,
         comparable(row.cells[NUMBER]).upper() or None,
         sorted(codes),
-        read_date(file.facts.get(REFERENCE_DATE, ""), _ERA_SCHEME).value,
+        read_date(file.facts.get(REFERENCE_DATE, "")).value,
         given_on,
         row.cells[REPORT] or None,
         next(_problems(row.cells, given_on is not None), None),

@@ -39,7 +39,6 @@ from kodomo_assets.vocabulary import (
 SPOKEN_TO = "声かけ済み"
 _REQUIRED = (GIVEN_ON, SUPPORT, OUTCOME)
 _OPTIONAL = (NUMBER, CHILD_KEY)
-_ERA_SCHEME = "12345"
 _TYPES = {
     "file": "varchar",
     "sheet": "integer",
@@ -70,7 +69,7 @@ def build_support(
     rows: list[tuple[object, ...]] = []
     for file in read:
         sent_for = file.facts.get(REFERENCE_DATE)
-        if sent_for and read_date(sent_for, _ERA_SCHEME).value != reference_date:
+        if sent_for and read_date(sent_for).value != reference_date:
             rejected.append(Rejection(Place(file.name, None, None), WRONG_DATE))
             continue
         table, refused = file.tables(_REQUIRED, _OPTIONAL)
@@ -92,7 +91,7 @@ def build_support(
 
 
 def _cells(place: Place, cells: Mapping[str, str], catalogue: Catalogue) -> tuple[object, ...]:
-    given_on = read_date(cells[GIVEN_ON], _ERA_SCHEME).value
+    given_on = read_date(cells[GIVEN_ON]).value
     outcome = comparable(cells[OUTCOME])
     step = catalogue.meeting.outcomes.get(outcome)
     return (

@@ -15,6 +15,7 @@ from importlib.resources.abc import Traversable
 
 from kodomo_assets.catalogue import Catalogue, Item, SourceTable
 from kodomo_assets.office.inbox import InboxFile
+from kodomo_assets.office.opening import sha256
 
 #: Under this key a materialization keeps the state of the files that it read.
 FINGERPRINT = "files_fingerprint"
@@ -25,15 +26,6 @@ _READER = ("kodomo_assets.japan", "kodomo_assets.office", "kodomo_assets.stages.
 _NOT_OF_EVERY_TABLE = ("settle_seconds", "group", "acknowledged", "acknowledged_rows", "withdrawn")
 # of the items that read a table: what its checks look at
 _CHECKED_OF_ITEMS = ("id", "ja", "reads", "words", "usual", "most_others", "window_months")
-
-
-def sha256(file: InboxFile) -> str:
-    """The SHA-256 of a file's bytes; empty where it cannot be opened just now."""
-    try:
-        with file.path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 class Hashes:

@@ -6,7 +6,6 @@ Which faults there are is found elsewhere (columns.py, checks.py, school_years.p
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.catalogue.models import TO_FILL_IN, Acknowledgement
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.office.inbox import scan_inbox
+from kodomo_assets.office.opening import sha256
 
 _MOST_NAMED = 20
 
@@ -159,8 +159,7 @@ def _files_elsewhere(
             continue
         for file in scan_inbox(folder, catalogue):
             if file.table_id == table.id:
-                with file.path.open("rb") as opened:
-                    known.add(hashlib.file_digest(opened, "sha256").hexdigest())
+                known.add(sha256(file))
     return known
 
 

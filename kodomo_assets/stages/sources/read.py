@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +13,15 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.japan.text import DASH
-from kodomo_assets.office.formats.delimited import open_text
 from kodomo_assets.office.formats.grids import Grid, NumberedCopy, Row, write_numbered
-from kodomo_assets.office.formats.workbooks import GUIDE_SHEET, Sheet, open_workbook
+from kodomo_assets.office.formats.workbooks import GUIDE_SHEET, Sheet
 from kodomo_assets.office.inbox import InboxFile, is_named_like
+from kodomo_assets.office.opening import cannot_be_opened, is_text, opened_sheets, opened_text, refuse_size, sha256
 from kodomo_assets.office.problems import (
-    MB,
     FileRefusedError,
     Problem,
     TableRefusedError,
     refuse,
-    refuse_too_large,
 )
 from kodomo_assets.stages.sources.cells import TYPED, convert
 from kodomo_assets.stages.sources.columns import ReadFile, column_faults, declared_columns_that_came
@@ -192,17 +189,10 @@ def first_rows(catalogue: Catalogue, table: SourceTable, file: InboxFile) -> lis
     """
     ingest = catalogue.ingest
     try:
-        if file.path.suffix.lower() == ".csv":
+        if is_text(file):
             with tempfile.TemporaryDirectory(prefix="kodomo-") as scratch:
-                copy = Path(scratch) / "copy.txt"
-                return [("", open_text(file.path, file.name, table.encoding, copy, ingest.header_search_rows).head)]
-        sheets = open_workbook(
-            file.path.read_bytes(),
-            file.name,
-            table.password_file or ingest.password_file,
-            ingest.header_search_rows,
-            ingest.max_workbook_mb * MB,
-        )
+                return [("", opened_text(file, ingest, Path(scratch) / "copy.txt", table.encoding).head)]
+        sheets = opened_sheets(file, ingest, table.password_file)
         return [(sheet.place.name, sheet.grid().head) for sheet in sheets]
     except (FileRefusedError, OSError):
         return []
@@ -217,15 +207,15 @@ def quarantine_faults(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, tabl
     ).fetchall()
     reasons = _main_reasons(con)
     faults = []
-    for file, sha256, rows_in, quarantined in counts:
-        together = [c for c in counts if sha256 in known or c[1] not in known]
+    for file, content, rows_in, quarantined in counts:
+        together = [c for c in counts if content in known or c[1] not in known]
         all_rows, all_quarantined = sum(c[2] for c in together), sum(c[3] for c in together)
         if quarantined and all_quarantined > limit * all_rows:
             found = (
                 f"{quarantined / rows_in:.1%} of {rows_in} rows quarantined ({all_quarantined / all_rows:.1%} of "
                 f"{all_rows} over the table), expected at most {limit:.1%}{reasons.get(file, '')}"
             )
-            faults.append(Fault(QUARANTINED, table.id, file, sha256, found))
+            faults.append(Fault(QUARANTINED, table.id, file, content, found))
     return acknowledge(faults, catalogue)
 
 
@@ -291,14 +281,13 @@ class _Reading:
 
     def _open(self, file: InboxFile) -> tuple[FileAccount, list[Part]]:
         """Reads as much of a file as tells where its columns stand."""
-        sha256 = ""
+        content = ""
         notes: list[str] = []
         try:
-            self._refuse_too_large(file)
+            refuse_size(file, self.catalogue.ingest)
             before = file.path.stat()
-            with file.path.open("rb") as opened:
-                sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-            if file.path.suffix.lower() == ".csv":
+            content = sha256(file)
+            if is_text(file):
                 grids = [self._text(file)]
             else:
                 grids, notes = self._sheets(file)
@@ -307,18 +296,15 @@ class _Reading:
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise refuse(file.name, "changed_while_read", "was written to while it was read; deliver it again")
         except FileRefusedError as error:
-            return FileAccount(file, sha256, error.problem), []
+            return FileAccount(file, content, error.problem), []
         except OSError as error:
-            problem = refuse(
-                file.name, "cannot_be_opened", f"cannot be opened ({type(error).__name__}), expected a readable file"
-            ).problem
-            return FileAccount(file, sha256, problem), []
+            return FileAccount(file, content, cannot_be_opened(file, error).problem), []
         layouts = [layout for _, layout in grids]
         notes += [note for grid, _ in grids for note in grid.notes]
         notes += [note for part in parts for note in _beside(part)]
         account = FileAccount(
             file,
-            sha256,
+            content,
             None,
             tuple(dict.fromkeys(column for layout in layouts for column in layout.absent)),
             tuple(dict.fromkeys(column for layout in layouts for column in layout.surplus)),
@@ -327,15 +313,9 @@ class _Reading:
         )
         return account, parts
 
-    def _refuse_too_large(self, file: InboxFile) -> None:
-        size = file.path.stat().st_size
-        if size == 0:
-            raise refuse(file.name, "empty_file", "the file is empty (0 bytes), expected a header and rows")
-        refuse_too_large(file.name, size, self.catalogue.ingest.max_file_mb)
-
     def _text(self, file: InboxFile) -> tuple[Grid, Layout]:
         copy = self.scratch / f"{next(self.numbers)}.txt"
-        grid = open_text(file.path, file.name, self.table.encoding, copy, self._head_rows)
+        grid = opened_text(file, self.catalogue.ingest, copy, self.table.encoding)
         layout = find_layout(self.table, grid, self.reference_date, self.catalogue.ingest.header_search_rows)
         if layout is None:
             raise self._no_header(file)
@@ -343,11 +323,7 @@ class _Reading:
 
     def _sheets(self, file: InboxFile) -> tuple[list[tuple[Grid, Layout]], list[str]]:
         """The sheets named like the table; where none is, every sheet with its header (one sheet a school)."""
-        ingest = self.catalogue.ingest
-        password_file = self.table.password_file or ingest.password_file
-        delivered = open_workbook(
-            file.path.read_bytes(), file.name, password_file, self._head_rows, ingest.max_workbook_mb * MB
-        )
+        delivered = opened_sheets(file, self.catalogue.ingest, self.table.password_file)
         sheets = [sheet for sheet in delivered if sheet.place.name != GUIDE_SHEET]
         named = [sheet for sheet in sheets if is_named_like(sheet.place.name, self.table)]
         found: list[tuple[Grid, Layout]] = []
@@ -393,11 +369,6 @@ class _Reading:
     def _exact(self, grid: Grid, layout: Layout, number: int) -> Part:
         copy = write_numbered(grid, self.scratch / f"{number}.csv", layout.width)
         return Part(number, grid.file, grid.sheet, copy, layout)
-
-    @property
-    def _head_rows(self) -> int:
-        # a header of two rows may begin in the last row that is searched
-        return self.catalogue.ingest.header_search_rows + 1
 
     def _no_header(self, file: InboxFile) -> FileRefusedError:
         expected = "・".join(self.table.columns[name].ja for name in self.table.key)

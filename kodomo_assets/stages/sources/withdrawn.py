@@ -15,7 +15,8 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.calendar import fiscal_year
 from kodomo_assets.office.inbox import InboxFile
-from kodomo_assets.stages.sources.arrivals import confirmed, sha256
+from kodomo_assets.office.opening import sha256
+from kodomo_assets.stages.sources.arrivals import confirmed
 
 CHECK = "withdrawn_files"
 
