@@ -172,7 +172,7 @@ def _run(
     """Refreshes the dates in order up to one that fails (later ones rest on it); ``others`` are told at the end."""
     prepare_home(settings)
     # before anything is read: folders, leftovers of killed runs, the key; a run does the same again when it starts
-    with open_to_write(settings, catalogue):
+    with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)):
         pass
     # Dagster takes seconds to import and reads its home from the environment: not before it is needed.
     import dagster as dg
@@ -233,9 +233,11 @@ def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
     from kodomo_assets.stages.evaluation.funnel import funnel_text
     from kodomo_assets.stages.screening.summary import funnel_summary
     from kodomo_assets.store.connection import connect
+    from kodomo_assets.store.migrate import require_current
     from kodomo_assets.store.publish import published_file
 
     with connect(settings.database, read_only=True) as con:
+        require_current(con)
         print(funnel_summary(con, catalogue, day).text())
         if decided := funnel_text(con, catalogue, day):
             print(decided)

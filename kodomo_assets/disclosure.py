@@ -10,6 +10,7 @@ import duckdb
 
 from kodomo_assets.catalogue import OutputColumn, OutputTable
 from kodomo_assets.catalogue.words import OTHER, Vocabulary
+from kodomo_assets.sql import literal, quoted
 
 #: Counts that leave are multiples of this: what is left after any subtraction is no cell but a guess.
 ROUND_TO = 5
@@ -27,8 +28,8 @@ def published_text(column: str, words: Vocabulary) -> str:
 def is_declared(column: str, words: Vocabulary) -> str:
     """SQL: whether the text is among its declared words, or has their shape."""
     if words.shape is not None:
-        return f"regexp_full_match({column}, {_literal(words.shape)})"
-    listed = ", ".join(_literal(word) for word in words.listed)
+        return f"regexp_full_match({column}, {literal(words.shape)})"
+    listed = ", ".join(literal(word) for word in words.listed)
     return f"list_has_all([{listed}], {_parts(column)})" if words.joined else f"{column} in ({listed or 'null'})"
 
 
@@ -69,7 +70,7 @@ def suppress(con: duckdb.DuckDBPyConnection, table: OutputTable, rows: str, belo
     while sum(_hide(con, name, [*table.aggregate.within, *by], below) for name in by):
         pass
     told = ", ".join(
-        f"max({ROUND_TO} * round(people / {ROUND_TO})) filter (cell = {_literal(name)} and shown)::integer "
+        f"max({ROUND_TO} * round(people / {ROUND_TO})) filter (cell = {literal(name)} and shown)::integer "
         f"as {quoted(name)}"
         for name in counts
     )
@@ -133,12 +134,3 @@ def _told(table: OutputTable, column: OutputColumn, below: int) -> str:
         alone = f"case when not (n.{name} > 0 and n.{name} < 1) then n.{name} end"
         return f"case when n.{base} is null then {alone} when {people} >= {below} then {share} end"
     return f"n.{name}"
-
-
-def quoted(name: str) -> str:
-    """A name of the catalogue as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -22,7 +22,7 @@ class StoreFaultError(KodomoError):
 
 
 class StoreVersionError(KodomoError):
-    """The database was written by another version of the program; the message names table and column."""
+    """The database is of a version that this program cannot bring to its own; the message says what to do."""
 
 
 class PublicationError(KodomoError):

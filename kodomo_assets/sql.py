@@ -1,4 +1,4 @@
-"""Reads and runs the .sql files that stand beside the stages' modules."""
+"""Reads and runs the .sql files that stand beside their modules, and writes names and texts into SQL."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from importlib import resources
 
 import duckdb
 import pandas as pd
+
+
+def quoted(name: str) -> str:
+    """A name of the catalogue as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text of the catalogue as an SQL literal; what people wrote is bound, never written into a statement."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 @cache

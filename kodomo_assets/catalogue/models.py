@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from kodomo_assets.catalogue.about import About, Number, numbers_in, why_not
 from kodomo_assets.catalogue.words import CityWords, Vocabulary, school_code, vocabularies
 from kodomo_assets.japan.dates import ERA_DIGITS, read_date, read_month
 from kodomo_assets.japan.text import comparable, flag_word, read_id, read_number
@@ -323,6 +324,7 @@ class SourceTable(Model):
             "note",
             "key",
             "person",
+            "about",
             "dated_by",
             "resolve_duplicates",
             "serves",
@@ -343,6 +345,9 @@ class SourceTable(Model):
     note: str = Field(default="", description="what a reader of the table should know")
     key: tuple[str, ...] = Field(description="the columns that tell one row from another")
     person: Person = Field(description="which columns say whom a row is about")
+    about: About = Field(
+        description="whom a row is about: child (of a record that is linked by name), resident or pupil"
+    )
     dated_by: str | None = Field(
         default=None,
         description="the column that says when a row happened; a row dated after the reference date is never used",
@@ -458,6 +463,11 @@ class SourceTable(Model):
     def protects(self) -> bool:
         """Whether a column of it marks people under 支援措置."""
         return any(column.unclear_is_yes for column in self.columns.values())
+
+    @cached_property
+    def record(self) -> str | None:
+        """The column that numbers records which reach a child by name only; the linkage knows it as ``person_ref``."""
+        return self.key[0] if self.person.name and "pupil_id" not in self.columns else None
 
     def is_without(self, column: str) -> bool:
         """Whether the configuration says that the city does not have ``column``."""
@@ -1005,6 +1015,7 @@ class OutputColumn(Model):
     type: str = Field(description="its DuckDB type")
     ja: str = Field(description="what it means, as its comment in the database says")
     nullable: bool = Field(default=False, description="whether it may be empty")
+    identity: bool = Field(default=False, description="its values tell who somebody is (a source's `role`)")
     private: bool = Field(default=False, description="never copied to the analysts' database")
     words: str | tuple[str, ...] | None = Field(
         default=None, description="what a published text may be: a vocabulary (words.py), or the words themselves"
@@ -1032,6 +1043,8 @@ class OutputTable(Model):
     db_schema: str = Field(description="its stage")
     name: str = Field(description="the table's name")
     ja: str = Field(description="what a row is, as the table's comment says")
+    about: About = Field(description="whom a row is about (about.py)")
+    record: str | None = Field(default=None, description="the column whose number linkage.links knows as person_ref")
     key: tuple[str, ...] = Field(default=(), description="the columns that tell one row from another")
     partition: tuple[str, ...] = Field(default=(), description="the columns whose values a replacement deletes first")
     columns: tuple[OutputColumn, ...] = Field(description="in their order")
@@ -1053,6 +1066,24 @@ class OutputTable(Model):
     @cached_property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Number]:
+        """Column -> the number of a person that it holds."""
+        found = numbers_in(self.column_names)
+        return found if self.record is None else {**found, self.record: "person_ref"}
+
+    @cached_property
+    def identifying(self) -> tuple[OutputColumn, ...]:
+        """The columns whose values tell who somebody is: numbers of people, names, addresses; a 児童キー does not."""
+        return tuple(c for c in self.columns if c.identity or self.numbers.get(c.name, "child_key") != "child_key")
+
+    @model_validator(mode="after")
+    def _about_somebody_who_is_named(self) -> Self:
+        problem = why_not(self.about, self.column_names, self.numbers)
+        if problem is not None:
+            raise ValueError(problem)
+        return self
 
 
 class Catalogue(Model):
@@ -1241,6 +1272,8 @@ class Catalogue(Model):
         """A new column cannot slip into the analysts' database: whoever adds it says what of it may leave."""
         for table in self.outputs.values():
             if table.published:
+                if table.about not in {"child", "none"}:
+                    raise ValueError(f"outputs.{table.qualified}: is about a {table.about}, expected published: false")
                 for column in table.columns:
                     problem = None if column.private else _undeclared(table, column, self.vocabularies)
                     if problem:
@@ -1306,6 +1339,8 @@ class Catalogue(Model):
 
 def _undeclared(table: OutputTable, column: OutputColumn, known: Mapping[str, Vocabulary]) -> str | None:
     """What the declaration of a published column lacks, None where nothing does."""
+    if column in table.identifying:
+        return "tells who somebody is"
     if "[]" in column.type or column.type in {"BLOB", "JSON"}:
         return f"type {column.type} is never published"
     if column.type == "VARCHAR":
@@ -1313,11 +1348,11 @@ def _undeclared(table: OutputTable, column: OutputColumn, known: Mapping[str, Vo
             return "a published text needs `words`: where they come from"
         if isinstance(column.words, str) and column.words not in known:
             return f"words: no vocabulary {column.words!r}, expected one of {', '.join(known)}"
-    about_a_child = "child_key" in table.column_names
+    about_a_child = table.about == "child"
     if column.type in {"INTEGER", "BIGINT"} and not about_a_child and column.children is None:
         return "a published number needs `children`: whether it counts people"
     if column.children and (about_a_child or table.aggregate is None):
-        return "`children` belongs to a table with `aggregate` and without child_key"
+        return "`children` belongs to a table with `aggregate` that is about nobody"
     for name in (column.share_of, column.follows):
         if name is not None and name not in table.column_names:
             return f"names column {name!r}, which the table does not have"

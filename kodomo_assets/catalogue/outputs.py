@@ -64,29 +64,20 @@ def repeated_key(text: str) -> str | None:
 _REFERENCE_DATE = OutputColumn(name="reference_date", type="DATE", ja="基準日")
 
 
-def output_tables(sources: Mapping[str, SourceTable], items: Mapping[str, Any]) -> dict[str, OutputTable]:
-    """Every declared table by its qualified name (``schema.table``)."""
+def output_tables(sources: Mapping[str, SourceTable], items: Mapping[str, Any]) -> dict[str, Any]:
+    """Every declared table by its qualified name (``schema.table``), for the model ``Catalogue`` to look at."""
     declared = read_yaml(resources.files(__package__).joinpath("outputs.yaml").read_text("utf-8"))
-    tables = [_declared(name, facts) for name, facts in declared.items()]
-    tables += [_source_table(table) for table in sources.values()]
-    tables.append(_matrix(items))
-    return {table.qualified: table for table in tables}
+    made = [*(_source_table(table) for table in sources.values()), _matrix(items)]
+    return {name: _declared(name, facts) for name, facts in declared.items()} | {
+        table.qualified: table for table in made
+    }
 
 
-def _declared(qualified: str, facts: Mapping[str, Any]) -> OutputTable:
+def _declared(qualified: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of one table of outputs.yaml as the model takes them: what is wrong there is told by its key."""
     schema, name = qualified.split(".")
-    columns = [OutputColumn(name=column, **given) for column, given in facts["columns"].items()]
-    return OutputTable(
-        db_schema=schema,
-        name=name,
-        ja=facts["ja"],
-        key=tuple(facts.get("key", ())),
-        partition=tuple(facts.get("partition", ())),
-        columns=tuple(columns),
-        published=facts.get("published", True),
-        stored=facts.get("stored", True),
-        aggregate=facts.get("aggregate"),
-    )
+    columns = [{"name": column} | given for column, given in facts["columns"].items()]
+    return facts | {"db_schema": schema, "name": name, "columns": columns}
 
 
 def _source_table(table: SourceTable) -> OutputTable:
@@ -97,6 +88,7 @@ def _source_table(table: SourceTable) -> OutputTable:
             type=column.duckdb_type,
             ja=column.ja,
             nullable=not column.required,
+            identity=column.role == "identity",
         )
         for column in table.columns.values()
     ]
@@ -113,6 +105,8 @@ def _source_table(table: SourceTable) -> OutputTable:
         db_schema="sources",
         name=table.id,
         ja=f"{table.ja}（受け入れた行）",
+        about=table.about,
+        record=table.record,
         key=("reference_date", *table.key, *place),
         partition=("reference_date",),
         columns=(_REFERENCE_DATE, *columns, *trace),
@@ -137,6 +131,7 @@ def _matrix(items: Mapping[str, Any]) -> OutputTable:
         db_schema="features",
         name="matrix",
         ja="児童と項目の行列（各セルは段階）",
+        about="child",
         key=("reference_date", "child_key"),
         partition=("reference_date",),
         columns=(

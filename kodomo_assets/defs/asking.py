@@ -33,6 +33,7 @@ from kodomo_assets.stages.sources.readings import Account, accounts
 from kodomo_assets.stages.sources.rests_on import settings_in_force
 from kodomo_assets.stages.sources.withdrawn import past_retention
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.migrate import require_known
 
 YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeting"
 #: What people send back after the list was made.
@@ -79,10 +80,12 @@ def read_accounts(house: House) -> dict[dt.date, Account]:
 
     Raises:
         StoreBusyError: a refresh is under way.
+        StoreVersionError: a newer version of the program wrote the database.
     """
     if not house.settings.database.is_file():
         return {}
     with connect(house.settings.database, read_only=True) as con:
+        require_known(con)
         return accounts(con)
 
 

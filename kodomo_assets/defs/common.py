@@ -21,7 +21,7 @@ from kodomo_assets.machine.faults import explain, unexpected
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT
 from kodomo_assets.stages.sources.readings import READINGS, create_reading
-from kodomo_assets.store.tables import Check, PartitionValue, create_tables, replace
+from kodomo_assets.store.tables import Check, PartitionValue, replace
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
 
@@ -38,7 +38,6 @@ class House:
     def open(self, kodomo: KodomoDuckDB) -> Iterator[duckdb.DuckDBPyConnection]:
         """kodomo.duckdb with every declared table in it."""
         with kodomo.get_connection() as con:
-            create_tables(con, self.catalogue)
             yield con
 
     def spec(

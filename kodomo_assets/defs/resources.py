@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import dagster as dg
@@ -27,17 +27,18 @@ class KodomoDuckDB(DuckDBResource):
     _settings: Settings = PrivateAttr()
     _catalogue: Catalogue = PrivateAttr()
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _tell: Callable[[str], None] = PrivateAttr()
     _connection: duckdb.DuckDBPyConnection | None = PrivateAttr(default=None)
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, tell: Callable[[str], None]) -> None:
         super().__init__(database=str(settings.database))
-        self._settings, self._catalogue = settings, catalogue
+        self._settings, self._catalogue, self._tell = settings, catalogue, tell
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of the step's own: what it leaves in temp tables ends with the step."""
         if self._connection is None:
-            self._connection = self._held.enter_context(open_to_write(self._settings, self._catalogue))
+            self._connection = self._held.enter_context(open_to_write(self._settings, self._catalogue, self._tell))
         cursor = self._connection.cursor()
         try:
             yield cursor
@@ -61,7 +62,8 @@ def kodomo_resource(settings: Settings, catalogue: Catalogue) -> dg.ResourceDefi
         warning = who_else_reads_the_inbox(settings, catalogue)
         if warning is not None and context.log is not None:
             context.log.warning(warning)
-        held = KodomoDuckDB(settings, catalogue)
+        tell = context.log.info if context.log is not None else (lambda _text: None)
+        held = KodomoDuckDB(settings, catalogue, tell)
         try:
             yield held
         finally:

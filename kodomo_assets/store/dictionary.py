@@ -12,6 +12,7 @@ _NAMES = (
         db_schema="catalogue",
         name="items",
         ja="項目の一覧",
+        about="none",
         columns=(
             OutputColumn(name="position", type="INTEGER", ja="項目の順番"),
             OutputColumn(name="item", type="VARCHAR", ja="項目ID"),
@@ -32,6 +33,7 @@ _NAMES = (
         db_schema="catalogue",
         name="levels",
         ja="項目の段階の一覧（軽い順）",
+        about="none",
         columns=(
             OutputColumn(name="item", type="VARCHAR", ja="項目ID"),
             OutputColumn(name="position", type="INTEGER", ja="段階の順番（1＝最も軽い）"),
@@ -44,6 +46,7 @@ _NAMES = (
         db_schema="catalogue",
         name="names",
         ja="重みと寄与に現れる項目IDの名前",
+        about="none",
         columns=(
             OutputColumn(
                 name="item", type="VARCHAR", ja="項目ID（table:<表ID>、(school_year)、(intercept)、(base) を含む）"
@@ -55,6 +58,7 @@ _NAMES = (
         db_schema="catalogue",
         name="settings",
         ja="公開の設定",
+        about="none",
         columns=(OutputColumn(name="suppress_below", type="INTEGER", ja="これより少ない児童数のセルは秘匿"),),
     ),
 )
@@ -63,6 +67,7 @@ _PUBLICATION = OutputTable(
     db_schema="catalogue",
     name="publication",
     ja="この公開について",
+    about="none",
     columns=(
         OutputColumn(name="list_of", type="DATE", ja="公開した一覧のうち最新の基準日"),
         OutputColumn(name="published_at", type="TIMESTAMPTZ", ja="公開した日時"),
@@ -74,6 +79,7 @@ _COLUMNS = OutputTable(
     db_schema="catalogue",
     name="columns",
     ja="表と項目の説明（データ辞書）",
+    about="none",
     columns=(
         OutputColumn(name="table_schema", type="VARCHAR", ja="スキーマ"),
         OutputColumn(name="table_name", type="VARCHAR", ja="表またはビューの名前"),

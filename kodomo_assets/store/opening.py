@@ -1,4 +1,5 @@
-"""Opens kodomo.duckdb to write into it: the folders private, what a killed process left swept, the key the right one.
+"""Opens kodomo.duckdb to write into it: the folders private, leftovers swept, the key the right one, the tables
+those of this version.
 
 Whoever comes through here holds the database's lock, so that what is swept belongs to nobody alive.
 """
@@ -6,7 +7,7 @@ Whoever comes through here holds the database's lock, so that what is swept belo
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,24 +17,34 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.machine.scratch import SCRATCH, sweep
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.migrate import bring_up_to_date, require_known
 from kodomo_assets.store.modes import keep_private
 from kodomo_assets.store.pseudonyms import require_key
 from kodomo_assets.store.publish import published_file, sweep_half_published
 
 
 @contextmanager
-def open_to_write(settings: Settings, catalogue: Catalogue) -> Iterator[duckdb.DuckDBPyConnection]:
-    """kodomo.duckdb for the one process that may write.
+def open_to_write(
+    settings: Settings, catalogue: Catalogue, tell: Callable[[str], None] = lambda _text: None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """kodomo.duckdb for the one process that may write, with every declared table in it.
+
+    Args:
+        tell: is told which steps brought a database of an earlier version to this one.
 
     Raises:
         StoreBusyError: another process holds it.
         StoreFaultError: it cannot be opened.
+        StoreVersionError: a newer version wrote it, or none that this one knows.
         ConfigurationError: the key is missing, another or open to others, or a folder cannot be made private.
     """
     keep_private(settings, catalogue)
     with connect(settings.database) as con:
         sweep_leftovers(settings, catalogue)
-        require_key(con, settings.key_file)
+        require_known(con)
+        require_key(con, catalogue, settings.key_file)
+        for step in bring_up_to_date(con, catalogue):
+            tell(f"{settings.database.name} was brought to this version: step {step} is done")
         yield con
 
 

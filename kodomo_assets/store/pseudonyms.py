@@ -13,12 +13,13 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.machine.faults import explain
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.modes import make_private, others_may
 from kodomo_assets.store.outbox import link_new
-from kodomo_assets.store.tables import transaction
+from kodomo_assets.store.tables import create_statement, transaction
 
 _SECRET_BYTES = 32
 _KEY_DIGITS = 32
@@ -79,7 +80,7 @@ def check_value(secret: bytes) -> str:
     return hmac.new(secret, b"check value of the pseudonym key", hashlib.sha256).hexdigest()
 
 
-def require_key(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+def require_key(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, path: Path) -> None:
     """Refuses to go on with another key than the one that the database's children have; makes one for a new database.
 
     Raises:
@@ -97,7 +98,7 @@ def require_key(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     secret = load_secret(path)
     value = check_value(secret)
     if stored is None and (not keyed or any(child_key(secret, number) == key for number, key in keyed)):
-        _store_check_value(con, value)
+        _store_check_value(con, catalogue.output("store.key_check"), value)
     elif stored != value:
         raise ConfigurationError(
             f"{path}: is not the pseudonym key that kodomo.duckdb was made with: nothing was read. {_REMEDY}"
@@ -118,12 +119,12 @@ def _stored_check_value(con: duckdb.DuckDBPyConnection) -> str | None:
     return str(row[0]) if row else None
 
 
-def _store_check_value(con: duckdb.DuckDBPyConnection, value: str) -> None:
+def _store_check_value(con: duckdb.DuckDBPyConnection, table: OutputTable, value: str) -> None:
     with transaction(con):
-        con.execute("create schema if not exists store")
-        con.execute("create or replace table store.key_check (check_value varchar not null)")
-        con.execute("comment on table store.key_check is '仮名化鍵の照合値（鍵そのものではない）'")
-        con.execute("insert into store.key_check values ($1)", [value])
+        if not _has_table(con, table.db_schema, table.name):
+            con.execute(f"create schema if not exists {table.db_schema}")
+            con.execute(create_statement(table))
+        con.execute(f"insert into {table.qualified} (check_value) values ($1)", [value])
 
 
 def _keyed_children(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:

@@ -5,66 +5,63 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, OutputTable
+from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.errors import CheckFailedError, StoreVersionError
+from kodomo_assets.errors import CheckFailedError
+from kodomo_assets.sql import literal, quoted
 
 Check = Callable[[duckdb.DuckDBPyConnection], Iterable[CheckOutcome]]
 PartitionValue = str | dt.date
 
 
+@dataclass(frozen=True)
+class StoredColumn:
+    """A column as DuckDB holds it; ``type`` in DuckDB's own words."""
+
+    type: str
+    nullable: bool
+    comment: str | None
+
+
 def create_tables(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Makes every declared table that is not there yet, empty and typed, with Japanese comments.
-
-    A column that a newer version added is added to a table of an older one, empty.
-
-    Raises:
-        StoreVersionError: a table is of another version and cannot be brought to this one without its rows.
-    """
-    present: dict[str, dict[str, str]] = {}
-    for name, column, kind in con.execute(
-        "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() "
-        "where database_name = current_database() and not internal"
-    ).fetchall():
-        present.setdefault(name, {})[column] = kind
-    stored = [table for table in catalogue.outputs.values() if table.stored]
-    missing = [table for table in stored if table.qualified not in present]
+    """Makes every declared table that is not there yet; kodomo.duckdb gets them when it is opened (``migrate``)."""
     with transaction(con):
-        for schema in dict.fromkeys(table.db_schema for table in missing):
-            con.execute(f"create schema if not exists {schema}")
-        for table in missing:
-            con.execute(create_statement(table))
-            comment(con, table)
-        for table in stored:
-            if table.qualified in present:
-                _bring_up_to_date(con, table, present[table.qualified])
+        make_missing(con, catalogue)
 
 
-def _bring_up_to_date(con: duckdb.DuckDBPyConnection, table: OutputTable, present: Mapping[str, str]) -> None:
-    added = [column for column in table.columns if column.name not in present]
-    other = [name for name in present if name not in table.column_names]
-    other += [c.name for c in table.columns if not _same_type(present.get(c.name, c.type), c.type)]
-    other += [column.name for column in added if not column.nullable]
-    if other:
-        raise StoreVersionError(
-            f"{table.qualified}: column {', '.join(sorted(other))} was written by another version of this program; "
-            "expected the tables of this one. Move kodomo.duckdb away and refresh all dates anew (docs/operations.md)"
-        )
-    for column in added:
-        con.execute(f"alter table {table.qualified} add column {_quoted(column.name)} {column.type}")
-    if added:
+def make_missing(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """Makes every declared table that is not there yet, empty and typed, with Japanese comments."""
+    present = stored_columns(con)
+    missing = [table for table in catalogue.outputs.values() if table.stored and table.qualified not in present]
+    for schema in dict.fromkeys(table.db_schema for table in missing):
+        con.execute(f"create schema if not exists {schema}")
+    for table in missing:
+        con.execute(create_statement(table))
         comment(con, table)
 
 
-def _same_type(present: str, declared: str) -> bool:
-    return _TYPE_NAMES.get(declared, declared) == present
+def stored_columns(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, StoredColumn]]:
+    """Table (``schema.name``) -> column -> how it is stored, of the database in use."""
+    stored: dict[str, dict[str, StoredColumn]] = {}
+    for table, column, kind, nullable, text in con.execute(
+        "select schema_name || '.' || table_name, column_name, data_type, is_nullable, comment from duckdb_columns() "
+        "where database_name = current_database() and not internal order by all"
+    ).fetchall():
+        stored.setdefault(table, {})[column] = StoredColumn(kind, nullable, text)
+    return stored
 
 
 # how DuckDB calls a declared type in its catalogue
 _TYPE_NAMES = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+
+
+def type_name(column: OutputColumn) -> str:
+    """How DuckDB's catalogue calls the declared type of a column."""
+    return _TYPE_NAMES.get(column.type, column.type)
 
 
 def create_statement(table: OutputTable) -> str:
@@ -73,16 +70,33 @@ def create_statement(table: OutputTable) -> str:
     No PRIMARY KEY: DuckDB's index refuses to delete and insert a key in one transaction; ``replace`` checks the key.
     """
     columns = ",\n    ".join(
-        f"{_quoted(column.name)} {column.type}{'' if column.nullable else ' not null'}" for column in table.columns
+        f"{quoted(column.name)} {column.type}{'' if column.nullable else ' not null'}" for column in table.columns
     )
     return f"create table {table.qualified} (\n    {columns}\n)"
 
 
 def comment(con: duckdb.DuckDBPyConnection, table: OutputTable) -> None:
     """Puts the Japanese comments on table and columns."""
-    con.execute(f"comment on table {table.qualified} is {_literal(table.ja)}")
+    con.execute(f"comment on table {table.qualified} is {literal(table.ja)}")
     for column in table.columns:
-        con.execute(f"comment on column {table.qualified}.{_quoted(column.name)} is {_literal(column.ja)}")
+        con.execute(f"comment on column {table.qualified}.{quoted(column.name)} is {literal(column.ja)}")
+
+
+def comment_anew(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """Puts the comments on tables whose comments are those of an earlier version."""
+    stored = stored_columns(con)
+    told = dict(
+        con.execute(
+            "select schema_name || '.' || table_name, comment from duckdb_tables() "
+            "where database_name = current_database() and not internal"
+        ).fetchall()
+    )
+    for table in catalogue.outputs.values():
+        if table.stored and (
+            told[table.qualified] != table.ja
+            or any(stored[table.qualified][column.name].comment != column.ja for column in table.columns)
+        ):
+            comment(con, table)
 
 
 @contextmanager
@@ -120,7 +134,7 @@ def replace(
     with transaction(con):
         for table, source in replacements:
             keys = {name: partition[name] for name in table.partition}
-            where = " and ".join(f"{_quoted(name)} = ${name}" for name in keys)
+            where = " and ".join(f"{quoted(name)} = ${name}" for name in keys)
             con.execute(f"delete from {table.qualified} where {where}", keys)
             con.execute(f"insert into {table.qualified} by name select * from {source}")
             outcomes.append(_check_key(con, table, keys))
@@ -139,8 +153,8 @@ def _check_key(con: duckdb.DuckDBPyConnection, table: OutputTable, keys: Mapping
     """A repeated key is a fault of the program, not of a delivery: it always blocks."""
     repeated = 0
     if table.key:
-        where = " and ".join(f"{_quoted(name)} = ${name}" for name in keys)
-        columns = ", ".join(_quoted(name) for name in table.key)
+        where = " and ".join(f"{quoted(name)} = ${name}" for name in keys)
+        columns = ", ".join(quoted(name) for name in table.key)
         row = con.execute(
             f"select count(*) - count(distinct ({columns})) from {table.qualified} where {where}", dict(keys)
         ).fetchone()
@@ -152,11 +166,3 @@ def _check_key(con: duckdb.DuckDBPyConnection, table: OutputTable, keys: Mapping
         message=f"{table.qualified}: {repeated} rows repeat the key ({', '.join(table.key)}), expected 0",
         facts={"repeated": repeated},
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

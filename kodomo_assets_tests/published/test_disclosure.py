@@ -28,7 +28,7 @@ def count(name: str, **facts: object) -> OutputColumn:
 
 def table(by: tuple[str, ...], *columns: OutputColumn) -> OutputTable:
     keys = tuple(OutputColumn(name=name, type="VARCHAR", ja=name, words="item") for name in by)
-    return OutputTable(db_schema="s", name="t", ja="t", columns=(*keys, *columns), aggregate=Aggregate(within=(), by=by))  # fmt: skip
+    return OutputTable(db_schema="s", name="t", ja="t", about="none", columns=(*keys, *columns), aggregate=Aggregate(within=(), by=by))  # fmt: skip
 
 
 def told(made: OutputTable, rows: Iterable[tuple]) -> list[tuple]:

@@ -145,6 +145,13 @@ def test_a_record_number_that_looks_like_a_school_code_is_no_leak(kodomo):
     assert all(outcome.passed for outcome in build(con, target))
 
 
+def test_a_number_that_stands_in_the_quarantine_only_is_an_identity(kodomo):
+    con, target = kodomo
+    con.execute("insert into sources.quarantine (reference_date, table_name, file, row_number, scope, reason, person_ref) values ($1, 'moves', 'f', 1, 'row', 'not_a_date', '0000000777')", [R])  # fmt: skip
+    failed = check_file(con, target, "update linkage.children set school_code = '0000000777'")
+    assert "linkage.children.school_code" in failed["no_identity_value"]
+
+
 # -- the proof: it looks at the file as it lies there, whatever wrote it --
 
 
@@ -172,6 +179,7 @@ def check_file(con, target, change: str) -> dict[str, str]:
         ),
         ("create table review.notes as select 'x' as note", "no_private_column", "review.notes.note"),
         ("create view views.people as select 'x' as name_kana", "no_private_column", "views.people.name_kana"),
+        ("create view views.people as select 'x' as person_ref", "no_private_column", "views.people.person_ref"),
         (
             "insert into evaluation.children_per_school values (date '2025-04-01', null, null, 5)",
             "no_small_cell",

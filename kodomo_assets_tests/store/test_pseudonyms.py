@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.pseudonyms import (
@@ -67,6 +68,9 @@ def test_a_secret_that_others_may_use_is_refused(tmp_path, mode):
         load_secret(path)
 
 
+CATALOGUE = load_catalogue()
+
+
 class Installation:
     """A database and its key."""
 
@@ -75,7 +79,7 @@ class Installation:
 
     def start(self) -> None:
         with connect(self.database) as con:
-            require_key(con, self.key)
+            require_key(con, CATALOGUE, self.key)
 
     def fill(self, *children: tuple[str, str, str]) -> None:
         """Children as the first edition stored them: (reference date, 宛名番号, key)."""

@@ -9,7 +9,7 @@ import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.errors import CheckFailedError, StoreVersionError
+from kodomo_assets.errors import CheckFailedError
 from kodomo_assets.store.tables import create_tables, replace
 
 APRIL, SEPTEMBER = dt.date(2025, 4, 1), dt.date(2025, 9, 1)
@@ -93,34 +93,3 @@ def test_an_empty_relation_empties_the_partition(con):
     con.execute("create or replace temp table nothing as from weights.in_force limit 0")
     replace(con, [(IN_FORCE, "nothing")], {"reference_date": APRIL})
     assert rows(con) == []
-
-
-def test_a_column_that_a_newer_version_added_is_added_empty(con):
-    con.execute("alter table sources.deliveries drop column notes")
-    con.execute(
-        "insert into sources.deliveries by name select date '2025-04-01' as reference_date, 'moves' as table_name, "
-        "'a.csv' as file, '' as sha256, now() as received_at, false as superseded, 'accepted' as status, "
-        "0 as rows_in, 0 as rows_accepted, 0 as rows_quarantined, [] as absent_columns, [] as surplus_columns"
-    )
-    create_tables(con, CATALOGUE)
-    assert con.execute("select file, notes from sources.deliveries").fetchall() == [("a.csv", None)]
-    comment = con.execute(
-        "select comment from duckdb_columns() where table_name = 'deliveries' and column_name = 'notes'"
-    ).fetchone()
-    assert comment == ("読み方についての注意（非表示の行、読まなかったシートなど）",)
-
-
-@pytest.mark.parametrize(
-    ("change", "column"),
-    [
-        ("drop column file", "file"),  # a column that every row needs
-        ("add column other varchar", "other"),
-        ("alter column rows_in type varchar", "rows_in"),
-    ],
-)
-def test_a_table_of_another_version_is_an_error_that_names_the_column(con, change, column):
-    con.execute(f"alter table sources.deliveries {change}")
-    with pytest.raises(
-        StoreVersionError, match=rf"sources\.deliveries: column {column} was written by another version"
-    ):
-        create_tables(con, CATALOGUE)

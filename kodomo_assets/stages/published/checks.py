@@ -12,7 +12,8 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
 from kodomo_assets.catalogue.words import OTHER
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.disclosure import ROUND_TO, is_declared, quoted
+from kodomo_assets.disclosure import ROUND_TO, is_declared
+from kodomo_assets.sql import quoted
 
 # Shorter texts (a kana of two syllables, 男) may stand for something else than a person.
 _MIN_LENGTH = 4
@@ -43,7 +44,8 @@ def _public_columns(catalogue: Catalogue) -> Iterator[tuple[OutputTable, OutputC
 def _columns_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
     """Whether every column of every table is one that the catalogue publishes, and views show none of a source."""
     public = {(table.qualified, column.name) for table, column in _public_columns(catalogue)}
-    identity = {c.name for t in catalogue.tables.values() for c in t.columns.values() if c.role}
+    personal = {column.name for table in catalogue.outputs.values() for column in table.identifying}
+    personal |= {c.name for t in catalogue.tables.values() for c in t.columns.values() if c.role == "free"}
     columns = con.execute(
         "select schema_name, table_name, column_name from duckdb_columns() "
         "where database_name = current_database() and not internal order by all"
@@ -52,7 +54,7 @@ def _columns_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Ch
         f"{schema}.{table}.{column}"
         for schema, table, column in columns
         if (schema not in _OWN_SCHEMAS and (f"{schema}.{table}", column) not in public)
-        or (schema == "views" and column in identity)
+        or (schema == "views" and column in personal)
     ]
     return _outcome("no_private_column", guilty, len(columns), "columns are published and not declared for it")
 
@@ -132,16 +134,16 @@ def _listed(catalogue: Catalogue, column: OutputColumn) -> str:
 
 
 def _identities(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> None:
-    """Temp table ``identities(value)``: every distinct text that tells who somebody is.
+    """Temp table ``identities(value)``: every distinct text that tells who somebody is, in whatever table it stands.
 
     An office may number its records as schools are coded (081001): the code of a school that children go to says
     nothing about a person.
     """
     selects = [
-        f"select {quoted(column.name)} as value from {confidential}.sources.{table.id}"
-        for table in catalogue.tables.values()
-        for column in table.columns.values()
-        if column.role == "identity" and column.duckdb_type == "VARCHAR"
+        f"select {quoted(column.name)} as value from {confidential}.{table.qualified}"
+        for table in catalogue.outputs.values()
+        for column in table.identifying
+        if table.stored and column.type == "VARCHAR"
     ]
     con.execute(
         "create or replace temp table identities as select distinct value from ("

@@ -5,8 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.disclosure import quoted
-from kodomo_assets.sql import run_sql
+from kodomo_assets.sql import quoted, run_sql
 
 
 def derive(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
