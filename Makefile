@@ -11,7 +11,7 @@ RESIDENTS ?= 259000
 
 help:
 	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
-	@echo "make test                      ruff, mypy, import-linter, pytest"
+	@echo "make test                      ruff, mypy, import-linter, sqruff (SQL), oxlint (the page's script), pytest"
 	@echo "make ui                        Dagster UI on the same data, http://127.0.0.1:3000"
 	@echo "make refresh DATE=2025-04-01   everything that this reference date needs"
 	@echo "make after-meeting DATE=2025-04-01   decisions and support from the inbox, school lists, funnel"
@@ -65,6 +65,8 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/sqruff --parsing-errors lint kodomo_assets
+	$(BIN)/oxlint kodomo_assets
 
 test: lint
 	$(BIN)/python -m pytest

@@ -80,7 +80,7 @@ select
     (count(*) filter (newly_found and supported))::integer as newly_found_supported,
     (count(*) filter (below_cut and decision <> 'd'))::integer as below_cut_supported
 from funnel_children
-group by cube (school_code, school_year);
+group by cube(school_code, school_year);
 
 create or replace temp table new_indicators as
 with lists as (

@@ -22,5 +22,6 @@ create or replace temp macro lowest_threshold(item_id) as (
 );
 
 -- Whether a code of the contract is an own level of the item.
-create or replace temp macro is_own_level(item_id, cell) as
-    coalesce(cell in (select k.code from item_codes as k where k.item = item_id), false);
+create or replace temp macro is_own_level(item_id, cell) as (
+    coalesce(cell in (select k.code from item_codes as k where k.item = item_id), false)
+);

@@ -2,20 +2,23 @@
 -- read whole, and the kinds of evidence that the office files collect.
 
 -- Whether a row is surely active at the reference date; one whose end cannot be read is not.
-create or replace temp macro active(started, ended, end_is_invalid) as
+create or replace temp macro active(started, ended, end_is_invalid) as (
     coalesce(started <= getvariable('reference_date'), true)
     and not end_is_invalid
-    and coalesce(ended > getvariable('reference_date'), true);
+    and coalesce(ended > getvariable('reference_date'), true)
+);
 
 -- A row dated after the reference date is never used; a blank date is.
 create or replace temp macro not_after(happened) as coalesce(happened <= getvariable('reference_date'), true);
 
 -- What an unclear row (matrix.py) may say: a cell that cannot be read may hold anything, every other one what it holds.
-create or replace temp macro may_be(unread, cell, condition) as
-    list_contains(unread, cell) or coalesce(condition, false);
-create or replace temp macro may_be_active(unread, start_cell, started, end_cell, ended) as
+create or replace temp macro may_be(unread, cell, condition) as (
+    list_contains(unread, cell) or coalesce(condition, false)
+);
+create or replace temp macro may_be_active(unread, start_cell, started, end_cell, ended) as (
     may_be(unread, start_cell, coalesce(started <= getvariable('reference_date'), true))
-    and may_be(unread, end_cell, coalesce(ended > getvariable('reference_date'), true));
+    and may_be(unread, end_cell, coalesce(ended > getvariable('reference_date'), true))
+);
 
 create or replace temp table spine as
 select

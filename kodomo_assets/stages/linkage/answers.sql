@@ -4,7 +4,7 @@
 create or replace temp table answers_so_far as
 select
     *,
-    {decided_on: decided_on, folder: reference_date, read_at: read_at} as said
+    struct_pack(decided_on := decided_on, folder := reference_date, read_at := read_at) as said
 from linkage.answers
 where reference_date <= $reference_date;
 

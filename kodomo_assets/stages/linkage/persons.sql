@@ -1,14 +1,17 @@
 -- Both sides of the linkage: the children of the spine, and every person of a table that links by name.
 
 -- Exact kana: NFKC (as stored) without any white space and without private-use characters, nothing more.
-create or replace temp macro kana_key(kana) as
-    nullif(regexp_replace(kana, '[\s\pZ\p{Co}]', '', 'g'), '');
+create or replace temp macro kana_key(kana) as (
+    nullif(regexp_replace(kana, '[\s\pZ\p{Co}]', '', 'g'), '')
+);
 
 -- Family and given name, where the kana has white space between them; what is behind a second gap is given name too.
-create or replace temp macro family_part(kana) as
-    nullif(regexp_extract(trim(kana), '^([^\s\pZ]+)[\s\pZ]+\S', 1), '');
-create or replace temp macro given_part(kana) as
-    nullif(regexp_extract(trim(kana), '^[^\s\pZ]+[\s\pZ]+(\S.*)$', 1), '');
+create or replace temp macro family_part(kana) as (
+    nullif(regexp_extract(trim(kana), '^([^\s\pZ]+)[\s\pZ]+\S', 1), '')
+);
+create or replace temp macro given_part(kana) as (
+    nullif(regexp_extract(trim(kana), '^[^\s\pZ]+[\s\pZ]+(\S.*)$', 1), '')
+);
 
 -- Names of schools are compared by `text_key(name)`, kana that may be mistyped by `fold(kana)` and
 -- `plain(kana)` (links.py).

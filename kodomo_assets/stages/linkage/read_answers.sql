@@ -42,7 +42,8 @@ with known as (
             when f.problem is not null then f.problem
             when r.refused_because is not null then r.refused_because
             when f.asked_on > $reference_date
-                then '表ID・番号・児童キー are a pair that was asked at a later reference date, expected the file in the '
+                then
+                    '表ID・番号・児童キー are a pair that was asked at a later reference date, expected the file in the '
                     || 'folder of that date'
             when
                 f.asked_on is null
@@ -53,7 +54,8 @@ with known as (
                         and a.person_ref = f.person_ref
                         and a.child_key = f.child_key
                 )
-                then '表ID・番号・児童キー are no pair that was asked: the row has no 確認符号 and no such question is '
+                then
+                    '表ID・番号・児童キー are no pair that was asked: the row has no 確認符号 and no such question is '
                     || 'on record, expected the cells as they were sent; take the answer over into the newest 名寄せ確認'
             when f.decided_on > $today then '判定日 lies in the future, expected a day up to today'
         end as problem

@@ -10,20 +10,21 @@ where
     and resident_id is null;
 
 -- Folding names is dear, so only those who are compared or learnt from are folded.
-create or replace temp macro records(chosen) as table
-select
-    record_of(table_name, person_ref) as record,
-    kana,
-    fold(name_kana) as folded,
-    plain(name_kana) as plain,
-    plain(family_part(name_kana)) as family,
-    plain(given_part(name_kana)) as given,
-    birth_date,
-    strftime(birth_date, '%Y%m%d') as birth_digits,
-    sex,
-    -- the school of an older roster says nothing about the school of now
-    case when in_force then school_code end as school_code
-from query_table(chosen);
+create or replace temp macro records(chosen) as table (
+    select
+        record_of(table_name, person_ref) as record,
+        kana,
+        fold(name_kana) as folded,
+        plain(name_kana) as plain,
+        plain(family_part(name_kana)) as family,
+        plain(given_part(name_kana)) as given,
+        birth_date,
+        strftime(birth_date, '%Y%m%d') as birth_digits,
+        sex,
+        -- the school of an older roster says nothing about the school of now
+        case when in_force then school_code end as school_code
+    from query_table(chosen)
+);
 
 -- A sample of the roster in force, by hash: one person more or less changes one of its members.
 create or replace temp table learners as

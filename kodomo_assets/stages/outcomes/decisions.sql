@@ -62,7 +62,7 @@ single as (
             when given_key is null and given_number is null
                 then '児童キー and 配布番号 are blank, expected one of them'
             when known_key is null then 'child unknown at this reference date, expected a 児童キー or 配布番号 of it'
-            when given_key is not null and given_number is not null and given_number is distinct from known_number
+            when given_key is not null and given_number is not null and (given_number is distinct from known_number)
                 then '配布番号 is not that of the child, expected the cell as it was sent'
             when given_year is not null and not list_contains(school_years, given_year)
                 then '学年 was changed, expected the cell as it was sent'

@@ -29,7 +29,10 @@ select
     c.school_code,
     case
         when r.problem is not null then r.problem
-        when l.child_key is null then '配布番号 is of nobody on this list, expected one that was sent (a correction may have taken the child off it)'
+        when l.child_key is null
+            then
+                '配布番号 is of nobody on this list, expected one that was sent '
+                || '(a correction may have taken the child off it)'
         when r.copied
             then '配布番号 stands on two sheets of the file with other answers, expected the sheet that was sent for each child'
         when r.filled_on < $reference_date then '記入日 lies before the reference date'

@@ -84,7 +84,7 @@ select
         when r.given_key is null and r.given_number is null
             then '児童キー and 配布番号 are blank, expected one of them'
         when c.child_key is null then 'child unknown at this reference date, expected a 児童キー or 配布番号 of it'
-        when r.given_key is not null and r.given_number is not null and r.given_number is distinct from c.sheet_number
+        when r.given_key is not null and r.given_number is not null and (r.given_number is distinct from c.sheet_number)
             then '児童キー and 配布番号 are of two children, expected those of one'
         when r.given_on < $reference_date then '実施日 lies before the reference date'
         when r.given_on > f.read_on

@@ -7,4 +7,4 @@ select
     school_year,
     count(*)::integer as children
 from linkage.children
-group by reference_date, cube (school_code, school_year);
+group by reference_date, cube(school_code, school_year);

@@ -69,7 +69,7 @@ with children as (
     select
         c.school_code,
         c.child_key,
-        exists (
+        exists(
             from present as p
             join contract_facts as f using (table_name)
             where f.of_schools and p.child_key = c.child_key

@@ -46,9 +46,7 @@ select
     list(usual_months.month order by usual_months.month) as months
 from schools
 cross join usual_months
-anti join delivered_months
-    on delivered_months.school_code = schools.school_code
-    and delivered_months.month = usual_months.month
+anti join delivered_months using (school_code, month)
 left join names on names.school_code = schools.school_code
 group by all
 order by school

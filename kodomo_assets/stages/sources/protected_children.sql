@@ -4,7 +4,10 @@ with residents as (
         birth_date,
         protection,
         -- a facility is no household: each of its residents stands alone
-        case when count(*) over (partition by household_id) > $max_household_size then resident_id else household_id end as household
+        case
+            when count(*) over (partition by household_id) > $max_household_size then resident_id
+            else household_id
+        end as household
     from new_resident_register
     where removed_on is null or removed_on > $reference_date
 ),
