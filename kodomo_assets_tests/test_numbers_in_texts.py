@@ -39,6 +39,7 @@ OWNED = {
     "1月": "January or October, the fault that is told",
     "10月": "January or October, the fault that is told",
     "1904年": "Excel's other calendar",
+    "20 children": "from so many on a check speaks: stages.sources.households",
     "1回": "once a year, the cadence",
     "12 months": "the window of the label incident_12m, which its name tells",
     "0.0%": "a number format of Excel",
