@@ -185,7 +185,9 @@ def linkage(con: Con, catalogue: Catalogue, settings: Settings, day: dt.date) ->
 
 def features(con: Con, catalogue: Catalogue, _settings: Settings, day: dt.date) -> None:
     build_matrix(con, catalogue, day)
-    store(con, catalogue, _same("features", "matrix"), day, checks=[lambda c: check_matrix(c, catalogue, day)])
+    store(
+        con, catalogue, _same("features", "levels", "matrix"), day, checks=[lambda c: check_matrix(c, catalogue, day)]
+    )
     build_labels(con, day)
     store(con, catalogue, _same("features", "labels"), day)
 

@@ -20,6 +20,7 @@ RESULTS = [
     "linkage.children",
     "linkage.links",
     "linkage.coverage",
+    "features.levels",
     "features.matrix",
     "features.labels",
     "weights.in_force",

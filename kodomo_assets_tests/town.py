@@ -24,6 +24,7 @@ from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import create_sheet_numbers, sheet_number
 from kodomo_assets.store.tables import create_tables, replace
+from kodomo_assets_tests.levels import keep_levels
 
 R = dt.date(2025, 4, 1)
 TODAY = dt.date(2025, 6, 30)
@@ -111,6 +112,7 @@ class Town:
         self.resident(number)
         defaults = {item.id: NOT_APPLICABLE for item in self.catalogue.matrix_items}
         self.insert("features.matrix", **(place | defaults | dict(levels or {})))
+        keep_levels(self.con)
         self.insert("features.labels", **place, known_before=False, open_consultation=False)
         if selected is None:
             return

@@ -1,8 +1,11 @@
-"""Assets of the stage ``features``: the matrix of levels and the labels."""
+"""Assets of the stage ``features``: the levels, their matrix and the labels."""
+
+from typing import Any
 
 import dagster as dg
+import duckdb
 
-from kodomo_assets.defs.common import House, Results, Written, check_spec, guarded, store_results
+from kodomo_assets.defs.common import House, Results, Written, check_spec, guarded, store_results, table_of
 from kodomo_assets.defs.partitions import reference_date
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.stages.features.contract import check_matrix
@@ -18,16 +21,22 @@ def build_feature_assets(house: House) -> list[dg.AssetsDefinition]:
 
 def _matrix(house: House) -> dg.AssetsDefinition:
     tables = dict.fromkeys(table for item in house.catalogue.matrix_items for table in item.tables)
+    deps = ["linkage.children", "linkage.residents", "linkage.links", *(f"sources.{t}" for t in tables)]
 
     @dg.multi_asset(
         name="features__matrix",
         specs=[
             house.spec(
+                "features.levels",
+                "One level per child and item, as of the reference date (items.yaml), and what it comes from.",
+                deps=deps,
+            ),
+            house.spec(
                 "features.matrix",
-                "One level per child and item, as of the reference date (items.yaml).",
-                deps=["linkage.children", "linkage.residents", "linkage.links", *(f"sources.{t}" for t in tables)],
+                "The levels laid out, a column an item: what the weights are fitted to and analysts read.",
+                deps=deps,
                 kinds={"pandera"},
-            )
+            ),
         ],
         check_specs=[
             check_spec("features.matrix", "contract", "型・段階・主キー（Pandera）", blocking=True),
@@ -46,17 +55,26 @@ def _matrix(house: House) -> dg.AssetsDefinition:
                 house,
                 {"reference_date": day},
                 [
+                    Written("features.levels", "new_levels", _causes),
                     Written(
                         "features.matrix",
                         "new_matrix",
                         {"items": len(house.catalogue.matrix_items)},
                         [lambda c: check_matrix(c, house.catalogue, day)],
-                    )
+                    ),
                 ],
                 also=[("features.item_definitions", "new_item_definitions")],
             )
 
     return matrix
+
+
+def _causes(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    return {
+        "段階のもと": table_of(
+            con.sql("select item, cause, count(*) as children from new_levels group by all order by all")
+        )
+    }
 
 
 def _labels(house: House) -> dg.AssetsDefinition:

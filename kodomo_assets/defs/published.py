@@ -38,7 +38,11 @@ def build_published_assets(house: House) -> list[dg.AssetsDefinition]:
                 NAME,
                 "分析用データベース（仮名化済み、毎回まるごと置き換え）。"
                 "The analysts' database: pseudonymised, replaced whole in one atomic step.",
-                deps=[table.qualified for table in published if table.stored and table.qualified not in _NO_ASSETS],
+                deps=[
+                    *(table.qualified for table in published if table.stored and table.qualified not in _NO_ASSETS),
+                    # evaluation.fairness_items
+                    "features.levels",
+                ],
             )
         ],
         check_specs=[

@@ -54,7 +54,7 @@ _FACTS = [
     "screening.ranking",
     "screening.contributions",
     "screening.difficulty_scores",
-    "features.matrix",
+    "features.levels",
     "features.labels",
     "weights.model_cards",
 ]

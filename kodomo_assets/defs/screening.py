@@ -23,7 +23,7 @@ from kodomo_assets.stages.sources.in_force import create_delivered_views
 
 def build_screening_assets(house: House) -> list[dg.AssetsDefinition]:
     deps = [
-        "features.matrix",
+        "features.levels",
         "features.labels",
         "linkage.children",
         "linkage.links",

@@ -22,7 +22,8 @@ def stored():
     with duckdb.connect() as con:
         load_dozen(con, CATALOGUE)
         build_matrix(con, CATALOGUE, R)
-        con.execute("insert into features.matrix by name from new_matrix")
+        for name in ("levels", "matrix"):
+            con.execute(f"insert into features.{name} by name from new_{name}")
         yield con
 
 
@@ -55,13 +56,14 @@ def test_an_empty_matrix_blocks(stored):
 @pytest.mark.parametrize(("children", "moved"), [([5], False), ([5, 4], True)])
 def test_missing_data_that_moved_beyond_the_limit_warns(stored, children, moved):
     """Of 12 children one is 8.3 percentage points and two are 16.7; the limit is 10."""
-    for table in ("features.matrix", "linkage.children"):
+    for table in ("features.levels", "linkage.children"):
         stored.execute(
             f"insert into {table} select * replace ($1::date as reference_date) from {table} where reference_date = $2",
             [LAST_TERM, R],
         )
     stored.execute(
-        "update features.matrix set sex = 'blank' where reference_date = $1 and list_contains($2, child_key)",
+        "update features.levels set level = 'blank' "
+        "where item = 'sex' and reference_date = $1 and list_contains($2, child_key)",
         [R, [key(child) for child in children]],
     )
     assert failed(stored) == (

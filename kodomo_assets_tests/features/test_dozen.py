@@ -125,6 +125,28 @@ def test_the_matrix_is_as_written_out_by_hand(dozen, child):
     assert matrix_of(dozen.con)[key(child)] == expected(child)
 
 
+CAUSES = {
+    (10, "no_medical_visits"): (YES, "found"),
+    (9, "absence_days"): (NA, "said_not"),  # a row that says less
+    (11, "public_assistance"): (BLANK, "doubt"),  # an end that cannot be read
+    (6, "absence_days"): (BLANK, "blank_cell"),
+    (1, "absence_days"): (NONE, "no_row"),  # attendance is of whoever has a 学籍番号
+    (1, "public_assistance"): (NA, "no_row"),  # who stands in no row has none
+    (10, "nhi_arrears"): (NONE, "undelivered"),
+    (3, "worry_study"): (NA, "other_band"),
+}
+
+
+def test_every_level_says_what_it_comes_from(dozen):
+    dozen.con.execute("delete from sources.deliveries where table_name = 'nhi_households'")
+    create_delivered_views(dozen.con, CATALOGUE, R)
+    build_matrix(dozen.con, CATALOGUE, R)
+    rows = dozen.con.execute("select child_key, item, level, cause from new_levels").fetchall()
+    found = {(child, item): (level, cause) for child, item, level, cause in rows}
+    assert len(rows) == len(found) == 12 * len(CATALOGUE.matrix_items)
+    assert {place: found[(key(place[0]), place[1])] for place in CAUSES} == CAUSES
+
+
 def test_every_level_of_every_item_occurs_in_the_dozen():
     seen = {(item, level) for child in CHILDREN for item, level in expected(child).items()}
     every = {(item.id, level) for item in CATALOGUE.matrix_items for level in item.levels}
@@ -147,7 +169,8 @@ def test_labels(dozen):
 
 def test_the_checks_pass_and_catch_what_they_are_for(dozen):
     build_matrix(dozen.con, CATALOGUE, R)
-    dozen.con.execute("insert into features.matrix by name from new_matrix")
+    for name in ("levels", "matrix"):
+        dozen.con.execute(f"insert into features.{name} by name from new_{name}")
     assert all(outcome.passed for outcome in check_matrix(dozen.con, CATALOGUE, R))
     dozen.con.execute(f"update features.matrix set sex = 'other' where child_key = '{key(3)}'")
     dozen.con.execute(f"update features.matrix set worry_study = 'blank' where child_key = '{key(2)}'")

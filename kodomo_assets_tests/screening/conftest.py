@@ -14,6 +14,7 @@ from kodomo_assets.catalogue import NOT_APPLICABLE, load_catalogue
 from kodomo_assets.stages.screening.scoring import ScreeningCounts, build_screening
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.tables import create_tables
+from kodomo_assets_tests.levels import keep_levels
 
 R = dt.date(2025, 9, 1)
 VERSION = "2025-04-01.1"
@@ -64,6 +65,7 @@ class SmallCity:
         )
         defaults = {item.id: NOT_APPLICABLE for item in self.catalogue.matrix_items}
         self._insert("features.matrix", place | defaults | dict(levels or {}))
+        keep_levels(self.con)
         self._insert(
             "features.labels",
             place | {"known_before": known_before, "open_consultation": open_consultation, "first_received_on": None},

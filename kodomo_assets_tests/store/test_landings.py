@@ -135,3 +135,17 @@ def test_what_it_read_and_refreshed_stays_on_record(landed):
     with landed.open():
         pass
     assert landed.query(record) == before
+
+
+def test_its_levels_are_those_of_its_matrix(landed):
+    """Old dates can be shown and scored again: the meeting and the list read features.levels."""
+    items = [item.id for item in landed.catalogue.matrix_items]
+    with landed.open():
+        pass
+    counted = landed.query("select count(*), count(distinct item), count(cause) from features.levels")
+    assert counted == [(ROWS[landed.name]["features.matrix"] * len(items), len(items), 0)]
+    wide = landed.query(f"select reference_date, child_key, {', '.join(items)} from features.matrix order by all")
+    cells = ", ".join(f"any_value(level) filter (item = '{item}')" for item in items)
+    assert wide == landed.query(
+        f"select reference_date, child_key, {cells} from features.levels group by all order by all"
+    )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import duckdb
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, Catalogue, Item
+from kodomo_assets.catalogue import BLANK, NO_RECORD, Catalogue
 from kodomo_assets.checks import CheckOutcome
 
 
@@ -77,29 +77,44 @@ def _complete(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> CheckO
 
 def _missing(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> CheckOutcome:
     """Whether an item's share of 欠損 moved by more than the configured number since the last reference date."""
-    shares = ", ".join(
-        f"avg((m.{item.id} in ('{BLANK}', '{NO_RECORD}'))::integer) filter (c.band in ({_bands(item)})) as {item.id}"
-        for item in catalogue.matrix_items
-    )
-    frame = con.execute(
-        f"""
-        with dates as (
-            select distinct reference_date from features.matrix
-            where reference_date <= $1 order by reference_date desc limit 2
+    shares = con.execute(
+        """
+        with asked as (
+            select
+                unnest($items) as item,
+                unnest($bands) as bands,
+                unnest(range(len($items))) as position
+        ),
+
+        dates as (
+            select distinct reference_date
+            from features.levels
+            where reference_date <= $day
+            order by reference_date desc
+            limit 2
         )
-        select reference_date, {shares}
-        from features.matrix as m
+
+        select
+            item,
+            avg((level in ($blank, $no_record))::integer) filter (reference_date = $day)
+            - avg((level in ($blank, $no_record))::integer) filter (reference_date <> $day) as change
+        from features.levels
         join linkage.children as c using (reference_date, child_key)
-        where reference_date in (from dates)
-        group by reference_date order by reference_date
+        join asked as a using (item)
+        where reference_date in (from dates) and list_contains(a.bands, c.band)
+        group by item, a.position
+        order by a.position
         """,
-        [reference_date],
-    ).df()
-    moved: dict[str, float] = {}
-    if len(frame) == 2:
-        change = frame.drop(columns="reference_date").diff().iloc[1]
-        limit = catalogue.features.max_missing_change
-        moved = {str(item): round(float(by), 3) for item, by in change.items() if abs(by) > limit}
+        {
+            "day": reference_date,
+            "items": [item.id for item in catalogue.matrix_items],
+            "bands": [list(item.bands) for item in catalogue.matrix_items],
+            "blank": BLANK,
+            "no_record": NO_RECORD,
+        },
+    ).fetchall()
+    limit = catalogue.features.max_missing_change
+    moved = {item: round(change, 3) for item, change in shares if change is not None and abs(change) > limit}
     return CheckOutcome(
         name="missing_share",
         passed=not moved,
@@ -108,7 +123,3 @@ def _missing(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_dat
         + (", ".join(f"{item} {by:+.1%}" for item, by in moved.items()) or "no item beyond the limit"),
         facts={"items_moved": len(moved)},
     )
-
-
-def _bands(item: Item) -> str:
-    return ", ".join(f"'{band}'" for band in item.bands)

@@ -1,5 +1,5 @@
--- From evidence to one level: an own level beats a doubt, a doubt beats 非該当, 非該当 beats a blank cell.
-create or replace temp table child_levels as
+-- From evidence to one level a child and item: an own level beats a doubt, a doubt beats 非該当, 非該当 beats a blank cell.
+create or replace temp table levels_found as
 with evidence as (
     select
         n.child_key,
@@ -49,6 +49,42 @@ with evidence as (
 select
     child_key,
     item,
-    arg_max(level, strength) as level
+    arg_max(level, strength) as level,
+    case
+        when max(strength) >= 10 then 'found'
+        when max(strength) = 5 then 'doubt'
+        when max(strength) = 3 then 'said_not'
+        else 'blank_cell'
+    end as cause
 from evidence
 group by child_key, item;
+
+-- Whoever stands in no row of a complete table is 非該当, of a partial one 欠損.
+create or replace temp table new_levels as
+with causes as (
+    select
+        s.child_key,
+        i.item,
+        i.partial,
+        l.level,
+        case
+            when not list_contains(i.bands, s.band) then 'other_band'
+            when not i.delivered then 'undelivered'
+            else coalesce(l.cause, 'no_row')
+        end as cause
+    from spine as s
+    cross join matrix_items as i
+    left join levels_found as l using (child_key, item)
+)
+
+select
+    getvariable('reference_date') as reference_date,
+    child_key,
+    item,
+    case
+        when cause = 'undelivered' or (cause = 'no_row' and partial) then 'no_record'
+        when cause in ('other_band', 'no_row') then 'not_applicable'
+        else level
+    end as level,
+    cause
+from causes;

@@ -1,7 +1,7 @@
-"""The matrix: one level per child of the spine and item, exactly as items.yaml says, as of the reference date.
+"""One level per child of the spine and item, exactly as items.yaml says, as of the reference date; and the matrix.
 
 The office files collect evidence (numbers, codes, facts, doubts); levels.sql turns it into levels with the catalogue's
-thresholds and codes; this module loads the catalogue and lays the levels out, one column per item.
+thresholds and codes. The matrix lays them out, one column per item.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import datetime as dt
 
 import duckdb
 
-from kodomo_assets.catalogue import NO_RECORD, NOT_APPLICABLE, Catalogue, Item, SourceTable
+from kodomo_assets.catalogue import Catalogue, Item, SourceTable
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import run_sql
 
@@ -18,7 +18,7 @@ _OFFICES = ("household", "benefits", "health", "school", "counselling")
 
 
 def build_matrix(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
-    """Makes the temp table ``new_matrix`` (features.matrix).
+    """Makes the temp tables ``new_levels`` (features.levels) and ``new_matrix`` (features.matrix), its pivot.
 
     Reads the views of the delivered tables, and linkage.children, residents and links at the reference date.
     """
@@ -27,13 +27,14 @@ def build_matrix(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         con.execute(_unclear(catalogue, catalogue.tables[table]))
     for name in ("prepare", *_OFFICES, "levels"):
         run_sql(con, __package__, name)
-    con.execute(_layout(catalogue, _undelivered(con)))
+    con.execute(_pivot(catalogue))
 
 
 def _load_catalogue(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
     items = catalogue.matrix_items
     con.execute("create or replace temp table refresh as select $1::date as reference_date", [reference_date])
     con.execute("set variable reference_date = (select reference_date from refresh)")
+    _load_items(con, catalogue)
     con.execute(
         "create or replace temp table item_thresholds "
         "(item varchar, level varchar, value double, comparison varchar, position integer)"
@@ -62,6 +63,27 @@ def _load_catalogue(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
         [(item.id, item.window_months) for item in items if item.window_months is not None],
     )
     run_sql(con, __package__, "macros")
+
+
+def _load_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """Temp table ``matrix_items``: for whom each item is, and whether any of its tables was delivered, and whole."""
+    con.execute(
+        "create or replace temp table matrix_items (item varchar, bands varchar[], partial boolean, delivered boolean)"
+    )
+    found = con.execute("select table_name from delivered where delivered_on is not null").fetchall()
+    delivered = {name for (name,) in found}
+    con.executemany(
+        "insert into matrix_items values ($1, $2, $3, $4)",
+        [
+            (
+                item.id,
+                list(item.bands),
+                any(catalogue.tables[table].coverage == "partial" for table in item.tables),
+                not delivered.isdisjoint(item.tables),
+            )
+            for item in catalogue.matrix_items
+        ],
+    )
 
 
 def _unclear(catalogue: Catalogue, table: SourceTable) -> str:
@@ -107,32 +129,11 @@ def _position(item: Item, level: str) -> int:
     return list(item.levels).index(level) if level in item.levels else 0
 
 
-def _undelivered(con: duckdb.DuckDBPyConnection) -> set[str]:
-    return {name for (name,) in con.execute("select table_name from delivered where delivered_on is null").fetchall()}
-
-
-def _layout(catalogue: Catalogue, undelivered: set[str]) -> str:
-    """SQL that lays the levels out; item and level names come from the catalogue."""
-    columns = ",\n    ".join(_column(catalogue, item, undelivered) for item in catalogue.matrix_items)
+def _pivot(catalogue: Catalogue) -> str:
+    """SQL of the matrix; the names of the items, in their order, come from the catalogue."""
+    items = ", ".join(f"'{item.id}'" for item in catalogue.matrix_items)
     return (
         "create or replace temp table new_matrix as\n"
-        "select\n"
-        "    getvariable('reference_date') as reference_date,\n"
-        "    s.child_key,\n"
-        f"    {columns}\n"
-        "from spine as s\n"
-        "left join child_levels as l using (child_key)\n"
-        "group by s.child_key, s.band"
+        "pivot (select reference_date, child_key, item, level from new_levels)\n"
+        f"on item in ({items}) using any_value(level) group by reference_date, child_key"
     )
-
-
-def _column(catalogue: Catalogue, item: Item, undelivered: set[str]) -> str:
-    if undelivered.issuperset(item.tables):
-        found = f"'{NO_RECORD}'"
-    else:
-        # Whoever stands in no row of a complete table is 非該当, of a partial one 欠損.
-        partial = any(catalogue.tables[table].coverage == "partial" for table in item.tables)
-        default = NO_RECORD if partial else NOT_APPLICABLE
-        found = f"coalesce(max(l.level) filter (l.item = '{item.id}'), '{default}')"
-    bands = ", ".join(f"'{band}'" for band in item.bands)
-    return f"case when s.band in ({bands}) then {found} else '{NOT_APPLICABLE}' end as {item.id}"

@@ -30,15 +30,10 @@ where
 
 create or replace temp table meeting_factors as
 with levels as (
-    unpivot (
-        select
-            m.* exclude (reference_date)
-        from features.matrix as m
-        semi join meeting_children using (child_key)
-        where m.reference_date = $reference_date
-    )
-    on columns(* exclude (child_key))
-    into name item value level
+    select child_key, item, level
+    from features.levels
+    semi join meeting_children using (child_key)
+    where reference_date = $reference_date
 ),
 
 -- Items of the model with their contribution, and items beside it that apply or are missing.

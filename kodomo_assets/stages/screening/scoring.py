@@ -30,7 +30,7 @@ class ScreeningCounts:
 def build_screening(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ScreeningCounts:
     """Makes the temp tables ``new_contributions``, ``new_ranking`` and ``new_difficulty_scores``.
 
-    Reads features.matrix, features.labels, linkage.children, linkage.links and weights.in_force at the reference date,
+    Reads features.levels, features.labels, linkage.children, linkage.links and weights.in_force at the reference date,
     the coefficients of the version in force, and the views of the delivered tables.
 
     Raises:

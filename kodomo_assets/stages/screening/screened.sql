@@ -1,4 +1,4 @@
--- Who is ranked, and on which levels they stand. Reads the temp table ``screened`` (scoring.py), spine and matrix.
+-- Who is ranked, and on which levels they stand. Reads the temp table ``screened`` (scoring.py), spine and levels.
 
 create or replace temp table screened_children as
 select
@@ -14,13 +14,11 @@ where
 
 -- One row per screened child and item.
 create or replace temp table child_levels as
-unpivot (
-    select
-        c.band,
-        m.* exclude (reference_date)
-    from features.matrix as m
-    join screened_children as c using (child_key)
-    where m.reference_date = $reference_date
-)
-on columns(* exclude (child_key, band))
-into name item value level;
+select
+    c.child_key,
+    c.band,
+    l.item,
+    l.level
+from features.levels as l
+join screened_children as c using (child_key)
+where l.reference_date = $reference_date;
