@@ -54,6 +54,11 @@ WRONG_DATE = "sent for another reference date, expected a file of this folder's 
 # Headers and labels of the files that come back.
 NUMBER, CHILD_KEY = "配布番号", "児童キー"
 SCHOOL_YEAR, CLASS, NAME = "学年", "組", "氏名"
+# 名寄せ確認: the hidden columns by which a row is known again, and what is asked
+TABLE_ID, PERSON, ASKED_MARK = "表ID", "番号", "確認符号"
+DECIDED_ON = "判定日"
+#: What is answered on a pair, and what it means (method §3).
+LINK_ANSWERS: Mapping[str, str] = {"同一": "same", "別人": "different", "保留": "pending"}
 # 判定会議
 DECISION, REASON, DIRECTION, IN_CHARGE = "判定", "理由", "支援の方向性", "担当"
 RELEASED, MEETING_DATE, DECIDED_BY = "公開可", "会議日", "判定者"

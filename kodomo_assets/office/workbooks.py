@@ -1,4 +1,4 @@
-"""What every workbook for people has in common: text that stays text, cells to fill in, print, how it is known again.
+"""The one writer of workbooks: text that stays text, the look of cells, what people fill in, print, the file itself.
 
 What belongs here: how a workbook is written. What does not: what stands in it.
 """
@@ -11,13 +11,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from openpyxl import Workbook
 from openpyxl.cell.cell import Cell, MergedCell
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Protection, Side
+from openpyxl.comments import Comment
+from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Protection, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
@@ -42,8 +44,11 @@ MOST_LINES = int(_TALLEST // _LINE_HEIGHT)
 _CUT = "…（長いため以下略）"
 
 _HEAD, _ASKED = PatternFill("solid", fgColor="DDEBF7"), PatternFill("solid", fgColor="FFF2CC")
+_MARKED, _LOCKED = PatternFill("solid", fgColor="FCE4D6"), PatternFill("solid", fgColor="E7E6E6")
+_ALARM, _LINK = "C00000", "0563C1"
 _THIN = Side(style="thin", color="A6A6A6")
 _BORDER = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
+_GROUP = Border(left=_THIN, right=_THIN, top=Side(style="medium", color="404040"), bottom=_THIN)
 # characters that XML cannot hold, without which no program opens the file
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -57,12 +62,22 @@ Value: TypeAlias = str | int | float | dt.date | None
 
 @dataclass(frozen=True)
 class Column:
-    """How a column looks: its width in characters, whether people fill it in, and the form of its values."""
+    """How a column looks.
+
+    Attributes:
+        width: in characters; a full-width one is two.
+        asked: people fill it in.
+        number_format: the form of its values.
+        bold: of its header.
+        comment: shown beside its header.
+    """
 
     width: float
     asked: bool = False
     hidden: bool = False
     number_format: str = "General"
+    bold: bool = True
+    comment: str | None = None
 
 
 def new_workbook(title: str) -> tuple[Workbook, Worksheet]:
@@ -88,6 +103,11 @@ def finish(
         mark.append([key, None])
         put(mark.cell(mark.max_row, 2), value)
     mark.sheet_state = "veryHidden"
+    return file_of(book)
+
+
+def file_of(book: Workbook) -> bytes:
+    """The file without a sheet that tells what it is: of what does not come back, or is known by its rows."""
     content = io.BytesIO()
     book.save(content)
     return without_clock(content)
@@ -118,15 +138,53 @@ def put(cell: Cell | MergedCell, value: Value) -> None:
 
 def style(cell: Cell | MergedCell, *, asked: bool = False, bold: bool = False, number_format: str = "General") -> None:
     """The look of a cell of a table or form; what is asked is yellow and can be written to."""
-    cell.font = Font(name=FONT, size=SIZE, bold=bold)
     # a number beside a text would stick to it
-    words = isinstance(cell.value, str) or number_format == TEXT
-    cell.alignment = Alignment(vertical="top", wrap_text=True, horizontal="left" if words else "center")
-    cell.border = _BORDER
-    cell.number_format = number_format
-    if asked:
-        cell.fill = _ASKED
-        cell.protection = Protection(locked=False)
+    side = "left" if isinstance(cell.value, str) or number_format == TEXT else "center"
+    name = " ".join(("asked" if asked else "told", "bold" if bold else "plain", side, number_format))
+    book = _book_of(cell.parent)
+    # one style for all cells that look alike: five looks a cell would take minutes for a large file
+    if name not in book.named_styles:
+        look = NamedStyle(name, font=Font(name=FONT, size=SIZE, bold=bold), border=_BORDER, number_format=number_format)
+        look.alignment = Alignment(vertical="top", wrap_text=True, horizontal=side)
+        if asked:
+            look.fill, look.protection = _ASKED, Protection(locked=False)
+        book.add_named_style(look)
+    cell.style = name
+
+
+def _book_of(sheet: Any) -> Workbook:
+    book = getattr(sheet, "parent", None)
+    if not isinstance(book, Workbook):
+        raise TypeError("the sheet belongs to no workbook")
+    return book
+
+
+def mark(cell: Cell | MergedCell) -> None:
+    """What a reader has to look at: by colour, and bold for whoever does not see the colour."""
+    cell.fill, cell.font = _MARKED, Font(name=FONT, size=SIZE, bold=True)
+
+
+def alarm(cell: Cell | MergedCell) -> None:
+    """What must not be overlooked."""
+    cell.font = Font(name=FONT, size=SIZE, bold=True, color=_ALARM)
+
+
+def lock(cell: Cell | MergedCell) -> None:
+    """A cell of an asked column that is not asked in this row."""
+    cell.protection, cell.fill = Protection(locked=True), _LOCKED
+
+
+def link(cell: Cell | MergedCell, sheet_name: str) -> None:
+    """What is pressed to come to another worksheet."""
+    quoted = sheet_name.replace("'", "''")
+    cell.hyperlink = Hyperlink(ref=cell.coordinate, location=f"'{quoted}'!A1")
+    cell.font = Font(name=FONT, size=SIZE, color=_LINK, underline="single")
+
+
+def begin_group(sheet: Worksheet, row: int) -> None:
+    """A line above a row: what stands below it belongs together."""
+    for cell in sheet[row]:
+        cell.border = _GROUP
 
 
 def put_head(sheet: Worksheet, lines: Sequence[str], widths: Sequence[float]) -> None:
@@ -149,28 +207,52 @@ def put_table(
     rows: Iterable[Mapping[str, Value]],
     *,
     least_lines: int = 1,
+    frozen: str | None = None,
 ) -> None:
-    """Three lines, headers, rows: with filter, frozen headers and headers on every printed page.
+    """Up to three lines, headers, rows: with filter, frozen headers and headers on every printed page.
 
     Args:
         head: title, care, guidance.
         rows: values by header; a header left out is an empty cell.
         least_lines: so many lines of writing have room in every row.
+        frozen: the last header that stays in view while one scrolls to the right.
     """
     put_head(sheet, head, [column.width for column in columns.values() if not column.hidden])
+    put_headers(sheet, HEADER_ROW, columns, frozen=frozen)
+    last = put_rows(sheet, HEADER_ROW + 1, columns, rows, least_lines=least_lines)
+    sheet.auto_filter.ref = f"A{HEADER_ROW}:{get_column_letter(len(columns))}{last}"
+
+
+def put_headers(sheet: Worksheet, row: int, columns: Mapping[str, Column], *, frozen: str | None = None) -> None:
+    """The headers, which stay in view and stand on every page, and how their columns look where nothing stands yet."""
     for number, (header, column) in enumerate(columns.items(), start=1):
-        cell = sheet.cell(HEADER_ROW, number)
+        cell = sheet.cell(row, number)
         put(cell, header)
-        style(cell, bold=True)
+        style(cell, bold=column.bold)
         cell.fill = _ASKED if column.asked else _HEAD
-        letter = get_column_letter(number)
-        sheet.column_dimensions[letter].width = column.width
-        sheet.column_dimensions[letter].hidden = column.hidden
+        if column.comment:
+            comment(cell, column.comment)
+        dimension = sheet.column_dimensions[get_column_letter(number)]
+        dimension.width, dimension.hidden, dimension.number_format = column.width, column.hidden, column.number_format
     # room for the filter's button beside the words
     lines = max(lines_of(header, columns[header].width - 2) for header in columns)
-    sheet.row_dimensions[HEADER_ROW].height = _LINE_HEIGHT * lines
-    last = HEADER_ROW
-    for last, row in enumerate(rows, start=HEADER_ROW + 1):
+    sheet.row_dimensions[row].height = _LINE_HEIGHT * lines
+    kept = list(columns).index(frozen) + 1 if frozen else 0
+    sheet.freeze_panes = f"{get_column_letter(kept + 1)}{row + 1}"
+    sheet.print_title_rows = f"{row}:{row}"
+
+
+def put_rows(
+    sheet: Worksheet,
+    first: int,
+    columns: Mapping[str, Column],
+    rows: Iterable[Mapping[str, Value]],
+    *,
+    least_lines: int = 1,
+) -> int:
+    """Rows from ``first`` on, each as high as its longest text; returns the last one (``first`` - 1 without any)."""
+    last = first - 1
+    for last, row in enumerate(rows, start=first):
         lines = least_lines
         for number, (header, column) in enumerate(columns.items(), start=1):
             cell = sheet.cell(last, number)
@@ -179,8 +261,26 @@ def put_table(
             if isinstance(cell.value, str) and not column.hidden:
                 lines = max(lines, lines_of(cell.value, column.width))
         sheet.row_dimensions[last].height = min(_LINE_HEIGHT * lines, _TALLEST)
-    sheet.auto_filter.ref = f"A{HEADER_ROW}:{get_column_letter(len(columns))}{last}"
-    sheet.print_title_rows = f"{HEADER_ROW}:{HEADER_ROW}"
+    return last
+
+
+def put_notes(sheet: Worksheet, first: int, notes: Mapping[str, str], widths: Sequence[float]) -> int:
+    """A label, and beside it over the rest of the width what is to be said of it; returns the last row."""
+    last = first - 1
+    for last, (label, text) in enumerate(notes.items(), start=first):
+        for number, content in enumerate((label, text), start=1):
+            cell = sheet.cell(last, number)
+            put(cell, content)
+            style(cell, bold=number == 1)
+        sheet.merge_cells(start_row=last, end_row=last, start_column=2, end_column=len(widths))
+        lines = max(lines_of(label, widths[0]), lines_of(text, sum(widths[1:])))
+        sheet.row_dimensions[last].height = _LINE_HEIGHT * lines
+    return last
+
+
+def comment(cell: Cell | MergedCell, text: str, *, width: int = 240, height: int = 60) -> None:
+    """A note that opens beside a cell; its size is in pixels."""
+    cell.comment = Comment(text, "kodomo_assets", height=height, width=width)
 
 
 def column_cells(columns: Mapping[str, Column], header: str, first: int, last: int) -> str | None:
@@ -200,25 +300,40 @@ def _width(text: str) -> int:
 
 
 def add_choice(
-    sheet: Worksheet, cells: Iterable[str | None], choices: Sequence[str], *, title: str = "", prompt: str = ""
+    sheet: Worksheet,
+    cells: Iterable[str | None],
+    choices: Sequence[str],
+    *,
+    title: str = "",
+    prompt: str = "",
+    strict: bool = True,
 ) -> None:
-    """A drop-down on ``cells``; without choices none. ``prompt`` is shown beside a chosen cell."""
+    """A drop-down on ``cells``; without choices none.
+
+    Args:
+        prompt: shown beside a chosen cell, below ``title``.
+        strict: no other word may be written; else a program asks whether it is meant.
+    """
     if not choices:
         return
-    literal = ",".join(choices)
-    # the rule itself holds 255 characters, and cannot hold a choice with a comma
-    if len(literal) > 255 or any("," in choice or '"' in choice for choice in choices):
-        rule = DataValidation(type="list", formula1=_choice_cells(sheet, choices), allow_blank=True)
-    else:
-        rule = DataValidation(type="list", formula1=f'"{literal}"', allow_blank=True)
+    formula = f'"{_literal(choices)}"' if fits_a_rule(choices) else _choice_cells(sheet, choices)
+    rule = DataValidation(type="list", formula1=formula, allow_blank=True)
+    rule.errorStyle = "stop" if strict else "warning"
     rule.error = "一覧から選んでください"
     _add_rule(sheet, cells, rule, title, prompt)
 
 
+def fits_a_rule(choices: Sequence[str]) -> bool:
+    """Whether a rule itself can hold the choices: 255 characters, no choice with a comma."""
+    return len(_literal(choices)) <= 255 and not any("," in choice for choice in choices)
+
+
+def _literal(choices: Sequence[str]) -> str:
+    return ",".join(choices).replace('"', '""')
+
+
 def _choice_cells(sheet: Worksheet, choices: Sequence[str]) -> str:
-    book = sheet.parent
-    if not isinstance(book, Workbook):
-        raise TypeError("the sheet belongs to no workbook")
+    book = _book_of(sheet)
     if CHOICES_SHEET not in book.sheetnames:
         book.create_sheet(CHOICES_SHEET).sheet_state = "veryHidden"
     store = book[CHOICES_SHEET]
@@ -233,12 +348,19 @@ def _choice_cells(sheet: Worksheet, choices: Sequence[str]) -> str:
     return f"'{CHOICES_SHEET}'!${letter}$1:${letter}${len(choices)}"
 
 
-def add_day(sheet: Worksheet, cells: Iterable[str | None], reference_date: dt.date) -> None:
-    """Only days from the reference date on can be written: a slip of the year is found while it is made."""
+def add_day(sheet: Worksheet, cells: Iterable[str | None], first: dt.date, *, called: str = REFERENCE_DATE) -> None:
+    """Only days from ``first`` on can be written: a slip of the year is found while it is made."""
     rule = DataValidation(
-        type="date", operator="greaterThanOrEqual", formula1=str((reference_date - _DAY_ZERO).days), allow_blank=True
+        type="date", operator="greaterThanOrEqual", formula1=str((first - _DAY_ZERO).days), allow_blank=True
     )
-    rule.error = f"基準日（{reference_date.isoformat()}）以後の日付を入れてください（例 {reference_date:%Y-%m}-28）"
+    rule.error = f"{called}（{first.isoformat()}）以後の日付を入れてください（例 {first:%Y-%m}-28）"
+    _add_rule(sheet, cells, rule, "", "")
+
+
+def add_whole_number(sheet: Worksheet, cells: Iterable[str | None], low: int, high: int) -> None:
+    """Only whole numbers between both can be written."""
+    rule = DataValidation("whole", operator="between", formula1=str(low), formula2=str(high), allow_blank=True)
+    rule.error = f"{low}から{high}までの整数を入れてください"
     _add_rule(sheet, cells, rule, "", "")
 
 
@@ -267,8 +389,16 @@ def protect(sheet: Worksheet) -> None:
     sheet.protection.formatRows = False
 
 
-def set_print(sheet: Worksheet, version: str | None, *, paper: int, landscape: bool, one_page: bool = False) -> None:
-    """Page and footer: the weights version, the page's number, and the care to take."""
+def set_print(
+    sheet: Worksheet,
+    version: str | None,
+    *,
+    paper: int,
+    landscape: bool,
+    one_page: bool = False,
+    care: str = DO_NOT_PASS_ON,
+) -> None:
+    """Page and footer: the weights version, the page's number, and the care to take (blank where nobody is named)."""
     sheet.page_setup.paperSize = paper
     sheet.page_setup.orientation = "landscape" if landscape else "portrait"
     sheet.page_setup.fitToWidth = 1
@@ -281,4 +411,4 @@ def set_print(sheet: Worksheet, version: str | None, *, paper: int, landscape: b
     if version is not None:
         footer.left.text = f"重みの版 {version}".replace("&", "&&")
     footer.center.text = "&P / &N"
-    footer.right.text = DO_NOT_PASS_ON
+    footer.right.text = care

@@ -15,9 +15,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.defs import build_definitions
 from kodomo_assets.office.inbox import check_known_files, scan_inbox
+from kodomo_assets.office.workbooks import HEADER_ROW
 from kodomo_assets.stages.linkage.answers import AnswerCounts, check_answers
 from kodomo_assets.stages.linkage.checks import check_links
-from kodomo_assets.stages.linkage.review import HEADER_ROW
 from kodomo_assets.vocabulary import LINK_REVIEW
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.linkage.test_linkage import D, R

@@ -20,15 +20,13 @@ from openpyxl.cell.cell import Cell
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
+from kodomo_assets.office.workbooks import HEADER_ROW
 from kodomo_assets.office.written import was_saved_since
 from kodomo_assets.stages.linkage import review
 from kodomo_assets.stages.linkage.answers import AnswerCounts, build_answers
 from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.linkage.links import build_links
-from kodomo_assets.stages.linkage.review import (
-    HEADER_ROW,
-    review_workbook,
-)
+from kodomo_assets.stages.linkage.review import review_workbook
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, child_key, create_pseudonyms
 from kodomo_assets.store.tables import replace
@@ -39,7 +37,7 @@ NOON = dt.datetime(2025, 4, 15, 3, 0, tzinfo=dt.UTC)  # twelve o'clock in Tokyo
 BORN = D(2015, 5, 5)
 ASKED = ["判定", "判定者", "判定日"]
 HIDDEN = ["表ID", "児童キー", "確認符号"]
-DIFFERENT, PLAIN, TO_FILL = "00FCE4D6", "00000000", "00FFF9E5"
+DIFFERENT, PLAIN, TO_FILL = "00FCE4D6", "00000000", "00FFF2CC"
 
 NEEDS_LIBREOFFICE = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 
@@ -335,7 +333,9 @@ def test_answers_are_chosen_from_a_list_and_days_are_days(workbook):
         for h in ("判定", "判定日")
     )
     assert (choice.type, choice.formula1, choice.showErrorMessage) == ("list", '"同一,別人,保留"', True)
-    assert (day.type, day.operator, day.showErrorMessage) == ("date", "greaterThan", True)
+    assert (day.type, day.operator, day.showErrorMessage) == ("date", "greaterThanOrEqual", True)
+    # 2020-01-01, the first day that is read back
+    assert day.formula1 == "43831"
     assert {row["判定日"].number_format for row in rows_of(workbook)} == {"yyyy-mm-dd"}
     assert len(rules) == 2
 
@@ -355,7 +355,9 @@ def test_only_the_asked_cells_can_be_written(workbook):
 def test_how_the_sheet_is_laid_out(workbook):
     sheet = sheet_of(workbook)
     names = headers(sheet)
-    hidden = [n for n in names if sheet.column_dimensions[sheet.cell(1, names.index(n) + 1).column_letter].hidden]
+    hidden = [
+        n for n in names if sheet.column_dimensions[sheet.cell(HEADER_ROW, names.index(n) + 1).column_letter].hidden
+    ]
     assert hidden == HIDDEN
     assert sheet.title == LINK_REVIEW
     assert names[:6] == ["組", *ASKED, "氏名カナ（資料）", "氏名カナ（住民記録）"]  # in view while answering
@@ -421,8 +423,9 @@ def test_very_long_names_are_written(name):
     office = Office()
     two_alike(office, name=name)
     shown = rows_of(office.refresh().workbook or b"")
-    # a cell holds 32,767 characters
-    assert [row["氏名（住民記録）"].value for row in shown] == [name[:32_767]] * 2
+    # a cell holds 32,767 characters, the last of which say that there are more
+    told = name if len(name) <= 32_767 else name[: 32_767 - 10] + "…（長いため以下略）"
+    assert [row["氏名（住民記録）"].value for row in shown] == [told] * 2
 
 
 def test_no_row_is_higher_than_excel_allows():

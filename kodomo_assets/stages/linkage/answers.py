@@ -17,11 +17,20 @@ from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.opening import sha256
 from kodomo_assets.office.returned import ReturnedRow, read_all
 from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.linkage.review import ANSWER, ANSWERS, CHILD, DECIDED_BY, DECIDED_ON, MARK, PERSON, TABLE
+from kodomo_assets.stages.linkage.review import FIRST_DAY
+from kodomo_assets.vocabulary import (
+    ASKED_MARK,
+    CHILD_KEY,
+    DECIDED_BY,
+    DECIDED_ON,
+    DECISION,
+    LINK_ANSWERS,
+    LINK_REVIEW,
+    PERSON,
+    TABLE_ID,
+)
 
-_HEADERS = (TABLE, PERSON, CHILD, ANSWER, DECIDED_BY, DECIDED_ON)
-# as the workbook's own validation has it
-_FIRST_DAY = dt.date(2020, 1, 1)
+_HEADERS = (TABLE_ID, PERSON, CHILD_KEY, DECISION, DECIDED_BY, DECIDED_ON)
 _FILLED = {
     "file": "varchar",
     "sha256": "varchar",
@@ -39,7 +48,8 @@ _FILLED = {
 _MOST_TOLD = 50
 #: What a mark proves: of the mark, 表ID, 番号 and 児童キー the reference date at which the pair was asked, or nothing.
 Proof = Callable[[str, str, str, str], dt.date | None]
-_NOT_CHOSEN = f"expected {'・'.join(ANSWERS)}"
+_KNOWN_BY = f"{TABLE_ID}・{PERSON}・{CHILD_KEY}"
+_NOT_CHOSEN = f"expected {'・'.join(LINK_ANSWERS)}"
 
 
 @dataclass(frozen=True)
@@ -73,12 +83,12 @@ def build_answers(
     digests = {file.name: sha256(file) for file in files}
     rows: list[tuple[object, ...]] = []
     for file in read:
-        table, refused = file.tables(_HEADERS, (MARK,))
+        table, refused = file.tables(_HEADERS, (ASKED_MARK,))
         rejected += refused
         rows += [
             _judged(row, digests[file.name], proof)
             for row in table
-            if any(row.cells[h] for h in (ANSWER, DECIDED_BY, DECIDED_ON))
+            if any(row.cells[h] for h in (DECISION, DECIDED_BY, DECIDED_ON))
         ]
     create_from_frame(con, "filled", pd.DataFrame(rows, columns=list(_FILLED), dtype="object"), _FILLED)
     run_sql(con, __package__, "read_answers", {"reference_date": reference_date, "now": now, "today": today})
@@ -98,19 +108,19 @@ def build_answers(
 
 def _judged(row: ReturnedRow, content: str, proof: Proof) -> tuple[object, ...]:
     given = row.cells
-    mark = comparable(given[MARK])
-    proved = proof(mark, given[TABLE], given[PERSON], given[CHILD]) if mark else None
-    answer = ANSWERS.get(comparable(given[ANSWER]))
+    mark = comparable(given[ASKED_MARK])
+    proved = proof(mark, given[TABLE_ID], given[PERSON], given[CHILD_KEY]) if mark else None
+    answer = LINK_ANSWERS.get(comparable(given[DECISION]))
     day = read_date(given[DECIDED_ON])
     problem = None
     if mark and proved is None:
-        problem = f"表ID・番号・児童キー are no pair that was asked: {MARK} is not theirs, expected the cells as sent"
+        problem = f"{_KNOWN_BY} are no pair that was asked: {ASKED_MARK} is not theirs, expected the cells as sent"
     elif answer is None:
-        problem = f"{ANSWER} is {'blank' if not given[ANSWER] else 'another word'}, {_NOT_CHOSEN}"
+        problem = f"{DECISION} is {'blank' if not given[DECISION] else 'another word'}, {_NOT_CHOSEN}"
     elif not given[DECIDED_BY]:
         problem = f"{DECIDED_BY} is blank, expected who decided"
-    elif day.value is not None and day.value < _FIRST_DAY:
-        problem = f"{DECIDED_ON} lies before {_FIRST_DAY}, expected the day of the answer"
+    elif day.value is not None and day.value < FIRST_DAY:
+        problem = f"{DECIDED_ON} lies before {FIRST_DAY}, expected the day of the answer"
     elif day.value is None:
         problem = f"{DECIDED_ON} is {'blank' if not given[DECIDED_ON] else 'no date'}, expected a date"
     place = row.place
@@ -119,9 +129,9 @@ def _judged(row: ReturnedRow, content: str, proof: Proof) -> tuple[object, ...]:
         content,
         place.sheet or 0,
         place.row,
-        given[TABLE],
+        given[TABLE_ID],
         given[PERSON],
-        given[CHILD],
+        given[CHILD_KEY],
         answer,
         given[DECIDED_BY],
         day.value,
@@ -136,7 +146,7 @@ def check_answers(counts: AnswerCounts) -> CheckOutcome:
         name="answers_read",
         passed=not counts.problems,
         blocking=False,
-        message=f"{len(counts.problems)} of {counts.filled} filled rows of 名寄せ確認 were not taken, expected 0"
+        message=f"{len(counts.problems)} of {counts.filled} filled rows of {LINK_REVIEW} were not taken, expected 0"
         + (f": {'; '.join(counts.problems[:_MOST_TOLD])}" if counts.problems else "")
         + (f"; and {len(counts.problems) - _MOST_TOLD} more" if len(counts.problems) > _MOST_TOLD else ""),
         facts={"filled": counts.filled, "kept": counts.kept, "not_taken": len(counts.problems)},

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from openpyxl.comments import Comment
-from openpyxl.styles import Font, PatternFill, Protection
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.office.workbooks import (
     A3,
     DAY,
-    FONT,
     HEADER_ROW,
     MOST_LINES,
-    SIZE,
     TEXT,
     Column,
     Value,
     add_choice,
     add_day,
     add_prompt,
+    alarm,
     column_cells,
+    comment,
     finish,
     lines_of,
+    lock,
     new_workbook,
     protect,
     put_table,
@@ -72,7 +71,6 @@ _SHEET_WIDTH = 29
 _MOST_RAISING, _MOST_LOWERING = 5, 3
 _CAUSES = {"no_record": "記録なし", "blank": "空欄"}
 _TOO_LONG = "（長いため印刷では途中で切れます。セルを選ぶと全文が読めます）"
-_LOCKED, _MIND = PatternFill("solid", fgColor="E7E6E6"), Font(name=FONT, size=SIZE, bold=True, color="C00000")
 
 
 def meeting_workbook(meeting: Meeting, directions: Sequence[str]) -> bytes:
@@ -88,10 +86,9 @@ def meeting_workbook(meeting: Meeting, directions: Sequence[str]) -> bytes:
     book, sheet = new_workbook(MEETING)
     protected = {child.sheet_number for child in meeting.children if child.protected}
     rows = [_row(meeting, child, protected) for child in meeting.children]
-    put_table(sheet, _head(meeting), columns, [*rows, *({} for _ in range(EMPTY_ROWS))], least_lines=3)
+    put_table(sheet, _head(meeting), columns, [*rows, *({} for _ in range(EMPTY_ROWS))], least_lines=3, frozen=SCHOOL)
     _open_cells(sheet, columns, meeting.children)
     _add_rules(sheet, columns, meeting, directions)
-    sheet.freeze_panes = f"D{HEADER_ROW + 1}"
     protect(sheet)
     set_print(sheet, meeting.weights_version, paper=A3, landscape=True)
     return finish(book, MEETING, meeting.reference_date, meeting.weights_version)
@@ -256,10 +253,9 @@ def _open_cells(sheet: Worksheet, columns: Mapping[str, Column], children: Seque
     place = {header: number for number, header in enumerate(columns, start=1)}
     for row, child in enumerate(children, start=HEADER_ROW + 1):
         if child.protected:
-            sheet.cell(row, place[SCHOOL]).font = _MIND
+            alarm(sheet.cell(row, place[SCHOOL]))
         else:
-            cell = sheet.cell(row, place[RELEASED])
-            cell.protection, cell.fill = Protection(locked=True), _LOCKED
+            lock(sheet.cell(row, place[RELEASED]))
     for row in range(HEADER_ROW + len(children) + 1, HEADER_ROW + len(children) + EMPTY_ROWS + 1):
         for header in (NUMBER, CHILD_KEY):
             style(sheet.cell(row, place[header]), asked=True, number_format=TEXT)
@@ -292,11 +288,10 @@ def _add_rules(sheet: Worksheet, columns: Mapping[str, Column], meeting: Meeting
         "会議で加える児童",
         "配布番号を記入してください。配布番号のない児童は、右端の隠れた列「児童キー」に記入してください。",
     )
-    header = sheet.cell(HEADER_ROW, list(columns).index(RELEASED) + 1)
-    header.comment = Comment(
+    comment(
+        sheet.cell(HEADER_ROW, list(columns).index(RELEASED) + 1),
         f"{PROTECTED}の児童だけの欄です。○を付けると、個人票と学校への一覧にこの児童を載せることを認めたことになります。"
         "空欄のままなら、どちらにも載りません。",
-        "kodomo_assets",
         width=320,
         height=120,
     )

@@ -86,9 +86,8 @@ def school_workbook(
         if children
         else "この基準日に、判定会議で支援や見守りを決めた児童生徒はいません。",
     )
-    put_table(sheet, head, _COLUMNS, [_row(child) for child in ordered], least_lines=3)
+    put_table(sheet, head, _COLUMNS, [_row(child) for child in ordered], least_lines=3, frozen=NAME)
     add_day(sheet, [column_cells(_COLUMNS, SPOKEN_ON, HEADER_ROW + 1, HEADER_ROW + len(children))], reference_date)
-    sheet.freeze_panes = f"D{HEADER_ROW + 1}"
     protect(sheet)
     set_print(sheet, version, paper=A4, landscape=True)
     return finish(book, SCHOOL_LIST, reference_date, version, school)

@@ -11,8 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from openpyxl.styles import Font
-from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.office.workbooks import (
@@ -28,6 +26,7 @@ from kodomo_assets.office.workbooks import (
     class_order,
     finish,
     lines_of,
+    link,
     new_workbook,
     protect,
     put,
@@ -139,10 +138,7 @@ def _put_index(
     ]
     put_table(sheet, head, _COLUMNS, rows)
     for row, child in enumerate(children, start=HEADER_ROW + 1):
-        cell = sheet.cell(row, 1)
-        cell.hyperlink = Hyperlink(ref=cell.coordinate, location=_place(child.sheet_number))
-        cell.font = Font(name=cell.font.name, size=cell.font.size, color="0563C1", underline="single")
-    sheet.freeze_panes = f"A{HEADER_ROW + 1}"
+        link(sheet.cell(row, 1), child.sheet_number)
     protect(sheet)
 
 
@@ -176,8 +172,7 @@ def _put_child(
         add_choice(sheet, [place], question.choices or ())
     back = sheet.cell(1, 5)
     put(back, "一覧へ戻る")
-    back.hyperlink = Hyperlink(ref=back.coordinate, location=_place(INDEX_SHEET))
-    back.font = Font(color="0563C1", underline="single")
+    link(back, INDEX_SHEET)
     sheet.print_area = f"A1:C{sheet.max_row}"
     protect(sheet)
 
@@ -201,8 +196,3 @@ def _put_line(
     lines = max(lines_of(label, _WIDTHS["A"]), lines_of(value or "", _WIDTHS["B"]), lines_of(note, _WIDTHS["C"]))
     sheet.row_dimensions[row].height = max(_LONG_HEIGHT if long else _HEIGHT, 15.0 * lines)
     return sheet.cell(row, 2).coordinate
-
-
-def _place(name: str) -> str:
-    quoted = name.replace("'", "''")
-    return f"'{quoted}'!A1"

@@ -61,7 +61,6 @@ def support_workbook(outcomes: Sequence[str], reference_date: dt.date | None = N
     add_choice(sheet, [column_cells(_COLUMNS, OUTCOME, first, last)], outcomes)
     if reference_date is not None:
         add_day(sheet, [column_cells(_COLUMNS, GIVEN_ON, first, last)], reference_date)
-    sheet.freeze_panes = f"A{HEADER_ROW + 1}"
     protect(sheet)
     set_print(sheet, None, paper=A4, landscape=True)
     return finish(book, SUPPORT_RECORD, reference_date, None)

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import duckdb
 from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.worksheet.properties import PageSetupProperties
-from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.office.problems import Problem
-from kodomo_assets.office.written import without_clock
+from kodomo_assets.office.workbooks import (
+    A4,
+    TEXT,
+    Column,
+    Value,
+    file_of,
+    new_workbook,
+    put_headers,
+    put_rows,
+    put_table,
+    set_print,
+)
+from kodomo_assets.vocabulary import RETURNS
 
 _SCOPES = {"file": "ファイルを除外", "column": "列・ファイルを確認", "row": "行を除外", "cell": "セルを欠損扱い"}
-_HEADERS = {"表": 16, "ファイル": 28, "シート": 12, "行": 8, "項目": 14, "扱い": 14, "理由": 40, "お願い": 52}
+_COLUMNS = {
+    "表": Column(16),
+    "ファイル": Column(28),
+    "シート": Column(12),
+    "行": Column(8),
+    "項目": Column(14),
+    "扱い": Column(14),
+    "理由": Column(40),
+    "お願い": Column(52),
+}
 _MOST_ROWS = 20_000
 
 
@@ -81,77 +99,57 @@ def returns_workbook(
     ).fetchall()
     if not rows and not faults:
         return None
-    book = Workbook()
-    sheet = book.active
-    if not isinstance(sheet, Worksheet):
-        raise TypeError("a new workbook begins with a worksheet")
-    sheet.title = "差戻し"
-    _head(sheet, catalogue.sections[section].ja, reference_date, len(rows) + len(faults))
+    book, sheet = new_workbook(RETURNS)
+    head = _head(catalogue.sections[section].ja, reference_date, len(rows) + len(faults))
+    put_table(sheet, head, _COLUMNS, _rows(catalogue, faults, rows))
+    set_print(sheet, None, paper=A4, landscape=True, care="")
+    _put_lines(book, [line for *_, blocking, line in faults if blocking])
+    return file_of(book)
+
+
+def _rows(
+    catalogue: Catalogue, faults: Sequence[tuple[Any, ...]], rows: Sequence[tuple[Any, ...]]
+) -> Iterator[dict[str, Value]]:
+    """What is found of whole columns first, then files, rows and cells."""
     for name, file, row_number, column, check, words, *_ in faults:
         table, text = catalogue.tables[name], catalogue.reasons[check]
         told = text.ja + (f"：{words}" if words else "")
         place = table.columns[column].ja if column else None
-        sheet.append([table.ja, file, None, row_number, place, _SCOPES["column"], told, text.todo])
-    for table, file, place, row_number, column, scope, reason in rows[:_MOST_ROWS]:
+        yield _line(table.ja, file, None, row_number, place, "column", told, text.todo)
+    for table, file, sheet, row_number, column, scope, reason in rows[:_MOST_ROWS]:
         text = catalogue.reasons[reason]
-        sheet.append([catalogue.tables[table].ja, file, place, row_number, column, _SCOPES[scope], text.ja, text.todo])
-    _style(sheet)
-    _lines(book, [line for *_, blocking, line in faults if blocking])
-    content = io.BytesIO()
-    book.save(content)
-    return without_clock(content)
+        yield _line(catalogue.tables[table].ja, file, sheet, row_number, column, scope, text.ja, text.todo)
 
 
-def _head(sheet: Worksheet, office: str, reference_date: dt.date, number: int) -> None:
-    sheet.append([f"差戻し　{office}　基準日 {reference_date.isoformat()}"])
+def _line(
+    table: str,
+    file: str,
+    sheet: str | None,
+    row: int | None,
+    column: str | None,
+    scope: str,
+    why: str,
+    todo: str | None,
+) -> dict[str, Value]:
+    return dict(zip(_COLUMNS, (table, file, sheet, row, column, _SCOPES[scope], why, todo), strict=True))
+
+
+def _head(office: str, reference_date: dt.date, number: int) -> tuple[str, str]:
     shown = f"（先頭の{_MOST_ROWS:,}件）" if number > _MOST_ROWS else ""
-    sheet.append(
-        [
-            f"次の{number:,}件{shown}を直し、同じファイル名で提出し直してください。"
-            "行は、ファイルやシートの先頭を1と数えます。個人の情報は載せていません。"
-        ]
+    return (
+        f"{RETURNS}　{office}　基準日 {reference_date.isoformat()}",
+        f"次の{number:,}件{shown}を直し、同じファイル名で提出し直してください。"
+        "行は、ファイルやシートの先頭を1と数えます。個人の情報は載せていません。",
     )
-    sheet.append([])
-    sheet.append(list(_HEADERS))
 
 
-def _lines(book: Workbook, lines: Sequence[str]) -> None:
+def _put_lines(book: Workbook, lines: Sequence[str]) -> None:
     """What the centre writes into its configuration to take the files as they are, of all the office's tables."""
     if not lines:
         return
     sheet = book.create_sheet("承認の行")
     told = "このまま受け入れるとき、センターが city.yaml の ingest.acknowledged に書く行（記入の所は書き換える）"
-    sheet.append([told])
-    for line in lines:
-        sheet.append([line])
-    sheet.column_dimensions["A"].width = 150
-    for (cell,) in sheet.iter_rows(min_row=2):
-        cell.data_type, cell.quotePrefix = "s", True
-
-
-def _style(sheet: Worksheet) -> None:
-    sheet["A1"].font = Font(bold=True, size=14)
-    for cell in sheet[4]:
-        cell.font = Font(bold=True)
-        cell.fill = PatternFill("solid", fgColor="DDEBF7")
-    for number, row in enumerate(sheet.iter_rows(min_row=5), start=5):
-        # a full-width character is two wide; programs do not fit the height of rows that nobody touched
-        lines = max(
-            -(-2 * len(str(cell.value or "")) // width) for cell, width in zip(row, _HEADERS.values(), strict=True)
-        )
-        sheet.row_dimensions[number].height = 15 * lines
-        for cell in row:
-            cell.alignment = Alignment(vertical="top", wrap_text=True)
-            if isinstance(cell.value, str):
-                # a file's name may begin like a formula
-                cell.data_type = "s"
-                cell.quotePrefix = cell.value.startswith(("=", "+", "-", "@"))
-    for letter, width in zip("ABCDEFGH", _HEADERS.values(), strict=True):
-        sheet.column_dimensions[letter].width = width
-    sheet.freeze_panes = "A5"
-    sheet.auto_filter.ref = f"A4:H{sheet.max_row}"
-    sheet.print_title_rows = "4:4"
-    sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.paperSize = 9
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    columns = {told: Column(150, number_format=TEXT)}
+    put_headers(sheet, 1, columns)
+    put_rows(sheet, 2, columns, [{told: line} for line in lines])
+    set_print(sheet, None, paper=A4, landscape=True, care="")
