@@ -161,6 +161,7 @@ class Town:
         counts = build_decisions(self.con, self.catalogue, self.files("判定会議", "判定"), self.day, self.clock, today)
         self._store("review.decisions", "new_decisions")
         self._store("review.releases", "new_releases")
+        self._keep_in_force()
         self._keep_rejections("decisions")
         return counts
 
@@ -180,7 +181,10 @@ class Town:
         """A decision that was read before."""
         self.clock += dt.timedelta(minutes=1)
         self.insert("review.decisions", reference_date=self.day, child_key=key(number), meeting_date=meeting, decision=decision, direction=direction, decided_by="所長", release=release, file="判定.csv", row_number=2, read_at=self.clock)  # fmt: skip
-        run_sql(self.con, "kodomo_assets.stages.outcomes", "decisions_in_force", {"reference_date": self.day})
+        for name in ("decisions", "releases"):
+            self.con.execute(f"create or replace temp table new_{name} as from review.{name} where reference_date = $1", [self.day])  # fmt: skip
+        run_sql(self.con, "kodomo_assets.stages.outcomes", "decisions_in_force")
+        self._keep_in_force()
 
     # what a test looks at
 
@@ -197,6 +201,10 @@ class Town:
     def rejected(self) -> Sequence[tuple]:
         """(file, sheet, row, problem) of every row that was not taken."""
         return self.rows("select file, sheet, row_number, problem from review.rejections order by all")
+
+    def _keep_in_force(self) -> None:
+        for name in ("decisions_in_force", "releases_in_force"):
+            self._store(f"review.{name}", f"new_{name}")
 
     def _store(self, table: str, source: str) -> None:
         replace(self.con, [(self.catalogue.output(table), source)], {"reference_date": self.day})

@@ -173,7 +173,12 @@ def _decisions(house: House) -> dg.AssetsDefinition:
                         [lambda c: [check_rejections(c, "decisions_read", counts.taken)]],
                     )
                 ],
-                also=[*_BESIDE, ("review.releases", "new_releases")],
+                also=[
+                    *_BESIDE,
+                    ("review.releases", "new_releases"),
+                    ("review.decisions_in_force", "new_decisions_in_force"),
+                    ("review.releases_in_force", "new_releases_in_force"),
+                ],
             )
 
     return decisions

@@ -189,5 +189,5 @@ def test_the_share_of_b_who_were_spoken_to(town):
 
 
 def test_without_a_b_there_is_no_share(town):
-    town.con.execute("delete from review.decisions where decision = 'b'")
+    town.con.execute("delete from review.decisions_in_force where decision = 'b'")
     assert indicators(town)["spoken_to_share"] == (None, 1.0)

@@ -570,6 +570,18 @@ def test_no_file_is_no_decision(town):
     assert town.decisions() == []
 
 
+def test_what_counts_is_the_latest_meeting_and_what_was_said_of_it_last(town):
+    """1: b at the first meeting, d at the second. 2: a, then c of the same meeting in a file that was read later."""
+    town.write("判定1.csv", csv(f"{key(1)},2025-05-20,b,,,所長", f"{key(2)},2025-05-20,a,,,所長"))
+    town.read_decisions()
+    town.write("判定2.csv", csv(f"{key(1)},2025-06-10,d,,,所長"))
+    town.write("判定1.csv", csv(f"{key(1)},2025-05-20,b,,,所長", f"{key(2)},2025-05-20,c,,,所長"))
+    town.read_decisions()
+    assert len(town.decisions()) == 4
+    rows = town.rows("select child_key, meeting_date, decision from review.decisions_in_force order by all")
+    assert rows == [(key(1), D(2025, 6, 10), "d"), (key(2), D(2025, 5, 20), "c")]
+
+
 def test_a_decision_of_another_reference_date_is_left_alone(town):
     other = D(2025, 1, 1)
     town.insert("review.decisions", reference_date=other, child_key=key(1), meeting_date=D(2025, 2, 1), decision="d", decided_by="所長", release=False, file="f", row_number=2, read_at=town.clock)  # fmt: skip

@@ -149,3 +149,17 @@ def test_its_levels_are_those_of_its_matrix(landed):
     assert wide == landed.query(
         f"select reference_date, child_key, {cells} from features.levels group by all order by all"
     )
+
+
+def test_what_counts_of_its_decisions_is_known(landed):
+    """One row per decided child, of its last meeting; the first landing knew no release without a decision."""
+    with landed.open():
+        pass
+    last = (
+        "select reference_date, child_key, arg_max({}, (meeting_date, read_at)) from review.decisions "
+        "group by all order by all"
+    )
+    for column, table in (("decision", "decisions_in_force"), ("release", "releases_in_force")):
+        counted = landed.query(f"select reference_date, child_key, {column} from review.{table} order by all")
+        assert len(counted) > 10
+        assert counted == landed.query(last.format(column))

@@ -1,17 +1,8 @@
 -- How many children reach each step, per school and school year, and over all (NULL). Everyone who was on the meeting's
 -- list or was decided counts once: selected + below_cut = a + b + c + d + undecided.
 create or replace temp table funnel_children as
-with decided as (
-    select
-        child_key,
-        decision
-    from review.decisions
-    where reference_date = $reference_date
-    qualify row_number() over (partition by child_key order by meeting_date desc, read_at desc) = 1
-),
-
 -- A child who takes something up was offered it, and who was offered it was spoken to.
-helped as (
+with helped as (
     select
         child_key,
         true as spoken_to,
@@ -45,7 +36,7 @@ select
 from linkage.children as c
 left join screening.ranking as r using (reference_date, child_key)
 left join review.meeting_list as l using (reference_date, child_key)
-left join decided as d using (child_key)
+left join review.decisions_in_force as d using (reference_date, child_key)
 left join helped as h using (child_key)
 where
     c.reference_date = $reference_date

@@ -89,6 +89,8 @@ def build_decisions(
 ) -> DecisionCounts:
     """Makes the temp tables ``new_decisions``, ``new_rejections`` and ``new_first_readings``.
 
+    What counts of the decisions and releases stands in ``new_decisions_in_force`` and ``new_releases_in_force``.
+
     A row in which nothing was filled in says nothing. Rows of a workbook that was sent for another reference date are
     not taken at all. A row with 公開可 and no 判定 is no decision but a release (temp table ``new_releases``): so that
     the school of a child under 支援措置 can be heard before the meeting.
@@ -102,9 +104,9 @@ def build_decisions(
         rows += [_cells(row, file, reference_date, words) for row in table if any(row.cells[h] for h in _FILLED_IN)]
     create_from_frame(con, "returned_decisions", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     create_rejected_files(con, rejected)
-    run_sql(con, __package__, "decisions_in_force", {"reference_date": reference_date})
     create_first_readings(con, files, reference_date, "decisions", today)
     run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now, "protected": PROTECTED})
+    run_sql(con, __package__, "decisions_in_force")
     row = con.execute(
         "select (select count(*) from new_decisions where read_at = $1), (select count(*) from new_rejections)", [now]
     ).fetchone()

@@ -50,7 +50,8 @@ named_or_said as (
 named as (
     select n.*
     from named_or_said as n
-    left join releases_in_force as f on f.child_key = n.known_key
+    left join review.releases_in_force as f
+        on f.reference_date = $reference_date and f.child_key = n.known_key
     where not (n.release_only and n.meeting_date is null and n.release and coalesce(f.release, false))
 ),
 

@@ -37,7 +37,6 @@ def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
     forbids to look at are seen by nobody who decides (method §6).
     """
     _load_names(con, catalogue)
-    run_sql(con, "kodomo_assets.stages.outcomes", "decisions_in_force", {"reference_date": reference_date})
     run_sql(con, __package__, "facts", {"reference_date": reference_date})
     mode = _score_mode(con, catalogue)
     cursor = con.execute("from meeting_facts order by school_year, sheet_number")

@@ -21,8 +21,8 @@ select
     coalesce(f.release, false) as release
 from linkage.children as c
 left join review.meeting_list as l using (reference_date, child_key)
-left join decisions_in_force as d using (reference_date, child_key)
-left join releases_in_force as f using (child_key)
+left join review.decisions_in_force as d using (reference_date, child_key)
+left join review.releases_in_force as f using (reference_date, child_key)
 left join sheet_numbers as n using (child_key)
 where
     c.reference_date = $reference_date

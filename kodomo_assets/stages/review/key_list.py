@@ -50,7 +50,6 @@ class KeyRow:
 
 def gather_keys(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> tuple[KeyRow, ...]:
     """Every child of the meeting in the order of the numbers; reads ``sheet_numbers`` and the delivered views."""
-    run_sql(con, "kodomo_assets.stages.outcomes", "decisions_in_force", {"reference_date": reference_date})
     run_sql(con, __package__, "key_list", {"reference_date": reference_date})
     return tuple(KeyRow(*row) for row in con.execute("from key_list").fetchall())
 

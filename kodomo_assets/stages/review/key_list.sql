@@ -10,7 +10,7 @@ select
     c.protected
 from linkage.children as c
 left join review.meeting_list as l using (reference_date, child_key)
-left join decisions_in_force as d using (reference_date, child_key)
+left join review.decisions_in_force as d using (reference_date, child_key)
 left join screening.ranking as r using (reference_date, child_key)
 left join features.labels as y using (reference_date, child_key)
 left join sheet_numbers as n using (child_key)

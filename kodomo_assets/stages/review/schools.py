@@ -115,7 +115,6 @@ def _schools(
 
     Schools, school years, classes and names are those that were known on ``as_of``.
     """
-    run_sql(con, "kodomo_assets.stages.outcomes", "decisions_in_force", {"reference_date": reference_date})
     run_sql(con, __package__, "schools", {"reference_date": reference_date, "as_of": as_of})
     cursor = con.execute(f"from school_children where {chosen} order by school_code, sheet_number")
     columns = [column[0] for column in cursor.description or []]

@@ -66,8 +66,8 @@ select
     (c.protected or s.resident_id is not null) and not coalesce(f.release, false) as kept_back
 from linkage.children as c
 left join review.meeting_list as l using (reference_date, child_key)
-left join decisions_in_force as d using (reference_date, child_key)
-left join releases_in_force as f using (child_key)
+left join review.decisions_in_force as d using (reference_date, child_key)
+left join review.releases_in_force as f using (reference_date, child_key)
 left join sheet_numbers as n using (child_key)
 left join newest_register as g on g.resident_id = c.resident_id
 left join roster as r on r.child_key = c.child_key
