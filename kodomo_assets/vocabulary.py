@@ -18,11 +18,58 @@ PROTECTED = "支援措置"
 
 #: Decisions (判定, method §7) and what they are called.
 DECISIONS: Mapping[str, str] = {"a": "受理相当", "b": "予防的支援", "c": "経過観察", "d": "支援対象外"}
+#: The columns of evaluation.funnel that count them.
+DECISION_STEPS: Mapping[str, str] = {"a": "accepted", "b": "preventive", "c": "follow_up", "d": "not_supported"}
 #: Decisions that a school is told; 支援対象外 is none of them.
 TOLD = ("a", "b", "c")
 
+#: What stands in place of a decision that nobody has taken yet.
+UNDECIDED = "未判定"
+
 #: Causes of a missing level (method §4) and what people read for them.
 MISSING: Mapping[str, str] = {"no_record": "記録なし", "blank": "未記入"}
+#: What people read for the levels that no item lists itself; ``recorded`` is said of a whole table.
+LEVEL_WORDS: Mapping[str, str] = {**MISSING, "not_applicable": "非該当", "recorded": "記録あり"}
+
+#: Yes/no facts of a child that the meeting is shown; the names are fields of ``stages.review.meeting.MeetingChild``.
+FLAGS: Mapping[str, str] = {
+    "protected": PROTECTED,
+    "newly_found": "新たに発見",
+    "open_consultation": "継続中の相談",
+    "known_before": "相談歴あり",
+    "tied_at_cut": "境界の同点",
+    "incomplete_delivery": "未納品あり",
+    "added": "会議で追加",
+    "taken_off": "訂正で一覧から外れた",
+}
+SIBLINGS = "きょうだい"
+#: Headings that the page and the workbook of the meeting share.
+SUPPORT_HINTS, MISSING_ITEMS = "支援のヒント", "欠損"
+
+#: How a link came about (linkage.links.method, linkage.quality), in the order of the rules; then how it did not.
+LINK_METHODS = (
+    "review",
+    "resident_id",
+    "kana_birth_school",
+    "kana_birth_sex_school",
+    "kana_birth",
+    "splink",
+    "in_review",
+    "unlinked",
+)
+#: How far two sides of a comparison agree (linkage.review), over all comparisons.
+COMPARISON_LEVELS = (
+    "same",
+    "folded",
+    "reversed",
+    "slip",
+    "two_slips",
+    "given",
+    "swapped",
+    "digit",
+    "other",
+    "unknown",
+)
 
 # Kinds of files for people, as their names begin and as their hidden sheet says.
 MEETING, DECISIONS_FILE = "判定会議", "判定"
@@ -98,6 +145,10 @@ QUESTIONS = (
 )
 
 
+#: School years as teachers say them: 1 to 6 of 小学校, then 1 to 3 of 中学校.
+SCHOOL_YEARS: Mapping[int, str] = {year: f"小{year}" if year <= 6 else f"中{year - 6}" for year in range(1, 10)}
+
+
 def school_year_ja(school_year: int) -> str:
-    """小1 to 中3 for 1 to 9, as teachers say it."""
-    return f"小{school_year}" if school_year <= 6 else f"中{school_year - 6}"
+    """小1 to 中3 for 1 to 9."""
+    return SCHOOL_YEARS[school_year]

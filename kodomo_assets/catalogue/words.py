@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from kodomo_assets.vocabulary import COMPARISON_LEVELS, LINK_METHODS, SHEET_ANSWERS
+
 #: What stands in the place of a text that is none of its declared words.
 OTHER = "その他"
 
@@ -16,30 +18,6 @@ OTHER = "その他"
 MISSING = ("no_record", "blank", "not_applicable")
 # levels of the rows that stand beside the items
 _BESIDE = ("recorded", "(base)", "(intercept)")
-
-_LINK_METHODS = (
-    "review",
-    "resident_id",
-    "kana_birth_school",
-    "kana_birth_sex_school",
-    "kana_birth",
-    "splink",
-    "in_review",
-    "unlinked",
-)
-_COMPARISON_LEVELS = (
-    "same",
-    "folded",
-    "reversed",
-    "slip",
-    "two_slips",
-    "given",
-    "swapped",
-    "digit",
-    "other",
-    "unknown",
-)
-_SHEET_ANSWERS = ("気になることはない", "少し気になる", "気になる", "分からない")
 
 
 @dataclass(frozen=True)
@@ -96,9 +74,9 @@ def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
         "fairness_item": Vocabulary(tuple(city.fairness_items)),
         "level": Vocabulary(_each_once(_levels(city))),
         "log_level": Vocabulary(_each_once(_log_levels(city))),
-        "link_method": Vocabulary(_LINK_METHODS),
-        "comparison_level": Vocabulary(_COMPARISON_LEVELS),
-        "sheet_answer": Vocabulary(_SHEET_ANSWERS, typed=True),
+        "link_method": Vocabulary(LINK_METHODS),
+        "comparison_level": Vocabulary(COMPARISON_LEVELS),
+        "sheet_answer": Vocabulary(SHEET_ANSWERS, typed=True),
         "band": Vocabulary(tuple(city.bands)),
         "difficulty": Vocabulary(tuple(city.difficulties)),
         "direction": Vocabulary(tuple(city.directions), typed=True),

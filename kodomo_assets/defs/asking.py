@@ -37,7 +37,7 @@ from kodomo_assets.store.migrate import require_known
 
 YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeting"
 #: What people send back after the list was made.
-RETURNED = ("review.personal_sheets", "review.decisions", "review.support")
+RETURNED = tuple(dict.fromkeys(asset for asset in vocabulary.RETURNED.values() if asset.startswith("review.")))
 #: The tag under which a run keeps what lay there when it was asked for.
 STATE = "kodomo/state"
 _NEVER = Account({}, {}, {})

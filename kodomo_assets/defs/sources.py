@@ -57,6 +57,7 @@ from kodomo_assets.stages.sources.withdrawn import (
 )
 from kodomo_assets.stages.sources.words import with_words
 from kodomo_assets.store.tables import Check, replace
+from kodomo_assets.vocabulary import RETURNS
 
 _BOTH_REGISTERS = ("sources.resident_register", "sources.school_register")
 _ROSTER = ("sources.school_roster",)
@@ -209,7 +210,7 @@ def _read(
         keep_superseded(con, table, day)
         checks = [lambda _: [_unread(check.name, "its files were withdrawn") for check in checks_of(table)]]
     mark_withdrawn(con, gone.files)
-    facts["差戻し"] = send_back(con, house, table, day)
+    facts[RETURNS] = send_back(con, house, table, day)
     told: list[CheckOutcome] = []
     checks.append(lambda c: [check_withdrawn(c, house.catalogue, table, day, gone)])
     yield from store_results(

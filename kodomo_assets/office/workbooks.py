@@ -149,7 +149,10 @@ def style(cell: Cell | MergedCell, *, asked: bool = False, bold: bool = False, n
         if asked:
             look.fill, look.protection = _ASKED, Protection(locked=False)
         book.add_named_style(look)
+    # a style of its own would take away the sign that a text is a text
+    quoted = cell.quotePrefix
     cell.style = name
+    cell.quotePrefix = quoted
 
 
 def _book_of(sheet: Any) -> Workbook:

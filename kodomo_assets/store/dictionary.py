@@ -6,6 +6,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
 from kodomo_assets.store.tables import comment
+from kodomo_assets.vocabulary import LEVEL_WORDS
 
 _NAMES = (
     OutputTable(
@@ -40,6 +41,16 @@ _NAMES = (
             OutputColumn(name="level", type="VARCHAR", ja="段階"),
             OutputColumn(name="ja", type="VARCHAR", ja="段階名"),
             OutputColumn(name="meaning", type="VARCHAR", ja="段階の定義"),
+        ),
+    ),
+    OutputTable(
+        db_schema="catalogue",
+        name="level_words",
+        ja="どの項目にもある段階の一覧",
+        about="none",
+        columns=(
+            OutputColumn(name="level", type="VARCHAR", ja="段階"),
+            OutputColumn(name="ja", type="VARCHAR", ja="段階名"),
         ),
     ),
     OutputTable(
@@ -115,6 +126,7 @@ def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for item in catalogue.matrix_items
             for position, level in enumerate(item.levels, start=1)
         ],
+        "level_words": list(LEVEL_WORDS.items()),
         "names": [
             *((item.id, item.ja) for item in catalogue.items.values()),
             *((f"table:{table.id}", f"{table.ja}の記録") for table in catalogue.tables.values()),

@@ -182,6 +182,8 @@ def body(sheet: Worksheet) -> list[list[object]]:
 
 
 def rewritten(sheet: Worksheet, rows: list[list[object]], first: int = HEADER_ROW) -> None:
+    for lines in list(sheet.merged_cells.ranges):
+        sheet.unmerge_cells(str(lines))
     sheet.delete_rows(HEADER_ROW, sheet.max_row)
     for number, row in enumerate(rows, start=first):
         for column, value in enumerate(row, start=1):

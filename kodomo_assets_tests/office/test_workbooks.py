@@ -221,7 +221,7 @@ def test_meeting_tells_each_child_in_one_row(opened: Open) -> None:
         "上げる要因": "欠席日数 30日以上 +82.3\n就学援助 準要保護 +30.0\n未処置歯 3本以上 +12.3\n遅刻・早退 20回以上 +5.0\n悩み（勉強） あり +4.0",
         "その他の該当する項目": "虫歯治療中 あり\n保健室利用 10回以上",
         "下げる要因": "朝食欠食 毎日食べる −20.0\n学校が楽しくない 楽しい −7.0\n保健室利用 10回以上 −2.0",
-        "欠損": "記録なし：学力、肥満\n空欄：睡眠不足",
+        "欠損": "記録なし：学力、肥満\n未記入：睡眠不足",
         "注意": "新たに発見\n継続中の相談\n相談歴あり\n境界の同点\n未納品あり\nきょうだい K003",
         "前回": "2025-01-01 12位/196人 抽出",
         "支援のヒント": "・学習支援の案内",
@@ -450,6 +450,18 @@ def test_a_child_whom_the_meeting_does_not_support_reaches_no_school() -> None:
 
 
 # what they share
+
+
+def test_a_text_that_begins_like_a_formula_stays_one_when_somebody_edits_it() -> None:
+    """Excel makes a formula of =1+1 that is typed anew, unless the cell says that it is text: so in every table."""
+    child = replace(CHILD, hints=(), sheet=None, decision=Decision("a", "-", "=1+1", DAY, "@佐藤"))
+    sheet = written("", meeting_workbook(a_meeting(child), DIRECTIONS))["判定会議"]
+    assert [cell_of(sheet, header, 5).quotePrefix for header in ("理由", "支援の方向性", "判定者", "学校")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_headers_stay_in_view() -> None:

@@ -118,7 +118,7 @@ def test_why_tells_the_strongest_factor_first_in_japanese(kodomo):
     assert query(target, "select factor, item_ja, level_ja, points, direction from views.why order by factor") == [
         (1, "いじめ被害", "非該当", -60.0, "下げる"),
         (2, "欠席日数", "30日以上", 51.2, "上げる"),
-        (3, "SSW相談記録の記録", "欠損（記録なし）", 0.0, "変えない"),
+        (3, "SSW相談記録の記録", "記録なし", 0.0, "変えない"),
     ]
 
 

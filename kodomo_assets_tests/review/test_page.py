@@ -514,7 +514,7 @@ def test_bars_start_in_the_middle_and_are_as_long_as_the_points(show):
         "欠席日数 30日以上",
         "未処置歯 非該当",
         "就学援助 要保護",
-        "遅刻・早退 欠損（未記入）",
+        "遅刻・早退 未記入",
     ]
     assert bars.locator(".value").all_inner_texts() == ["▲ +40.0", "▽ −20.0", "▲ +10.0", "▽ −4.0"]
     tracks = [track.bounding_box() for track in bars.locator(".track").all()]

@@ -10,6 +10,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.catalogue.models import Step
 from kodomo_assets.sql import run_sql
+from kodomo_assets.vocabulary import SCHOOL_LIST
 
 # What the meeting decided and what came of it; which side of the cut it was of is for the page, after the decisions.
 _TOLD = (
@@ -33,6 +34,7 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         "reference_date": reference_date,
         "interview_window_days": catalogue.meeting.interview_window_days,
         "timezone": catalogue.calendar.timezone,
+        "school_list": SCHOOL_LIST,
     }
     run_sql(con, __package__, "funnel", parameters)
 

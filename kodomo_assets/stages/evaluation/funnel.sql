@@ -77,7 +77,7 @@ create or replace temp table new_indicators as
 with lists as (
     select (min(exported_at) at time zone $timezone)::date as first_list
     from review.exports
-    where reference_date = $reference_date and kind = '支援対象者'
+    where reference_date = $reference_date and kind = $school_list
 ),
 
 preventive as (

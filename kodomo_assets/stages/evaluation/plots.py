@@ -6,15 +6,13 @@ import duckdb
 from matplotlib.figure import Figure
 
 from kodomo_assets.office.plots import figure_png, japanese_font
+from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, UNDECIDED
 
 _STEPS = {
     "screened": "対象",
     "selected": "抽出",
-    "accepted": "a 受理相当",
-    "preventive": "b 予防的支援",
-    "follow_up": "c 経過観察",
-    "not_supported": "d 支援対象外",
-    "undecided": "未判定",
+    **{step: f"{key} {DECISIONS[key]}" for key, step in DECISION_STEPS.items()},
+    "undecided": UNDECIDED,
     "spoken_to": "声かけ",
     "offered": "案内",
     "taken_up": "利用開始",

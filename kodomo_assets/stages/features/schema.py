@@ -9,17 +9,18 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item
+from kodomo_assets.vocabulary import CHILD_KEY, SCHOOL_YEAR
 
 
 def matrix_schema(catalogue: Catalogue) -> pa.DataFrameSchema:
     """The matrix of one reference date: child_key (unique), band, and one column of levels per item."""
     columns = {
-        "child_key": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{32}$"), unique=True, description="児童キー"),
+        "child_key": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{32}$"), unique=True, description=CHILD_KEY),
         "band": pa.Column(str, pa.Check.isin(list(catalogue.bands)), description="区分"),
         "school_year": pa.Column(
             "Int64",
             pa.Check.isin([year for band in catalogue.bands.values() for year in band.school_years]),
-            description="学年",
+            description=SCHOOL_YEAR,
         ),
     }
     columns |= {item.id: _item_column(item) for item in catalogue.matrix_items}

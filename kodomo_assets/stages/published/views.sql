@@ -35,21 +35,13 @@ select
     c.item,
     coalesce(i.ja, c.item) as item_ja,
     c.level,
-    coalesce(
-        l.ja,
-        case c.level
-            when 'not_applicable' then '非該当'
-            when 'blank' then '欠損（未記入）'
-            when 'no_record' then '欠損（記録なし）'
-            when 'recorded' then '記録あり'
-            else c.level
-        end
-    ) as level_ja,
+    coalesce(l.ja, w.ja, c.level) as level_ja,
     round(c.contribution * 1000, 1) as points,
     case when c.contribution > 0 then '上げる' when c.contribution < 0 then '下げる' else '変えない' end as direction
 from screening.contributions as c
 left join catalogue.names as i using (item)
 left join catalogue.levels as l using (item, level)
+left join catalogue.level_words as w using (level)
 where c.item <> '(base)';
 
 create view views.weights_in_force as

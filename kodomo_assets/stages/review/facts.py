@@ -24,6 +24,7 @@ from kodomo_assets.stages.review.meeting import (
 from kodomo_assets.vocabulary import (
     FILLED_BY,
     FILLED_ON,
+    LEVEL_WORDS,
     QUESTIONS,
 )
 
@@ -148,7 +149,8 @@ def _funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date
 
 
 def _load_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Temp tables of what items, levels and hints are called: item_names, item_levels, hints, hint_conditions.
+    """Temp tables of what items, levels and hints are called: item_names, item_levels, level_words, hints and their
+    hint_conditions.
 
     An item that is not named is no factor of any child: those that fairness forbids are left out here.
     """
@@ -172,6 +174,8 @@ def _load_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for level, ja in item.level_labels.items()
         ],
     )
+    con.execute("create or replace temp table level_words (level varchar, ja varchar)")
+    con.executemany("insert into level_words values ($1, $2)", list(LEVEL_WORDS.items()))
     con.execute("create or replace temp table hints (number integer, ja varchar, school_years integer[])")
     con.execute(
         "create or replace temp table hint_conditions (number integer, item varchar, levels varchar[], must boolean)"

@@ -58,16 +58,7 @@ select
     f.item,
     n.ja,
     f.level,
-    coalesce(
-        v.ja,
-        case f.level
-            when 'not_applicable' then '非該当'
-            when 'blank' then '未記入'
-            when 'no_record' then '記録なし'
-            when 'recorded' then '記録あり'
-            else f.level
-        end
-    ) as level_ja,
+    coalesce(v.ja, w.ja, f.level) as level_ja,
     round(f.contribution * 1000, 1) as points,
     n.about,
     v.level is not null as applies,
@@ -80,6 +71,7 @@ from all_factors as f
 join meeting_children as c using (child_key)
 join item_names as n using (item)
 left join item_levels as v using (item, level)
+left join level_words as w using (level)
 where
     -- an item of the other band says nothing about this child
     list_contains(n.bands, c.band)

@@ -7,20 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from kodomo_assets.vocabulary import PROTECTED
-
-#: Yes/no facts of a child (the fields of ``MeetingChild``) and what page and workbook call them.
-FLAGS = {
-    "protected": PROTECTED,
-    "newly_found": "新たに発見",
-    "open_consultation": "継続中の相談",
-    "known_before": "相談歴あり",
-    "tied_at_cut": "境界の同点",
-    "incomplete_delivery": "未納品あり",
-    "added": "会議で追加",
-    "taken_off": "訂正で一覧から外れた",
-}
-
 #: How the score is shown: at once; behind a switch, the facts first; or not at all until a decision was made, because
 #: children of the random sample below the cut sit unmarked among the others (method §7).
 ScoreMode = Literal["always", "on_request", "hidden"]

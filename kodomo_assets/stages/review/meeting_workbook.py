@@ -30,7 +30,6 @@ from kodomo_assets.office.workbooks import (
     style,
 )
 from kodomo_assets.stages.review.meeting import (
-    FLAGS,
     Decision,
     Factor,
     Meeting,
@@ -43,16 +42,22 @@ from kodomo_assets.vocabulary import (
     DECISIONS,
     DIRECTION,
     DO_NOT_PASS_ON,
+    FLAGS,
     IN_CHARGE,
     MEETING,
     MEETING_DATE,
+    MISSING,
+    MISSING_ITEMS,
     NO_JUDGEMENT,
     NUMBER,
+    PERSONAL_SHEET,
     PROTECTED,
     REASON,
     RELEASED,
     SCHOOL,
     SCHOOL_YEAR,
+    SIBLINGS,
+    SUPPORT_HINTS,
     school_year_ja,
 )
 
@@ -61,15 +66,14 @@ EMPTY_ROWS = 20
 
 _HIDDEN = "非表示"
 _RANK, _POINTS = "順位", "点数"
-_RAISING, _LOWERING, _MISSING, _FLAGS = "上げる要因", "下げる要因", "欠損", "注意"
+_RAISING, _LOWERING, _FLAGS = "上げる要因", "下げる要因", "注意"
 # facts that apply and raise no score: items that the model does not have, or that weigh nothing or less
 _OTHERS = "その他の該当する項目"
 # both of them while the score is hidden
 _APPLYING = "該当する項目"
-_LAST_TERM, _SHEET, _HINTS = "前回", "個人票", "支援のヒント"
+_LAST_TERM = "前回"
 _SHEET_WIDTH = 29
 _MOST_RAISING, _MOST_LOWERING = 5, 3
-_CAUSES = {"no_record": "記録なし", "blank": "空欄"}
 _TOO_LONG = "（長いため印刷では途中で切れます。セルを選ぶと全文が読めます）"
 
 
@@ -107,11 +111,11 @@ def _columns(meeting: Meeting) -> dict[str, Column]:
         **dict.fromkeys(meeting.difficulties.values(), part),
         **({_APPLYING: Column(47)} if unknown else {_RAISING: Column(27), _OTHERS: Column(20)}),
         _LOWERING: Column(20, hidden=unknown),
-        _MISSING: Column(18),
+        MISSING_ITEMS: Column(18),
         _FLAGS: Column(13),
         _LAST_TERM: Column(10.5, hidden=unknown),
-        _SHEET: Column(_SHEET_WIDTH),
-        _HINTS: Column(19),
+        PERSONAL_SHEET: Column(_SHEET_WIDTH),
+        SUPPORT_HINTS: Column(19),
         DECISION: Column(6, asked=True, number_format=TEXT),
         REASON: Column(21, asked=True, number_format=TEXT),
         DIRECTION: Column(15, asked=True, number_format=TEXT),
@@ -155,11 +159,11 @@ def _row(meeting: Meeting, child: MeetingChild, protected: set[str]) -> dict[str
                 _LOWERING: _strongest(child.factors, -1, _MOST_LOWERING),
             }
         ),
-        _MISSING: _missing(child.factors),
+        MISSING_ITEMS: _missing(child.factors),
         _FLAGS: _flags(child, protected, hidden=hidden),
         _LAST_TERM: _HIDDEN if hidden else _last_term(child),
-        _SHEET: _answers(child.sheet or {}),
-        _HINTS: "\n".join(f"・{hint}" for hint in child.hints) or None,
+        PERSONAL_SHEET: _answers(child.sheet or {}),
+        SUPPORT_HINTS: "\n".join(f"・{hint}" for hint in child.hints) or None,
         **_decision(child.decision),
         RELEASED: "○" if child.released else None,
         CHILD_KEY: child.child_key,
@@ -213,11 +217,11 @@ def _applying(factors: Iterable[Factor]) -> str | None:
 
 def _missing(factors: Iterable[Factor]) -> str | None:
     """Missing items, under their cause: there may be many where a whole table is missing."""
-    by_cause: dict[str, list[str]] = {cause: [] for cause in _CAUSES}
+    by_cause: dict[str, list[str]] = {cause: [] for cause in MISSING}
     for factor in factors:
         if factor.missing is not None:
             by_cause[factor.missing].append(factor.ja)
-    return "\n".join(f"{_CAUSES[cause]}：{'、'.join(names)}" for cause, names in by_cause.items() if names) or None
+    return "\n".join(f"{MISSING[cause]}：{'、'.join(names)}" for cause, names in by_cause.items() if names) or None
 
 
 def _flags(child: MeetingChild, protected: set[str], *, hidden: bool) -> str | None:
@@ -230,7 +234,7 @@ def _flags(child: MeetingChild, protected: set[str], *, hidden: bool) -> str | N
     untold = {"protected", *(("newly_found", "tied_at_cut", "added", "taken_off") if hidden else ())}
     flags = [ja for flag, ja in FLAGS.items() if flag not in untold and getattr(child, flag)]
     if siblings:
-        flags.append(f"きょうだい {'、'.join(siblings)}")
+        flags.append(f"{SIBLINGS} {'、'.join(siblings)}")
     return "\n".join(flags) or None
 
 

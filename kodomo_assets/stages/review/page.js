@@ -3,8 +3,8 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const children = data.children;
-  const MISSING = { no_record: "記録なし", blank: "未記入" };
-  const FLAGS = data.flags;
+  // what files and tables call the same way is spelled in the vocabulary only
+  const words = data.words;
   const STRONG = new Set(["protected", "newly_found", "open_consultation"]);
   const HIDDEN_NOTE = "点数は判定のあとに表示します（無作為に選んだ児童を含むため）";
   // Longer answers are cut on paper, and say so: a child stays on one page.
@@ -38,7 +38,7 @@
     element.append(...content.flat(2).filter((part) => part !== null && part !== undefined && part !== false));
     return element;
   }
-  const schoolYear = (year) => (year <= 6 ? `小${year}` : `中${year - 6}`);
+  const schoolYear = (year) => words.school_years[year];
   const date = (iso) => {
     const [year, month, day] = iso.split("-").map(Number);
     return `${year}年${month}月${day}日`;
@@ -52,7 +52,7 @@
   const folded = (text) =>
     text.normalize("NFKC").toLowerCase().replace(/[ぁ-ゖ]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) + 0x60));
   const compare = new Intl.Collator("ja", { numeric: true }).compare;
-  const schoolOf = (child) => (child.flags.includes("protected") ? "支援措置" : child.school || "学校名なし");
+  const schoolOf = (child) => (child.flags.includes("protected") ? words.flags.protected : child.school || `${words.school}名なし`);
 
   // ---- what is worked out once for each child
   const byNumber = new Map();
@@ -110,21 +110,21 @@
     const made = child.decision;
     if (made)
       return section(
-        "判定",
+        words.decision,
         facts([
-          ["判定", h("b", {}, `${made.decision} ${data.decisions[made.decision] || ""}`)],
-          ["支援の方向性", made.direction || "（記載なし）"],
-          ["理由", made.reason || "（記載なし）"],
-          ["会議日・判定者", `${date(made.meeting_date)}　${made.decided_by}`],
+          [words.decision, h("b", {}, `${made.decision} ${data.decisions[made.decision] || ""}`)],
+          [words.direction, made.direction || "（記載なし）"],
+          [words.reason, made.reason || "（記載なし）"],
+          [`${words.meeting_date}・${words.decided_by}`, `${date(made.meeting_date)}　${made.decided_by}`],
         ]),
       );
     return section(
-      "判定",
-      h("p", {}, h("b", {}, "未判定")),
+      words.decision,
+      h("p", {}, h("b", {}, words.undecided)),
       paper && [
         h("div", { class: "tick" }, Object.entries(data.decisions).map(([id, ja]) => h("span", {}, `□ ${id} ${ja}`))),
-        h("div", { class: "write" }, "支援の方向性"),
-        h("div", { class: "write" }, "理由"),
+        h("div", { class: "write" }, words.direction),
+        h("div", { class: "write" }, words.reason),
       ],
     );
   }
@@ -165,15 +165,15 @@
   function missingSection(child) {
     const missing = child.read.filter((factor) => factor.missing);
     return section(
-      tally("欠損", missing),
+      tally(words.missing_items, missing),
       missing.length
         ? facts(
-            Object.entries(MISSING).map(([cause, ja]) => {
+            Object.entries(words.missing).map(([cause, ja]) => {
               const of = missing.filter((factor) => factor.missing === cause);
               return of.length > 0 && [tally(ja, of), names(of)];
             }),
           )
-        : h("p", {}, "欠損はありません"),
+        : h("p", {}, `${words.missing_items}はありません`),
     );
   }
 
@@ -201,7 +201,7 @@
         "div",
         { class: "factors", role: "list", "aria-label": "要因" },
         drawn.map((factor) =>
-          bar(factor.ja, factor.missing ? `欠損（${MISSING[factor.missing]}）` : factor.level, factor.points, factorScale, factor.applies),
+          bar(factor.ja, factor.level, factor.points, factorScale, factor.applies),
         ),
       ),
       zero.length > 0 && fold(`点数が±0.0の項目（${zero.length}）`, names(zero), paper),
@@ -261,9 +261,9 @@
               (last.selected ? "抽出された" : "抽出されなかった")
             : "一覧なし",
         ],
-        !hidden && ["きょうだい", child.siblings.length ? siblingLinks(child, paper) : "一覧にいません"],
+        !hidden && [words.siblings, child.siblings.length ? siblingLinks(child, paper) : "一覧にいません"],
         !hidden && ["データベースみまもり", `${legacy}${child.legacy_items.length ? `（${child.legacy_items.join("、")}）` : "（該当項目なし）"}`],
-        !hidden && child.newly_found === undefined && ["新たに発見", "不明"],
+        !hidden && child.newly_found === undefined && [words.flags.newly_found, "不明"],
         undelivered.length > 0 && ["未納品の表", undelivered.map((source) => source.ja).join("、")],
       ]),
       dates && fold(`データの時点（${dated.length}表）`, dates, paper),
@@ -274,13 +274,13 @@
     const signs = Array.from(text);
     if (!text) return "（空欄）";
     if (!paper || signs.length <= ANSWER_ON_PAPER) return text;
-    return `${signs.slice(0, ANSWER_ON_PAPER).join("")}…（以下省略。全${count(signs.length)}字は画面か個人票で）`;
+    return `${signs.slice(0, ANSWER_ON_PAPER).join("")}…（以下省略。全${count(signs.length)}字は画面か${words.sheet}で）`;
   }
 
   function sheetSection(child, paper) {
-    const title = "学校からの個人票";
+    const title = `${words.school}からの${words.sheet}`;
     if (child.sheet === undefined)
-      return section(title, h("p", {}, child.flags.includes("protected") && !child.released ? "支援措置のため、学校への個人票はありません" : "未返却"));
+      return section(title, h("p", {}, child.flags.includes("protected") && !child.released ? `${words.flags.protected}のため、${words.school}への${words.sheet}はありません` : "未返却"));
     const element = section(
       title,
       child.sheet.length
@@ -302,13 +302,13 @@
     return h(
       "div",
       { class: "badges" },
-      child.flags.map((flag) => h("span", { class: STRONG.has(flag) ? "badge strong" : "badge" }, FLAGS[flag])),
-      child.siblings.length > 0 && h("span", { class: "badge" }, "きょうだい"),
+      child.flags.map((flag) => h("span", { class: STRONG.has(flag) ? "badge strong" : "badge" }, words.flags[flag])),
+      child.siblings.length > 0 && h("span", { class: "badge" }, words.siblings),
     );
   }
 
   function childArticle(child, paper) {
-    const hints = child.hints.length > 0 && section("支援のヒント", h("ul", { class: "hints" }, child.hints.map((hint) => h("li", {}, hint))));
+    const hints = child.hints.length > 0 && section(words.hints, h("ul", { class: "hints" }, child.hints.map((hint) => h("li", {}, hint))));
     const told = [decisionSection(child, paper), hints, factsSection(child, paper)];
     const [sheet, missing, background] = [sheetSection(child, paper), missingSection(child), backgroundSection(child, paper)];
     // beside the bars a sheet would make the page of paper too long: there it stands below, over the whole width
@@ -317,7 +317,7 @@
     const right = scoreShown ? [scoreSection(child, paper), difficultySection(child)] : [sheet, background];
     return h(
       "article",
-      { class: "child", "aria-label": `配布番号 ${child.number}` },
+      { class: "child", "aria-label": `${words.number} ${child.number}` },
       h(
         "header",
         {},
@@ -346,7 +346,7 @@
   const years = [...new Set(children.map((child) => child.school_year))].sort((one, other) => one - other);
   const search = h("input", {
     type: "search", id: "search", autocomplete: "off", spellcheck: "false", oninput: refresh, "aria-label": "検索",
-    placeholder: "検索（/）　配布番号・学校・項目・ヒント",
+    placeholder: `検索（/）　${words.number}・${words.school}・項目・ヒント`,
   });
   const status = h("span", { role: "status", "aria-live": "polite", id: "status" });
   const space = h("div", { class: "space", role: "presentation" });
@@ -355,9 +355,9 @@
   const heading = () => detail.querySelector("h2") || list;
   const sortSelect = select("sort", "並び", [
     ["given", "一覧の順"],
-    ["number", "配布番号"],
-    ["school", "学校"],
-    ["undecided", "未判定が先"],
+    ["number", words.number],
+    ["school", words.school],
+    ["undecided", `${words.undecided}が先`],
   ]);
   const scoreSorts = hidden ? [] : [["rank", "順位"], ...Object.entries(data.difficulties).map(([id, ja]) => [`by:${id}`, `点数（${ja}）`])];
   const scoreOptions = scoreSorts.map(([value, ja]) => h("option", { value }, ja));
@@ -370,15 +370,15 @@
   const about = h("div", { class: "blocks" });
   const printButton = h("button", { type: "button", id: "print", onclick: () => print(shown) });
   const filterFields = [
-    select("school-year", "学年", [["", "すべて"], ...years.map((year) => [year, schoolYear(year)])]),
-    select("school", "学校", [["", "すべて"], ...schoolOptions()]),
+    select("school-year", words.school_year, [["", "すべて"], ...years.map((year) => [year, schoolYear(year)])]),
+    select("school", words.school, [["", "すべて"], ...schoolOptions()]),
     select("difficulty", "難しさ", [["", "すべて"], ...Object.entries(data.difficulties)]),
-    select("decision", "判定", [["", "すべて"], ["none", "未判定"], ...Object.entries(data.decisions).map(([id, ja]) => [id, `${id} ${ja}`])]),
+    select("decision", words.decision, [["", "すべて"], ["none", words.undecided], ...Object.entries(data.decisions).map(([id, ja]) => [id, `${id} ${ja}`])]),
   ];
   // a box that finds nobody, because all are hidden, tells that something is
   const boxes = ["newly_found", "open_consultation", "tied_at_cut"]
     .filter((id) => !hidden || id === "open_consultation")
-    .map((id) => [id, FLAGS[id]]);
+    .map((id) => [id, words.flags[id]]);
   const checks = boxes.map(([id, label]) => check(id, label));
   const value = (id) => document.getElementById(id).value;
   const checked = (id) => document.getElementById(id).checked;
@@ -387,7 +387,7 @@
     h(
       "header",
       { class: "top" },
-      h("h1", {}, "判定会議"),
+      h("h1", {}, words.meeting),
       h("span", {}, `基準日 ${date(data.reference_date)}`),
       h("span", {}, `重みの版 ${data.weights_version}`),
       h("span", { class: "caution" }, data.no_judgement),
@@ -430,7 +430,7 @@
         h(
           "table",
           {},
-          h("tr", {}, h("th", {}, "学年"), ["対象", ...(hidden ? [] : ["抽出"]), ...(cuts ? ["境界の点"] : [])].map((text) => h("th", { class: "number" }, text))),
+          h("tr", {}, h("th", {}, words.school_year), ["対象", ...(hidden ? [] : ["抽出"]), ...(cuts ? ["境界の点"] : [])].map((text) => h("th", { class: "number" }, text))),
           data.cohorts.map((cohort) =>
             h(
               "tr",
@@ -462,12 +462,12 @@
 
   // ---- filter and sort
   function refresh() {
-    const words = folded(search.value).split(/\s+/).filter((word) => word);
+    const wanted = folded(search.value).split(/\s+/).filter((word) => word);
     const [year, school, difficulty, decision] = ["school-year", "school", "difficulty", "decision"].map(value);
     const flags = boxes.map(([id]) => id).filter(checked);
     const found = children.filter(
       (child) =>
-        words.every((word) => child.text.includes(word)) &&
+        wanted.every((word) => child.text.includes(word)) &&
         (!year || child.school_year === Number(year)) &&
         (!school || `=${schoolOf(child)}` === school) &&
         (!difficulty || child.about.has(difficulty)) &&
@@ -575,7 +575,7 @@
         h("span", { class: "school" }, schoolOf(child)),
         scoreShown && child.points !== undefined && h("span", { class: "place" }, `${points(child.points)}点`),
       ),
-      h("div", {}, badges(child), h("span", { class: made ? "verdict" : "verdict open" }, made ? `${made.decision} ${data.decisions[made.decision] || ""}` : "未判定")),
+      h("div", {}, badges(child), h("span", { class: made ? "verdict" : "verdict open" }, made ? `${made.decision} ${data.decisions[made.decision] || ""}` : words.undecided)),
     );
   }
 
@@ -663,7 +663,7 @@
                 h(
                   "div",
                   { class: "running" },
-                  h("span", {}, `判定会議　基準日 ${date(data.reference_date)}　重みの版 ${data.weights_version}`),
+                  h("span", {}, `${words.meeting}　基準日 ${date(data.reference_date)}　重みの版 ${data.weights_version}`),
                   h("b", {}, data.no_judgement),
                   h("span", {}, data.do_not_pass_on),
                   h("span", {}, `${count(place + 1)}／${count(which.length)}`),

@@ -11,15 +11,52 @@ from string import Template
 from typing import Any
 
 from kodomo_assets.stages.review.meeting import (
-    FLAGS,
     Meeting,
     MeetingChild,
 )
 from kodomo_assets.vocabulary import (
+    DECIDED_BY,
+    DECISION,
     DECISIONS,
+    DIRECTION,
     DO_NOT_PASS_ON,
+    FLAGS,
+    MEETING,
+    MEETING_DATE,
+    MISSING,
+    MISSING_ITEMS,
     NO_JUDGEMENT,
+    NUMBER,
+    PERSONAL_SHEET,
+    REASON,
+    SCHOOL,
+    SCHOOL_YEAR,
+    SCHOOL_YEARS,
+    SIBLINGS,
+    SUPPORT_HINTS,
+    UNDECIDED,
 )
+
+#: The words that the page shares with the files and the tables; its program spells none of them itself.
+WORDS = {
+    "decided_by": DECIDED_BY,
+    "decision": DECISION,
+    "direction": DIRECTION,
+    "flags": FLAGS,
+    "hints": SUPPORT_HINTS,
+    "meeting": MEETING,
+    "meeting_date": MEETING_DATE,
+    "missing": MISSING,
+    "missing_items": MISSING_ITEMS,
+    "number": NUMBER,
+    "reason": REASON,
+    "school": SCHOOL,
+    "school_year": SCHOOL_YEAR,
+    "school_years": SCHOOL_YEARS,
+    "sheet": PERSONAL_SHEET,
+    "siblings": SIBLINGS,
+    "undecided": UNDECIDED,
+}
 
 #: What could end the element that holds the data, or a line of it, is written as an escape of JSON.
 ESCAPES = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
@@ -103,8 +140,8 @@ def _page_data(meeting: Meeting) -> dict[str, Any]:
         "no_judgement": NO_JUDGEMENT,
         "do_not_pass_on": DO_NOT_PASS_ON,
         "cautions": meeting.cautions,
+        "words": WORDS,
         "decisions": DECISIONS,
-        "flags": FLAGS,
         "difficulties": dict(meeting.difficulties),
         "cohorts": [_filled(dataclasses.asdict(cohort)) for cohort in meeting.cohorts],
         "sources": [

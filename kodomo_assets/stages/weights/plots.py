@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue
+from kodomo_assets.catalogue import NO_RECORD, Catalogue
 from kodomo_assets.office.plots import figure_png, japanese_font
+from kodomo_assets.vocabulary import LEVEL_WORDS
 
 _Z = 1.959964
 _ROW = 0.2
@@ -43,7 +44,6 @@ def _label(catalogue: Catalogue, item: str, level: str) -> str:
     if japanese_font() is None:
         return f"{item} {level}"
     if item.startswith("table:"):
-        return f"{catalogue.tables[item.removeprefix('table:')].ja}の記録なし"
+        return f"{catalogue.tables[item.removeprefix('table:')].ja}の{LEVEL_WORDS[NO_RECORD]}"
     entry = catalogue.items[item]
-    others = {BLANK: "未記入", NO_RECORD: "記録なし", NOT_APPLICABLE: "非該当"}
-    return f"{entry.ja} {entry.level_labels.get(level) or others[level]}"
+    return f"{entry.ja} {entry.level_labels.get(level) or LEVEL_WORDS[level]}"
