@@ -201,7 +201,7 @@
         "div",
         { class: "factors", role: "list", "aria-label": "要因" },
         drawn.map((factor) =>
-          bar(factor.ja, factor.level, factor.points, factorScale, factor.applies),
+          bar(factor.ja, words.missing[factor.missing] || factor.level, factor.points, factorScale, factor.applies),
         ),
       ),
       zero.length > 0 && fold(`点数が±0.0の項目（${zero.length}）`, names(zero), paper),
