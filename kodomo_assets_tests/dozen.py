@@ -14,7 +14,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.stages.sources.in_force import create_delivered_views
-from kodomo_assets.store.tables import create_tables
+from kodomo_assets_tests.template import create_tables
 
 R = dt.date(2025, 4, 1)
 D = dt.date

@@ -23,8 +23,9 @@ from kodomo_assets.stages.review.meeting_list import build_listed_children, buil
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import create_sheet_numbers, sheet_number
-from kodomo_assets.store.tables import create_tables, replace
+from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.levels import keep_levels
+from kodomo_assets_tests.template import create_tables
 
 R = dt.date(2025, 4, 1)
 TODAY = dt.date(2025, 6, 30)

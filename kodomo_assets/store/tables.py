@@ -77,9 +77,11 @@ def create_statement(table: OutputTable) -> str:
 
 def comment(con: duckdb.DuckDBPyConnection, table: OutputTable) -> None:
     """Puts the Japanese comments on table and columns."""
-    con.execute(f"comment on table {table.qualified} is {literal(table.ja)}")
-    for column in table.columns:
-        con.execute(f"comment on column {table.qualified}.{quoted(column.name)} is {literal(column.ja)}")
+    of_columns = (
+        f"comment on column {table.qualified}.{quoted(column.name)} is {literal(column.ja)}" for column in table.columns
+    )
+    # in one go: hundreds of single statements take longer than all else that makes the tables
+    con.execute("; ".join([f"comment on table {table.qualified} is {literal(table.ja)}", *of_columns]))
 
 
 def comment_anew(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:

@@ -17,8 +17,8 @@ from kodomo_assets.defs.exports import Export, export
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.office.written import was_saved_since, without_clock
 from kodomo_assets.settings import Settings
-from kodomo_assets.store.tables import create_tables
 from kodomo_assets_tests.defs.conftest import DAY
+from kodomo_assets_tests.template import create_tables
 
 R, LATER = dt.date(2025, 4, 1), dt.date(2025, 9, 1)
 NAME = "個人票_南小学校.xlsx"

@@ -11,7 +11,8 @@ from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.linkage.links import build_links
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import create_pseudonyms
-from kodomo_assets.store.tables import create_tables, replace
+from kodomo_assets.store.tables import replace
+from kodomo_assets_tests.template import create_tables
 
 R = dt.date(2025, 4, 1)
 EARLIER = dt.date(2025, 1, 1)

@@ -16,7 +16,7 @@ from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.publish import Stage, publish
-from kodomo_assets.store.tables import create_tables
+from kodomo_assets_tests.template import create_tables
 
 CATALOGUE = load_catalogue()
 R = dt.date(2025, 4, 1)

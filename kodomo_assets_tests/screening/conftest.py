@@ -13,8 +13,8 @@ import pytest
 from kodomo_assets.catalogue import NOT_APPLICABLE, load_catalogue
 from kodomo_assets.stages.screening.scoring import ScreeningCounts, build_screening
 from kodomo_assets.stages.sources.in_force import create_delivered_views
-from kodomo_assets.store.tables import create_tables
 from kodomo_assets_tests.levels import keep_levels
+from kodomo_assets_tests.template import create_tables
 
 R = dt.date(2025, 9, 1)
 VERSION = "2025-04-01.1"

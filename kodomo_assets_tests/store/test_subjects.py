@@ -15,7 +15,8 @@ from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import bring_up_to_date
 from kodomo_assets.store.pseudonyms import child_key, load_secret
 from kodomo_assets.store.subjects import identify, resident_of, rows_before, rows_of
-from kodomo_assets.store.tables import create_tables
+from kodomo_assets.store.tables import create_statement
+from kodomo_assets_tests.template import create_tables
 
 CATALOGUE = load_catalogue()
 SECRET = bytes(32)
@@ -206,7 +207,7 @@ def test_nothing_that_tells_who_somebody_is_may_be_declared_for_publication():
 
 def test_a_household_has_the_rows_of_tables_about_households_only(con):
     catalogue = with_table(about="household", columns=[COLUMNS["household_id"], {"name": "reference_date", "type": "DATE", "ja": "基準日"}])  # fmt: skip
-    create_tables(con, catalogue)
+    con.execute(create_statement(catalogue.output("review.new")))
     con.execute(f"insert into review.new values ('0000000100', date '{R}'), ('0000000200', date '{R}')")
     identify(con, catalogue, SECRET, MOTHER)
     rows = rows_of(con, catalogue)

@@ -11,6 +11,7 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import CheckFailedError
 from kodomo_assets.store.tables import create_tables, replace
+from kodomo_assets_tests import template
 
 APRIL, SEPTEMBER = dt.date(2025, 4, 1), dt.date(2025, 9, 1)
 CATALOGUE = load_catalogue()
@@ -93,3 +94,15 @@ def test_an_empty_relation_empties_the_partition(con):
     con.execute("create or replace temp table nothing as from weights.in_force limit 0")
     replace(con, [(IN_FORCE, "nothing")], {"reference_date": APRIL})
     assert rows(con) == []
+
+
+def test_the_template_that_other_tests_copy_is_what_is_made(con):
+    schema = (
+        "select schema_name, table_name, column_name, column_index, data_type, is_nullable, comment "
+        "from duckdb_columns() where database_name = 'memory' and not internal "
+        "union all select schema_name, table_name, '', 0, '', false, comment from duckdb_tables() "
+        "where database_name = 'memory' order by all"
+    )
+    with duckdb.connect() as copied:
+        template.create_tables(copied, CATALOGUE)
+        assert copied.execute(schema).fetchall() == con.execute(schema).fetchall()

@@ -19,7 +19,8 @@ from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import is_weak, precision_interval
 from kodomo_assets.stages.weights.quality import check_better_than_chance
 from kodomo_assets.stages.weights.versions import WeightsOutcome, refresh_weights
-from kodomo_assets.store.tables import create_tables, replace
+from kodomo_assets.store.tables import replace
+from kodomo_assets_tests.template import create_tables
 from kodomo_assets_tests.weights.test_fit import band_of
 
 YEARLY, TERM, NEXT_YEAR = dt.date(2025, 4, 1), dt.date(2025, 9, 1), dt.date(2026, 4, 1)
