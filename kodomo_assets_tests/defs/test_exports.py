@@ -122,7 +122,7 @@ def workbook(*cells: str) -> bytes:
 def fill_in(path: Path, text: str) -> bytes:
     """What Excel does: opens the file where it lies, and saves it."""
     book = openpyxl.load_workbook(path)
-    book.active["B1"] = text
+    book.active["J30"] = text  # beside the table and its merged title
     book.save(path)
     return path.read_bytes()
 
