@@ -205,13 +205,10 @@ def _run(
 
 def _tell_notes(settings: Settings, catalogue: Catalogue) -> None:
     """Dates that keep results which the configuration of now would not give."""
-    from kodomo_assets.defs.asking import notes, read_accounts
-    from kodomo_assets.defs.common import House
-    from kodomo_assets.defs.partitions import reference_dates
+    from kodomo_assets.refreshing.needs import notes, read_accounts
 
     with suppress(KodomoError):
-        house = House(catalogue, settings, reference_dates(catalogue.calendar))
-        for text in notes(house, read_accounts(house)):
+        for text in notes(catalogue, read_accounts(settings)):
             print(f"note: {text}", file=sys.stderr)
 
 

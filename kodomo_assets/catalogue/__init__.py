@@ -13,6 +13,7 @@ from kodomo_assets.catalogue.models import (
     Column,
     Item,
     OutputColumn,
+    OutputFile,
     OutputTable,
     SourceTable,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Column",
     "Item",
     "OutputColumn",
+    "OutputFile",
     "OutputTable",
     "SourceTable",
     "load_catalogue",

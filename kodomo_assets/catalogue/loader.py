@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from kodomo_assets.catalogue.models import Catalogue, SourceTable
-from kodomo_assets.catalogue.outputs import output_tables, read_yaml, repeated_key
+from kodomo_assets.catalogue.outputs import output_files, output_tables, read_yaml, repeated_key
 from kodomo_assets.errors import ConfigurationError
 
 _PACKAGE = "kodomo_assets.catalogue"
@@ -144,7 +144,7 @@ def _validate(raw: dict[str, Any], origin: str) -> Catalogue:
     except ValidationError:
         tables = {}  # reported below, with the whole path of the key
     try:
-        return Catalogue.model_validate(raw | {"outputs": output_tables(tables, raw["items"])})
+        return Catalogue.model_validate(raw | {"outputs": output_tables(tables, raw["items"]), "files": output_files()})
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_url=False, include_context=False):

@@ -1033,16 +1033,41 @@ class Aggregate(Model):
     by: tuple[str, ...] = Field(default=(), description="the columns along which they add up; NULL = all")
 
 
-class OutputTable(Model):
+#: When something is made: by a refresh of its date only, or again whenever something came back.
+Phase = Literal["refresh", "after_meeting"]
+
+
+class Output(Model):
+    """Something that the refresh makes. With a ``description`` it is an asset; without, it is written beside one."""
+
+    db_schema: str = Field(description="its stage")
+    name: str = Field(description="its name")
+    ja: str = Field(description="what a row is, as the table's comment says, or which file it is")
+    description: str = Field(default="", description="what the asset says of itself in the UI, after `ja`")
+    owner: str = Field(default="child_future_center", description="the office that answers for it: a key of `sections`")
+    kinds: tuple[str, ...] = Field(default=(), description="what it is made of or with, as badges in the UI")
+    phase: Phase = Field(
+        default="refresh", description="`after_meeting`: made again when something came back; jobs select by it"
+    )
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.db_schema}.{self.name}"
+
+
+class OutputFile(Output):
+    """What is made and is no table of kodomo.duckdb: files for people, and the analysts' database."""
+
+    pseudonymised: bool = Field(default=False, description="whether nothing in it tells who somebody is")
+
+
+class OutputTable(Output):
     """One table of kodomo.duckdb (outputs.md): what ``store.replace`` makes and ``published`` copies.
 
     ``partition`` names the columns whose values a replacement deletes first; a table that is not ``stored`` is made
     at publication and stands in the analysts' database only.
     """
 
-    db_schema: str = Field(description="its stage")
-    name: str = Field(description="the table's name")
-    ja: str = Field(description="what a row is, as the table's comment says")
     about: About = Field(description="whom a row is about (about.py)")
     record: str | None = Field(default=None, description="the column whose number linkage.links knows as person_ref")
     key: tuple[str, ...] = Field(default=(), description="the columns that tell one row from another")
@@ -1058,10 +1083,6 @@ class OutputTable(Model):
     def counts(self) -> tuple[str, ...]:
         """The columns of an aggregate that count people."""
         return tuple(column.name for column in self.columns if column.children)
-
-    @property
-    def qualified(self) -> str:
-        return f"{self.db_schema}.{self.name}"
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -1106,6 +1127,7 @@ class Catalogue(Model):
     publish: Publish = Field(description="what analysts see")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")
+    files: Mapping[str, OutputFile] = Field(description="what is made besides")
 
     @model_validator(mode="after")
     def _flag_codes_are_words(self) -> Self:
@@ -1125,6 +1147,9 @@ class Catalogue(Model):
         for table in self.tables.values():
             if table.section not in self.sections:
                 raise ValueError(f"tables.{table.id}.section: no section {table.section!r}")
+        for output in (*self.outputs.values(), *self.files.values()):
+            if output.owner not in self.sections:
+                raise ValueError(f"outputs.{output.qualified}.owner: no section {output.owner!r}")
         for item in self.items.values():
             for name in item.tables:
                 if name not in self.tables:
@@ -1331,6 +1356,12 @@ class Catalogue(Model):
             if school_year in band.school_years:
                 return name
         raise ValueError(f"no band holds school year {school_year}")
+
+    @cached_property
+    def assets(self) -> Mapping[str, OutputTable | OutputFile]:
+        """What Dagster shows as an asset, by its qualified name: tables with a description, and the files."""
+        tables = {name: table for name, table in self.outputs.items() if table.description}
+        return {**tables, **self.files}
 
     def output(self, qualified: str) -> OutputTable:
         """The declared table ``schema.name``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
 
@@ -61,16 +62,29 @@ def repeated_key(text: str) -> str | None:
     return None
 
 
+_FILES = "files"
+_NAME = ("db_schema", "name")
 _REFERENCE_DATE = OutputColumn(name="reference_date", type="DATE", ja="基準日")
 
 
 def output_tables(sources: Mapping[str, SourceTable], items: Mapping[str, Any]) -> dict[str, Any]:
     """Every declared table by its qualified name (``schema.table``), for the model ``Catalogue`` to look at."""
-    declared = read_yaml(resources.files(__package__).joinpath("outputs.yaml").read_text("utf-8"))
+    declared = {name: facts for name, facts in _read().items() if name != _FILES}
     made = [*(_source_table(table) for table in sources.values()), _matrix(items)]
     return {name: _declared(name, facts) for name, facts in declared.items()} | {
         table.qualified: table for table in made
     }
+
+
+def output_files() -> dict[str, Any]:
+    """What is made besides the tables, by its qualified name, for the model ``Catalogue`` to look at."""
+    return {name: facts | dict(zip(_NAME, name.split("."), strict=True)) for name, facts in _read()[_FILES].items()}
+
+
+@cache
+def _read() -> dict[str, Any]:
+    declared: dict[str, Any] = read_yaml(resources.files(__package__).joinpath("outputs.yaml").read_text("utf-8"))
+    return declared
 
 
 def _declared(qualified: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +119,9 @@ def _source_table(table: SourceTable) -> OutputTable:
         db_schema="sources",
         name=table.id,
         ja=f"{table.ja}（受け入れた行）",
+        description=f"Delivered {table.cadence}, {table.coverage} coverage. {table.note}".rstrip(),
+        owner=table.section,
+        kinds=("csv", "excel"),
         about=table.about,
         record=table.record,
         key=("reference_date", *table.key, *place),
@@ -131,6 +148,8 @@ def _matrix(items: Mapping[str, Any]) -> OutputTable:
         db_schema="features",
         name="matrix",
         ja="児童と項目の行列（各セルは段階）",
+        description="The levels laid out, a column an item: what the weights are fitted to and analysts read.",
+        kinds=("pandera",),
         about="child",
         key=("reference_date", "child_key"),
         partition=("reference_date",),

@@ -1,6 +1,7 @@
-"""Dagster only, one module a stage: what depends on what, and "read stage n, call it, write stage n+1".
+"""Dagster only, one module a stage: an asset is its declaration and one call.
 
-What does not belong here: any rule about deliveries, children, items or weights; those stand in ``stages``.
+What does not belong here: SQL, and any rule about deliveries, files, children, items or weights; those stand in
+``stages``, and where store and stage act together in ``refreshing``.
 """
 
 from __future__ import annotations
@@ -10,22 +11,42 @@ from collections.abc import Mapping
 import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.defs.common import House
-from kodomo_assets.defs.earlier_rosters import build_earlier_rosters
-from kodomo_assets.defs.evaluation import build_evaluation_assets
-from kodomo_assets.defs.exports import exports_log
-from kodomo_assets.defs.features import build_feature_assets
+from kodomo_assets.defs import evaluation, features, linkage, published, review, screening, sources, weights
+from kodomo_assets.defs.house import House
 from kodomo_assets.defs.jobs import build_jobs, build_schedules
-from kodomo_assets.defs.linkage import build_linkage_assets
 from kodomo_assets.defs.partitions import reference_dates
-from kodomo_assets.defs.published import build_published_assets
 from kodomo_assets.defs.resources import kodomo_resource
-from kodomo_assets.defs.review import build_review_assets
-from kodomo_assets.defs.screening import build_screening_assets
 from kodomo_assets.defs.sensors import build_sensors
-from kodomo_assets.defs.sources import build_source_assets
-from kodomo_assets.defs.weights import build_weight_assets
+from kodomo_assets.defs.step import Declared, build
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.exports import LOG
+
+
+def declared(catalogue: Catalogue) -> list[Declared]:
+    """Every asset that a step makes, in the order in which data flows."""
+    return [
+        sources.inbox,
+        *sources.delivered_tables(catalogue),
+        sources.earlier_rosters,
+        linkage.children,
+        linkage.answers,
+        linkage.links,
+        linkage.pupil_numbers,
+        features.matrix,
+        features.labels,
+        weights.coefficients,
+        screening.ranking,
+        review.meeting_list,
+        review.personal_sheets,
+        review.decisions,
+        review.support,
+        review.school_lists,
+        review.meeting_files,
+        review.key_list,
+        evaluation.funnel,
+        published.analyst,
+        published.refreshes,
+    ]
 
 
 def build_definitions(
@@ -36,16 +57,10 @@ def build_definitions(
     jobs = build_jobs(house)
     return dg.Definitions(
         assets=[
-            *build_source_assets(house),
-            build_earlier_rosters(house),
-            *build_linkage_assets(house),
-            *build_feature_assets(house),
-            *build_weight_assets(house),
-            *build_screening_assets(house),
-            *build_review_assets(house),
-            exports_log(house),
-            *build_evaluation_assets(house),
-            *build_published_assets(house),
+            *(build(house, one) for one in declared(catalogue)),
+            # every step that writes a file adds to the log, and what reads it (funnel, page, publication) hangs below
+            # none of those steps (architecture, 17)
+            house.spec(LOG, ()),
         ],
         jobs=jobs,
         schedules=build_schedules(house, jobs),

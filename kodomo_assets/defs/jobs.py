@@ -5,10 +5,12 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from kodomo_assets.defs.asking import AFTER_MEETING, RETURNED, TERMLY, YEARLY, ask, job_name, look, watched_files
-from kodomo_assets.defs.common import House, asset_key, told
+from kodomo_assets.defs.asking import ask
+from kodomo_assets.defs.failures import told
+from kodomo_assets.defs.house import PHASE, House
 from kodomo_assets.defs.running import end_dead_runs
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
+from kodomo_assets.refreshing.needs import AFTER_MEETING, TERMLY, YEARLY, job_name, look, watched_files
 from kodomo_assets.stages.sources.arrivals import Hashes, arriving
 
 _EVERY_MORNING = "0 6 * * *"
@@ -37,7 +39,7 @@ def selection(name: str) -> dg.AssetSelection:
     read even while an office's file is refused.
     """
     if name == AFTER_MEETING:
-        return dg.AssetSelection.assets(*map(asset_key, RETURNED)).downstream()
+        return dg.AssetSelection.tag(PHASE, "after_meeting")
     return dg.AssetSelection.all()
 
 
@@ -85,7 +87,7 @@ def _asked(house: House, job: str, context: dg.ScheduleEvaluationContext) -> dg.
         return dg.SkipReason("no reference date of this kind has come yet")
     now = dt.datetime.now(dt.UTC)
     end_dead_runs(context.instance, house.settings, now)
-    known = look(house)
+    known = look(house.settings)
     if isinstance(known, str):
         return dg.SkipReason(known)
     if late := still_arriving(house, day):
@@ -96,7 +98,11 @@ def _asked(house: House, job: str, context: dg.ScheduleEvaluationContext) -> dg.
 
 def still_arriving(house: House, day: dt.date) -> list[str]:
     """Files of the date that may still be on their way."""
-    return arriving(watched_files(house, day), dt.datetime.now(dt.UTC), house.catalogue.ingest.settle_seconds)
+    return arriving(
+        watched_files(house.settings, house.catalogue, day),
+        dt.datetime.now(dt.UTC),
+        house.catalogue.ingest.settle_seconds,
+    )
 
 
 def newest_reference_date(house: House, job: str, now: dt.datetime) -> dt.date | None:

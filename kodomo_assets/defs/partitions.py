@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import dagster as dg
 
 from kodomo_assets.catalogue.models import Calendar
@@ -20,8 +18,3 @@ def reference_dates(calendar: Calendar) -> dg.TimeWindowPartitionsDefinition:
         timezone=calendar.timezone,
         end_offset=1,
     )
-
-
-def reference_date(context: dg.AssetExecutionContext) -> dt.date:
-    """The reference date that this step refreshes."""
-    return dt.date.fromisoformat(context.partition_key)

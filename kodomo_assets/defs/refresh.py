@@ -10,8 +10,8 @@ import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs import build_definitions
-from kodomo_assets.defs.asking import AFTER_MEETING, job_name
 from kodomo_assets.defs.partitions import DATE_FORMAT
+from kodomo_assets.refreshing.needs import AFTER_MEETING, job_name
 from kodomo_assets.settings import Settings
 
 _LOGGER = "progress"

@@ -7,12 +7,14 @@ from typing import Any
 
 import dagster as dg
 
-from kodomo_assets.defs.asking import ask, keep_hashes, kept_hashes, look, notes, watched_files
-from kodomo_assets.defs.common import House, told
+from kodomo_assets.defs.asking import ask, keep_hashes, kept_hashes
+from kodomo_assets.defs.failures import told
+from kodomo_assets.defs.house import House
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import end_dead_runs
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
+from kodomo_assets.refreshing.needs import look, notes, watched_files
 from kodomo_assets.stages.sources.arrivals import arriving, listing
 
 _EVERY_MINUTE = 60
@@ -44,7 +46,7 @@ def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
 def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
     now = dt.datetime.now(dt.UTC)
     end_dead_runs(context.instance, house.settings, now)
-    known = look(house)
+    known = look(house.settings)
     if isinstance(known, str):
         return dg.SensorResult(skip_reason=known, cursor=context.cursor)
     if known and not house.settings.inbox.is_dir():
@@ -58,7 +60,7 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
     requests, says = [], []
     for day in _dates(house, set(known)):
         key = day.strftime(DATE_FORMAT)
-        files = watched_files(house, day)
+        files = watched_files(house.settings, house.catalogue, day)
         looked[key] = listing(files)
         late = arriving(files, now, house.catalogue.ingest.settle_seconds)
         if late or looked[key] != seen.get(key):
@@ -72,7 +74,7 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
     keep_hashes(context.instance, hashes)
     return dg.SensorResult(
         run_requests=requests,
-        skip_reason=None if requests else "; ".join([*says, *notes(house, known)]) or "no change",
+        skip_reason=None if requests else "; ".join([*says, *notes(house.catalogue, known)]) or "no change",
         # short: every tick keeps a copy of it, and the UI shows it above the ticks
         cursor=json.dumps({"listings": looked}),
     )

@@ -1,10 +1,11 @@
-"""How a workbook as we wrote it is told from one that somebody has saved since: by the time that it keeps of itself."""
+"""A file for people, and how a workbook as we wrote it is told from one that somebody has saved since."""
 
 from __future__ import annotations
 
 import io
 import re
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 _PROPERTIES = "docProps/core.xml"
@@ -14,6 +15,17 @@ _OURS = rb"2000-01-01T00:00:00Z"
 _MODIFIED = re.compile(rb"<dcterms:modified[^>]*>" + _OURS)
 # a workbook that was saved with a password is no zip any more
 _WITH_PASSWORD = bytes.fromhex("d0cf11e0a1b11ae1")
+
+
+@dataclass(frozen=True)
+class Export:
+    """One file: kind, name, content, number of children in it, and what it was made from (for the comparison only)."""
+
+    kind: str
+    name: str
+    content: bytes
+    children: int
+    made_from: str
 
 
 def without_clock(content: io.BytesIO) -> bytes:

@@ -71,8 +71,7 @@ def publish(
         CheckFailedError: a blocking check failed; the old file stands. The new file is removed whatever happens.
     """
     _make_folder(target, catalogue)
-    home = con.execute("select current_database()").fetchone()
-    source = home[0] if home else "memory"
+    source = confidential(con)
     with _building(target, run_id) as building:
         stage.derive(con)
         con.execute(f"attach '{_escaped(building)}' as {ALIAS} (storage_version '{_STORAGE_VERSION}')")
@@ -96,6 +95,12 @@ def publish(
             give(building, catalogue.publish.group, _GROUP_FILE_MODE, "publish.group")
         os.replace(building, target)  # noqa: PTH105  (named so that a reader sees the atomic swap)
     return outcomes
+
+
+def confidential(con: duckdb.DuckDBPyConnection) -> str:
+    """The name of the database from which is published, while another one is in use."""
+    home = con.execute("select current_database()").fetchone()
+    return str(home[0]) if home else "kodomo"
 
 
 def retire(settings: Settings, target: Path) -> None:

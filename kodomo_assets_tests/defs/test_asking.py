@@ -16,13 +16,14 @@ from dagster_shared.error import DagsterError
 
 from kodomo_assets.__main__ import main
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.defs.asking import STATE, Answer, ask, read_accounts
-from kodomo_assets.defs.common import House
+from kodomo_assets.defs.asking import STATE, Answer, ask
+from kodomo_assets.defs.house import House
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.defs.running import HOST, PID, STARTED, check_free, end_dead_runs
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.machine.processes import Process
+from kodomo_assets.refreshing.needs import read_accounts
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets_tests.defs.conftest import DAY, Office
@@ -54,7 +55,7 @@ def house(office: Office) -> House:
 
 def asked(office: Office, now: dt.datetime) -> Answer:
     this = house(office)
-    return ask(this, office.instance, APRIL, read_accounts(this), Hashes({}), now)
+    return ask(this, office.instance, APRIL, read_accounts(this.settings), Hashes({}), now)
 
 
 def run_of(

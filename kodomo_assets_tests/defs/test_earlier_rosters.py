@@ -11,7 +11,7 @@ import pytest
 from kodomo_assets import __main__ as command
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.defs.asking import Answer, ask
-from kodomo_assets.defs.common import House
+from kodomo_assets.defs.house import House
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets.stages.sources.readings import Account, accounts

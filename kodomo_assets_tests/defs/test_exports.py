@@ -12,11 +12,9 @@ import openpyxl
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.defs.common import House
-from kodomo_assets.defs.exports import Export, export
-from kodomo_assets.defs.partitions import reference_dates
-from kodomo_assets.office.written import was_saved_since, without_clock
+from kodomo_assets.office.written import Export, was_saved_since, without_clock
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.exports import export
 from kodomo_assets_tests.defs.conftest import DAY
 from kodomo_assets_tests.template import create_tables
 
@@ -30,14 +28,19 @@ class Outbox:
     def __init__(self, root: Path) -> None:
         catalogue = load_catalogue()
         settings = Settings.from_environment({"KODOMO_DATA_DIR": str(root)})
-        self.house = House(catalogue, settings, reference_dates(catalogue.calendar))
+        self.log, self.ranking = (catalogue.output(name) for name in ("review.exports", "screening.ranking"))
+        self.outbox = settings.outbox
+        self.said: list[str] = []
         self.con = duckdb.connect()
         create_tables(self.con, catalogue)
         self.folder = settings.outbox / R.isoformat()
 
     def write(self, children: str | None, content: bytes, version: str = "2025-04-01.1") -> int:
         made = [Export("個人票", NAME, content, 1, children)] if children else []
-        return export(self.con, self.house, R, version, ("個人票_",), made)
+        return self.export(version, made, "個人票_")
+
+    def export(self, version: str, made: list[Export], *kinds: str) -> int:
+        return export(self.con, self.log, self.outbox, R, version, kinds, made, self.said.append)
 
     def files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(self.folder.iterdir()) if path.is_file()}
@@ -47,7 +50,7 @@ class Outbox:
         return row[0] if row else 0
 
     def a_later_date_has_its_list(self) -> None:
-        columns = {column.name: column.type for column in self.house.catalogue.output("screening.ranking").columns}
+        columns = {column.name: column.type for column in self.ranking.columns}
         self.con.execute("create or replace table screening.ranking as from screening.ranking limit 0")
         listed = ", ".join(f'null::{kind} as "{name}"' for name, kind in columns.items() if name != "reference_date")
         self.con.execute(f"insert into screening.ranking by name select date '{LATER}' as reference_date, {listed}")
@@ -76,7 +79,7 @@ def test_before_the_meeting_a_corrected_list_replaces_the_file(outbox):
     assert outbox.files() == {}
 
 
-def test_of_an_old_date_the_old_file_is_set_aside_and_that_is_said(outbox, caplog):
+def test_of_an_old_date_the_old_file_is_set_aside_and_that_is_said(outbox):
     outbox.write("a", b"a")
     outbox.a_later_date_has_its_list()
     assert outbox.write("b", b"b") == 1
@@ -127,15 +130,15 @@ def fill_in(path: Path, text: str) -> bytes:
     return path.read_bytes()
 
 
-def test_what_was_filled_in_where_it_lies_is_kept_before_any_decision_too(outbox, caplog):
+def test_what_was_filled_in_where_it_lies_is_kept_before_any_decision_too(outbox):
     outbox.write("a", workbook("a"))
     filled = fill_in(outbox.folder / NAME, "受理相当")
     outbox.write("a", workbook("a"))
     assert outbox.files() == {NAME: filled}
     outbox.write("b", workbook("b"))
     assert outbox.files() == {NAME: workbook("b"), "個人票_南小学校_旧1.xlsx": filled}
-    assert "個人票_南小学校.xlsx was written into where it lies" in caplog.text
-    assert "read once that lies in inbox/" in caplog.text
+    assert outbox.said[0].startswith("個人票_南小学校.xlsx was written into where it lies")
+    assert "read once that lies in inbox/" in " ".join(outbox.said)
     # as we wrote it: nothing to keep
     outbox.write("c", workbook("c"))
     assert outbox.files() == {NAME: workbook("c"), "個人票_南小学校_旧1.xlsx": filled}
@@ -179,43 +182,43 @@ def test_a_file_of_a_database_before_this_one_is_kept(outbox):
 # only the database, or only the outbox, is restored from a backup
 
 
-def test_a_file_of_a_newer_state_than_the_restored_database_is_set_aside_and_named(outbox, caplog):
+def test_a_file_of_a_newer_state_than_the_restored_database_is_set_aside_and_named(outbox):
     outbox.write("a", b"a")
     # the log of the backup knows a; the outbox has gone on to b
     (outbox.folder / NAME).write_bytes(b"b")
     assert outbox.write("c", b"c") == 1
     assert outbox.files() == {NAME: b"c", "個人票_南小学校_旧1.xlsx": b"b"}
-    assert "個人票_南小学校.xlsx is not the file that this database wrote" in caplog.text
-    assert "個人票_南小学校_旧1.xlsx" in caplog.text
+    assert "個人票_南小学校.xlsx is not the file that this database wrote" in " ".join(outbox.said)
+    assert "個人票_南小学校_旧1.xlsx" in " ".join(outbox.said)
 
 
-def test_a_file_of_another_state_is_not_taken_for_the_one_that_says_the_same(outbox, caplog):
+def test_a_file_of_another_state_is_not_taken_for_the_one_that_says_the_same(outbox):
     outbox.write("a", b"a")
     (outbox.folder / NAME).write_bytes(b"b")
     assert outbox.write("a", b"a") == 1
     assert outbox.files() == {NAME: b"a", "個人票_南小学校_旧1.xlsx": b"b"}
-    assert "is not the file that this database wrote" in caplog.text
+    assert "is not the file that this database wrote" in " ".join(outbox.said)
     # and where nothing is to be said of the school any more
     (outbox.folder / NAME).write_bytes(b"c")
     outbox.write(None, b"")
     assert outbox.files() == {"個人票_南小学校_旧1.xlsx": b"b", "個人票_南小学校_旧2.xlsx": b"c"}
 
 
-def test_what_somebody_saved_is_no_other_state(outbox, caplog):
+def test_what_somebody_saved_is_no_other_state(outbox):
     outbox.write("a", workbook("a"))
     filled = fill_in(outbox.folder / NAME, "受理相当")
     assert outbox.write("a", workbook("a")) == 0
     assert outbox.files() == {NAME: filled}
-    assert caplog.text == ""
+    assert outbox.said == []
 
 
-def test_a_file_in_a_folder_of_its_own_is_known_by_its_whole_name(outbox, caplog):
+def test_a_file_in_a_folder_of_its_own_is_known_by_its_whole_name(outbox):
     name = "センター限り/配布番号一覧.xlsx"
     for content, written in (("a", 1), ("a", 0), ("b", 1)):
         made = Export("配布番号一覧", name, content.encode(), 1, content)
-        assert export(outbox.con, outbox.house, R, "1", (), [made]) == written
+        assert outbox.export("1", [made]) == written
     assert [path.name for path in (outbox.folder / "センター限り").iterdir()] == ["配布番号一覧.xlsx"]
-    assert caplog.text == ""
+    assert outbox.said == []
 
 
 def test_what_somebody_saved_of_a_file_that_the_log_does_not_know_is_kept(outbox):

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.defs.common import guarded
+from kodomo_assets.defs.failures import guarded
 from kodomo_assets.defs.refresh import refresh
 from kodomo_assets_tests.defs.conftest import DAY
 

@@ -10,6 +10,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.catalogue.models import Step
 from kodomo_assets.sql import run_sql
+from kodomo_assets.told import Told
 from kodomo_assets.vocabulary import SCHOOL_LIST
 
 # What the meeting decided and what came of it; which side of the cut it was of is for the page, after the decisions.
@@ -51,3 +52,15 @@ def funnel_text(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
         return ""
     lines = [f"  {children:>7,}   {declared[name]} {name}" for name, children in zip(_TOLD, row, strict=True)]
     return "\n".join(["\n  判定と支援 after the meeting, children", *lines])
+
+
+def tell_funnel(con: duckdb.DuckDBPyConnection) -> Told:
+    """``new_funnel`` as a picture."""
+    from kodomo_assets.stages.evaluation.plots import funnel_plot  # late: matplotlib is slow to import
+
+    return {"funnel": funnel_plot(con)}
+
+
+def tell_indicators(con: duckdb.DuckDBPyConnection) -> Told:
+    """``new_indicators`` as a table."""
+    return {"指標": con.sql("select ja, round(value, 3) as value, target from new_indicators order by 1")}

@@ -13,6 +13,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, Item, SourceTable
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import run_sql
+from kodomo_assets.told import Told
 
 _OFFICES = ("household", "benefits", "health", "school", "counselling")
 
@@ -28,6 +29,11 @@ def build_matrix(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
     for name in ("prepare", *_OFFICES, "levels"):
         run_sql(con, __package__, name)
     con.execute(_pivot(catalogue))
+
+
+def tell_causes(con: duckdb.DuckDBPyConnection) -> Told:
+    """How many levels of each item come from what."""
+    return {"段階のもと": con.sql("select item, cause, count(*) as children from new_levels group by all order by all")}
 
 
 def _load_catalogue(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:

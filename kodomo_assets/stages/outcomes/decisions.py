@@ -10,6 +10,7 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable, flag_word
 from kodomo_assets.office.inbox import InboxFile
@@ -181,3 +182,18 @@ def _problems(
         yield f"{MEETING_DATE} is {'blank' if not cells[MEETING_DATE] else 'no date'}, expected the day of the meeting"
     if not cells[DECIDED_BY]:
         yield f"{DECIDED_BY} is blank, expected the roles that decided"
+
+
+def check_decided(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> CheckOutcome:
+    """A warning where there is no decision at ``reference_date``: no school gets a list then."""
+    row = con.execute("select count(*) from review.decisions where reference_date = $1", [reference_date]).fetchone()
+    number = row[0] if row else 0
+    missing = f"; 0 files were written. After the meeting put 判定会議*.xlsx into inbox/{reference_date}/"
+    return CheckOutcome(
+        name="decided",
+        passed=number > 0,
+        blocking=False,
+        message=f"{number} decisions at {reference_date}, expected at least 1: no child reaches a school list without "
+        "one" + ("" if number else missing),
+        facts={"decisions": number},
+    )

@@ -12,6 +12,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.office.school_names import SchoolName, registers, school_names
+from kodomo_assets.office.written import Export
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.review.school_workbook import (
     SchoolChild,
@@ -32,22 +33,22 @@ _ASK = "センターに確認"
 
 
 @dataclass(frozen=True)
-class SchoolFile:
-    """A file for one school: its name, its content, how many children, and what it was made from."""
-
-    name: str
-    content: bytes
-    children: int
-    made_from: str
-
-
-@dataclass(frozen=True)
 class SchoolFiles:
     """The files of all schools, and how many children are told to none: under 支援措置, or on no school's register."""
 
-    files: tuple[SchoolFile, ...]
+    files: tuple[Export, ...]
     kept_back: int
     without_school: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What is told of them."""
+        return {
+            "schools": len(self.files),
+            "children": sum(file.children for file in self.files),
+            "支援措置のため知らせない": self.kept_back,
+            "学齢簿にいない": self.without_school,
+        }
 
 
 def personal_sheets(
@@ -59,9 +60,7 @@ def personal_sheets(
     for school, rows in schools:
         children = [SheetChild(r["sheet_number"], r["school_year"], r["class_name"], r["name"]) for r in rows]
         content = sheet_workbook(school.shown, reference_date, version, children, QUESTIONS, cautions)
-        files.append(
-            SchoolFile(_file_name(PERSONAL_SHEET, school), content, len(children), repr((children, *cautions)))
-        )
+        files.append(_file(PERSONAL_SHEET, school, content, len(children), repr((children, *cautions))))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
 
@@ -94,7 +93,7 @@ def school_lists(
             for r in rows
         ]
         content = school_workbook(school.shown, reference_date, version, children, cautions)
-        files.append(SchoolFile(_file_name(SCHOOL_LIST, school), content, len(children), repr((children, *cautions))))
+        files.append(_file(SCHOOL_LIST, school, content, len(children), repr((children, *cautions))))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
 
@@ -126,5 +125,5 @@ def _schools(
     return schools, sum(row["kept_back"] for row in rows), sum(row["school_code"] is None for row in rows)
 
 
-def _file_name(kind: str, school: SchoolName) -> str:
-    return f"{kind}_{school.stem}.xlsx"
+def _file(kind: str, school: SchoolName, content: bytes, children: int, made_from: str) -> Export:
+    return Export(kind, f"{kind}_{school.stem}.xlsx", content, children, made_from)

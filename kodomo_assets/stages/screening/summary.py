@@ -10,6 +10,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.told import Grid, Told
 
 _NO_VERSION = "none"
 
@@ -140,6 +141,14 @@ def require_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Non
         )
 
 
+def version_of(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> str:
+    """The version of the weights that made the list of ``reference_date``."""
+    row = con.execute(
+        "select any_value(weights_version) from screening.ranking where reference_date = $1", [reference_date]
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ScreeningSummary:
     """Reads screening.ranking at ``reference_date`` and the weights that made it.
 
@@ -182,6 +191,24 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         items=_kept_items(con, catalogue, version),
         weak_bands=_weak_bands(con, version),
     )
+
+
+def tell_ranking(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Told:
+    """The list in numbers, with the distribution of the scores as a picture."""
+    from kodomo_assets.stages.screening.plots import score_distribution_plot  # late: matplotlib is slow to import
+
+    summary = funnel_summary(con, catalogue, reference_date)
+    return {
+        "weights_version": summary.version,
+        "screened": summary.screened,
+        "selected": summary.selected,
+        "newly_found": summary.newly_found,
+        "score_distribution": score_distribution_plot(con, reference_date),
+        "school_years": Grid(
+            ["学年", "対象", "抽出", "境界の点"],
+            [[c.school_year, c.screened, c.selected, c.cut_points] for c in summary.cohorts],
+        ),
+    }
 
 
 def _weak_bands(con: duckdb.DuckDBPyConnection, version: str | None) -> tuple[str, ...]:

@@ -177,6 +177,28 @@ def check_acknowledgements(ja: str, stale: Sequence[str]) -> CheckOutcome:
     )
 
 
+# the checks of the spine that a person may acknowledge
+_OF_THE_SPINE = ("school_year", "spine_complete")
+
+
+def check_spine_acknowledgements(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    faults: Sequence[Fault],
+    inbox: Path,
+) -> CheckOutcome:
+    """Whether every acknowledgement of rows and school years of the two registers fits what was found."""
+    stale: list[str] = []
+    for name in ("resident_register", "school_register"):
+        table = catalogue.tables[name]
+        rejected = rejected_rows(con, catalogue, table, reference_date)
+        found = [*(fault for fault in faults if fault.table == name), *rejected]
+        files = delivered_files(con, table, reference_date)
+        stale += stale_acknowledgements(con, catalogue, table, reference_date, files, found, inbox, _OF_THE_SPINE)
+    return check_acknowledgements("住民記録・学齢簿", stale)
+
+
 def delivered_files(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> dict[str, str]:
     """SHA-256 -> name of the files of ``table`` that were accepted for a reference date."""
     return dict(

@@ -56,6 +56,12 @@ def delivery_in_force(
     return row[0] if row else None
 
 
+def rows_at(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> int:
+    """How many rows of ``table`` were accepted at ``reference_date``."""
+    row = con.execute(f"select count(*) from sources.{table.id} where reference_date = $1", [reference_date]).fetchone()
+    return int(row[0]) if row else 0
+
+
 def create_registered_pupils(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
     """Temp view ``registered_pupils(name_kana, birth_date, school_code)``: the school that the register gives a pupil.
 

@@ -83,6 +83,14 @@ def touch(con: duckdb.DuckDBPyConnection, reference_date: dt.date, asset: str, r
     )
 
 
+def leave_for_confirmation(con: duckdb.DuckDBPyConnection, reference_date: dt.date, asset: str, basis: Basis) -> None:
+    """Notes the contract of a stored reading that read nothing: a withdrawal waits for a person."""
+    con.execute(
+        "update sources.readings set contract = $1 where reference_date = $2 and asset = $3",
+        [basis.contract, reference_date, asset],
+    )
+
+
 def compared_with(
     con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date, registers: Sequence[str]
 ) -> str:

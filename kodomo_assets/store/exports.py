@@ -5,58 +5,45 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import dagster as dg
 import duckdb
 
-from kodomo_assets.defs.common import House
-from kodomo_assets.office.written import was_saved_since
+from kodomo_assets.catalogue import OutputTable
+from kodomo_assets.office.written import Export, was_saved_since
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import replace
 
-
-@dataclass(frozen=True)
-class Export:
-    """One file: kind, name, content, number of children in it, and what it was made from (for the comparison only)."""
-
-    kind: str
-    name: str
-    content: bytes
-    children: int
-    made_from: str
-
-
-#: The log of exports as a table of its own: every step that writes a file adds to it, and what reads it (funnel, page,
-#: publication) hangs below none of those steps (architecture, 17).
+#: Tells people something, in a sentence without a person's data.
+Tell = Callable[[str], None]
 LOG = "review.exports"
-
-
-def exports_log(house: House) -> dg.AssetSpec:
-    """The log in the graph; Dagster does not materialize it, the steps that write files do."""
-    return house.spec(LOG, "Every file that was written for people: when, for how many children, with which weights.")
 
 
 def export(
     con: duckdb.DuckDBPyConnection,
-    house: House,
+    log: OutputTable,
+    outbox: Path,
     day: dt.date,
     version: str,
     kinds: Sequence[str],
     exports: Sequence[Export],
+    warn: Tell,
 ) -> int:
-    """Writes what changed into outbox/<day>/ and logs it in review.exports; how many files were written.
+    """Writes what changed into outbox/<day>/ and logs it in review.exports (``log``); how many files were written.
 
     A file whose children are told the same is left alone, whatever the weights' version on its foot. Before a new
     content, and where a file of ``kinds`` is no longer made, the old file is taken away. It is kept under another name,
     and that is said, once there is a decision at the reference date or a later date has its list: then it is out; and
     whenever somebody wrote into it where it lay, or it is not the one that the log knows: only the database, or only
     the outbox, was restored from a backup. Such a file is never taken for the one that was written.
+
+    Args:
+        warn: is told of every file that is kept, and why.
     """
-    folder = house.settings.outbox / day.isoformat()
+    folder = outbox / day.isoformat()
     now = dt.datetime.now(dt.UTC)
     keep = _is_out(con, day)
     last = _last_written(con, day)
@@ -68,15 +55,15 @@ def export(
         foreign = _is_foreign(path, known)
         if path.exists() and not foreign and known is not None and known.fingerprint == fingerprint:
             continue
-        put(path, one.content, out=keep, foreign=foreign)
+        put(path, one.content, warn, out=keep, foreign=foreign)
         sha256 = hashlib.sha256(one.content).hexdigest()
         rows.append((day, one.kind, one.name, now, one.children, version, fingerprint, sha256))
     made = {one.name for one in exports}
     for path in sorted(folder.glob("*")):
         if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
-            take_away(path, out=keep, foreign=_is_foreign(path, last.get(path.name)))
+            take_away(path, warn, out=keep, foreign=_is_foreign(path, last.get(path.name)))
     if rows:
-        _log(con, house, day, rows)
+        _log(con, log, day, rows)
     return len(rows)
 
 
@@ -121,7 +108,7 @@ _OLD = "_旧"
 _KEPT = re.compile(rf"{_OLD}\d+$")
 
 
-def put(path: Path, content: bytes, *, out: bool = False, foreign: bool = False) -> None:
+def put(path: Path, content: bytes, warn: Tell, *, out: bool = False, foreign: bool = False) -> None:
     """Writes ``content`` where something else lies.
 
     That is kept where it is ``out``, or ``foreign`` to the database, or somebody wrote into it.
@@ -130,18 +117,26 @@ def put(path: Path, content: bytes, *, out: bool = False, foreign: bool = False)
     if path.exists() and path.read_bytes() == content:
         return
     if path.exists():
-        _keep(path, out=out, foreign=foreign)
+        _keep(path, warn, out=out, foreign=foreign)
     write_file(path, content)
 
 
-def take_away(path: Path, *, out: bool = False, foreign: bool = False) -> None:
+def take_away(path: Path, warn: Tell, *, out: bool = False, foreign: bool = False) -> None:
     """Takes a file away that says nothing any more; kept like one that says something else."""
     if path.exists():
-        _keep(path, out=out, foreign=foreign)
+        _keep(path, warn, out=out, foreign=foreign)
     remove_file(path)
 
 
-def _keep(path: Path, *, out: bool, foreign: bool) -> None:
+def put_or_take_away(path: Path, content: bytes | None, warn: Tell) -> None:
+    """Writes ``content``, or takes the file away where there is none any more."""
+    if content is None:
+        take_away(path, warn)
+    else:
+        put(path, content, warn)
+
+
+def _keep(path: Path, warn: Tell, *, out: bool, foreign: bool) -> None:
     """``名簿.xlsx`` becomes ``名簿_旧1.xlsx``, or the next number that is free; of equal content there is one copy."""
     saved = was_saved_since(path)
     if not (out or saved or foreign):
@@ -166,13 +161,12 @@ def _keep(path: Path, *, out: bool, foreign: bool) -> None:
         )
     else:
         why = "is out and says something else now"
-    dg.get_dagster_logger().warning(f"{path.name} {why}; the old one is kept as {kept.name}")
+    warn(f"{path.name} {why}; the old one is kept as {kept.name}")
 
 
-def _log(con: duckdb.DuckDBPyConnection, house: House, day: dt.date, rows: Sequence[tuple[object, ...]]) -> None:
+def _log(con: duckdb.DuckDBPyConnection, table: OutputTable, day: dt.date, rows: Sequence[tuple[object, ...]]) -> None:
     import pandas as pd
 
-    table = house.catalogue.output(LOG)
     types = {column.name: column.type for column in table.columns}
     create_from_frame(con, "exports_now", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
     con.execute(

@@ -1,0 +1,65 @@
+"""What is told of the weights of a reference date: whether the fit did, the coefficients, the cards."""
+
+from __future__ import annotations
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.stages.weights.versions import WeightsOutcome
+from kodomo_assets.told import Told
+
+
+def check_outcome(outcome: WeightsOutcome) -> list[CheckOutcome]:
+    """Whether a due fit did, and whether dates are refreshed in their order."""
+    return [
+        CheckOutcome(
+            name="fit_succeeded",
+            passed=outcome.fit_error is None,
+            blocking=False,
+            message=outcome.fit_error or "the weights are fitted or reused as the calendar says",
+        ),
+        CheckOutcome(
+            name="in_order",
+            passed=outcome.later_version is None,
+            blocking=False,
+            message=f"a later reference date already has version {outcome.later_version}"
+            if outcome.later_version
+            else "no later reference date has a version",
+        ),
+    ]
+
+
+def tell_coefficients(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> Told:
+    """The coefficients of ``version`` as a picture."""
+    from kodomo_assets.stages.weights.plots import coefficient_plot  # late: matplotlib is slow to import
+
+    frame = con.execute(
+        "select * from weights.coefficients where version = $1 order by band, item, level", [version]
+    ).df()
+    return {"version": version, "coefficients": coefficient_plot(frame, catalogue)}
+
+
+def tell_cards(con: duckdb.DuckDBPyConnection, version: str) -> Told:
+    """The model cards of ``version``."""
+    cards = con.sql(
+        """
+        select
+            band,
+            children,
+            events,
+            items,
+            columns,
+            round(r_squared, 4) as r_squared,
+            round(condition_number, 1) as condition_number,
+            round(cv_auc, 3) as cv_auc,
+            round(cv_precision_at_10, 3) as cv_precision_at_10,
+            round(cv_lift_at_10, 2) as cv_lift_at_10,
+            is_weak
+        from weights.model_cards
+        where version = $1
+        order by band
+        """,
+        params=[version],
+    )
+    return {"version": version, "model_cards": cards}

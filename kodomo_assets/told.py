@@ -1,0 +1,28 @@
+"""What a step tells of its result: numbers, small tables, pictures, lines of text. Aggregates, never people.
+
+The UI shows it; how it does is not said here. A ``duckdb.DuckDBPyRelation`` is a small table, ``bytes`` are a picture
+(PNG), everything else is shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+#: By the name under which it is shown.
+Told = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A small table that no SQL made."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Sentences, one under the other."""
+
+    lines: Sequence[str]
