@@ -56,7 +56,7 @@ def settable(model: type[Model] = Catalogue) -> set[type[Model]]:
     inner = {
         part
         for name, field in model.model_fields.items()
-        if name not in model.fixed and name not in {"outputs", "files"}
+        if name not in model.fixed
         for part in _models_in(field.annotation)
     }
     return inner.union(*(settable(part) for part in inner)) if inner else inner

@@ -1110,6 +1110,8 @@ class OutputTable(Output):
 class Catalogue(Model):
     """Everything that is fact and not calculation, after a city's own file was laid over the defaults."""
 
+    fixed: ClassVar[frozenset[str]] = frozenset({"outputs", "files"})
+
     sections: Mapping[str, Section] = Field(description="the offices that hold the tables")
     tables: Mapping[str, SourceTable] = Field(description="the tables that offices deliver")
     items: Mapping[str, Item] = Field(description="the screening items")

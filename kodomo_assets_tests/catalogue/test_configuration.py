@@ -1,4 +1,4 @@
-"""A configuration that would change the list without a word is an error that names file and key (issue 10, section 5)."""
+"""A configuration that would change the list without a word is an error: it names file and key."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.stages.sources.rests_on import settings_in_force
 
 SHA = "0" * 63 + "a"
 
@@ -140,3 +141,11 @@ def test_what_feeds_what():
     assert residents["removed_on"] == ("spine",)
     assert "address" not in residents
     assert "protection" not in residents
+
+
+def test_an_upgrade_that_declares_another_table_is_told_as_no_other_setting():
+    """What a city cannot set (outputs, files) is no setting that a list was made with."""
+    assert {name.partition(".")[0] for name in settings_in_force(load_catalogue())} == {
+        "tables", "items", "bands", "difficulties", "schools", "ingest", "linkage", "features", "weights", "screening",
+        "legacy", "meeting",
+    }  # fmt: skip

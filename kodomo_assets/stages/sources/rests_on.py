@@ -23,7 +23,7 @@ _DELIVERY, _SETTING = "delivery", "setting"
 # Read at later dates too: numbers of pupils, and the last household of a person who cannot be read.
 _READ_BACK = ("resident_register", "school_roster")
 # What of the configuration decides no result: words for people, who may read what, when to begin.
-_NO_RESULT = ("outputs", "reasons", "sections", "publish", "calendar")
+_NO_RESULT = ("reasons", "sections", "publish", "calendar")
 _NO_RESULT_OF_INGEST = {"settle_seconds", "group", "password_file", "acknowledged", "acknowledged_rows", "withdrawn"}
 _COLUMNS = {"reference_date": "date", "kind": "varchar", "name": "varchar", "state": "varchar"}
 
@@ -68,7 +68,7 @@ def settings_in_force(catalogue: Catalogue) -> dict[str, str]:
     for name in type(catalogue).model_fields:
         if name in ("tables", "items"):
             facts |= {f"{name}.{key}": one.model_dump_json() for key, one in getattr(catalogue, name).items()}
-        elif name not in _NO_RESULT:
+        elif name not in (*catalogue.fixed, *_NO_RESULT):
             facts[name] = catalogue.model_dump(mode="json", include={name})
     facts["ingest"] = catalogue.ingest.model_dump(mode="json", exclude=_NO_RESULT_OF_INGEST)
     return {
