@@ -7,7 +7,14 @@ from kodomo_assets.stages.evaluation.funnel import build_funnel, tell_funnel, te
 @asset(
     "evaluation.funnel",
     "evaluation.indicators",
-    reads=["screening.ranking", "review.meeting_list", "review.decisions", "review.support", "review.exports"],
+    reads=[
+        "linkage.children",
+        "screening.ranking",
+        "review.meeting_list",
+        "review.decisions",
+        "review.support",
+        "review.exports",
+    ],
 )
 def funnel(step: Step) -> Results:
     build_funnel(step.con, step.catalogue, step.day)

@@ -76,7 +76,9 @@ def answers(step: Step) -> Results:
 
 def _by_name(catalogue: Catalogue) -> list[str]:
     tables = [f"sources.{table.id}" for table in catalogue.tables.values() if table.person.name]
-    return ["linkage.children", "linkage.answers", EARLIER_ROSTERS, *tables]
+    # the registers: the names, sexes and districts of those who are compared
+    registers = ["linkage.residents", "sources.resident_register", "sources.school_register"]
+    return ["linkage.children", "linkage.answers", EARLIER_ROSTERS, *registers, *tables]
 
 
 @asset(

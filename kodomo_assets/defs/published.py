@@ -15,8 +15,10 @@ NAME = "published.analyst"
 
 def _published(catalogue: Catalogue) -> list[str]:
     published = [name for name, table in catalogue.outputs.items() if table.published and name in catalogue.assets]
+    # that none of their numbers, names and addresses got through is looked up in what they came from
+    looked_up = ["linkage.answers", "linkage.residents", *(f"sources.{table}" for table in catalogue.tables)]
     # evaluation.fairness_items
-    return [*published, "features.levels"]
+    return [*published, "features.levels", *looked_up]
 
 
 @asset(

@@ -22,7 +22,18 @@ from kodomo_assets.store.exports import export
 from kodomo_assets.store.pseudonyms import create_sheet_numbers
 from kodomo_assets.vocabulary import PERSONAL_SHEET, SCHOOL_LIST
 
+# every child on a list: the number of the meeting, the school and the school year then
+_LISTED = ["linkage.children", "sources.school_register"]
+# a file for a school: the names and classes of its children, and who of them is told of
+_TO_SCHOOLS = [
+    *_LISTED,
+    "review.meeting_list",
+    "screening.ranking",
+    "sources.resident_register",
+    "sources.school_roster",
+]
 _FACTS = [
+    *_LISTED,
     "review.meeting_list",
     "review.personal_sheets",
     "review.decisions",
@@ -48,7 +59,7 @@ def _write(step: Step, kinds: tuple[str, ...], files: Sequence[Export]) -> int:
     return export(step.con, log, step.settings.outbox, step.day, version, kinds, files, step.warn)
 
 
-@asset("review.meeting_list", reads=["screening.ranking"])
+@asset("review.meeting_list", reads=["screening.ranking", *_LISTED])
 def meeting_list(step: Step) -> Results:
     create_sheet_numbers(step.delivered(), step.secret, step.day)
     counts = build_meeting_list(step.con, step.catalogue, step.day)
@@ -61,7 +72,7 @@ def meeting_list(step: Step) -> Results:
 @asset(
     "review.personal_sheets",
     # a release (公開可) stands in the decisions file
-    reads=["review.meeting_list", "review.decisions", "linkage.links", "sources.inbox"],
+    reads=[*_TO_SCHOOLS, "review.decisions", "linkage.links", "sources.inbox"],
     checks=[check("review.personal_sheets", "sheets_read", "戻った個人票がすべて読めた")],
 )
 def personal_sheets(step: Step) -> Results:
@@ -81,7 +92,7 @@ def personal_sheets(step: Step) -> Results:
 
 @asset(
     "review.decisions",
-    reads=["review.meeting_list", "sources.inbox"],
+    reads=[*_LISTED, "review.meeting_list", "screening.ranking", "sources.inbox"],
     checks=[check("review.decisions", "decisions_read", "判定がすべて読めた")],
 )
 def decisions(step: Step) -> Results:
@@ -105,7 +116,7 @@ def decisions(step: Step) -> Results:
 
 @asset(
     "review.support",
-    reads=["review.meeting_list", "review.decisions", "sources.school_register", "sources.inbox"],
+    reads=[*_LISTED, "review.meeting_list", "review.decisions", "screening.ranking", "sources.inbox"],
     checks=[check("review.support", "support_read", "支援記録がすべて読めた")],
 )
 def support(step: Step) -> Results:
@@ -121,7 +132,7 @@ def support(step: Step) -> Results:
 
 @asset(
     "review.school_lists",
-    reads=["review.decisions", "linkage.links"],
+    reads=[*_TO_SCHOOLS, "review.decisions", "linkage.links"],
     checks=[check("review.school_lists", "decided", "判定がある（判定なしに学校へ名簿は出さない）")],
     # the funnel reads the log of exports without hanging below this step (architecture, 17): made before it
     priority=1,
@@ -151,12 +162,12 @@ def meeting_files(step: Step) -> Results:
 @asset(
     "review.key_list",
     reads=[
+        *_LISTED,
         "review.meeting_list",
         "review.decisions",
         "screening.ranking",
         "features.labels",
         "sources.resident_register",
-        "sources.school_register",
     ],
 )
 def key_list(step: Step) -> Results:

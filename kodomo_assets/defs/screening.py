@@ -17,6 +17,23 @@ from kodomo_assets.stages.screening.summary import tell_ranking
 _RANKING = "screening.ranking"
 
 
+def _reads(catalogue: Catalogue) -> list[str]:
+    return [
+        "features.levels",
+        "features.labels",
+        "linkage.children",
+        "linkage.links",
+        "linkage.residents",
+        "linkage.coverage",
+        "weights.coefficients",
+        "weights.selection_log",
+        "weights.model_cards",
+        "weights.in_force",
+        # whom a delivery concerns that is late, that lacks a school, or that was let in with faults
+        *(f"sources.{table}" for table in catalogue.tables),
+    ]
+
+
 def _checks(catalogue: Catalogue) -> list[dg.AssetCheckSpec]:
     share = catalogue.screening.share_percent
     return [
@@ -41,14 +58,7 @@ def _checks(catalogue: Catalogue) -> list[dg.AssetCheckSpec]:
     "screening.contributions",
     _RANKING,
     "screening.difficulty_scores",
-    reads=[
-        "features.levels",
-        "features.labels",
-        "linkage.children",
-        "linkage.links",
-        "weights.coefficients",
-        "weights.in_force",
-    ],
+    reads=_reads,
     checks=_checks,
 )
 def ranking(step: Step) -> Results:
