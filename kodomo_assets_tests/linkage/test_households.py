@@ -44,7 +44,8 @@ class City(Register):
         for name in ("residents", "children"):
             self.keep(f"linkage.{name}", day)
         build_matrix(self.con, self.catalogue, day)
-        self.keep("features.matrix", day)
+        for name in ("levels", "matrix"):
+            self.keep(f"features.{name}", day)
         return counts
 
     def keep(self, table: str, day: dt.date) -> None:
