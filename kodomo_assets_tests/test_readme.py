@@ -84,3 +84,11 @@ def test_both_tell_the_same_figures():
         set(re.findall(r"\d[\d,.]*\d", "\n".join(sections(name)))) for name in ("README.ja.md", "README.md")
     )
     assert japanese == english
+
+
+def test_what_the_readme_points_at_is_there():
+    (section,) = [text for text in sections("README.md") if text.startswith("## Where a thing is decided")]
+    rows = "".join(line for line in section.splitlines() if line.startswith("| "))
+    paths = set(re.findall(r"`([^`]+)`", rows)) - {"about"}
+    assert {"vocabulary.py", "stages/features/", "store/subjects.py"} <= paths
+    assert [path for path in paths if not (ROOT / "kodomo_assets" / path).exists()] == []
