@@ -24,7 +24,9 @@ _IN_CODE = (
 
 def test_every_reason_has_its_words():
     code = "\n".join(
-        path.read_text("utf-8") for folder in ("japan", "stages/sources") for path in (ROOT / folder).rglob("*.py")
+        path.read_text("utf-8")
+        for folder in ("japan", "office", "stages/sources")
+        for path in (ROOT / folder).rglob("*.py")
     )
     used = {UNKNOWN, BLANK, DUPLICATE_ROW, DUPLICATE_KEY, TOO_MANY_CELLS, DASH, NO_NUMBER, EXCEEDS_NEIGHBOUR}
     used |= {check for check in ACKNOWLEDGED_BY if check != "spine_complete"}
