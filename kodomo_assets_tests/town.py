@@ -14,15 +14,17 @@ import openpyxl
 from kodomo_assets.catalogue import NOT_APPLICABLE, Catalogue, load_catalogue
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.sql import run_sql
-from kodomo_assets.stages.outcomes.decisions import DecisionCounts, build_decisions
+from kodomo_assets.stages.outcomes.decisions import build_decisions
 from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
 from kodomo_assets.stages.outcomes.support import build_support
-from kodomo_assets.stages.review.facts import gather_meeting
+from kodomo_assets.stages.outcomes.taking import BESIDE, Taken
+from kodomo_assets.stages.review.children import create_numbered_children
+from kodomo_assets.stages.review.gathering import gather_meeting
 from kodomo_assets.stages.review.meeting import Meeting
 from kodomo_assets.stages.review.meeting_list import build_listed_children, build_meeting_list
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
 from kodomo_assets.stages.sources.in_force import create_delivered_views
-from kodomo_assets.store.pseudonyms import create_sheet_numbers, sheet_number
+from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers, sheet_number
 from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.levels import keep_levels
 from kodomo_assets_tests.template import create_tables
@@ -134,8 +136,8 @@ class Town:
 
     def list(self) -> dict[str, int]:
         """The meeting's list, stored."""
-        create_sheet_numbers(self.con, SECRET, self.day)
-        create_delivered_views(self.con, self.catalogue, self.day)
+        self.prepare()
+        create_lots(self.con, SECRET, self.day)
         counts = build_meeting_list(self.con, self.catalogue, self.day)
         build_listed_children(self.con, self.day)
         self._store("review.meeting_list", "new_meeting_list")
@@ -145,6 +147,7 @@ class Town:
     def prepare(self) -> None:
         create_delivered_views(self.con, self.catalogue, self.day)
         create_sheet_numbers(self.con, SECRET, self.day)
+        create_numbered_children(self.con, self.day)
 
     def meeting(self) -> Meeting:
         self.prepare()
@@ -155,10 +158,10 @@ class Town:
         content = meeting_workbook(self.meeting(), tuple(self.catalogue.meeting.directions))
         return openpyxl.load_workbook(io.BytesIO(content))
 
-    def read_decisions(self, today: dt.date = TODAY) -> DecisionCounts:
+    def read_decisions(self, today: dt.date = TODAY) -> Taken:
         """One run of review.decisions, a minute after the last."""
         self.clock += dt.timedelta(minutes=1)
-        create_delivered_views(self.con, self.catalogue, self.day)
+        self.prepare()
         counts = build_decisions(self.con, self.catalogue, self.files("判定会議", "判定"), self.day, self.clock, today)
         self._store("review.decisions", "new_decisions")
         self._store("review.releases", "new_releases")
@@ -166,13 +169,15 @@ class Town:
         self._keep_rejections("decisions")
         return counts
 
-    def read_sheets(self, today: dt.date = TODAY) -> int:
+    def read_sheets(self, today: dt.date = TODAY) -> Taken:
+        self.prepare()
         taken = build_personal_sheets(self.con, self.catalogue, self.files("個人票"), self.day, today)
         self._store("review.personal_sheets", "new_personal_sheets")
         self._keep_rejections("personal_sheets")
         return taken
 
-    def read_support(self, today: dt.date = TODAY) -> int:
+    def read_support(self, today: dt.date = TODAY) -> Taken:
+        self.prepare()
         taken = build_support(self.con, self.catalogue, self.files("支援記録", "支援対象者"), self.day, today)
         self._store("review.support", "new_support")
         self._keep_rejections("support")
@@ -211,9 +216,8 @@ class Town:
         replace(self.con, [(self.catalogue.output(table), source)], {"reference_date": self.day})
 
     def _keep_rejections(self, kind: str) -> None:
-        beside = {"review.rejections": "new_rejections", "review.first_readings": "new_first_readings"}
         replace(
             self.con,
-            [(self.catalogue.output(table), source) for table, source in beside.items()],
+            [(self.catalogue.output(table), source) for table, source in BESIDE],
             {"reference_date": self.day, "kind": kind},
         )

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
-from kodomo_assets.office.returned import check_rejections, gone_children
+from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.written import Export
 from kodomo_assets.stages.outcomes.decisions import build_decisions, check_decided
 from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
 from kodomo_assets.stages.outcomes.support import build_support
+from kodomo_assets.stages.outcomes.taking import BESIDE, Taken, check_taken
 from kodomo_assets.stages.review.cautions import protection_caution
-from kodomo_assets.stages.review.facts import gather_meeting
+from kodomo_assets.stages.review.children import create_numbered_children
 from kodomo_assets.stages.review.files import key_file
 from kodomo_assets.stages.review.files import meeting_files as make_meeting_files
+from kodomo_assets.stages.review.gathering import gather_meeting
 from kodomo_assets.stages.review.key_list import gather_keys
 from kodomo_assets.stages.review.meeting_list import build_listed_children, build_meeting_list
 from kodomo_assets.stages.review.schools import personal_sheets as make_sheets
@@ -19,7 +21,8 @@ from kodomo_assets.stages.review.schools import school_lists as make_lists
 from kodomo_assets.stages.screening.summary import require_list, version_of
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.store.exports import export
-from kodomo_assets.store.pseudonyms import create_sheet_numbers
+from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
+from kodomo_assets.told import Told
 from kodomo_assets.vocabulary import PERSONAL_SHEET, SCHOOL_LIST
 
 # every child on a list: the number of the meeting, the school and the school year then
@@ -45,13 +48,35 @@ _FACTS = [
     "features.labels",
     "weights.model_cards",
 ]
-# what is stored with everything that comes back
-_BESIDE = [("review.rejections", "new_rejections"), ("review.first_readings", "new_first_readings")]
+
+
+def _number(step: Step) -> None:
+    """The children of the date under their numbers, for whatever goes out of this step or came back to it."""
+    create_sheet_numbers(step.delivered(), step.secret, step.day)
+    create_numbered_children(step.con, step.day)
 
 
 def _prepare(step: Step) -> None:
     require_list(step.con, step.day)
-    create_sheet_numbers(step.delivered(), step.secret, step.day)
+    _number(step)
+
+
+def _take(
+    step: Step,
+    table: str,
+    files: Sequence[InboxFile],
+    taken: Taken,
+    *,
+    told: Told | None = None,
+    also: Sequence[tuple[str, str]] = (),
+) -> Results:
+    """Stores what was read of the returned ``files``: ``new_<table>``, and what goes with it."""
+    new = f"new_{table.partition('.')[2]}"
+    (check_name,) = step.checks
+    checks = [lambda con: [check_taken(con, check_name, taken)]]
+    facts = {"filled": taken.filled, "taken": taken.rows, FINGERPRINT: fingerprint(files)} | dict(told or {})
+    written = Written(table, new, facts, checks)
+    yield from step.store(written, also=[*BESIDE, *also], partition={"kind": taken.kind})
 
 
 def _write(step: Step, kinds: tuple[str, ...], files: Sequence[Export]) -> int:
@@ -61,7 +86,8 @@ def _write(step: Step, kinds: tuple[str, ...], files: Sequence[Export]) -> int:
 
 @asset("review.meeting_list", reads=["screening.ranking", *_LISTED])
 def meeting_list(step: Step) -> Results:
-    create_sheet_numbers(step.delivered(), step.secret, step.day)
+    _number(step)
+    create_lots(step.con, step.secret, step.day)
     counts = build_meeting_list(step.con, step.catalogue, step.day)
     build_listed_children(step.con, step.day)
     step.say(f"判定会議: {counts['selected']} selected, {counts['sample']} of a random sample")
@@ -80,13 +106,7 @@ def personal_sheets(step: Step) -> Results:
     files = step.returned("review.personal_sheets")
     taken = build_personal_sheets(step.con, step.catalogue, files, step.day, step.today)
     made = make_sheets(step.con, step.day, version_of(step.con, step.day), protection_caution(step.catalogue))
-    told = {"returned": taken, FINGERPRINT: fingerprint(files)} | made.counts
-    checks = [lambda con: [check_rejections(con, "sheets_read", taken, gone_children(con))]]
-    yield from step.store(
-        Written("review.personal_sheets", "new_personal_sheets", told, checks),
-        also=_BESIDE,
-        partition={"kind": "personal_sheets"},
-    )
+    yield from _take(step, "review.personal_sheets", files, taken, told=made.counts)
     _write(step, (f"{PERSONAL_SHEET}_",), made.files)
 
 
@@ -98,20 +118,10 @@ def personal_sheets(step: Step) -> Results:
 def decisions(step: Step) -> Results:
     _prepare(step)
     files = step.returned("review.decisions")
-    counts = build_decisions(step.con, step.catalogue, files, step.day, step.now, step.today)
-    step.say(f"判定: {counts.filled} rows in {len(files)} files, {counts.taken} new decisions")
-    told = {"filled": counts.filled, "new": counts.taken, FINGERPRINT: fingerprint(files)}
-    checks = [lambda con: [check_rejections(con, "decisions_read", counts.taken)]]
-    yield from step.store(
-        Written("review.decisions", "new_decisions", told, checks),
-        also=[
-            *_BESIDE,
-            ("review.releases", "new_releases"),
-            ("review.decisions_in_force", "new_decisions_in_force"),
-            ("review.releases_in_force", "new_releases_in_force"),
-        ],
-        partition={"kind": "decisions"},
-    )
+    taken = build_decisions(step.con, step.catalogue, files, step.day, step.now, step.today)
+    step.say(f"判定: {taken.filled} rows in {len(files)} files, {taken.rows} new decisions")
+    also = [(f"review.{name}", f"new_{name}") for name in ("releases", "decisions_in_force", "releases_in_force")]
+    yield from _take(step, "review.decisions", files, taken, also=also)
 
 
 @asset(
@@ -123,11 +133,7 @@ def support(step: Step) -> Results:
     _prepare(step)
     files = step.returned("review.support")
     taken = build_support(step.con, step.catalogue, files, step.day, step.today)
-    told = {"records": taken, FINGERPRINT: fingerprint(files)}
-    checks = [lambda con: [check_rejections(con, "support_read", taken, gone_children(con))]]
-    yield from step.store(
-        Written("review.support", "new_support", told, checks), also=_BESIDE, partition={"kind": "support"}
-    )
+    yield from _take(step, "review.support", files, taken)
 
 
 @asset(

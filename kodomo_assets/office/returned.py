@@ -15,7 +15,6 @@ import pandas as pd
 from openpyxl.utils import get_column_letter
 
 from kodomo_assets.catalogue.models import Ingest
-from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.text import BLANKS, comparable
 from kodomo_assets.office.formats.grids import Grid
@@ -237,35 +236,3 @@ def create_rejected_files(con: duckdb.DuckDBPyConnection, rejections: Sequence[R
 def given_key(cells: Mapping[str, str]) -> str | None:
     """The 児童キー of a row."""
     return comparable(cells[CHILD_KEY]).lower() or None
-
-
-def gone_children(con: duckdb.DuckDBPyConnection) -> int:
-    """Of how many children something was read before and nothing now (temp table ``gone_children``)."""
-    row = con.execute("select count(*) from gone_children").fetchone()
-    return row[0] if row else 0
-
-
-def check_rejections(con: duckdb.DuckDBPyConnection, name: str, taken: int, gone: int = 0) -> CheckOutcome:
-    """A warning that names the rows of ``new_rejections`` by file, sheet and row.
-
-    Args:
-        gone: children of whom something was read before and nothing now: a file was taken away.
-    """
-    rows = con.execute("select file, sheet, row_number, problem from new_rejections order by all limit 10").fetchall()
-    counted = con.execute("select count(*) from new_rejections").fetchone()
-    number = counted[0] if counted else 0
-    told = "; ".join(f"{Place(file, sheet, row)}: {problem}" for file, sheet, row, problem in rows)
-    left = (
-        f"; what was read before of {gone} children stands in no file now and leaves: put the files back"
-        if gone
-        else ""
-    )
-    return CheckOutcome(
-        name=name,
-        passed=number == 0 and gone == 0,
-        blocking=False,
-        message=f"{number} rows were not taken, {taken} were, expected 0 not taken"
-        + (f": {told}" if told else "")
-        + left,
-        facts={"taken": taken, "rejected": number, "gone": gone},
-    )

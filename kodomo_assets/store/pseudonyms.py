@@ -8,6 +8,7 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -172,19 +173,41 @@ def sheet_number(secret: bytes, reference_date: dt.date, child: str) -> str:
 
 
 def create_sheet_numbers(con: duckdb.DuckDBPyConnection, secret: bytes, reference_date: dt.date) -> None:
-    """Temp table ``sheet_numbers(child_key, sheet_number, lot)`` of the ranked; ``lot`` orders a random draw."""
-    ranked = con.execute(
-        "select child_key from screening.ranking where reference_date = $1 order by child_key", [reference_date]
-    ).fetchnumpy()
-    children = ranked["child_key"].tolist()
+    """Temp table ``sheet_numbers(child_key, sheet_number)``: of the ranked, and of whoever stood on the date's list."""
+    children = _children(
+        con,
+        reference_date,
+        "screening.ranking",
+        "review.meeting_list",
+        "review.listed_children",
+    )
     numbers = [sheet_number(secret, reference_date, child) for child in children]
+    _create_drawn(con, "sheet_numbers", children, "sheet_number", numbers)
+
+
+def create_lots(con: duckdb.DuckDBPyConnection, secret: bytes, reference_date: dt.date) -> None:
+    """Temp table ``lots(child_key, lot)`` of the ranked; ``lot`` orders a random draw that anybody with the key may
+    repeat."""
+    children = _children(con, reference_date, "screening.ranking")
     lots = [
         hmac.new(secret, f"sample|{reference_date}|{child}".encode("ascii"), hashlib.sha256).hexdigest()
         for child in children
     ]
-    frame = pd.DataFrame({"child_key": children, "sheet_number": numbers, "lot": lots}, dtype="object")
-    types = {"child_key": "varchar", "sheet_number": "varchar", "lot": "varchar"}
-    create_from_frame(con, "sheet_numbers", frame, types)
+    _create_drawn(con, "lots", children, "lot", lots)
+
+
+def _children(con: duckdb.DuckDBPyConnection, reference_date: dt.date, *tables: str) -> list[str]:
+    """The 児童キー that stand in ``tables`` at the reference date, in order."""
+    union = " union ".join(f"select child_key from {table} where reference_date = $1" for table in tables)
+    found: list[str] = con.execute(f"{union} order by child_key", [reference_date]).fetchnumpy()["child_key"].tolist()
+    return found
+
+
+def _create_drawn(
+    con: duckdb.DuckDBPyConnection, table: str, children: Sequence[str], column: str, drawn: Sequence[str]
+) -> None:
+    frame = pd.DataFrame({"child_key": children, column: drawn}, dtype="object")
+    create_from_frame(con, table, frame, {"child_key": "varchar", column: "varchar"})
 
 
 # enough that nobody guesses the mark of a pair that was never asked

@@ -8,7 +8,7 @@ import io
 import openpyxl
 import pytest
 
-from kodomo_assets.office.returned import check_rejections
+from kodomo_assets.stages.outcomes.taking import check_taken
 from kodomo_assets.stages.review.schools import personal_sheets, school_lists
 from kodomo_assets_tests.town import NORTH, TODAY, VERSION, R, Town, key, number_of
 
@@ -62,7 +62,7 @@ def test_the_filled_workbook_becomes_decisions(town):
     row = fill(book, 1, **decided(理由="欠席が続く", 支援の方向性="家庭訪問", 担当="統括支援員"))
     town.write("判定会議.xlsx", saved(book))
     counts = town.read_decisions()
-    assert (counts.filled, counts.taken, counts.rejected) == (1, 1, 0)
+    assert (counts.filled, counts.rows, len(town.rejected())) == (1, 1, 0)
     columns = "meeting_date, decision, reason, direction, assigned_to, decided_by, release, file, row_number, read_at"
     assert town.decisions(columns) == [
         (1, MAY, "b", "欠席が続く", "家庭訪問", "統括支援員", "所長・統括", False, "判定会議.xlsx", row, town.clock)
@@ -75,7 +75,7 @@ def test_rows_without_a_word_are_no_decisions(town):
     fill(book, 2, 会議日=MAY, 判定者="所長")
     town.write("判定会議.xlsx", saved(book))
     counts = town.read_decisions()
-    assert (counts.filled, counts.taken, counts.rejected) == (0, 0, 0)
+    assert (counts.filled, counts.rows, len(town.rejected())) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
@@ -135,7 +135,7 @@ def test_a_release_stands_in_the_workbook_of_a_protected_child(town):
     fill(book, 3, **decided(公開可="○"))
     town.write("判定会議.xlsx", saved(book))
     counts = town.read_decisions()
-    assert (counts.taken, counts.rejected) == (1, 0)
+    assert (counts.rows, len(town.rejected())) == (1, 0)
     assert town.decisions("release") == [(3, True)]
 
 
@@ -155,7 +155,7 @@ RELEASES = "child_key,会議日,判定,判定者,公開可"
 def test_a_release_needs_no_decision_and_is_none(town):
     town.write("判定_公開.csv", csv(f"{key(3)},2025-04-10,,所長,○", headers=RELEASES))
     counts = town.read_decisions()
-    assert (counts.filled, counts.taken, counts.rejected) == (1, 0, 0)
+    assert (counts.filled, counts.rows, len(town.rejected())) == (1, 0, 0)
     assert town.decisions() == []
     assert released(town) == [(3, D(2025, 4, 10), "所長", True)]
     assert {child.child_key for child in town.meeting().children if child.released} == {key(3)}
@@ -190,7 +190,7 @@ def test_the_workbook_repeats_a_release_and_the_meeting_may_end_it(town):
     # sent back with the release as it was shown, and nothing else
     town.write("判定会議.xlsx", saved(town.workbook()))
     counts = town.read_decisions()
-    assert (counts.taken, counts.rejected) == (0, 0)
+    assert (counts.rows, len(town.rejected())) == (0, 0)
     book = town.workbook()
     fill(book, 3, **decided())
     town.write("判定会議.xlsx", saved(book))
@@ -249,7 +249,7 @@ def test_the_same_file_twice_adds_nothing(town):
     town.read_decisions()
     first = town.rows("from review.decisions order by all")
     counts = town.read_decisions()
-    assert counts.taken == 0
+    assert counts.rows == 0
     assert town.rows("from review.decisions order by all") == first
 
 
@@ -258,7 +258,7 @@ def test_a_corrected_file_of_one_meeting_counts_and_the_old_row_stays(town):
     town.read_decisions()
     town.write("判定.csv", csv(f"{key(1)},2025-05-20,c,,,所長"))
     counts = town.read_decisions()
-    assert (counts.taken, counts.rejected) == (1, 0)
+    assert (counts.rows, len(town.rejected())) == (1, 0)
     assert town.decisions() == [(1, "b"), (1, "c")]
     assert {c.decision.decision for c in town.meeting().children if c.decision} == {"c"}
 
@@ -292,7 +292,7 @@ def test_the_workbook_of_the_second_meeting_repeats_the_first(town):
     fill(book, 2, **decided(会議日=JUNE))
     town.write("判定会議.xlsx", saved(book))
     counts = town.read_decisions()
-    assert (counts.taken, counts.rejected) == (1, 0)
+    assert (counts.rows, len(town.rejected())) == (1, 0)
     assert town.decisions("meeting_date") == [(1, MAY), (2, JUNE)]
 
 
@@ -386,10 +386,10 @@ CHILD_UNKNOWN = "child unknown at this reference date, expected a 児童キー o
 def test_a_wrong_row_is_named_and_costs_no_other(town, line, problem):
     town.write("判定.csv", csv(f"{key(2)},2025-05-20,c,,,所長", line))
     counts = town.read_decisions()
-    assert (counts.filled, counts.taken, counts.rejected) == (2, 1, 1)
+    assert (counts.filled, counts.rows, len(town.rejected())) == (2, 1, 1)
     assert town.decisions() == [(2, "c")]
     assert town.rejected() == [("判定.csv", None, 3, problem)]
-    outcome = check_rejections(town.con, "decisions_read", counts.taken)
+    outcome = check_taken(town.con, "decisions_read", counts)
     assert (outcome.passed, outcome.blocking) == (False, False)
     assert outcome.message == f"1 rows were not taken, 1 were, expected 0 not taken: 判定.csv, row 3: {problem}"
 
@@ -510,7 +510,7 @@ def test_a_file_without_the_headers_and_a_damaged_one_are_named(town):
     town.write("判定_b.xlsx", b"PK no workbook")
     town.write("判定_c.csv", csv(f"{key(1)},2025-05-20,b,,,所長"))
     counts = town.read_decisions()
-    assert (counts.taken, counts.rejected) == (1, 2)
+    assert (counts.rows, len(town.rejected())) == (1, 2)
     first, second = town.rejected()
     assert first[:3] == ("判定_a.csv", None, None)
     assert first[3].startswith("found no row with the headers 会議日・判定")
@@ -527,7 +527,7 @@ def test_a_doubled_header_is_named_with_its_place(town):
     sheet[f"{place['担当']}4"] = "理由"
     town.write("判定会議.xlsx", saved(book))
     counts = town.read_decisions()
-    assert (counts.filled, counts.taken, counts.rejected) == (0, 0, 1)
+    assert (counts.filled, counts.rows, len(town.rejected())) == (0, 0, 1)
     told = f"found a header more than once, expected it once: 理由 (columns {place['理由']}, {place['担当']})"
     assert town.rejected() == [("判定会議.xlsx", 1, 4, told)]
 
@@ -566,7 +566,7 @@ def test_a_repeated_header_line_is_no_row(town):
 
 def test_no_file_is_no_decision(town):
     counts = town.read_decisions()
-    assert (counts.filled, counts.taken, counts.rejected) == (0, 0, 0)
+    assert (counts.filled, counts.rows, len(town.rejected())) == (0, 0, 0)
     assert town.decisions() == []
 
 

@@ -10,7 +10,7 @@ import duckdb
 import openpyxl
 import pytest
 
-from kodomo_assets.office.returned import check_rejections, gone_children
+from kodomo_assets.stages.outcomes.taking import check_taken
 from kodomo_assets.stages.review.sheet_workbook import SheetChild, sheet_workbook
 from kodomo_assets.vocabulary import QUESTIONS
 from kodomo_assets_tests.town import NORTH, SECRET, TODAY, VERSION, R, Town, key, number_of
@@ -61,7 +61,7 @@ def csv(*lines: str, headers: str = "配布番号,記入日,記入者,身だし�
 def test_a_filled_workbook_is_read_sheet_by_sheet(town):
     answers = {"記入日": D(2025, 4, 28), "記入者": "担任", "身だしなみ": "少し気になる", "担任所見": "朝、遅れる。\n眠そう。", "気になる度": "2"}  # fmt: skip
     town.write("個人票_南小学校.xlsx", returned({1: answers, 2: {"給食": "分からない"}, 3: {}}))
-    assert town.read_sheets() == 2
+    assert town.read_sheets().rows == 2
     columns = "school_code, filled_on, filled_by, appearance, lunch, teacher_note, concern"
     assert stored(town, columns) == [
         (1, "081001", D(2025, 4, 28), "担任", "少し気になる", None, "朝、遅れる。\n眠そう。", 2),
@@ -80,7 +80,7 @@ def test_a_number_typed_as_a_number(town):
 def test_a_csv_has_a_row_a_child(town, encoding):
     text = csv(f"{number_of(1)},2025-04-28,担任,気になる,,眠そう,3", f"{number_of(2).lower()},R7.4.30,,,気になる,,0")
     town.write("個人票.csv", text, encoding)
-    assert town.read_sheets() == 2
+    assert town.read_sheets().rows == 2
     assert stored(town, "filled_on, filled_by, appearance, submissions, teacher_note, concern") == [
         (1, D(2025, 4, 28), "担任", "気になる", None, "眠そう", 3),
         (2, D(2025, 4, 30), None, None, "気になる", None, 0),
@@ -89,7 +89,7 @@ def test_a_csv_has_a_row_a_child(town, encoding):
 
 def test_a_sheet_without_an_answer_says_nothing(town):
     town.write("個人票.csv", csv(f"{number_of(1)},2025-04-28,担任,,,,"))
-    assert town.read_sheets() == 0
+    assert town.read_sheets().rows == 0
     assert (stored(town, "filled_on"), town.rejected()) == ([], [])
 
 
@@ -114,7 +114,7 @@ def test_a_wrong_row_is_named_and_costs_no_other(town, line, problem):
     taken = town.read_sheets()
     assert stored(town, "concern") == [(1, 1)]
     assert town.rejected() == [("個人票.csv", None, 3, problem)]
-    message = check_rejections(town.con, "sheets_read", taken).message
+    message = check_taken(town.con, "sheets_read", taken).message
     assert message == f"1 rows were not taken, 1 were, expected 0 not taken: 個人票.csv, row 3: {problem}"
 
 
@@ -138,7 +138,7 @@ def test_a_day_to_come_is_refused_and_outranks_no_sheet(town, day, problem):
 def test_a_doubled_header_of_a_table_is_named_with_its_place(town):
     headers = "配布番号,記入日,記入者,給食,担任所見,給食"
     town.write("個人票.csv", csv(f"{number_of(1)},2025-04-28,担任,,元気,気になる", headers=headers))
-    assert town.read_sheets() == 0
+    assert town.read_sheets().rows == 0
     told = "found a header more than once, expected it once: 給食 (columns D, F)"
     assert town.rejected() == [("個人票.csv", None, 1, told)]
 
@@ -151,7 +151,7 @@ def test_a_doubled_label_of_a_sheet_is_named_with_its_rows(town):
     content = io.BytesIO()
     book.save(content)
     town.write("個人票_南小学校.xlsx", content.getvalue())
-    assert town.read_sheets() == 1
+    assert town.read_sheets().rows == 1
     first, second = rows["担任所見"], rows["気になる度"]
     told = f"label 担任所見 stands in rows {first}, {second}, expected it once"
     assert town.rejected() == [("個人票_南小学校.xlsx", 2, second, told)]
@@ -174,7 +174,7 @@ def test_a_sheet_whose_labels_are_not_as_they_were_sent_is_named_and_costs_no_ot
     content = io.BytesIO()
     book.save(content)
     town.write("個人票_南小学校.xlsx", content.getvalue())
-    assert town.read_sheets() == 1
+    assert town.read_sheets().rows == 1
     assert stored(town, "teacher_note") == [(1, "朝")]
     labels = ["配布番号", "記入日", "記入者", *(question.ja for question in QUESTIONS)]
     absent = {number_of(2): "配布番号", number_of(4): "・".join(labels), number_of(5): "担任所見"}
@@ -193,12 +193,12 @@ def test_a_copied_sheet_with_other_answers_is_nobodys(town):
     content = io.BytesIO()
     book.save(content)
     town.write("個人票_南小学校.xlsx", content.getvalue())
-    assert town.read_sheets() == 2  # the same answers twice are one sheet
+    assert town.read_sheets().rows == 2  # the same answers twice are one sheet
     copy.cell(row, 2).value = "別の児童"
     content = io.BytesIO()
     book.save(content)
     town.write("個人票_南小学校.xlsx", content.getvalue())
-    assert town.read_sheets() == 1
+    assert town.read_sheets().rows == 1
     assert stored(town, "teacher_note") == [(2, "二")]
     told = (
         "配布番号 stands on two sheets of the file with other answers, expected the sheet that was sent for each child"
@@ -221,7 +221,7 @@ def test_a_wrong_sheet_of_a_workbook_is_named_by_its_number(town):
 def test_of_two_sheets_of_a_child_the_later_day_counts(town):
     town.write("個人票_a.csv", csv(f"{number_of(1)},2025-05-02,担任,気になる,,,3"))
     town.write("個人票_b.csv", csv(f"{number_of(1)},2025-04-28,担任,,,,1"))
-    assert town.read_sheets() == 1
+    assert town.read_sheets().rows == 1
     assert stored(town, "filled_on, appearance, concern") == [(1, D(2025, 5, 2), "気になる", 3)]
 
 
@@ -239,14 +239,14 @@ def test_of_two_sheets_of_one_day_the_one_that_stands_later_counts(town):
 
 def test_a_workbook_of_another_reference_date_is_not_taken(town):
     town.write("個人票.xlsx", returned({1: {"気になる度": "3"}}, day=D(2025, 1, 1)))
-    assert town.read_sheets() == 0
+    assert town.read_sheets().rows == 0
     problem = "sent for another reference date, expected a file of this folder's date"
     assert town.rejected() == [("個人票.xlsx", None, None, problem)]
 
 
 def test_a_file_that_is_no_sheet_is_named(town):
     town.write("個人票.csv", "名前,様子\nひみつ,元気\n")
-    assert town.read_sheets() == 0
+    assert town.read_sheets().rows == 0
     assert town.rejected() == [("個人票.csv", None, None, "found no 配布番号, expected a 個人票")]
 
 
@@ -254,10 +254,10 @@ def test_answers_whose_file_was_taken_away_leave_and_are_said(town):
     town.write("個人票_a.csv", csv(f"{number_of(1)},2025-04-28,担任,,,,1"))
     town.write("個人票_b.csv", csv(f"{number_of(2)},2025-04-28,担任,,,,2"))
     taken = town.read_sheets()
-    assert check_rejections(town.con, "sheets_read", taken, gone_children(town.con)).passed
+    assert check_taken(town.con, "sheets_read", taken).passed
     (town.inbox / "個人票_a.csv").unlink()
     taken = town.read_sheets()
-    outcome = check_rejections(town.con, "sheets_read", taken, gone_children(town.con))
+    outcome = check_taken(town.con, "sheets_read", taken)
     assert stored(town, "concern") == [(2, 2)]
     assert not outcome.passed
     assert outcome.message.endswith(
@@ -267,7 +267,7 @@ def test_answers_whose_file_was_taken_away_leave_and_are_said(town):
 
 def test_a_csv_of_the_first_sheet_alone_says_what_is_wanting(town):
     town.write("個人票_南小学校.csv", csv(f"{number_of(1)},小4,1組,氏名", headers="配布番号,学年,組,氏名"))
-    assert town.read_sheets() == 0
+    assert town.read_sheets().rows == 0
     ((_, _, _, problem),) = town.rejected()
     assert (
         problem
@@ -302,7 +302,7 @@ def test_a_choice_is_stored_as_it_was_offered(town):
 
 def test_a_csv_with_only_some_of_the_answers(town):
     town.write("個人票.csv", csv(f"{number_of(1)},気になる", headers="配布番号,提出物"))
-    assert town.read_sheets() == 1
+    assert town.read_sheets().rows == 1
 
 
 def test_numbers_of_sheets_differ_between_dates_and_secrets():
@@ -316,7 +316,7 @@ def test_a_sheet_of_a_day_to_come_is_refused_for_good(town):
     text = csv(f"{number_of(1)},2025-06-10,担任,,,,3")
     town.write("個人票_a.csv", text)
     for day in (D(2025, 6, 9), D(2025, 6, 30)):
-        assert town.read_sheets(today=day) == 0
+        assert town.read_sheets(today=day).rows == 0
         assert [row[0] for row in town.rejected()] == ["個人票_a.csv"]
     town.write("個人票_a.csv", text + "\n")
-    assert town.read_sheets(today=D(2025, 6, 30)) == 1
+    assert town.read_sheets(today=D(2025, 6, 30)).rows == 1

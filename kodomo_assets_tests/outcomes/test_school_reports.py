@@ -76,7 +76,7 @@ def problems(town: Town) -> list[tuple]:
 def test_the_filled_list_of_a_school_is_support(town):
     content = fill(sent(town), {1: (SPOKEN, "本人と話した"), 2: (D(2025, 6, 30), None)})
     town.write("支援対象者_南小学校.xlsx", content)
-    assert town.read_support() == 2
+    assert town.read_support().rows == 2
     assert stored(town) == [spoken(1, report="本人と話した"), spoken(2, TODAY)]
     assert town.rejected() == []
 
@@ -84,7 +84,7 @@ def test_the_filled_list_of_a_school_is_support(town):
 def test_the_same_sheet_twice_is_one_row_and_the_later_report_stands(town):
     town.write("支援対象者_南小学校.xlsx", fill(sent(town), {1: (SPOKEN, None)}))
     town.write("支援対象者_南小学校_再送.xlsx", fill(sent(town), {1: (SPOKEN, "母とも話した")}))
-    assert town.read_support() == 1
+    assert town.read_support().rows == 1
     first = stored(town)
     assert first == [spoken(1, report="母とも話した")]
     town.read_support()
@@ -95,7 +95,7 @@ def test_the_same_sheet_twice_is_one_row_and_the_later_report_stands(town):
 def test_a_csv_is_read_by_the_schools_name(town, encoding):
     text = csv(f"{number_of(1).lower()},令和7年6月2日,", f"{number_of(2)},,", headers=HEADERS)
     town.write("支援対象者_南小学校.csv", text, encoding)
-    assert town.read_support() == 1
+    assert town.read_support().rows == 1
     assert stored(town) == [spoken(1)]
 
 
@@ -104,7 +104,7 @@ def test_a_record_of_the_centre_of_the_same_talk_is_the_same_row(town):
     town.write(
         "支援記録.csv", csv(f"{number_of(1)},2025-06-02,声かけ,声かけ済み", headers="配布番号,実施日,支援内容,成果")
     )
-    assert town.read_support() == 1
+    assert town.read_support().rows == 1
     assert stored(town) == [spoken(1, report="話した")]
 
 
@@ -134,7 +134,7 @@ def test_a_record_of_the_centre_of_the_same_talk_is_the_same_row(town):
 )
 def test_a_wrong_row_is_said_and_costs_no_other(town, line, problem):
     town.write("支援対象者_南小学校.csv", csv(line, f"{number_of(2)},2025-06-02,"))
-    assert town.read_support() == 1
+    assert town.read_support().rows == 1
     assert stored(town) == [spoken(2)]
     assert problems(town) == [(2, problem)]
 
@@ -156,14 +156,14 @@ def test_a_child_who_moved_is_reported_by_either_school(town):
 
 def test_a_list_whose_name_and_content_are_of_two_schools_is_refused(town):
     town.write("支援対象者_北小学校.xlsx", fill(sent(town), {1: (SPOKEN, None)}))
-    assert town.read_support() == 0
+    assert town.read_support().rows == 0
     assert town.rejected() == [("支援対象者_北小学校.xlsx", None, None, NO_SCHOOL)]
 
 
 @pytest.mark.parametrize("name", ["支援対象者.csv", "支援対象者_西南小学校.csv", "支援対象者_南小学校_北小学校.csv"])
 def test_a_file_that_tells_no_school_or_two_is_refused(town, name):
     town.write(name, csv(f"{number_of(1)},2025-06-02,"))
-    assert town.read_support() == 0
+    assert town.read_support().rows == 0
     assert town.rejected() == [(name, None, None, NO_SCHOOL)]
 
 
@@ -209,7 +209,7 @@ def test_a_citys_own_word_for_spoken_to_is_the_same_step_in_both_files(town):
     town.write(
         "支援記録.csv", csv(f"{number_of(1)},2025-06-02,声かけ,声かけ済み", headers="配布番号,実施日,支援内容,成果")
     )
-    assert town.read_support() == 1
+    assert town.read_support().rows == 1
     assert town.rows("select step from review.support") == [("offered",)]
 
 
@@ -238,5 +238,5 @@ def test_a_list_whose_header_was_reworded_is_not_read_without_it(town):
 def test_a_report_of_a_day_to_come_is_refused_for_good(town):
     town.write("支援対象者_南小学校.csv", f"{HEADERS}\n{number_of(1)},2025-06-10,\n")
     for day in (D(2025, 6, 9), D(2025, 6, 30)):
-        assert town.read_support(today=day) == 0
+        assert town.read_support(today=day).rows == 0
         assert len(town.rejected()) == 1

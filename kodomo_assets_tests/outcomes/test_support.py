@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.office.returned import check_rejections, gone_children
+from kodomo_assets.stages.outcomes.taking import check_taken
 from kodomo_assets.stages.review.schools import school_lists
 from kodomo_assets_tests.sources.office_files import book
 from kodomo_assets_tests.town import TODAY, VERSION, R, Town, key, number_of
@@ -50,7 +50,7 @@ def stored(town: Town, columns: str = "given_on, kind, outcome, step") -> list[t
 )
 def test_the_words_of_the_configuration_are_steps(town, outcome, step):
     town.write("支援記録.csv", csv(f"{key(1)},2025-06-01,面談,{outcome}"))
-    assert town.read_support() == 1
+    assert town.read_support().rows == 1
     assert stored(town) == [(1, D(2025, 6, 1), "面談", outcome, step)]
 
 
@@ -119,7 +119,7 @@ def test_a_wrong_row_is_named_and_costs_no_other(town, line, problem):
     taken = town.read_support()
     assert stored(town, "step") == [(2, "offered")]
     assert town.rejected() == [("支援記録.csv", None, 3, problem)]
-    message = check_rejections(town.con, "support_read", taken).message
+    message = check_taken(town.con, "support_read", taken).message
     assert message == f"1 rows were not taken, 1 were, expected 0 not taken: 支援記録.csv, row 3: {problem}"
 
 
@@ -134,7 +134,7 @@ def test_one_record_in_two_files_is_one(town):
     line = f"{key(1)},2025-06-01,面談,案内済み"
     town.write("支援記録_a.csv", csv(line))
     town.write("支援記録_b.csv", csv(line, f"{key(1)},2025-06-08,面談,利用開始"))
-    assert town.read_support() == 2
+    assert town.read_support().rows == 2
     assert stored(town, "given_on, step") == [(1, D(2025, 6, 1), "offered"), (1, D(2025, 6, 8), "taken_up")]
 
 
@@ -145,16 +145,16 @@ def test_support_whose_file_was_taken_away_leaves_and_is_said(town):
     # a corrected day is no loss
     town.write("支援記録_a.csv", csv(f"{key(1)},2025-06-02,面談,案内済み"))
     taken = town.read_support()
-    assert check_rejections(town.con, "support_read", taken, gone_children(town.con)).passed
+    assert check_taken(town.con, "support_read", taken).passed
     (town.inbox / "支援記録_b.csv").unlink()
     taken = town.read_support()
-    outcome = check_rejections(town.con, "support_read", taken, gone_children(town.con))
+    outcome = check_taken(town.con, "support_read", taken)
     assert (outcome.passed, outcome.facts["gone"]) == (False, 1)
 
 
 def test_a_file_without_the_headers_is_named(town):
     town.write("支援記録.csv", "児童,いつ\nひみつ,2025-06-01\n")
-    assert town.read_support() == 0
+    assert town.read_support().rows == 0
     problem = "found no row with the headers 実施日・支援内容・成果, expected them as they were sent"
     assert town.rejected() == [("支援記録.csv", None, None, problem)]
 
@@ -173,14 +173,14 @@ def test_an_added_child_by_the_number_of_the_schools_list(town):
 def test_a_row_that_names_two_children_is_not_taken(town):
     headers = "child_key,配布番号,実施日,支援内容,成果"
     town.write("支援記録.csv", csv(f"{key(1)},{number_of(2)},2025-06-01,面談,案内済み", headers=headers))
-    assert town.read_support() == 0
+    assert town.read_support().rows == 0
 
 
 def test_support_of_a_day_to_come_is_refused_for_good(town):
     text = csv(f"{key(1)},2025-06-10,面談,案内済み")
     town.write("支援記録.csv", text)
     for day in (D(2025, 6, 9), D(2025, 6, 30)):
-        assert town.read_support(today=day) == 0
+        assert town.read_support(today=day).rows == 0
         assert len(town.rejected()) == 1
     town.write("支援記録.csv", text + "\n")
-    assert town.read_support(today=D(2025, 6, 30)) == 1
+    assert town.read_support(today=D(2025, 6, 30)).rows == 1

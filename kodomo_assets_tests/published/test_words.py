@@ -49,7 +49,7 @@ def decided(town: Town, direction: str, decided_by: str) -> tuple[str, str, str]
     """The published (decision, direction, decided_by) of child 1, decided by a file that came back."""
     town.list()
     town.write("判定.csv", f"child_key,会議日,判定,理由,支援の方向性,判定者\n{key(1)},2025-05-20,b,{LONGER},{direction},{decided_by}\n")  # fmt: skip
-    assert town.read_decisions().taken == 1
+    assert town.read_decisions().rows == 1
     ((decision, *words),) = query(published(town), "select decision, direction, decided_by from review.decisions")
     return decision, *words
 
@@ -135,7 +135,7 @@ def test_a_resident_who_is_called_like_a_word_does_not_block_publication(town, n
     town.write(
         "判定.csv", f"child_key,会議日,判定,理由,支援の方向性,判定者\n{key(1)},2025-05-20,b,,家庭訪問,社会福祉士\n"
     )
-    assert town.read_decisions().taken == 1  # the mended file: both rows stay
+    assert town.read_decisions().rows == 1  # the mended file: both rows stay
     rows = query(published(town), "select direction, decided_by from review.decisions order by read_at")
     assert rows[-1] == ("家庭訪問", "社会福祉士")
     assert rows[0] == tuple(

@@ -119,11 +119,12 @@ def test_a_broken_number_of_places_is_drawn_too(town):
     """0.7 x 1 near place is one in 70 of 100 towns; the probability that is kept is that of the whole draw."""
     town.configure("meeting: {sample_below_cut: 1}")
     cohort(town, 40, 4)
+    town.prepare()
     near = 0
     for lottery in range(60):
-        rows = [(key(n), number_of(n), f"{hash_of(lottery, n):064x}") for n in range(1, 41)]
-        types = {"child_key": "varchar", "sheet_number": "varchar", "lot": "varchar"}
-        create_from_frame(town.con, "sheet_numbers", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
+        rows = [(key(n), f"{hash_of(lottery, n):064x}") for n in range(1, 41)]
+        types = {"child_key": "varchar", "lot": "varchar"}
+        create_from_frame(town.con, "lots", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
         assert build_meeting_list(town.con, town.catalogue, R) == {"selected": 4, "sample": 1}
         ((probability,),) = town.rows("select probability from new_meeting_list where origin = 'sample'")
         # 16 near children (ranks 5 to 20), 20 far ones

@@ -78,7 +78,7 @@ def test_the_template_of_support_is_read_back(town):
     content = io.BytesIO()
     book.save(content)
     town.write("支援記録_5月.xlsx", content.getvalue())
-    assert town.read_support() == 2
+    assert town.read_support().rows == 2
     assert town.rows("select kind, step from review.support order by step") == [
         ("=面談", "offered"),
         ("面談", "taken_up"),
@@ -90,7 +90,7 @@ def test_an_empty_template_says_nothing_and_one_of_another_date_is_refused(town)
     empty = support_workbook(("案内済み",), R)
     town.write("支援記録.xlsx", empty)
     town.write("支援記録_1月.xlsx", support_workbook(("案内済み",), R.replace(month=1)))
-    assert town.read_support() == 0
+    assert town.read_support().rows == 0
     problem = "sent for another reference date, expected a file of this folder's date"
     assert town.rejected() == [("支援記録_1月.xlsx", None, None, problem)]
 
@@ -117,7 +117,7 @@ def test_lists_that_libreoffice_saved(town: Town, tmp_path: Path):
         town.write("支援対象者_南小学校.xls", through_libreoffice(content.getvalue(), tmp_path / "office", "xls"))
     except subprocess.TimeoutExpired:
         pytest.skip("LibreOffice did not answer")
-    assert town.read_support() == 1
+    assert town.read_support().rows == 1
     assert town.rows("select given_on, report from review.support") == [(R, "-様子を見る")]
 
 

@@ -42,7 +42,7 @@ def test_decisions_that_libreoffice_saved(town: Town, tmp_path: Path, kind: str)
     town.write(f"判定会議.{kind}", through_libreoffice(saved(book), tmp_path / "office", kind))
     counts = town.read_decisions()
     assert town.rejected() == []
-    assert counts.taken == 3
+    assert counts.rows == 3
     assert town.decisions("meeting_date, decision, reason, release")[:2] == [
         (1, MAY, "b", long, False),
         (2, MAY, "c", "+担当に連絡", False),
@@ -62,7 +62,7 @@ def test_personal_sheets_that_libreoffice_saved(town: Town, tmp_path: Path):
     cells["身だしなみ"].value, cells["気になる度"].value, cells["担任所見"].value = "少し気になる", "2", "-見守る"
     content = through_libreoffice(saved(book), tmp_path / "office", "xlsx")
     town.write("個人票_南小学校.xlsx", content)
-    assert town.read_sheets() == 1
+    assert town.read_sheets().rows == 1
     assert town.rejected() == []
     assert town.rows("select appearance, concern, teacher_note, friendships from review.personal_sheets") == [
         ("少し気になる", 2, "-見守る", None)

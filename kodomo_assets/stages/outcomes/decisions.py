@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import duckdb
 import pandas as pd
@@ -17,12 +16,11 @@ from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.returned import (
     ReturnedFile,
     ReturnedRow,
-    create_rejected_files,
     given_key,
     read_all,
 )
 from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.outcomes.first_readings import create_first_readings
+from kodomo_assets.stages.outcomes.taking import Taken, judge
 from kodomo_assets.vocabulary import (
     CHILD_KEY,
     DECIDED_BY,
@@ -32,7 +30,6 @@ from kodomo_assets.vocabulary import (
     IN_CHARGE,
     MEETING_DATE,
     NUMBER,
-    PROTECTED,
     REASON,
     REFERENCE_DATE,
     RELEASED,
@@ -42,6 +39,8 @@ from kodomo_assets.vocabulary import (
     school_year_ja,
 )
 
+#: As in ``review.rejections``.
+KIND = "decisions"
 _REQUIRED = (MEETING_DATE, DECISION)
 _OPTIONAL = (NUMBER, SCHOOL_YEAR, SCHOOL, REASON, DIRECTION, IN_CHARGE, DECIDED_BY, RELEASED, REFERENCE_DATE, CHILD_KEY)
 _FILLED_IN = (DECISION, REASON, DIRECTION, IN_CHARGE, RELEASED)
@@ -71,15 +70,6 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class DecisionCounts:
-    """Filled rows, decisions taken for the first time, rows and files that were not taken."""
-
-    filled: int
-    taken: int
-    rejected: int
-
-
 def build_decisions(
     con: duckdb.DuckDBPyConnection,
     catalogue: Catalogue,
@@ -87,8 +77,8 @@ def build_decisions(
     reference_date: dt.date,
     now: dt.datetime,
     today: dt.date,
-) -> DecisionCounts:
-    """Makes the temp tables ``new_decisions``, ``new_rejections`` and ``new_first_readings``.
+) -> Taken:
+    """Makes the temp table ``new_decisions`` and those of ``BESIDE``; counts the decisions taken for the first time.
 
     What counts of the decisions and releases stands in ``new_decisions_in_force`` and ``new_releases_in_force``.
 
@@ -104,15 +94,10 @@ def build_decisions(
         rejected += refused
         rows += [_cells(row, file, reference_date, words) for row in table if any(row.cells[h] for h in _FILLED_IN)]
     create_from_frame(con, "returned_decisions", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
-    create_rejected_files(con, rejected)
-    create_first_readings(con, files, reference_date, "decisions", today)
-    run_sql(con, __package__, "decisions", {"reference_date": reference_date, "now": now, "protected": PROTECTED})
+    judge(con, KIND, files, rejected, reference_date, today, {"now": now, "meeting_date_header": MEETING_DATE})
     run_sql(con, __package__, "decisions_in_force")
-    row = con.execute(
-        "select (select count(*) from new_decisions where read_at = $1), (select count(*) from new_rejections)", [now]
-    ).fetchone()
-    taken, not_taken = row or (0, 0)
-    return DecisionCounts(len(rows), taken, not_taken)
+    row = con.execute("select count(*) from new_decisions where read_at = $1", [now]).fetchone()
+    return Taken(KIND, row[0] if row else 0, len(rows))
 
 
 def _release_words(catalogue: Catalogue) -> dict[str, bool]:

@@ -17,11 +17,10 @@ from kodomo_assets.office.returned import (
     Rejection,
     ReturnedFile,
     ReturnedSheet,
-    create_rejected_files,
     read_all,
 )
-from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.outcomes.first_readings import create_first_readings
+from kodomo_assets.sql import create_from_frame
+from kodomo_assets.stages.outcomes.taking import Taken, count_gone, count_rows, judge
 from kodomo_assets.vocabulary import (
     FILLED_BY,
     FILLED_ON,
@@ -32,6 +31,8 @@ from kodomo_assets.vocabulary import (
     SheetQuestion,
 )
 
+#: As in ``review.rejections``.
+KIND = "personal_sheets"
 _TYPES = {
     "file": "varchar",
     "sheet": "integer",
@@ -50,8 +51,8 @@ def build_personal_sheets(
     files: Sequence[InboxFile],
     reference_date: dt.date,
     today: dt.date,
-) -> int:
-    """Makes the temp tables ``new_personal_sheets``, ``new_rejections``, ``new_first_readings``; how many sheets.
+) -> Taken:
+    """Makes the temp table ``new_personal_sheets`` and those of ``BESIDE``; counts the sheets.
 
     A sheet on which no question was answered says nothing. Of two sheets of one child the one of the later 記入日
     counts, then the one that stands later; one of a day to come would outrank every other, and is refused.
@@ -70,11 +71,9 @@ def build_personal_sheets(
         sheets = [sheet for sheet in found if not isinstance(sheet, Rejection)]
         rows += [_cells(place, cells) for place, cells in sheets if any(cells.get(q.ja) for q in QUESTIONS)]
     create_from_frame(con, "returned_sheets", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
-    create_rejected_files(con, rejected)
-    create_first_readings(con, files, reference_date, "personal_sheets", today)
-    run_sql(con, __package__, "personal_sheets", {"reference_date": reference_date})
-    counted = con.execute("select count(*) from new_personal_sheets").fetchone()
-    return counted[0] if counted else 0
+    judge(con, KIND, files, rejected, reference_date, today, {"filled_on_header": FILLED_ON})
+    gone = count_gone(con, "review.personal_sheets", "new_personal_sheets", reference_date)
+    return Taken(KIND, count_rows(con, "new_personal_sheets"), len(rows), gone)
 
 
 def _no_sheet(file: ReturnedFile) -> str:

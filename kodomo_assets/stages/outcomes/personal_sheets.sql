@@ -25,26 +25,31 @@ with compared as (
 
 select
     r.* exclude (problem, copied),
-    l.child_key,
+    c.child_key,
     c.school_code,
-    case
-        when r.problem is not null then r.problem
-        when l.child_key is null
-            then
-                '配布番号 is of nobody on this list, expected one that was sent '
-                || '(a correction may have taken the child off it)'
-        when r.copied
-            then '配布番号 stands on two sheets of the file with other answers, expected the sheet that was sent for each child'
-        when r.filled_on < $reference_date then '記入日 lies before the reference date'
-        when r.filled_on > f.read_on
-            then '記入日 lay in the future when this file was first read, expected a day up to then'
-    end as problem
+    coalesce(
+        case
+            when r.problem is not null
+                then r.problem
+            when c.child_key is null
+                then
+                    '配布番号 is of nobody on this list, expected one that was sent '
+                    || '(a correction may have taken the child off it)'
+            when r.copied
+                then
+                    '配布番号 stands on two sheets of the file with other answers, '
+                    || 'expected the sheet that was sent for each child'
+        end,
+        impossible_day($filled_on_header, r.filled_on, $reference_date::date, f.read_on)
+    ) as problem
 from compared as r
 join first_readings as f using (file)
-left join review.meeting_list as l
-    on l.reference_date = $reference_date and l.sheet_number = r.sheet_number
-left join linkage.children as c
-    on c.reference_date = $reference_date and c.child_key = l.child_key;
+left join (
+    select n.child_key, n.school_code, n.sheet_number
+    from numbered_children as n
+    join review.meeting_list as l
+        on l.reference_date = $reference_date and l.child_key = n.child_key
+) as c on c.sheet_number = r.sheet_number;
 
 create or replace temp table new_personal_sheets as
 select
@@ -58,25 +63,7 @@ qualify
         order by filled_on desc nulls last, file desc, sheet desc, row_number desc
     ) = 1;
 
--- What was read before and stands in no file now: somebody took it away, or it is refused. It leaves, and is said.
-create or replace temp table gone_children as
-select distinct child_key
-from review.personal_sheets
-where reference_date = $reference_date and child_key not in (select n.child_key from new_personal_sheets as n);
-
-create or replace temp table new_rejections as
-select
-    $reference_date::date as reference_date,
-    'personal_sheets' as kind,
-    file,
-    sheet,
-    row_number,
-    problem
+create or replace temp table refused_rows as
+select file, sheet, row_number, problem
 from judged_sheets
-where problem is not null
-union all by name
-select
-    $reference_date::date as reference_date,
-    'personal_sheets' as kind,
-    *
-from rejected_files;
+where problem is not null;

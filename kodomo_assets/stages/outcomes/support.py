@@ -15,14 +15,13 @@ from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.returned import (
     Place,
     Rejection,
-    create_rejected_files,
     given_key,
     read_all,
 )
 from kodomo_assets.office.school_names import SchoolsOfFiles, registers
-from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.outcomes.first_readings import create_first_readings
+from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.outcomes.school_reports import create_school_reports
+from kodomo_assets.stages.outcomes.taking import Taken, count_gone, count_rows, judge
 from kodomo_assets.vocabulary import (
     CHILD_KEY,
     GIVEN_ON,
@@ -30,11 +29,14 @@ from kodomo_assets.vocabulary import (
     OUTCOME,
     REFERENCE_DATE,
     SCHOOL_LIST,
+    SPOKEN_ON,
     SUPPORT,
     SUPPORT_RECORD,
     WRONG_DATE,
 )
 
+#: As in ``review.rejections``.
+KIND = "support"
 #: What a school's list becomes where a day stands in it.
 SPOKEN_TO = "声かけ済み"
 _REQUIRED = (GIVEN_ON, SUPPORT, OUTCOME)
@@ -59,8 +61,8 @@ def build_support(
     files: Sequence[InboxFile],
     reference_date: dt.date,
     today: dt.date,
-) -> int:
-    """Makes the temp tables ``new_support``, ``new_rejections`` and ``new_first_readings``; how many records.
+) -> Taken:
+    """Makes the temp table ``new_support`` and those of ``BESIDE``; counts the records.
 
     The files of the folder are the records of its reference date: they are kept and added to, not sent anew. A school
     reports on its list (支援対象者) on which day it spoke to a child.
@@ -81,13 +83,12 @@ def build_support(
     schools = SchoolsOfFiles(registers(con, reference_date).values())
     reports = [file for file in files if file.returned == SCHOOL_LIST]
     rejected += create_school_reports(con, catalogue.ingest, schools, reports)
-    create_rejected_files(con, rejected)
     step = catalogue.meeting.outcomes.get(SPOKEN_TO, "spoken_to")
-    create_first_readings(con, files, reference_date, "support", today)
-    parameters = {"reference_date": reference_date, "outcome": SPOKEN_TO, "step": step}
-    run_sql(con, __package__, "support", parameters)
-    counted = con.execute("select count(*) from new_support").fetchone()
-    return counted[0] if counted else 0
+    filled = count_rows(con, "returned_support") + count_rows(con, "returned_reports")
+    words = {"outcome": SPOKEN_TO, "step": step, "given_on_header": GIVEN_ON, "spoken_on_header": SPOKEN_ON}
+    judge(con, KIND, files, rejected, reference_date, today, words)
+    gone = count_gone(con, "review.support", "new_support", reference_date)
+    return Taken(KIND, count_rows(con, "new_support"), filled, gone)
 
 
 def _cells(place: Place, cells: Mapping[str, str], catalogue: Catalogue) -> tuple[object, ...]:

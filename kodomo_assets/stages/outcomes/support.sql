@@ -1,16 +1,5 @@
 -- 支援記録 and the schools' lists -> support of the children of a reference date. In 支援記録 a child is named by its
 -- 児童キー or by its 配布番号, on a school's list by its 配布番号.
-create or replace temp table numbered_children as
-select
-    c.child_key,
-    c.resident_id,
-    c.school_code,
-    c.protected,
-    coalesce(l.sheet_number, n.sheet_number) as sheet_number
-from linkage.children as c
-left join review.meeting_list as l using (reference_date, child_key)
-left join sheet_numbers as n using (child_key)
-where c.reference_date = $reference_date;
 
 -- Which school may report on whom: that of the reference date or of a register since, once the meeting decided so that
 -- schools are told. What was sent stays sent: a later decision, or a move, does not make a report wrong.
@@ -60,17 +49,19 @@ create or replace temp table judged_reports as
 select
     r.* exclude (problem),
     t.child_key,
-    case
-        when r.sent_for <> $reference_date then 'sent for another reference date, expected a file of this folder''s date'
-        when r.problem is not null then r.problem
-        when not exists (from numbered_children as c where c.sheet_number = r.given_number)
-            then '配布番号 is none of this reference date, expected one that was sent'
-        when t.child_key is null or not list_has_any(t.schools, r.schools)
-            then '配布番号 is not this school''s, expected one of the list that it was sent'
-        when r.given_on < $reference_date then '声かけをした日 lies before the reference date'
-        when r.given_on > f.read_on
-            then '声かけをした日 lay in the future when this file was first read, expected a day up to then'
-    end as problem
+    coalesce(
+        case
+            when r.sent_for <> $reference_date
+                then 'sent for another reference date, expected a file of this folder''s date'
+            when r.problem is not null
+                then r.problem
+            when not exists (from numbered_children as c where c.sheet_number = r.given_number)
+                then '配布番号 is none of this reference date, expected one that was sent'
+            when t.child_key is null or not list_has_any(t.schools, r.schools)
+                then '配布番号 is not this school''s, expected one of the list that it was sent'
+        end,
+        impossible_day($spoken_on_header, r.given_on, $reference_date::date, f.read_on)
+    ) as problem
 from returned_reports as r
 join first_readings as f using (file)
 left join told_children as t on t.sheet_number = r.given_number;
@@ -79,17 +70,11 @@ create or replace temp table judged_support as
 select
     r.* exclude (problem),
     c.child_key,
-    case
-        when r.problem is not null then r.problem
-        when r.given_key is null and r.given_number is null
-            then '児童キー and 配布番号 are blank, expected one of them'
-        when c.child_key is null then 'child unknown at this reference date, expected a 児童キー or 配布番号 of it'
-        when r.given_key is not null and r.given_number is not null and (r.given_number is distinct from c.sheet_number)
-            then '児童キー and 配布番号 are of two children, expected those of one'
-        when r.given_on < $reference_date then '実施日 lies before the reference date'
-        when r.given_on > f.read_on
-            then '実施日 lay in the future when this file was first read, expected a day up to then'
-    end as problem
+    coalesce(
+        r.problem,
+        unnamed_child(r.given_key, r.given_number, c.child_key, c.sheet_number),
+        impossible_day($given_on_header, r.given_on, $reference_date::date, f.read_on)
+    ) as problem
 from returned_support as r
 join first_readings as f using (file)
 left join numbered_children as c
@@ -136,29 +121,11 @@ select
 from told
 group by all;
 
--- Of whom a record was read before and none stands in a file now: somebody took it away, or it is refused.
-create or replace temp table gone_children as
-select distinct child_key
-from review.support
-where reference_date = $reference_date and child_key not in (select n.child_key from new_support as n);
-
-create or replace temp table new_rejections as
-with wrong as (
-    select file, sheet, row_number, problem
-    from judged_support
-    union all by name
-    select file, sheet, row_number, problem
-    from judged_reports
-    union all by name
-    from rejected_files
-)
-
-select
-    $reference_date::date as reference_date,
-    'support' as kind,
-    file,
-    sheet,
-    row_number,
-    problem
-from wrong
+create or replace temp table refused_rows as
+select file, sheet, row_number, problem
+from judged_support
+where problem is not null
+union all by name
+select file, sheet, row_number, problem
+from judged_reports
 where problem is not null;

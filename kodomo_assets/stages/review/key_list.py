@@ -21,6 +21,7 @@ from kodomo_assets.office.workbooks import (
     set_print,
 )
 from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.review.children import create_meeting_children
 from kodomo_assets.vocabulary import KEY_LIST, NAME, NUMBER, PROTECTED, SCHOOL
 
 #: Where the workbook lies: in a folder of its own.
@@ -49,7 +50,8 @@ class KeyRow:
 
 
 def gather_keys(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> tuple[KeyRow, ...]:
-    """Every child of the meeting in the order of the numbers; reads ``sheet_numbers`` and the delivered views."""
+    """Every child of the meeting in the order of the numbers; reads ``numbered_children`` and the delivered views."""
+    create_meeting_children(con, reference_date)
     run_sql(con, __package__, "key_list", {"reference_date": reference_date})
     return tuple(KeyRow(*row) for row in con.execute("from key_list").fetchall())
 

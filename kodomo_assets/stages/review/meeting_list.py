@@ -8,14 +8,13 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import run_sql
-from kodomo_assets.vocabulary import PROTECTED
 
 
 def build_meeting_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dict[str, int]:
     """Makes the temp table ``new_meeting_list``; how many children of each origin.
 
-    Reads screening.ranking and ``sheet_numbers(child_key, sheet_number, lot)`` of the ranked children. The sample
-    below the cut is drawn at the yearly date only; each row keeps the probability with which it came. Once there is a
+    Reads screening.ranking and the temp tables ``numbered_children`` and ``lots`` (store.pseudonyms). The sample below
+    the cut is drawn at the yearly date only; each row keeps the probability with which it came. Once there is a
     decision of the date (review.decisions), the sample of the list as it is stored stays (review.meeting_list).
     """
     sample = catalogue.meeting.sample_below_cut if catalogue.calendar.is_yearly(reference_date) else 0
@@ -32,6 +31,6 @@ def build_meeting_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, ref
 def build_listed_children(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
     """Makes the temp table ``new_listed_children``: whom ``new_meeting_list`` holds, and whom a list of before held.
 
-    Reads linkage.children and the views of the delivered tables.
+    Reads the temp table ``numbered_children``.
     """
-    run_sql(con, __package__, "listed_children", {"reference_date": reference_date, "protected": PROTECTED})
+    run_sql(con, __package__, "listed_children", {"reference_date": reference_date})

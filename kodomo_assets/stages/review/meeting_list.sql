@@ -8,10 +8,11 @@ with ranked as (
         r.child_key,
         r.selected,
         not r.selected and 2 * r.rank <= count(*) over (partition by r.cohort) as near,
-        n.sheet_number,
+        c.sheet_number,
         n.lot
     from screening.ranking as r
-    join sheet_numbers as n using (child_key)
+    join numbered_children as c using (child_key)
+    join lots as n using (child_key)
     where r.reference_date = $reference_date
 ),
 

@@ -14,6 +14,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.office.school_names import SchoolName, registers, school_names
 from kodomo_assets.office.written import Export
 from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.review.children import create_meeting_children
 from kodomo_assets.stages.review.school_workbook import (
     SchoolChild,
     school_workbook,
@@ -114,6 +115,7 @@ def _schools(
 
     Schools, school years, classes and names are those that were known on ``as_of``.
     """
+    create_meeting_children(con, reference_date)
     run_sql(con, __package__, "schools", {"reference_date": reference_date, "as_of": as_of})
     cursor = con.execute(f"from school_children where {chosen} order by school_code, sheet_number")
     columns = [column[0] for column in cursor.description or []]

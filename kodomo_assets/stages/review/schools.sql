@@ -54,25 +54,18 @@ roster as (
 
 select
     c.child_key,
-    coalesce(l.sheet_number, n.sheet_number) as sheet_number,
+    c.sheet_number,
     g.school_code,
     g.school_name,
     coalesce(g.school_year, c.school_year) as school_year,
     r.class_name,
     coalesce(r.name, p.name, p.name_kana, '') as name,
-    l.child_key is not null as on_list,
-    d.decision,
-    d.direction,
-    (c.protected or s.resident_id is not null) and not coalesce(f.release, false) as kept_back
-from linkage.children as c
-left join review.meeting_list as l using (reference_date, child_key)
-left join review.decisions_in_force as d using (reference_date, child_key)
-left join review.releases_in_force as f using (reference_date, child_key)
-left join sheet_numbers as n using (child_key)
+    c.on_list,
+    c.decision,
+    c.direction,
+    (c.protected or s.resident_id is not null) and not c.release as kept_back
+from meeting_children as c
 left join newest_register as g on g.resident_id = c.resident_id
 left join roster as r on r.child_key = c.child_key
 left join protected_since as s on s.resident_id = c.resident_id
-left join delivered_resident_register as p on p.resident_id = c.resident_id
-where
-    c.reference_date = $reference_date
-    and (l.child_key is not null or d.child_key is not null);
+left join delivered_resident_register as p on p.resident_id = c.resident_id;

@@ -1,33 +1,4 @@
--- One row per child of the meeting: who is on the list, or was decided without being on it. Points = score x 1000.
-create or replace temp table meeting_children as
-select
-    c.child_key,
-    c.school_code,
-    c.school_year,
-    c.band,
-    c.household_id,
-    c.protected,
-    l.origin,
-    c.child_key in (
-        select h.child_key from review.listed_children as h where h.reference_date = $reference_date
-    ) as ever_listed,
-    coalesce(l.sheet_number, n.sheet_number) as sheet_number,
-    d.decision,
-    d.direction,
-    d.reason,
-    d.meeting_date,
-    d.decided_by,
-    d.assigned_to,
-    coalesce(f.release, false) as release
-from linkage.children as c
-left join review.meeting_list as l using (reference_date, child_key)
-left join review.decisions_in_force as d using (reference_date, child_key)
-left join review.releases_in_force as f using (reference_date, child_key)
-left join sheet_numbers as n using (child_key)
-where
-    c.reference_date = $reference_date
-    and (l.child_key is not null or d.child_key is not null);
-
+-- What the meeting sees of each of its children (`meeting_children`). Points = score x 1000.
 create or replace temp table meeting_factors as
 with levels as (
     select child_key, item, level
@@ -77,7 +48,7 @@ where
     list_contains(n.bands, c.band)
     and (f.contribution <> 0 or f.level not in ('not_applicable', 'recorded'));
 
-create or replace temp table meeting_facts as
+create or replace temp table gathered_children as
 with factors as (
     select
         child_key,
@@ -181,7 +152,7 @@ select
     coalesce(c.sheet_number, '') as sheet_number,
     c.school_year,
     case when not c.protected then c.school_code end as school_code,
-    case when not c.protected then coalesce(s.school_name, c.school_code) end as school,
+    case when not c.protected then c.school_name end as school,
     c.protected,
     r.rank,
     round(r.score * 1000, 1) as points,
@@ -195,8 +166,8 @@ select
     coalesce(r.open_consultation, y.open_consultation, false) as open_consultation,
     coalesce(r.known_before, y.known_before, false) as known_before,
     coalesce(r.incomplete_delivery, false) as incomplete_delivery,
-    c.origin is null and not c.ever_listed as added,
-    c.origin is null and c.ever_listed as taken_off,
+    not c.on_list and not c.was_listed as added,
+    not c.on_list and c.was_listed as taken_off,
     c.protected and c.release as released,
     coalesce(i.siblings, []) as siblings,
     case
@@ -231,5 +202,4 @@ left join siblings as i on i.child_key = c.child_key
 left join last_ranking as t on t.child_key = c.child_key
 left join sub_scores as d on d.child_key = c.child_key
 left join base as b on b.child_key = c.child_key
-left join registered_schools as s on s.school_code = c.school_code
 left join review.personal_sheets as p on p.reference_date = $reference_date and p.child_key = c.child_key;

@@ -10,6 +10,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.review.cautions import meeting_cautions
+from kodomo_assets.stages.review.children import create_meeting_children
 from kodomo_assets.stages.review.meeting import (
     Cohort,
     Decision,
@@ -32,15 +33,16 @@ from kodomo_assets.vocabulary import (
 def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Meeting:
     """The meeting of ``reference_date``; children by school year and 配布番号, which tells nothing of their rank.
 
-    Reads the tables of linkage, features, screening and review, ``sheet_numbers`` and the views of the delivered
-    tables. Where a sample of children from below the cut sits among the others, rank and score of all, and whatever
-    else tells the two apart, are left out until everyone on the list is decided (method §7). Items that fairness
-    forbids to look at are seen by nobody who decides (method §6).
+    Reads the tables of linkage, features, screening and review, the temp table ``numbered_children`` and the views of
+    the delivered tables. Where a sample of children from below the cut sits among the others, rank and score of all,
+    and whatever else tells the two apart, are left out until everyone on the list is decided (method §7). Items that
+    fairness forbids to look at are seen by nobody who decides (method §6).
     """
     _load_names(con, catalogue)
-    run_sql(con, __package__, "facts", {"reference_date": reference_date})
+    create_meeting_children(con, reference_date)
+    run_sql(con, __package__, "gathering", {"reference_date": reference_date})
     mode = _score_mode(con, catalogue)
-    cursor = con.execute("from meeting_facts order by school_year, sheet_number")
+    cursor = con.execute("from gathered_children order by school_year, sheet_number")
     names = [column[0] for column in cursor.description or []]
     children = tuple(_child(dict(zip(names, row, strict=True)), mode) for row in cursor.fetchall())
     version = con.execute(
