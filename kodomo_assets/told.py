@@ -1,7 +1,7 @@
 """What a step tells of its result: numbers, small tables, pictures, lines of text. Aggregates, never people.
 
 The UI shows it; how it does is not said here. A ``duckdb.DuckDBPyRelation`` is a small table, ``bytes`` are a picture
-(PNG), everything else is shown as it is.
+(SVG), everything else is shown as it is.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def _value(value: object) -> object:
         case Lines(lines):
             return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or "なし")
         case bytes():
-            return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(value).decode('ascii')})")
+            return dg.MetadataValue.md(f"![plot](data:image/svg+xml;base64,{base64.b64encode(value).decode('ascii')})")
     return value
 
 

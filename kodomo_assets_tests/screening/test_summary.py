@@ -82,9 +82,16 @@ def test_a_date_without_a_list_has_no_summary_and_says_what_to_do(small_city):
         funnel_summary(small_city.con, small_city.catalogue, small_city.day)
 
 
-def test_the_plot_is_a_png(ranked):
-    assert score_distribution_plot(ranked.con, ranked.day).startswith(b"\x89PNG")
+def test_the_plot_counts_the_children_of_each_stretch_of_points(ranked):
+    """Fourteen children have the 50 points of the base, one has 100: the ends of the scale."""
+    picture = score_distribution_plot(ranked.con, ranked.day).decode()
+    rows = ranked.con.execute("select * exclude (low, high) from score_distribution order by cohort").fetchall()
+    assert rows == [(1, 10, 1, 100, [9, *[0] * 38, 1]), (9, 5, 0, None, [5, *[0] * 39])]
+    assert "school year 1: 1 of 10 selected" in picture
+    assert picture.count(">cut 100.0<") == 1
+    # the ground, and the three stretches in which somebody stands
+    assert picture.count("<rect") == 1 + 3
 
 
-def test_the_plot_of_an_empty_list_is_a_png(small_city):
-    assert score_distribution_plot(small_city.con, small_city.day).startswith(b"\x89PNG")
+def test_the_plot_of_an_empty_list_is_a_picture(small_city):
+    assert score_distribution_plot(small_city.con, small_city.day).startswith(b"<svg ")

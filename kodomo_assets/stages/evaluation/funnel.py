@@ -10,6 +10,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.catalogue.models import Step
 from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.evaluation.plots import funnel_plot
 from kodomo_assets.told import Told
 from kodomo_assets.vocabulary import SCHOOL_LIST
 
@@ -56,8 +57,6 @@ def funnel_text(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
 
 def tell_funnel(con: duckdb.DuckDBPyConnection) -> Told:
     """``new_funnel`` as a picture."""
-    from kodomo_assets.stages.evaluation.plots import funnel_plot  # late: matplotlib is slow to import
-
     return {"funnel": funnel_plot(con)}
 
 

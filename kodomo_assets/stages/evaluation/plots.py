@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import duckdb
-from matplotlib.figure import Figure
 
-from kodomo_assets.office.plots import figure_png, japanese_font
+from kodomo_assets.office.plots import BLUE, PALE, Picture, Scale
 from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, UNDECIDED
 
+_ROW, _BAR = 28.0, 20.0
 _STEPS = {
     "screened": "対象",
     "selected": "抽出",
@@ -21,7 +21,7 @@ _STEPS = {
 
 
 def funnel_plot(con: duckdb.DuckDBPyConnection) -> bytes:
-    """PNG of the counts over all schools in ``new_funnel``; the screened are left to a number, they dwarf the rest."""
+    """SVG of the counts over all schools in ``new_funnel``; the screened are left to a number, they dwarf the rest."""
     steps = [step for step in _STEPS if step != "screened"]
     newly = {step: "newly_found" if step == "selected" else f"newly_found_{step}" for step in steps}
     row = con.execute(
@@ -29,17 +29,13 @@ def funnel_plot(con: duckdb.DuckDBPyConnection) -> bytes:
         "where school_code is null and school_year is null"
     ).fetchone() or (0,) * (1 + 2 * len(steps))
     screened, counts, found = row[0], row[1 : 1 + len(steps)], row[1 + len(steps) :]
-    font = japanese_font()
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axis = figure.subplots()
-    at = range(len(steps))
-    axis.barh(at, counts, color="#bbccdd", label="all")
-    axis.barh(at, found, color="#4477aa", label="newly found")
-    for position, (count, new) in enumerate(zip(counts, found, strict=True)):
-        axis.annotate(f" {count}  ({new})", (count, position), va="center", fontsize=9)
-    axis.set_yticks(list(at), [_STEPS[step] if font else step for step in steps], fontfamily=font)
-    axis.invert_yaxis()
-    axis.margins(x=0.12)
-    axis.set_title(f"{screened:,} screened; children per step, (newly found)", fontsize=10)
-    axis.legend(loc="lower right", fontsize=9)
-    return figure_png(figure)
+    picture = Picture(720, 60 + _ROW * len(steps))
+    across = Scale(0, max(1, *counts), 150, picture.width - 110)
+    picture.text(10, 20, f"{screened:,} screened; children per step, (newly found)")
+    for position, (step, count, new) in enumerate(zip(steps, counts, found, strict=True)):
+        top = 40 + _ROW * position
+        picture.bar(across.start, top, across.at(count), top + _BAR, PALE)
+        picture.bar(across.start, top, across.at(new), top + _BAR, BLUE)
+        picture.text(across.start - 8, top + 14, _STEPS[step], anchor="end")
+        picture.text(across.at(count) + 6, top + 14, f"{count}  ({new})")
+    return picture.svg()

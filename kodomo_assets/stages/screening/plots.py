@@ -3,47 +3,51 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+from collections.abc import Sequence
 
 import duckdb
-from matplotlib.figure import Figure
 
-from kodomo_assets.office.plots import figure_png
+from kodomo_assets.office.plots import BLUE, GREY, RED, Picture, Scale
+from kodomo_assets.sql import run_sql
 
 _BINS = 40
 _COLUMNS = 3
-_BAR, _CUT = "#4477aa", "#cc3311"
+_WIDTH, _HEIGHT, _TOP = 310.0, 215.0, 30.0
 
 
 def score_distribution_plot(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> bytes:
-    """PNG: a histogram of scores in points per school year of screening.ranking, with the cut and the counts."""
-    cohorts = con.execute(
-        """
-        select
-            cohort,
-            list(score * 1000) as points,
-            count(*) filter (selected) as selected,
-            min(score * 1000) filter (selected) as cut
-        from screening.ranking where reference_date = $1 group by cohort order by cohort
-        """,
-        [reference_date],
-    ).fetchall()
+    """SVG: a histogram of scores in points per school year of screening.ranking, with the cut and the counts."""
+    run_sql(con, __package__, "plots", {"reference_date": reference_date, "bins": _BINS})
+    cohorts = con.execute("from score_distribution order by cohort").fetchall()
     rows = max(1, -(-len(cohorts) // _COLUMNS))
-    figure = Figure(figsize=(12, 2.8 * rows + 0.5), layout="constrained")
-    axes = list(figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True).flat)
-    for axis, (cohort, points, selected, cut) in zip(axes, cohorts, strict=False):
-        axis.hist(points, bins=_BINS, color=_BAR)
-        # Few children stand above the cut; on a linear scale nobody would see them.
-        axis.set_yscale("symlog", linthresh=1)
-        axis.set_title(f"school year {cohort}: {selected:,} of {len(points):,} selected", fontsize=10)
-        axis.set_xlabel("points (score x 1000)")
-        axis.set_ylabel("children")
-        axis.tick_params(labelbottom=True)
+    picture = Picture(_COLUMNS * _WIDTH, _TOP + rows * _HEIGHT)
+    picture.text(10, 20, f"Scores per school year, reference date {reference_date}", size=14)
+    tallest = max((max(counts) for *_, counts in cohorts), default=1)
+    for number, (cohort, children, selected, cut, low, high, counts) in enumerate(cohorts):
+        left, top = number % _COLUMNS * _WIDTH, _TOP + number // _COLUMNS * _HEIGHT
+        across = Scale(low, high, left + 45, left + _WIDTH - 15)
+        # few children stand above the cut: on a linear scale nobody would see them
+        up = Scale(0, math.log10(1 + tallest), top + _HEIGHT - 45, top + 25)
+        picture.text(across.start, top + 14, f"school year {cohort}: {selected:,} of {children:,} selected")
+        _bars(picture, across, up, counts)
+        picture.bottom_axis(across, up.start, "points (score x 1000)")
         if cut is not None:
-            axis.axvline(cut, color=_CUT, linestyle="--")
-            axis.annotate(
-                f" cut {cut:.1f}", (cut, 0.95), xycoords=("data", "axes fraction"), color=_CUT, verticalalignment="top"
-            )
-    for unused in axes[len(cohorts) :]:
-        unused.set_visible(False)
-    figure.suptitle(f"Scores per school year, reference date {reference_date}")
-    return figure_png(figure)
+            picture.line(across.at(cut), up.start, across.at(cut), up.end, RED, dashed=True)
+            right = across.at(cut) > (across.start + across.end) / 2
+            place = across.at(cut) + (-4 if right else 4)
+            picture.text(place, up.end + 10, f"cut {cut:.1f}", size=11, anchor="end" if right else "start", colour=RED)
+    return picture.svg()
+
+
+def _bars(picture: Picture, across: Scale, up: Scale, counts: Sequence[int]) -> None:
+    """One bar a bin, with a tick at every power of ten on the left."""
+    width = (across.end - across.start) / _BINS
+    for place, count in enumerate(counts):
+        if count:
+            left = across.start + place * width
+            picture.bar(left, up.at(math.log10(1 + count)), left + width - 0.5, up.start, BLUE)
+    for count in (0, *(10**power for power in range(math.ceil(up.high)))):
+        y = up.at(math.log10(1 + count))
+        picture.line(across.start - 4, y, across.start, y, GREY)
+        picture.text(across.start - 7, y + 4, f"{count:,}", size=10, anchor="end")

@@ -10,6 +10,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.told import Grid, Told
 
 _NO_VERSION = "none"
@@ -195,8 +196,6 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
 
 def tell_ranking(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Told:
     """The list in numbers, with the distribution of the scores as a picture."""
-    from kodomo_assets.stages.screening.plots import score_distribution_plot  # late: matplotlib is slow to import
-
     summary = funnel_summary(con, catalogue, reference_date)
     return {
         "weights_version": summary.version,

@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from kodomo_assets.catalogue import NO_RECORD, Catalogue
-from kodomo_assets.office.plots import figure_png, japanese_font
+from kodomo_assets.office.plots import BLUE, GREY, PALE, Picture, Scale
 from kodomo_assets.vocabulary import LEVEL_WORDS
 
 _Z = 1.959964
-_ROW = 0.2
+_ROW, _LABELS, _PANEL, _TOP = 16.0, 300.0, 640.0, 40.0
 
 
 def coefficient_plot(coefficients: pd.DataFrame, catalogue: Catalogue) -> bytes:
-    """PNG of the rows of weights.coefficients of one version."""
+    """SVG of the rows of weights.coefficients of one version."""
     shown = coefficients[coefficients["std_error"].notna() & (coefficients["item"] != "(intercept)")]
     bands = [band for band in catalogue.bands if (shown["band"] == band).any()]
     rows = max((int((shown["band"] == band).sum()) for band in bands), default=1)
-    figure = Figure(figsize=(7 * max(1, len(bands)), 1.5 + _ROW * rows), layout="constrained")
-    for axis, band in zip(figure.subplots(1, max(1, len(bands)), squeeze=False)[0], bands, strict=True):
+    picture = Picture(_PANEL * max(1, len(bands)), _TOP + _ROW * rows + 45)
+    for number, band in enumerate(bands):
         part = shown[shown["band"] == band].sort_values("weight")
-        at = range(len(part))
-        axis.errorbar(
-            part["weight"] * 1000,
-            at,
-            xerr=part["std_error"] * _Z * 1000,
-            fmt="o",
-            color="#4477aa",
-            ecolor="#bbccdd",
-            ms=4,
-        )
-        axis.axvline(0, color="#666666", linewidth=0.8)
-        labels = [_label(catalogue, item, level) for item, level in zip(part["item"], part["level"], strict=True)]
-        axis.set_yticks(list(at), labels, fontsize=7, fontfamily=japanese_font())
-        axis.set_title(f"{band}: weight in points (x 1000) with 95 % interval", fontsize=10)
-        axis.margins(y=0.01)
-    return figure_png(figure)
+        _panel(picture, number * _PANEL, band, part, catalogue)
+    return picture.svg()
+
+
+def _panel(picture: Picture, left: float, band: str, part: pd.DataFrame, catalogue: Catalogue) -> None:
+    """The coefficients of one band, the largest on top."""
+    points, reach = part["weight"] * 1000, part["std_error"] * _Z * 1000
+    low, high = min(0.0, (points - reach).min()), max(0.0, (points + reach).max())
+    across = Scale(float(low), float(high), left + _LABELS, left + _PANEL - 20)
+    bottom = _TOP + _ROW * len(part)
+    picture.text(left + 10, 20, f"{band}: weight in points (x 1000) with 95 % interval")
+    lines = zip(part["item"], part["level"], points, reach, strict=True)
+    for position, (item, level, point, half) in enumerate(lines):
+        y = bottom - _ROW * (position + 0.5)
+        picture.text(across.start - 8, y + 3, _label(catalogue, item, level), size=9, anchor="end")
+        picture.line(across.at(point - half), y, across.at(point + half), y, PALE)
+        picture.dot(across.at(point), y, BLUE)
+    picture.line(across.at(0), _TOP, across.at(0), bottom, GREY)
+    picture.bottom_axis(across, bottom + 4, "points")
 
 
 def _label(catalogue: Catalogue, item: str, level: str) -> str:
-    """Japanese where the machine has a font for it, else the ids."""
-    if japanese_font() is None:
-        return f"{item} {level}"
     if item.startswith("table:"):
         return f"{catalogue.tables[item.removeprefix('table:')].ja}の{LEVEL_WORDS[NO_RECORD]}"
     entry = catalogue.items[item]

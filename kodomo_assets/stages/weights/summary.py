@@ -6,6 +6,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.stages.weights.plots import coefficient_plot
 from kodomo_assets.stages.weights.versions import WeightsOutcome
 from kodomo_assets.told import Told
 
@@ -32,8 +33,6 @@ def check_outcome(outcome: WeightsOutcome) -> list[CheckOutcome]:
 
 def tell_coefficients(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> Told:
     """The coefficients of ``version`` as a picture."""
-    from kodomo_assets.stages.weights.plots import coefficient_plot  # late: matplotlib is slow to import
-
     frame = con.execute(
         "select * from weights.coefficients where version = $1 order by band, item, level", [version]
     ).df()
