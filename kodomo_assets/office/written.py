@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 _PROPERTIES = "docProps/core.xml"
@@ -19,13 +21,20 @@ _WITH_PASSWORD = bytes.fromhex("d0cf11e0a1b11ae1")
 
 @dataclass(frozen=True)
 class Export:
-    """One file: kind, name, content, number of children in it, and what it was made from (for the comparison only)."""
+    """One file: kind, name, number of children in it, and what it was made from (for the comparison only).
+
+    ``make`` gives its content, once somebody needs it: most files of a refresh say what they said before.
+    """
 
     kind: str
     name: str
-    content: bytes
+    make: Callable[[], bytes]
     children: int
     made_from: str
+
+    @cached_property
+    def content(self) -> bytes:
+        return self.make()
 
 
 def without_clock(content: io.BytesIO) -> bytes:

@@ -36,7 +36,7 @@ class Outbox:
         self.folder = settings.outbox / R.isoformat()
 
     def write(self, children: str | None, content: bytes, version: str = "2025-04-01.1") -> int:
-        made = [Export("個人票", NAME, content, 1, children)] if children else []
+        made = [Export("個人票", NAME, lambda: content, 1, children)] if children else []
         return self.export(version, made, "個人票_")
 
     def export(self, version: str, made: list[Export], *kinds: str) -> int:
@@ -69,6 +69,15 @@ def test_the_same_children_are_not_written_again_whatever_the_version(outbox):
     outbox.a_later_date_has_its_list()
     assert outbox.write("a", b"version 3", version="2025-04-01.3") == 0
     assert outbox.files() == {NAME: b"version 1"}
+
+
+def test_the_content_of_a_file_that_stays_is_not_even_made(outbox):
+    outbox.write("a", b"version 1")
+
+    def make() -> bytes:
+        raise AssertionError("made for nothing")
+
+    assert outbox.export("2025-04-01.2", [Export("個人票", NAME, make, 1, "a")], "個人票_") == 0
 
 
 def test_before_the_meeting_a_corrected_list_replaces_the_file(outbox):
@@ -215,7 +224,7 @@ def test_what_somebody_saved_is_no_other_state(outbox):
 def test_a_file_in_a_folder_of_its_own_is_known_by_its_whole_name(outbox):
     name = "センター限り/配布番号一覧.xlsx"
     for content, written in (("a", 1), ("a", 0), ("b", 1)):
-        made = Export("配布番号一覧", name, content.encode(), 1, content)
+        made = Export("配布番号一覧", name, content.encode, 1, content)
         assert outbox.export("1", [made]) == written
     assert [path.name for path in (outbox.folder / "センター限り").iterdir()] == ["配布番号一覧.xlsx"]
     assert outbox.said == []

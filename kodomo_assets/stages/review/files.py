@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import partial
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.office.written import Export
@@ -21,8 +22,8 @@ def meeting_files(catalogue: Catalogue, meeting: Meeting) -> list[Export]:
     # a hint may be taken for the direction of support: schools read it in words of its own
     directions = tuple(dict.fromkeys([*settings.directions, *(hint.ja for hint in settings.hints)]))
     outcomes = tuple(settings.outcomes)
-    page, book = meeting_page(meeting), meeting_workbook(meeting, directions)
-    template = support_workbook(outcomes, meeting.reference_date)
+    page, book = partial(meeting_page, meeting), partial(meeting_workbook, meeting, directions)
+    template = partial(support_workbook, outcomes, meeting.reference_date)
     return [
         Export(MEETING, f"{MEETING}.html", page, children, repr(meeting)),
         Export(MEETING, f"{MEETING}.xlsx", book, children, repr((meeting, directions))),
@@ -32,5 +33,5 @@ def meeting_files(catalogue: Catalogue, meeting: Meeting) -> list[Export]:
 
 def key_file(reference_date: dt.date, version: str, keys: Sequence[KeyRow], cautions: tuple[str, ...]) -> Export:
     """配布番号一覧.xlsx."""
-    book = key_workbook(reference_date, version, keys, cautions)
+    book = partial(key_workbook, reference_date, version, keys, cautions)
     return Export(KEY_LIST, KEY_LIST_FILE, book, len(keys), repr((keys, cautions)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -60,7 +61,7 @@ def personal_sheets(
     files = []
     for school, rows in schools:
         children = [SheetChild(r["sheet_number"], r["school_year"], r["class_name"], r["name"]) for r in rows]
-        content = sheet_workbook(school.shown, reference_date, version, children, QUESTIONS, cautions)
+        content = partial(sheet_workbook, school.shown, reference_date, version, children, QUESTIONS, cautions)
         files.append(_file(PERSONAL_SHEET, school, content, len(children), repr((children, *cautions))))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
@@ -93,7 +94,7 @@ def school_lists(
             )
             for r in rows
         ]
-        content = school_workbook(school.shown, reference_date, version, children, cautions)
+        content = partial(school_workbook, school.shown, reference_date, version, children, cautions)
         files.append(_file(SCHOOL_LIST, school, content, len(children), repr((children, *cautions))))
     return SchoolFiles(tuple(files), kept_back, without_school)
 
@@ -127,5 +128,5 @@ def _schools(
     return schools, sum(row["kept_back"] for row in rows), sum(row["school_code"] is None for row in rows)
 
 
-def _file(kind: str, school: SchoolName, content: bytes, children: int, made_from: str) -> Export:
-    return Export(kind, f"{kind}_{school.stem}.xlsx", content, children, made_from)
+def _file(kind: str, school: SchoolName, make: Callable[[], bytes], children: int, made_from: str) -> Export:
+    return Export(kind, f"{kind}_{school.stem}.xlsx", make, children, made_from)
