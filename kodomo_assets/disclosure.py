@@ -60,7 +60,7 @@ def suppress(con: duckdb.DuckDBPyConnection, table: OutputTable, rows: str, belo
     numbers = ", ".join(f"{quoted(name)}::bigint as {quoted(name)}" for name in counts)
     con.execute(f"create or replace temp table numbered as select row_number() over () as row_id, * from {rows}")
     con.execute(
-        "create or replace temp table cells as "
+        "create or replace temp table counted_cells as "
         f"select row_id, {keys}, cell, people, people >= $1 as shown "
         f"from (unpivot (select row_id, {keys}, {numbers} from numbered) "
         f"on {', '.join(map(quoted, counts))} into name cell value people)",
@@ -74,7 +74,7 @@ def suppress(con: duckdb.DuckDBPyConnection, table: OutputTable, rows: str, belo
         f"as {quoted(name)}"
         for name in counts
     )
-    con.execute(f"create or replace temp table told as select row_id, {told} from cells group by row_id")
+    con.execute(f"create or replace temp table told as select row_id, {told} from counted_cells group by row_id")
     con.execute(
         "create or replace temp table disclosed as "
         f"select {', '.join(f'{_told(table, c, below)} as {quoted(c.name)}' for c in table.columns)} "
@@ -92,10 +92,10 @@ def _hide(con: duckdb.DuckDBPyConnection, part: str, keys: list[str], below: int
     is_part = f"{quoted(part)} is not null"
     row = con.execute(
         f"""
-        update cells set shown = false
+        update counted_cells set shown = false
         from (
             select row_id, cell
-            from cells
+            from counted_cells
             window line as (partition by {line})
             qualify
                 shown
@@ -110,7 +110,7 @@ def _hide(con: duckdb.DuckDBPyConnection, part: str, keys: list[str], below: int
                     order by people, {", ".join(quoted(name) for name in keys)}
                 ) = 1
         ) as chosen
-        where cells.row_id = chosen.row_id and cells.cell = chosen.cell
+        where counted_cells.row_id = chosen.row_id and counted_cells.cell = chosen.cell
         """,
         [below],
     ).fetchone()

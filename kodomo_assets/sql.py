@@ -9,6 +9,8 @@ from importlib import resources
 import duckdb
 import pandas as pd
 
+from kodomo_assets.relations import told_missing
+
 
 def quoted(name: str) -> str:
     """A name of the catalogue as an SQL identifier."""
@@ -29,10 +31,17 @@ def read_sql(package: str, name: str) -> str:
 def run_sql(
     con: duckdb.DuckDBPyConnection, package: str, name: str, parameters: Mapping[str, object] | None = None
 ) -> None:
-    """Runs every statement of ``<name>.sql``; each is given the ``parameters`` that it names (``$reference_date``)."""
+    """Runs every statement of ``<name>.sql``; each is given the ``parameters`` that it names (``$reference_date``).
+
+    Raises:
+        NotMadeError: it reads a relation that another module has not made yet (``relations.py``).
+    """
     given = parameters or {}
     for statement in con.extract_statements(read_sql(package, name)):
-        con.execute(statement, {name: given[name] for name in statement.named_parameters})
+        try:
+            con.execute(statement, {name: given[name] for name in statement.named_parameters})
+        except duckdb.CatalogException as error:
+            raise told_missing(error, f"{package}: {name}.sql") or error from error
 
 
 def create_from_frame(

@@ -15,9 +15,12 @@ import pytest
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.defs.refresh import after_meeting, refresh
 from kodomo_assets.demo.city import write_city
+from kodomo_assets.demo.year import play_meeting
 from kodomo_assets.machine.home import make_home
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
+from kodomo_assets_tests.reads import Reads, recorded
+from kodomo_assets_tests.relations import Relations, watched
 from kodomo_assets_tests.town import Town
 
 # enough for twenty consultations in the lower band, and for ten screened children in a school year
@@ -86,6 +89,24 @@ def delivered_city(tmp_path_factory: pytest.TempPathFactory) -> City:
     root = tmp_path_factory.mktemp("delivered")
     write_city(root / "data", residents=RESIDENTS)
     return City(root)
+
+
+@pytest.fixture(scope="session")
+def recorded_date(delivered_city: City, tmp_path_factory: pytest.TempPathFactory) -> tuple[Reads, Relations]:
+    """One reference date up to what came back from its meeting: each step with the tables that it read and wrote, and
+    with the temp relations that its modules made and read."""
+    city = delivered_city.copy(tmp_path_factory.mktemp("recorded") / "city")
+    for day in DATES[:-1]:
+        shutil.rmtree(city.inbox(day))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        recorded(patch, city.catalogue.outputs) as reads,
+        watched(patch) as relations,
+    ):
+        assert city.refresh(DATES[-1])
+        play_meeting(city.root / "data")
+        assert city.after_meeting(DATES[-1])
+    return reads, relations
 
 
 @pytest.fixture(scope="session")

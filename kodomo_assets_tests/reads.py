@@ -58,15 +58,19 @@ class Reads:
         return {".".join(parts[at : at + 2]) for at in range(len(parts) - 1)} & self.tables
 
 
-def names_in(statement: str) -> list[str]:
-    """The names of a statement, without its comments and texts."""
+def bare(statement: str) -> str:
+    """A statement without its comments, texts and quotes."""
     without: list[str] = []
     tokens, encoded = duckdb.tokenize(statement), statement.encode()
     for (start, kind), end in zip(tokens, [*(start for start, _ in tokens[1:]), len(encoded)], strict=False):
         if kind not in (duckdb.token_type.comment, duckdb.token_type.string_const):
             without.append(encoded[start:end].decode())
-    text = re.sub(r"--[^\n]*|/\*.*?\*/", " ", "".join(without), flags=re.DOTALL).replace('"', "")
-    return _NAME.findall(re.sub(r"\s*\.\s*", ".", text))
+    return re.sub(r"--[^\n]*|/\*.*?\*/", " ", "".join(without), flags=re.DOTALL).replace('"', "")
+
+
+def names_in(statement: str) -> list[str]:
+    """The names of a statement, without its comments and texts."""
+    return _NAME.findall(re.sub(r"\s*\.\s*", ".", bare(statement)))
 
 
 @contextmanager

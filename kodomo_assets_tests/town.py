@@ -27,6 +27,7 @@ from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers, sheet_number
 from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.levels import keep_levels
+from kodomo_assets_tests.schools import keep_schools
 from kodomo_assets_tests.template import create_tables
 
 R = dt.date(2025, 4, 1)
@@ -145,6 +146,7 @@ class Town:
         return counts
 
     def prepare(self) -> None:
+        keep_schools(self.con)
         create_delivered_views(self.con, self.catalogue, self.day)
         create_sheet_numbers(self.con, SECRET, self.day)
         create_numbered_children(self.con, self.day)

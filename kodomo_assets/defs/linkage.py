@@ -52,7 +52,7 @@ def children(step: Step) -> Results:
     yield from step.store(
         Written("linkage.residents", "new_residents"),
         Written("linkage.children", "new_children", asdict(counts), checks),
-        also=[("linkage.unregistered", "new_unregistered")],
+        also=[("linkage.schools", "new_schools"), ("linkage.unregistered", "new_unregistered")],
     )
 
 

@@ -25,11 +25,12 @@ from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
 from kodomo_assets.told import Told
 from kodomo_assets.vocabulary import PERSONAL_SHEET, SCHOOL_LIST
 
-# every child on a list: the number of the meeting, the school and the school year then
-_LISTED = ["linkage.children", "sources.school_register"]
+# every child on a list: the number of the meeting, the school and the school year then; the names of schools beside it
+_LISTED = ["linkage.children"]
 # a file for a school: the names and classes of its children, and who of them is told of
 _TO_SCHOOLS = [
     *_LISTED,
+    "sources.school_register",
     "review.meeting_list",
     "screening.ranking",
     "sources.resident_register",
@@ -52,7 +53,7 @@ _FACTS = [
 
 def _number(step: Step) -> None:
     """The children of the date under their numbers, for whatever goes out of this step or came back to it."""
-    create_sheet_numbers(step.delivered(), step.secret, step.day)
+    create_sheet_numbers(step.con, step.secret, step.day)
     create_numbered_children(step.con, step.day)
 
 
@@ -105,7 +106,7 @@ def personal_sheets(step: Step) -> Results:
     _prepare(step)
     files = step.returned("review.personal_sheets")
     taken = build_personal_sheets(step.con, step.catalogue, files, step.day, step.today)
-    made = make_sheets(step.con, step.day, version_of(step.con, step.day), protection_caution(step.catalogue))
+    made = make_sheets(step.delivered(), step.day, version_of(step.con, step.day), protection_caution(step.catalogue))
     yield from _take(step, "review.personal_sheets", files, taken, told=made.counts)
     _write(step, (f"{PERSONAL_SHEET}_",), made.files)
 
@@ -126,7 +127,14 @@ def decisions(step: Step) -> Results:
 
 @asset(
     "review.support",
-    reads=[*_LISTED, "review.meeting_list", "review.decisions", "screening.ranking", "sources.inbox"],
+    reads=[
+        *_LISTED,
+        "sources.school_register",
+        "review.meeting_list",
+        "review.decisions",
+        "screening.ranking",
+        "sources.inbox",
+    ],
     checks=[check("review.support", "support_read", "支援記録がすべて読めた")],
 )
 def support(step: Step) -> Results:
@@ -147,7 +155,7 @@ def school_lists(step: Step) -> Results:
     _prepare(step)
     # without decisions there is no child to tell of: no file, and a warning (method §7)
     version, cautions = version_of(step.con, step.day), protection_caution(step.catalogue)
-    made = make_lists(step.con, step.catalogue, step.day, version, cautions)
+    made = make_lists(step.delivered(), step.catalogue, step.day, version, cautions)
     written = _write(step, (f"{SCHOOL_LIST}_",), made.files)
     step.say(f"支援対象者: {len(made.files)} schools, {written} files written")
     yield step.made("review.school_lists", made.counts | {"written": written})
@@ -157,7 +165,7 @@ def school_lists(step: Step) -> Results:
 @asset("review.meeting_page", "review.meeting_workbook", reads=_FACTS)
 def meeting_files(step: Step) -> Results:
     _prepare(step)
-    gathered = gather_meeting(step.con, step.catalogue, step.day)
+    gathered = gather_meeting(step.delivered(), step.catalogue, step.day)
     written = _write(step, (), make_meeting_files(step.catalogue, gathered))
     step.say(f"判定会議: {len(gathered.children)} children, score {gathered.score_mode}, {written} files")
     told = {"children": len(gathered.children), "score": gathered.score_mode}
@@ -178,7 +186,7 @@ def meeting_files(step: Step) -> Results:
 )
 def key_list(step: Step) -> Results:
     _prepare(step)
-    keys = gather_keys(step.con, step.day)
+    keys = gather_keys(step.delivered(), step.day)
     version, cautions = version_of(step.con, step.day), protection_caution(step.catalogue)
     _write(step, (), [key_file(step.day, version, keys, cautions)])
     yield step.made("review.key_list", {"children": len(keys)})

@@ -65,22 +65,10 @@ def _compared(text: str) -> str:
 
 
 def registers(con: duckdb.DuckDBPyConnection, since: dt.date) -> dict[dt.date, dict[str, str]]:
-    """By day of delivery: code -> name, in the register in force at ``since`` and in every later one."""
+    """By reference date: code -> name in the register in force, at ``since`` and at every later date."""
     rows = con.execute(
-        """
-        select
-            reference_date,
-            school_code,
-            min(school_name)
-        from sources.school_register
-        where
-            reference_date >= (
-                select coalesce(max(reference_date), $since) from sources.school_register where reference_date <= $since
-            )
-        group by all
-        order by all
-        """,
-        {"since": since},
+        "select reference_date, school_code, school_name from linkage.schools where reference_date >= $1 order by all",
+        [since],
     ).fetchall()
     found: dict[dt.date, dict[str, str]] = {}
     for day, code, name in rows:

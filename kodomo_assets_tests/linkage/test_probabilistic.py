@@ -684,7 +684,7 @@ class Outcome:
         links, review = (
             register.con.execute(
                 f"select t.* replace (s.resident_id as child_key) from {table} as t "
-                "join spine as s using (child_key) order by all"
+                "join named_children as s using (child_key) order by all"
             ).fetchall()
             for table in ("new_links", "new_review")
         )

@@ -52,7 +52,7 @@ class Office(Register):
         create_delivered_views(self.con, self.catalogue, day)
         create_pseudonyms(self.con, SECRET, "delivered_school_register")
         build_children(self.con, self.catalogue, day)
-        self.keep(day, "residents", "children")
+        self.keep(day, "residents", "children", "schools")
         self.answered(inbox, day, now)
         self.keep(day, "answers", "refused_answers")
         build_links(self.con, self.catalogue, day)

@@ -290,6 +290,17 @@ def test_names_that_are_equal_as_files_are_told_apart(town):
     assert "長" * 300 + "小学校" in everything(made.files[2].content)
 
 
+def test_a_school_that_only_a_register_not_linked_yet_has_goes_by_its_code(town):
+    town.child(1, selected=True)
+    town.list()
+    town.decide(1, "a", meeting=LATER)
+    town.registered(1, "081099", 5, LATER)
+    town.prepare()
+    town.con.execute("delete from linkage.schools where reference_date = $1", [LATER])
+    made = school_lists(town.con, town.catalogue, R, VERSION)
+    assert [file.name for file in made.files] == ["支援対象者_081099.xlsx"]
+
+
 def test_a_school_of_two_spellings_gets_one_file(town):
     town.child(1, selected=True)
     town.child(2, selected=True)

@@ -14,6 +14,7 @@ from kodomo_assets.catalogue import NOT_APPLICABLE, load_catalogue
 from kodomo_assets.stages.screening.scoring import ScreeningCounts, build_screening
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets_tests.levels import keep_levels
+from kodomo_assets_tests.schools import keep_schools
 from kodomo_assets_tests.template import create_tables
 
 R = dt.date(2025, 9, 1)
@@ -151,6 +152,7 @@ class SmallCity:
 
     def screen(self) -> ScreeningCounts:
         """Runs the stage and copies what it made into the declared tables."""
+        keep_schools(self.con)
         create_delivered_views(self.con, self.catalogue, self.day)
         counts = build_screening(self.con, self.catalogue, self.day)
         for table in ("contributions", "ranking", "difficulty_scores"):

@@ -51,6 +51,8 @@ ROWS = {
     },
 }
 LANDINGS = sorted(ROWS)
+# schools times dates
+SCHOOLS = {"first_landing": 49 * 3, "second_landing": 49 * 4}
 
 
 @dataclass
@@ -163,3 +165,15 @@ def test_what_counts_of_its_decisions_is_known(landed):
         counted = landed.query(f"select reference_date, child_key, {column} from review.{table} order by all")
         assert len(counted) > 10
         assert counted == landed.query(last.format(column))
+
+
+def test_its_schools_have_the_names_of_the_register_of_each_date(landed):
+    """Every date that was linked; each of these cities delivers its register for every date, in one spelling."""
+    with landed.open():
+        pass
+    named = landed.query("from linkage.schools order by all")
+    assert named == landed.query(
+        "select distinct reference_date, school_code, school_name from sources.school_register "
+        "where reference_date in (select reference_date from linkage.children) order by all"
+    )
+    assert len(named) == SCHOOLS[landed.name]

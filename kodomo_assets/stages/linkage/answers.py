@@ -93,7 +93,7 @@ def build_answers(
     create_from_frame(con, "filled", pd.DataFrame(rows, columns=list(_FILLED), dtype="object"), _FILLED)
     run_sql(con, __package__, "read_answers", {"reference_date": reference_date, "now": now, "today": today})
     wrong = con.execute(
-        "select file, row_number, problem from judged where problem is not null order by file, row_number"
+        "select file, row_number, problem from judged_answers where problem is not null order by file, row_number"
     ).fetchall()
     kept = con.execute("select count(*) from new_answers where read_at = $1", [now]).fetchone()
     return AnswerCounts(

@@ -47,7 +47,7 @@ select
     n.said
 from newest_of_person as n
 join persons as p using (table_name, person_ref)
-semi join spine using (child_key)
+semi join named_children using (child_key)
 semi join (from answers_in_force where answer = 'same') as f using (table_name, person_ref, child_key)
 qualify row_number() over (partition by n.table_name, n.person_ref order by n.decided_by) = 1;
 

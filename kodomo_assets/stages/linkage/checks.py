@@ -240,7 +240,7 @@ def _answers_outcome(con: duckdb.DuckDBPyConnection) -> CheckOutcome:
             )
         from answers_in_force as a
         join persons as p using (table_name, person_ref)
-        join spine as s using (child_key)
+        join named_children as s using (child_key)
         left join answered_same as u using (table_name, person_ref, child_key)
         where a.answer = 'same'
         """

@@ -10,6 +10,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.sources.in_force import create_registered_schools
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ChildrenCounts:
 
 
 def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ChildrenCounts:
-    """Makes the temp tables ``new_residents``, ``new_children`` and ``new_unregistered`` (linkage.residents ...).
+    """Makes the temp tables ``new_residents``, ``new_children``, ``new_schools`` and ``new_unregistered``.
 
     Reads ``delivered_resident_register``, ``delivered_school_register`` and ``pseudonyms(resident_id, child_key)``.
     """
@@ -45,6 +46,7 @@ def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         [(name, year) for name, band in catalogue.bands.items() for year in band.school_years],
     )
     _create_addresses(con)
+    create_registered_schools(con)
     run_sql(
         con,
         __package__,

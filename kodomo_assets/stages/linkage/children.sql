@@ -106,6 +106,16 @@ from placed
 join pseudonyms using (resident_id)
 join bands using (school_year);
 
+-- The schools of the register in force, whether or not a child of theirs is on the spine.
+create or replace temp table new_schools as
+select
+    $reference_date::date as reference_date,
+    s.school_code,
+    s.school_name
+from registered_schools as s
+join delivered as d
+    on d.table_name = 'school_register' and d.delivered_on = s.reference_date;
+
 -- 世帯分離: children at whose address another household with an adult is registered. For the count only: a household
 -- is a 世帯番号, whatever its address.
 create or replace temp table children_beside_a_household as

@@ -12,7 +12,7 @@ with of_undecided as (
         pairs.* exclude (person, child)
     from pairs
     join to_compare as c on c.record = pairs.person
-    join spine as s on s.resident_id = pairs.child
+    join named_children as s on s.resident_id = pairs.child
     join undecided as u on record_of(u.table_name, u.person_ref) = pairs.person
     anti join answered_different as d
         on
@@ -45,7 +45,7 @@ with elsewhere as (
         plain(r.name_kana) as plain,
         r.birth_date
     from delivered_resident_register as r
-    anti join spine using (resident_id)
+    anti join named_children using (resident_id)
     -- a birth date mistyped in two digits lies in another year of the same childhood
     where r.birth_date between $first_birth_date - interval 3 years and $last_birth_date + interval 3 years
 )
@@ -55,7 +55,7 @@ select distinct
     o.person_ref,
     o.child_key
 from open_pairs as o
-join spine as s using (child_key)
+join named_children as s using (child_key)
 join elsewhere as e
     on
         (

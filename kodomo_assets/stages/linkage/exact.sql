@@ -37,7 +37,7 @@ select
     'resident_id' as method,
     1.0 as probability
 from undecided as p
-join spine as s using (resident_id)
+join named_children as s using (resident_id)
 anti join answered_different as d using (table_name, person_ref, child_key)
 anti join answered_not_yet as w using (table_name, person_ref);
 
@@ -51,7 +51,7 @@ select
     'kana_birth_school' as method,
     1.0 as probability
 from undecided as p
-join spine as s using (kana, birth_date, school_name)
+join named_children as s using (kana, birth_date, school_name)
 anti join answered_different as d using (table_name, person_ref, child_key)
 anti join answered_not_yet as w using (table_name, person_ref)
 where p.table_name in ('ssw_records', 'education_counselling')
@@ -67,7 +67,7 @@ select
     'kana_birth' as method,
     1.0 as probability
 from undecided as p
-join spine as s using (kana, birth_date)
+join named_children as s using (kana, birth_date)
 anti join answered_different as d using (table_name, person_ref, child_key)
 anti join answered_not_yet as w using (table_name, person_ref)
 where

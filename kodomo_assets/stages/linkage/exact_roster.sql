@@ -8,7 +8,7 @@ from linked as l
 join stood as theirs on theirs.person_ref = l.person_ref
 join stood as mine on mine.delivered_on = theirs.delivered_on
 join persons as p on p.table_name = 'school_roster' and p.person_ref = mine.person_ref and p.batch = $batch
-join spine as s on s.child_key = l.child_key and s.birth_date = p.birth_date
+join named_children as s on s.child_key = l.child_key and s.birth_date = p.birth_date
 where l.table_name = 'school_roster';
 
 -- 1. Kana, birth date, sex and school, unique on both sides within the delivery.
@@ -21,7 +21,7 @@ select
     'kana_birth_sex_school' as method,
     1.0 as probability
 from undecided as p
-join spine as s using (kana, birth_date, sex, school_code)
+join named_children as s using (kana, birth_date, sex, school_code)
 anti join taken_there as t on t.person_ref = p.person_ref and t.child_key = s.child_key
 anti join answered_different as d using (table_name, person_ref, child_key)
 anti join answered_not_yet as w using (table_name, person_ref)
@@ -45,7 +45,7 @@ select
     'kana_birth' as method,
     1.0 as probability
 from undecided as p
-join spine as s
+join named_children as s
     on
         s.kana = p.kana
         and s.birth_date = p.birth_date

@@ -26,7 +26,7 @@ with_number as (
 
 children_left as (
     select s.*
-    from spine as s
+    from named_children as s
     anti join (
         select w.child_key
         from with_number as w
@@ -118,4 +118,4 @@ select
 from last_left as l
 semi join (from last_left_of_school where is_asked) using (school_code)
 join persons as p on p.table_name = 'school_roster' and p.person_ref = l.person_ref
-join spine as s using (child_key);
+join named_children as s using (child_key);

@@ -123,11 +123,11 @@ def _create_model(con: duckdb.DuckDBPyConnection, scored: Scored, reference_date
         "m": "double",
         "u": "double",
     }
-    create_from_frame(con, "model_levels", model_frame(scored.parameters), types)
+    create_from_frame(con, "learned_levels", model_frame(scored.parameters), types)
     con.execute(
         "create or replace temp table new_model as "
         "select $1::date as reference_date, *, log2(m / u) as weight, $2::double as prior, $3::boolean as estimated "
-        "from model_levels",
+        "from learned_levels",
         [reference_date, scored.parameters.prior, scored.estimated],
     )
 

@@ -15,7 +15,7 @@ create or replace temp macro given_part(kana) as (
 
 -- Names of schools are compared by `text_key(name)`, kana that may be mistyped by `fold(kana)` and
 -- `plain(kana)` (links.py).
-create or replace temp table spine as
+create or replace temp table named_children as
 select
     c.child_key,
     c.resident_id,
@@ -38,7 +38,7 @@ create or replace temp table school_names as
 select
     school_name,
     min(school_code) as school_code
-from spine
+from named_children
 group by school_name;
 
 create or replace temp table roster_deliveries as

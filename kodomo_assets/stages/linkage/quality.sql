@@ -142,7 +142,7 @@ where
     and c.child_key is distinct from c.previous_child_key
     -- a child who came or left takes its links along: that is no change of a link
     and (c.child_key is null or c.child_key in (from children_before))
-    and (c.previous_child_key is null or c.previous_child_key in (select child_key from spine))
+    and (c.previous_child_key is null or c.previous_child_key in (select child_key from named_children))
     and (c.table_name, c.person_ref) in (
         select (k.table_name, k.person_ref)
         from known_then as k

@@ -33,7 +33,7 @@ select
 from linkage.refused_answers
 where reference_date = $reference_date;
 
-create or replace temp table judged as
+create or replace temp table judged_answers as
 with known as (
     select
         f.* exclude (problem),
@@ -131,7 +131,7 @@ select
     j.file,
     j.row_number,
     $now::timestamptz as read_at
-from judged as j
+from judged_answers as j
 anti join said_last as known
     on
         known.table_name = j.table_name
@@ -160,7 +160,7 @@ select
     j.row_number,
     j.problem,
     $now::timestamptz as read_at
-from judged as j
+from judged_answers as j
 anti join refused_before using (sha256, sheet, row_number)
 where j.is_lasting
 -- one content under two names

@@ -73,12 +73,12 @@ select
     a.decided_on as held_on
 from new_review as w
 join persons as p using (table_name, person_ref)
-join spine as s using (child_key)
+join named_children as s using (child_key)
 join linkage.children as c on c.reference_date = $reference_date and c.child_key = w.child_key
 join delivered_resident_register as r on r.resident_id = c.resident_id
 left join heads as h on h.household_id = c.household_id
-left join registered_schools as ps on ps.school_code = p.school_code
-left join registered_schools as cs on cs.school_code = s.school_code
+left join linkage.schools as ps on ps.reference_date = $reference_date and ps.school_code = p.school_code
+left join linkage.schools as cs on cs.reference_date = $reference_date and cs.school_code = s.school_code
 left join guarded as g on g.table_name = w.table_name and g.person_ref = w.person_ref
 left join wanted as t
     on

@@ -44,7 +44,7 @@ select distinct
     kana_key(r.name_kana) as kana,
     r.birth_date
 from delivered_resident_register as r
-anti join spine using (resident_id);
+anti join named_children using (resident_id);
 
 create or replace temp table left_over as
 select c.*
@@ -69,5 +69,5 @@ select
     strftime(birth_date, '%Y%m%d') as birth_digits,
     sex,
     school_code
-from spine
+from named_children
 where folded is not null;

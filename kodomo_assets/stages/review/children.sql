@@ -14,5 +14,5 @@ select
     c.protected
 from linkage.children as c
 left join sheet_numbers as n using (child_key)
-left join registered_schools as s using (school_code)
+left join linkage.schools as s on s.reference_date = c.reference_date and s.school_code = c.school_code
 where c.reference_date = $reference_date;

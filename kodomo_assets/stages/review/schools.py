@@ -123,7 +123,9 @@ def _schools(
     rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     told = [row for row in rows if row["school_code"] is not None and not row["kept_back"]]
     known = registers(con, reference_date)
-    names = school_names(known[max(day for day in known if day <= as_of)]) if told else {}
+    in_force = known[max(day for day in known if day <= as_of)] if told else {}
+    # a school that only a register has which no refresh has linked yet goes by its code
+    names = school_names({row["school_code"]: row["school_code"] for row in told} | in_force)
     schools = [(names[code], list(of_school)) for code, of_school in groupby(told, key=lambda row: row["school_code"])]
     return schools, sum(row["kept_back"] for row in rows), sum(row["school_code"] is None for row in rows)
 

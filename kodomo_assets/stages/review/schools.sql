@@ -7,7 +7,6 @@ with newest_register as (
     select
         resident_id,
         school_code,
-        school_name,
         school_year
     from sources.school_register
     where reference_date = (select max(reference_date) from sources.school_register where reference_date <= $as_of)
@@ -56,7 +55,6 @@ select
     c.child_key,
     c.sheet_number,
     g.school_code,
-    g.school_name,
     coalesce(g.school_year, c.school_year) as school_year,
     r.class_name,
     coalesce(r.name, p.name, p.name_kana, '') as name,

@@ -40,7 +40,7 @@ select
     coalesce(any_value(n.school_name), '') as school_name
 from expected as e
 left join present as p using (table_name, child_key)
-left join registered_schools as n using (school_code)
+left join linkage.schools as n on n.reference_date = $reference_date and n.school_code = e.school_code
 group by e.table_name, e.school_code
 having count(p.child_key) < $min_school_coverage * count(*);
 
@@ -85,7 +85,7 @@ select
     c.school_code,
     coalesce(any_value(n.school_name), '') as school_name
 from children as c
-left join registered_schools as n using (school_code)
+left join linkage.schools as n on n.reference_date = $reference_date and n.school_code = c.school_code
 where exists (from delivered as d join contract_facts as f using (table_name) where f.of_schools and d.delivered_on is not null)
 group by c.school_code
 having count(*) filter (c.is_present) * 10 < count(*);

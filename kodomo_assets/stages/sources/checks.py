@@ -18,6 +18,7 @@ from kodomo_assets.stages.sources.columns import ABSENT, MAX_UNREADABLE_SHARE, U
 from kodomo_assets.stages.sources.faults import Fault, check_acknowledgements, check_faults, stale_acknowledgements
 from kodomo_assets.stages.sources.headers import nearest
 from kodomo_assets.stages.sources.households import HOUSEHOLDS, REGISTER, children_without_adult
+from kodomo_assets.stages.sources.in_force import create_registered_schools
 from kodomo_assets.stages.sources.read import QUARANTINED, DeliveryOutcome
 
 # A file of so many rows may have stayed the same from one reference date to the next.
@@ -390,6 +391,7 @@ def check_months_per_school(delivery: Delivery) -> CheckOutcome:
         f"create or replace temp view monthly_rows as "
         f"select {table.person.pupil} as pupil_id, {month} as month from new_{table.id}"
     )
+    create_registered_schools(delivery.con)
     missing = delivery.con.execute(
         read_sql(__package__, "months_per_school"), {"reference_date": delivery.reference_date}
     ).fetchall()

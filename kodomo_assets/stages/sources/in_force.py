@@ -13,9 +13,6 @@ from kodomo_assets.sql import run_sql
 def create_delivered_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
     """Makes the temp table ``delivered`` and the temp views ``delivered_<table id>`` and ``delivered_quarantine``.
 
-    ``registered_schools(school_code, school_name)`` beside them are the schools of the register in force, one row each,
-    however its rows write the name.
-
     ``delivered`` has one row per table of the contract: ``table_name``, ``delivered_on`` (NULL = none on or before the
     reference date) and ``status``: ``delivered`` for the reference date itself, ``earlier``, ``never``, or ``lapsed``
     where no legal basis is in force (its rows are not used).
@@ -41,10 +38,6 @@ def create_delivered_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue,
         "select q.* from sources.quarantine as q "
         "join delivered as d on d.table_name = q.table_name and d.delivered_on = q.reference_date"
     )
-    con.execute(
-        "create or replace temp view registered_schools as "
-        "select school_code, min(school_name) as school_name from delivered_school_register group by school_code"
-    )
 
 
 def delivery_in_force(
@@ -60,6 +53,19 @@ def rows_at(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: 
     """How many rows of ``table`` were accepted at ``reference_date``."""
     row = con.execute(f"select count(*) from sources.{table.id} where reference_date = $1", [reference_date]).fetchone()
     return int(row[0]) if row else 0
+
+
+def create_registered_schools(con: duckdb.DuckDBPyConnection) -> None:
+    """Temp view ``registered_schools(reference_date, school_code, school_name)``: the schools of every register.
+
+    One row each, however the register's rows write the name. Only for steps that run before ``linkage.schools`` is
+    written; every later one reads that table.
+    """
+    con.execute(
+        "create or replace temp view registered_schools as "
+        "select reference_date, school_code, min(school_name) as school_name "
+        "from sources.school_register group by reference_date, school_code"
+    )
 
 
 def create_registered_pupils(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:

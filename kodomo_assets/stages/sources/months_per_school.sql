@@ -1,5 +1,5 @@
 -- Schools without any row of a month that at least half of the schools delivered; one row per school, months in order.
--- Reads `monthly_rows(pupil_id, month)`: the rows of the delivery.
+-- Reads `monthly_rows(pupil_id, month)`, the rows of the delivery, and `registered_schools`.
 with roster as (
     select
         pupil_id,
@@ -16,7 +16,7 @@ names as (
     select
         school_code,
         any_value(school_name order by reference_date desc) as school_name
-    from sources.school_register
+    from registered_schools
     where reference_date <= $reference_date
     group by school_code
 ),

@@ -32,12 +32,12 @@ def settle(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: d
 
 
 def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
-    """Temp table ``judged(row_id, column_name, reason)``: the rows that may not stay."""
+    """Temp table ``judged_rows(row_id, column_name, reason)``: the rows that may not stay."""
     needed = [column.name for column in table.columns.values() if column.required]
     column_case = " ".join(f"when {name} is null then '{name}'" for name in needed)
     reason_case = " ".join(f"when {name} is null then coalesce(p_{name}, '{BLANK}')" for name in needed)
     con.execute(
-        f"create or replace temp table judged as select row_id, "
+        f"create or replace temp table judged_rows as select row_id, "
         f"case when problem is null then case {column_case} end end as column_name, "
         f"coalesce(problem, case {reason_case} end) as reason from {TYPED} "
         f"where problem is not null or {' or '.join(f'{name} is null' for name in needed)}"
@@ -47,19 +47,19 @@ def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
         f"create or replace temp table repeated as "
         f"with keys as (select {key} from {TYPED} group by {key} having count(*) > 1), "
         f"staying as (select t.* from {TYPED} as t semi join keys using ({key}) "
-        f"anti join judged using (row_id)) "
+        f"anti join judged_rows using (row_id)) "
         f"select * from staying qualify count(*) over (partition by {key}) > 1"
     )
     if table.resolve_duplicates == "sum":
         _leave_transfers(con, table)
     every = ", ".join(table.columns)
     con.execute(
-        f"insert into judged select row_id, null, '{DUPLICATE_ROW}' from repeated "
+        f"insert into judged_rows select row_id, null, '{DUPLICATE_ROW}' from repeated "
         f"qualify row_number() over (partition by {every} order by file, row_id) > 1"
     )
     con.execute(
-        f"insert into judged select row_id, null, '{DUPLICATE_KEY}' from ("
-        f"select r.* from repeated as r anti join judged using (row_id) "
+        f"insert into judged_rows select row_id, null, '{DUPLICATE_KEY}' from ("
+        f"select r.* from repeated as r anti join judged_rows using (row_id) "
         f"qualify count(*) over (partition by {key}) > 1) as r where not {_stays(con, table)}"
     )
 
@@ -70,7 +70,7 @@ def _stays(con: duckdb.DuckDBPyConnection, table: SourceTable) -> str:
         # the only one of its number: two children who both match make the number nobody's
         return (
             f"({_is_registered('r')} and 1 = (select count(*) from repeated as o "
-            f"anti join judged using (row_id) where o.pupil_id = r.pupil_id and {_is_registered('o')}))"
+            f"anti join judged_rows using (row_id) where o.pupil_id = r.pupil_id and {_is_registered('o')}))"
         )
     return "false"
 
@@ -106,7 +106,7 @@ def _accept(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: 
         f"create or replace temp table new_{table.id} as select "
         f"$1::date as reference_date, {', '.join(columns)}, file as source_file, sheet as source_sheet, source_row, "
         f"{wrong} as invalid_cells, {unknown} as unknown_cells "
-        f"from {TYPED} anti join judged using (row_id)",
+        f"from {TYPED} anti join judged_rows using (row_id)",
         [reference_date],
     )
 
@@ -131,12 +131,12 @@ def _quarantine(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_da
         f"""
         create or replace temp table new_quarantine as
         with problems as (
-            select row_id, column_name, reason, 'row' as scope from judged
+            select row_id, column_name, reason, 'row' as scope from judged_rows
             union all
             select row_id, found.c, found.r, 'cell'
             from (
                 select row_id, unnest(list_filter([{wrong}], lambda x: x is not null)) as found
-                from {TYPED} anti join judged using (row_id)
+                from {TYPED} anti join judged_rows using (row_id)
                 where {" or ".join(is_wrong(name) for name in table.columns)}
             )
         )

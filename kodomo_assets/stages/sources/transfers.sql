@@ -90,7 +90,7 @@ where
     not $one_file
     or (pupil_id, month) in (select (pupil_id, month) from moved);
 
-insert into judged
+insert into judged_rows
 select
     row_id,
     null,
