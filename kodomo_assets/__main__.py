@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, KodomoError
-from kodomo_assets.machine.faults import explain, unexpected
 from kodomo_assets.machine.home import prepare_home
+from kodomo_assets.machine.system_errors import explain, unexpected
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.opening import open_to_write
 

@@ -10,7 +10,7 @@ from dagster_shared.error import DagsterError
 
 from kodomo_assets.errors import KodomoError
 from kodomo_assets.internals import USER_FACING_ERROR_ID_ATTR_NAME
-from kodomo_assets.machine.faults import explain, unexpected
+from kodomo_assets.machine.system_errors import explain, unexpected
 
 
 @contextmanager

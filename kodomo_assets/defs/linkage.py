@@ -9,9 +9,9 @@ from kodomo_assets.refreshing.send_back import keep_faults, write_returns
 from kodomo_assets.stages.linkage.answers import build_answers, check_answers
 from kodomo_assets.stages.linkage.checks import check_links, check_spine, check_unregistered, require_delivered
 from kodomo_assets.stages.linkage.children import build_children
+from kodomo_assets.stages.linkage.clerical_review import clerical_review_workbook
 from kodomo_assets.stages.linkage.links import build_links
 from kodomo_assets.stages.linkage.pupil_numbers import check_pupil_numbers, create_pupil_numbers
-from kodomo_assets.stages.linkage.review import review_workbook
 from kodomo_assets.stages.linkage.summary import tell_changes, tell_expected, tell_links, tell_methods, tell_model
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.sources.earlier_rosters import EARLIER_ROSTERS
@@ -116,7 +116,7 @@ def links(step: Step) -> Results:
         f"{scored.comparisons:,} pairs, {asked:,} persons to be answered"
     )
     # made before anything is stored: what cannot be shown to a person is a failure of the whole step
-    workbook = review_workbook(step.con, step.catalogue, step.day, partial(asked_mark, step.secret, step.day))
+    workbook = clerical_review_workbook(step.con, step.catalogue, step.day, partial(asked_mark, step.secret, step.day))
     checks = [lambda con: check_links(con, step.catalogue)]
     yield from step.store(
         Written("linkage.links", "new_links", tell_links(counts), checks),

@@ -20,8 +20,8 @@ from dagster_webserver.version import __version__
 from kodomo_assets.doors.guard import Guard
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.internals import ModuleTarget, WorkspaceProcessContext, daemon_controller_from_instance
-from kodomo_assets.machine.faults import explain
 from kodomo_assets.machine.home import prepare_home
+from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.settings import Settings, project_root
 
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (told from others, never bound by itself)

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.errors import StoreBusyError, StoreFaultError
-from kodomo_assets.machine.faults import explain, holder_of
 from kodomo_assets.machine.scratch import SCRATCH, scratch
+from kodomo_assets.machine.system_errors import explain, holder_of
 from kodomo_assets.store.outbox import link_new
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {

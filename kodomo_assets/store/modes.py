@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.machine.faults import explain
+from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.settings import Settings
 
 _OTHERS = 0o077

@@ -16,7 +16,7 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.machine.faults import explain
+from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.modes import make_private, others_may
 from kodomo_assets.store.outbox import link_new

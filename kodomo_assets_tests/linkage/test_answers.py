@@ -20,8 +20,7 @@ from kodomo_assets.stages.linkage.answers import AnswerCounts, check_answers
 from kodomo_assets.stages.linkage.checks import check_links
 from kodomo_assets.vocabulary import LINK_REVIEW
 from kodomo_assets_tests.conftest import City
-from kodomo_assets_tests.linkage.test_linkage import D, R
-from kodomo_assets_tests.linkage.test_review import (
+from kodomo_assets_tests.linkage.test_clerical_review import (
     NEEDS_LIBREOFFICE,
     NOON,
     Office,
@@ -31,6 +30,7 @@ from kodomo_assets_tests.linkage.test_review import (
     rows_of,
     two_alike,
 )
+from kodomo_assets_tests.linkage.test_linkage import D, R
 from kodomo_assets_tests.test_end_to_end import decodes
 
 NAME = f"{LINK_REVIEW}.xlsx"

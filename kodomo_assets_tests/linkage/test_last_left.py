@@ -9,8 +9,8 @@ import pytest
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.stages.linkage.checks import check_links
+from kodomo_assets_tests.linkage.test_clerical_review import Office, key, rows_of
 from kodomo_assets_tests.linkage.test_linkage import D, R, Register
-from kodomo_assets_tests.linkage.test_review import Office, key, rows_of
 
 BORN = D(2015, 5, 5)
 EARLIER = D(2025, 1, 1)

@@ -17,7 +17,7 @@ from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.opening import sha256
 from kodomo_assets.office.returned import ReturnedRow, read_all
 from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.linkage.review import FIRST_DAY
+from kodomo_assets.stages.linkage.clerical_review import FIRST_DAY
 from kodomo_assets.vocabulary import (
     ASKED_MARK,
     CHILD_KEY,

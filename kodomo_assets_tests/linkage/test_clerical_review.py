@@ -22,11 +22,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.office.workbooks import HEADER_ROW
 from kodomo_assets.office.written import was_saved_since
-from kodomo_assets.stages.linkage import review
+from kodomo_assets.stages.linkage import clerical_review
 from kodomo_assets.stages.linkage.answers import AnswerCounts, build_answers
 from kodomo_assets.stages.linkage.children import build_children
+from kodomo_assets.stages.linkage.clerical_review import clerical_review_workbook
 from kodomo_assets.stages.linkage.links import build_links
-from kodomo_assets.stages.linkage.review import review_workbook
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, child_key, create_pseudonyms
 from kodomo_assets.store.tables import replace
@@ -57,7 +57,7 @@ class Office(Register):
         self.keep(day, "answers", "refused_answers")
         build_links(self.con, self.catalogue, day)
         self.keep(day, "links", "review", "asked")
-        self.workbook = review_workbook(self.con, self.catalogue, day, partial(asked_mark, SECRET, day))
+        self.workbook = clerical_review_workbook(self.con, self.catalogue, day, partial(asked_mark, SECRET, day))
         return self
 
     def answered(self, inbox: Path | None, day: dt.date = R, now: dt.datetime = NOON) -> AnswerCounts:
@@ -287,7 +287,7 @@ def test_written_names_that_differ_are_marked():
 
 
 def test_what_does_not_fit_is_told_and_no_person_is_cut(monkeypatch):
-    monkeypatch.setattr(review, "_MOST_ROWS", 3)  # the real limit takes half a minute to reach
+    monkeypatch.setattr(clerical_review, "_MOST_ROWS", 3)  # the real limit takes half a minute to reach
     office = Office()
     two_alike(office)
     two_alike(office, 3, 12, "キムラ ジン")

@@ -85,7 +85,7 @@ _SIDES = {"name": _KANA, "birth": _BIRTH, "sex": _SEX, "school": _SCHOOLS}
 _MOST_ROWS = 5_000
 
 
-def review_workbook(
+def clerical_review_workbook(
     con: duckdb.DuckDBPyConnection,
     catalogue: Catalogue,
     reference_date: dt.date,
@@ -99,7 +99,7 @@ def review_workbook(
     Args:
         mark_of: of 表ID, 番号 and 児童キー the mark that proves that the pair was asked.
     """
-    cursor = con.execute(read_sql(__package__, "review"), {"reference_date": reference_date})
+    cursor = con.execute(read_sql(__package__, "clerical_review"), {"reference_date": reference_date})
     names = [column[0] for column in cursor.description or []]
     pairs = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     if not pairs:

@@ -16,7 +16,7 @@ import pytest
 
 from kodomo_assets.__main__ import main
 from kodomo_assets.errors import StoreFaultError
-from kodomo_assets.machine.faults import explain, unexpected
+from kodomo_assets.machine.system_errors import explain, unexpected
 from kodomo_assets.store.connection import connect
 
 ROOT = Path(__file__).parents[2]
@@ -167,7 +167,7 @@ def test_a_disk_that_may_only_be_read_is_told(small_disk):
         ),
     ],
 )
-def test_faults_of_the_machine_are_told(error, told):
+def test_errors_of_the_system_are_told(error, told):
     import re
 
     assert re.search(told, explain(error) or "")

@@ -1,4 +1,4 @@
-"""What the machine refused, as a sentence: faults whose text cannot hold a record are told, all others are withheld."""
+"""Errors of the system, as a sentence: those whose text cannot hold a record are told, all others are withheld."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def holder_of(error: duckdb.Error) -> str | None:
 
 
 def explain(error: BaseException) -> str | None:
-    """What went wrong and what to do, where the fault is the machine's; None where the text may quote a record."""
+    """What went wrong and what to do, where the error is the system's; None where the text may quote a record."""
     if isinstance(error, duckdb.OutOfMemoryException):
         return "DuckDB needs more memory than it may take (1 GB): close other programs, or use a machine with more"
     if isinstance(error, MemoryError):
