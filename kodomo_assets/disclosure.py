@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import duckdb
 
-from kodomo_assets.catalogue import OutputColumn, OutputTable
-from kodomo_assets.catalogue.words import OTHER, Vocabulary
+from kodomo_assets.catalogue import OTHER, OutputColumn, OutputTable, Vocabulary
 from kodomo_assets.sql import literal, quoted
 
 #: Counts that leave are multiples of this: what is left after any subtraction is no cell but a guess.

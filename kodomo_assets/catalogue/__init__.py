@@ -3,32 +3,38 @@
 What belongs here: facts and their shapes. What does not: anything that reads a delivery or computes.
 """
 
+from kodomo_assets.catalogue.base import Band
+from kodomo_assets.catalogue.ingest import TO_FILL_IN, Acknowledgement, Ingest
+from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE, Item
 from kodomo_assets.catalogue.loader import load_catalogue
-from kodomo_assets.catalogue.models import (
-    BLANK,
-    NO_RECORD,
-    NOT_APPLICABLE,
-    Band,
-    Catalogue,
-    Column,
-    Item,
-    OutputColumn,
-    OutputFile,
-    OutputTable,
-    SourceTable,
-)
+from kodomo_assets.catalogue.meeting import Step
+from kodomo_assets.catalogue.method import Weights
+from kodomo_assets.catalogue.models import Catalogue
+from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
+from kodomo_assets.catalogue.reference_dates import Calendar
+from kodomo_assets.catalogue.source_columns import Column
+from kodomo_assets.catalogue.source_tables import SourceTable
+from kodomo_assets.catalogue.words import OTHER, Vocabulary
 
 __all__ = [
     "BLANK",
     "NOT_APPLICABLE",
     "NO_RECORD",
+    "OTHER",
+    "TO_FILL_IN",
+    "Acknowledgement",
     "Band",
+    "Calendar",
     "Catalogue",
     "Column",
+    "Ingest",
     "Item",
     "OutputColumn",
     "OutputFile",
     "OutputTable",
     "SourceTable",
+    "Step",
+    "Vocabulary",
+    "Weights",
     "load_catalogue",
 ]

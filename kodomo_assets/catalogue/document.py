@@ -18,8 +18,9 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from kodomo_assets.catalogue.base import Model
 from kodomo_assets.catalogue.loader import load_catalogue
-from kodomo_assets.catalogue.models import Catalogue, Model
+from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.settings import project_root
 
 #: The template and what is made of it, in the checkout.

@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from kodomo_assets.catalogue.models import Catalogue, SourceTable
+from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.catalogue.outputs import output_files, output_tables, read_yaml, repeated_key
+from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.errors import ConfigurationError
 
 _PACKAGE = "kodomo_assets.catalogue"

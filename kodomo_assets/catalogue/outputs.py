@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import yaml
 
-from kodomo_assets.catalogue.models import OutputColumn, OutputTable, SourceTable
+from kodomo_assets.catalogue.output_models import OutputColumn, OutputTable
+from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.catalogue.words import MISSING
 
 _INT = "tag:yaml.org,2002:int"

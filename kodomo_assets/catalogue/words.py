@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE
 from kodomo_assets.vocabulary import COMPARISON_LEVELS, LINK_METHODS, SHEET_ANSWERS
 
 #: What stands in the place of a text that is none of its declared words.
 OTHER = "その他"
 
 #: Levels that no item lists itself.
-MISSING = ("no_record", "blank", "not_applicable")
+MISSING = (NO_RECORD, BLANK, NOT_APPLICABLE)
 # levels of the rows that stand beside the items
 _BESIDE = ("recorded", "(base)", "(intercept)")
 

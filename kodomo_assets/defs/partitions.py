@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from kodomo_assets.catalogue.models import Calendar
+from kodomo_assets.catalogue import Calendar
 
 DATE_FORMAT = "%Y-%m-%d"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.catalogue import Ingest
 from kodomo_assets.office.formats.delimited import open_text
 from kodomo_assets.office.formats.grids import Grid
 from kodomo_assets.office.formats.workbooks import Sheet, open_workbook

@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 from openpyxl.utils import get_column_letter
 
-from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.catalogue import Ingest
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.text import BLANKS, comparable
 from kodomo_assets.office.formats.grids import Grid

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kodomo_assets import vocabulary
-from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.catalogue.models import Calendar
+from kodomo_assets.catalogue import Calendar, Catalogue
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.settings import Settings

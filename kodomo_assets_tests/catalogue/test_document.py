@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.catalogue.base import Model
 from kodomo_assets.catalogue.document import DOCUMENT, TEMPLATE, configuration, documented, settable
-from kodomo_assets.catalogue.models import Model, Person
+from kodomo_assets.catalogue.source_tables import Person
 
 ROOT = Path(__file__).parents[2]
 

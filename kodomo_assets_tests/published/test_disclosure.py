@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from kodomo_assets.catalogue import OutputColumn, OutputTable, load_catalogue
-from kodomo_assets.catalogue.models import Aggregate
+from kodomo_assets.catalogue.output_models import Aggregate
 from kodomo_assets.disclosure import ROUND_TO, suppress
 from kodomo_assets_tests.published.test_published import build, query
 from kodomo_assets_tests.town import Town

@@ -8,9 +8,7 @@ from typing import get_args
 import duckdb
 import pytest
 
-from kodomo_assets.catalogue import OutputColumn, OutputTable, load_catalogue
-from kodomo_assets.catalogue.models import Catalogue, Step
-from kodomo_assets.catalogue.words import OTHER
+from kodomo_assets.catalogue import OTHER, Catalogue, OutputColumn, OutputTable, Step, load_catalogue
 from kodomo_assets.stages.linkage.comparisons import COMPARISONS, UNKNOWN
 from kodomo_assets.vocabulary import QUESTIONS
 from kodomo_assets_tests.published.test_published import build, query

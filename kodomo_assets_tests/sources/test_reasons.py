@@ -7,7 +7,7 @@ from pathlib import Path
 
 import kodomo_assets
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.catalogue.models import ACKNOWLEDGED_BY
+from kodomo_assets.catalogue.ingest import ACKNOWLEDGED_BY
 from kodomo_assets.japan.reading import UNKNOWN
 from kodomo_assets.japan.text import DASH, NO_NUMBER
 from kodomo_assets.office.formats.grids import TOO_MANY_CELLS

@@ -7,8 +7,7 @@ from typing import get_args
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.catalogue.models import Step
+from kodomo_assets.catalogue import Catalogue, Step
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.evaluation.plots import funnel_plot
 from kodomo_assets.told import Told

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.catalogue.models import TO_FILL_IN
+from kodomo_assets.catalogue import TO_FILL_IN, Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.sql import read_sql

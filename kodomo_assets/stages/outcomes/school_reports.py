@@ -8,7 +8,7 @@ from pathlib import PurePath
 import duckdb
 import pandas as pd
 
-from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.catalogue import Ingest
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.office.inbox import InboxFile

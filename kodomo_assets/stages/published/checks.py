@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
-from kodomo_assets.catalogue.words import OTHER
+from kodomo_assets.catalogue import OTHER, Catalogue, OutputColumn, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.disclosure import ROUND_TO, is_declared
 from kodomo_assets.sql import quoted

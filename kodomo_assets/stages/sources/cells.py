@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 import duckdb
 import pandas as pd
 
-from kodomo_assets.catalogue import Column, SourceTable
-from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.catalogue import Column, Ingest, SourceTable
 from kodomo_assets.japan.calendar import fiscal_year, years_before
 from kodomo_assets.japan.dates import read_date, read_fiscal_year, read_month
 from kodomo_assets.japan.reading import UNKNOWN, Reading

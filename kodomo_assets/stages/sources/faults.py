@@ -12,8 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, SourceTable
-from kodomo_assets.catalogue.models import TO_FILL_IN, Acknowledgement
+from kodomo_assets.catalogue import TO_FILL_IN, Acknowledgement, Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.office.opening import sha256

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from kodomo_assets.catalogue import SourceTable
-from kodomo_assets.catalogue.models import Ingest
+from kodomo_assets.catalogue import Ingest, SourceTable
 from kodomo_assets.japan.text import BLANKS, BLANKS_IN_SQL, comparable
 from kodomo_assets.office.formats.grids import (
     NumberedCopy,

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from openpyxl.worksheet.worksheet import Worksheet
 
-from kodomo_assets.catalogue import Catalogue, Column, SourceTable
-from kodomo_assets.catalogue.models import Calendar
+from kodomo_assets.catalogue import Calendar, Catalogue, Column, SourceTable
 from kodomo_assets.office.formats.workbooks import GUIDE_SHEET
 from kodomo_assets.office.workbooks import (
     A4,

@@ -9,8 +9,7 @@ from pathlib import PurePath
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, SourceTable
-from kodomo_assets.catalogue.models import TO_FILL_IN
+from kodomo_assets.catalogue import TO_FILL_IN, Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.calendar import fiscal_year

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item
-from kodomo_assets.catalogue.models import Weights
+from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item, Weights
 
 Indicator = NDArray[np.bool_]
 

@@ -1,0 +1,27 @@
+"""What the models of the catalogue share: their base, and the types that fields of several of them have."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+Band = Literal["lower", "upper"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _as_words(value: object) -> object:
+    return [str(word) for word in value] if isinstance(value, list) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+
+
+class Model(BaseModel):
+    """Base of every catalogue model: immutable; an unknown key is an error, and so is a number that is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    #: Fields that are part of the method: a city leaves them as they are (docs/configuration.md says so).
+    fixed: ClassVar[frozenset[str]] = frozenset()

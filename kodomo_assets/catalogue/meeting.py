@@ -1,0 +1,72 @@
+"""The meeting, and what follows it: whom it sees, what it chooses from, what schools report (method §6, §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from kodomo_assets.catalogue.base import Model, Words
+
+
+class Hint(Model):
+    """A suggestion for people: for which children, what the meeting reads, and what a school may read of it."""
+
+    ja: str = Field(description="what the meeting reads")
+    for_school: str = Field(
+        description=(
+            "what a school reads where the meeting took the hint for the 支援の方向性: worded so that "
+            "it tells no benefit"
+        )
+    )
+    school_years: tuple[int, ...] = Field(description="of which children")
+    when: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="item: levels; all must hold")
+    any_of: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="item: levels; one must hold")
+
+
+#: Steps that follow a decision, in the order in which a child goes through them.
+Step = Literal["spoken_to", "offered", "declined", "taken_up", "supported", "ended"]
+
+
+class Meeting(Model):
+    sample_below_cut: int = Field(
+        ge=0,
+        le=100_000,
+        description=(
+            "children below the cut who go to the meeting unmarked among the others, drawn at the yearly date; 0 = none"
+        ),
+    )
+    sample_near_share: float = Field(
+        gt=0,
+        lt=1,
+        description=(
+            "share of them drawn from between the cut and the middle of the school year, where a child is "
+            "hardest to tell from the list; the others from below the middle, so that everyone below the "
+            "cut can be drawn"
+        ),
+    )
+    score: Literal["always", "on_request"] = Field(
+        description=(
+            "`always`, or `on_request`: facts first, points behind a switch. Hidden until the "
+            "decision while a sample is there"
+        )
+    )
+    interview_window_days: int = Field(
+        ge=1, le=366, description="days after the reference date by which the school lists should be out (面談)"
+    )
+    directions: Mapping[str, str] = Field(
+        description=(
+            "支援の方向性 that the meeting chooses from: what the school reads of it, nothing that tells a benefit"
+        )
+    )
+    hints: tuple[Hint, ...] = Field(description="suggestions for people")
+    outcomes: Mapping[str, Step] = Field(
+        description="成果 that schools and the centre write in 支援記録: the step of the funnel that it is"
+    )
+    roles: Words = Field(
+        min_length=1,
+        description=(
+            "what of 判定者 is published: these roles, several with ・ or 、 between them; any other text is その他"
+        ),
+    )

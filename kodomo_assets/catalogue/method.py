@@ -1,0 +1,151 @@
+"""The settings of the calculation, stage by stage: linkage, items, weights, screening, publication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from kodomo_assets.catalogue.base import Band, Model, Share
+
+SchoolCode = Annotated[str, Field(pattern=r"^[0-9A-Z]+$")]
+
+
+class BandSettings(Model):
+    ja: str = Field(description="the band's Japanese name")
+    school_years: tuple[int, ...] = Field(
+        description="its school years (7-9 = 中1-中3); every one from 1 to 9 belongs to one band"
+    )
+
+
+class Schools(Model):
+    screened: Literal["all"] | Annotated[tuple[SchoolCode, ...], Field(min_length=1)] = Field(
+        description=(
+            "codes (six digits) of the schools whose children are ranked; linkage, features and fit stay citywide"
+        )
+    )
+    without_delivery: tuple[SchoolCode, ...] = Field(
+        description=(
+            "schools of the register that hold no records with the city (private, prefectural): "
+            "their silence is no incomplete delivery"
+        )
+    )
+
+
+class Linkage(Model):
+    max_household_size: int = Field(
+        ge=1, le=1000, description="a 世帯番号 with more members is a facility; each of its residents stands alone"
+    )
+    max_unlinked_share: Share = Field(
+        description=(
+            "of the persons of school age in a table, or in one school's part of it: more unlinked ones are a warning"
+        )
+    )
+    link_probability: Share = Field(description="a match probability from which a pair is linked without a person")
+    review_probability: Share = Field(
+        description=(
+            "a match probability from which a person is asked (名寄せ確認.xlsx); below it a record "
+            "stays unlinked. At least 0.01, at most `link_probability`"
+        )
+    )
+    twin_margin: Share = Field(
+        description=(
+            "two candidates whose probabilities are as close as this go to the review, however likely either is"
+        )
+    )
+    max_asked_share: Share = Field(
+        description=(
+            "where one number and one child are left with the same birth date, sex and school a "
+            "person is asked whatever their names: up to this share of a school's numbers (one at"
+            " least, 0 = never). Above it none of that school is asked, and the check "
+            "`names_comparable` names the school"
+        )
+    )
+    min_linked_share: Share = Field(
+        description="of a table's persons of school age: a smaller linked share stops the refresh"
+    )
+    max_linked_share_fall: Share = Field(
+        description="a linked share that fell by more than this since the last refresh stops it (from ten persons on)"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not 0.01 <= self.review_probability <= self.link_probability:
+            raise ValueError(
+                f"review_probability: found {self.review_probability}, expected 0.01 to link_probability "
+                f"({self.link_probability})"
+            )
+        return self
+
+
+class Features(Model):
+    max_missing_change: Share = Field(
+        description="a share of missing (欠損) that moved by more than this since the last date is a warning"
+    )
+
+
+class Weights(Model):
+    label: Literal["ever", "incident_12m"] = Field(
+        description=(
+            "what the regression predicts: `ever` = any consultation by the reference date; "
+            "`incident_12m` = the first one within 12 months of the features"
+        )
+    )
+    min_column_children: int = Field(ge=1, description="children that a column of the regression needs")
+    min_column_events: int = Field(ge=1, description="of them with the event, and as many without it")
+    min_band_events: int = Field(ge=1, description="fewer events in a band: no fit, the last version stays")
+    max_gvif: float = Field(
+        gt=1, description="the worst item goes while GVIF^(1/(2 df)) exceeds the square root of this"
+    )
+    aic_tolerance: float = Field(gt=0, description="a smaller fall of the AIC counts as none")
+    max_wald_p: float = Field(gt=0, lt=1, description="an item whose p of the Wald test is this or higher goes")
+    min_cv_auc: float = Field(
+        ge=0.5, lt=1, description="a lower cross-validated AUC is told as hardly better than a list drawn by lot"
+    )
+    cross_validation_folds: int = Field(ge=2, le=100, description="folds of the cross-validation for the model card")
+    seed: int = Field(description="start of the random numbers that draw the folds")
+    fixed_items: Mapping[Band, tuple[str, ...]] = Field(
+        description="fit exactly these items of a band instead of selecting: `{lower: [...], upper: [...]}`"
+    )
+
+
+class Screening(Model):
+    share_percent: int = Field(ge=1, le=100, description="per cent of each school year that is selected, rounded down")
+    score_decimals: int = Field(
+        ge=1, le=12, description="decimal places to which scores are rounded before they are compared"
+    )
+    min_school_coverage: Share = Field(
+        description="a school of which a smaller share of the children concerned has rows is missing from a delivery"
+    )
+
+
+class Legacy(Model):
+    min_hits: Mapping[Band, Annotated[int, Field(ge=1, le=1000)]] = Field(
+        description="hits at which データベースみまもり flagged a child, per band"
+    )
+    max_missing_share: Share = Field(description="with a larger share of its items missing the legacy flag is unknown")
+
+
+class Publish(Model):
+    suppress_below: int = Field(
+        ge=1,
+        le=1000,
+        description=(
+            "people; a cell of an aggregate that counts fewer is suppressed in the analysts' "
+            "database ([analysts.md](analysts.md))"
+        ),
+    )
+    group: str | None = Field(
+        description=(
+            "group of the machine that may read `analyst.duckdb` (mode 0640): `data/` is passable"
+            " for it (0710), everything else in it is set to its owner's only"
+        )
+    )
+    folder: Path | None = Field(
+        description=(
+            "where `analyst.duckdb` lies, relative to `city.yaml`; without it the data folder. "
+            "With `publish.group` the folder becomes the group's (mode 2750)"
+        )
+    )

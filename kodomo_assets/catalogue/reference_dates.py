@@ -1,0 +1,61 @@
+"""The reference dates of a city."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, model_validator
+
+from kodomo_assets.catalogue.base import Model
+
+TermDate = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$", title="MM-DD, DD 01 to 28")]
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"found {name!r}, expected the name of a time zone such as 'Asia/Tokyo'") from None
+    return name
+
+
+class Calendar(Model):
+    timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        description="time zone of reference dates and schedules"
+    )
+    first_reference_date: dt.date = Field(description="the oldest date that can be refreshed; one of `terms`")
+    terms: tuple[TermDate, ...] = Field(
+        min_length=1, description="month and day of the reference dates; all on one day of the month"
+    )
+    yearly: TermDate = Field(description="the term at which weights are fitted; one of `terms`")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.yearly not in self.terms:
+            raise ValueError(f"yearly {self.yearly!r} is none of the terms {list(self.terms)}")
+        if len(set(self.terms)) < len(self.terms):
+            raise ValueError(f"terms: found {list(self.terms)}, expected each date once")
+        if len({term[3:] for term in self.terms}) > 1:
+            raise ValueError("all terms must lie on one day of the month")
+        if f"{self.first_reference_date:%m-%d}" not in self.terms:
+            raise ValueError("first_reference_date must be one of the terms")
+        return self
+
+    @property
+    def cron_schedule(self) -> str:
+        """The reference dates as a cron expression, midnight in ``timezone``."""
+        months = sorted({int(term[:2]) for term in self.terms})
+        return f"0 0 {int(self.terms[0][3:])} {','.join(map(str, months))} *"
+
+    def is_reference_date(self, day: dt.date) -> bool:
+        return day >= self.first_reference_date and f"{day:%m-%d}" in self.terms
+
+    def previous_reference_date(self, day: dt.date) -> dt.date:
+        """The last of the terms before ``day``, whether or not the city was refreshed then."""
+        dates = [dt.date.fromisoformat(f"{year}-{term}") for year in (day.year - 1, day.year) for term in self.terms]
+        return max(date for date in dates if date < day)
+
+    def is_yearly(self, day: dt.date) -> bool:
+        return f"{day:%m-%d}" == self.yearly
