@@ -1,7 +1,8 @@
 """Which reference dates of a published table lie in the file already as they would be written: by a hash of their rows.
 
-What a publication costs then does not grow with the years. The hashes travel with the file, so that a file of another
-time, or of other rules, is never taken for the last one.
+What a publication costs then does not grow with the years. The hashes stand in kodomo.duckdb (a hash of few rows may be
+guessed) under the number of the publication that they are of, which the file bears: a file of another time, or of other
+rules, is never taken for the last one.
 """
 
 from __future__ import annotations
@@ -14,24 +15,14 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
+from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.disclosure import published_column
 from kodomo_assets.sql import quoted
-from kodomo_assets.store.tables import comment
+from kodomo_assets.store.dictionary import number_of
+from kodomo_assets.store.tables import transaction
 
+PARTS = "store.published_parts"
 _DATE = "reference_date"
-_PARTS = OutputTable(
-    db_schema="catalogue",
-    name="parts",
-    ja="公開した表の基準日ごとの中身の印（次の公開で、変わった基準日だけを書き直すため）",
-    about="none",
-    columns=(
-        OutputColumn(name="rules", type="VARCHAR", ja="公開の決まりの印"),
-        OutputColumn(name="table_name", type="VARCHAR", ja="表"),
-        OutputColumn(name=_DATE, type="DATE", ja="基準日"),
-        OutputColumn(name="fingerprint", type="VARCHAR", ja="行数と中身の印"),
-    ),
-)
 
 #: Of a table, by its qualified name: reference date -> hash of its rows.
 Fingerprints = Mapping[str, Mapping[dt.date, str]]
@@ -73,21 +64,16 @@ def selected(catalogue: Catalogue, public: OutputTable) -> str:
     return ", ".join(published_column(column, catalogue.vocabulary_of(column)) for column in public.columns)
 
 
-def last_parts(target: Path, rules: str) -> Parts | None:
-    """What the last publication's file holds; None where it is missing, unreadable or written under other rules."""
-    if not target.exists():
-        return None
-    try:
-        with duckdb.connect(str(target), read_only=True) as con:
-            rows = con.execute(f"select rules, table_name, {_DATE}, fingerprint from {_PARTS.qualified}").fetchall()
-    except duckdb.Error:
-        return None
-    if {row[0] for row in rows} != {rules}:
-        return None
+def last_parts(con: duckdb.DuckDBPyConnection, target: Path, rules: str) -> Parts | None:
+    """What the file ``target`` holds, by kodomo.duckdb in use; None where that is not known, or of other rules."""
+    rows = con.execute(
+        f"select table_name, {_DATE}, fingerprint from {PARTS} where publication = $1 and rules = $2",
+        [number_of(target), rules],
+    ).fetchall()
     found: dict[str, dict[dt.date, str]] = {}
-    for _, table, day, fingerprint in rows:
+    for table, day, fingerprint in rows:
         found.setdefault(table, {})[day] = fingerprint
-    return Parts(rules, found)
+    return Parts(rules, found) if found else None
 
 
 def fingerprints(con: duckdb.DuckDBPyConnection, public: OutputTable, rows: str) -> dict[dt.date, str]:
@@ -97,15 +83,14 @@ def fingerprints(con: duckdb.DuckDBPyConnection, public: OutputTable, rows: str)
     return dict(con.execute(f"select {_DATE}, {told} from {rows} group by all").fetchall())
 
 
-def note(con: duckdb.DuckDBPyConnection, parts: Parts) -> None:
-    """Writes ``catalogue.parts`` into the database in use."""
-    columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in _PARTS.columns)
-    con.execute(f"create table {_PARTS.qualified} ({columns})")
-    comment(con, _PARTS)
+def note(con: duckdb.DuckDBPyConnection, publication: str, parts: Parts) -> None:
+    """Keeps in kodomo.duckdb, which is in use, what the file of ``publication`` holds; of earlier files nothing."""
     rows = [
-        (parts.rules, table, day, fingerprint)
+        (publication, parts.rules, table, day, fingerprint)
         for table, of_dates in parts.fingerprints.items()
         for day, fingerprint in of_dates.items()
     ]
-    if rows:
-        con.executemany(f"insert into {_PARTS.qualified} values ($1, $2, $3, $4)", rows)
+    with transaction(con):
+        con.execute(f"delete from {PARTS}")
+        if rows:
+            con.executemany(f"insert into {PARTS} values ($1, $2, $3, $4, $5)", rows)

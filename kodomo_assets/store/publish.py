@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 
@@ -84,7 +85,7 @@ def publish(
         stage.derive(con)
         public = {name: public_part(table) for name, table in catalogue.outputs.items() if table.published}
         rules = rules_of(catalogue, public)
-        last = last_parts(target, rules)
+        last, publication = last_parts(con, target, rules), uuid4().hex
         if last is not None:
             shutil.copyfile(target, building)
         con.execute(f"attach '{_escaped(building)}' as {ALIAS} (storage_version '{_STORAGE_VERSION}')")
@@ -97,8 +98,7 @@ def publish(
                     con.execute(f"drop schema if exists {schema} cascade")
                 now, written = _write_tables(con, catalogue, public, source, last)
                 explain_names(con, catalogue)
-                explain_publication(con, run_id)
-                note(con, Parts(rules, now))
+                explain_publication(con, run_id, publication)
                 stage.views(con)
                 describe_columns(con)
             outcomes = list(stage.check(con, written))
@@ -109,6 +109,7 @@ def publish(
         if catalogue.publish.group is not None:
             give(building, catalogue.publish.group, _GROUP_FILE_MODE, "publish.group")
         os.replace(building, target)  # noqa: PTH105  (named so that a reader sees the atomic swap)
+    note(con, publication, Parts(rules, now))
     return outcomes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -276,12 +277,34 @@ def test_under_other_rules_everything_is_written_anew(kodomo, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no database", None])
 def test_a_file_that_tells_nothing_of_itself_is_written_anew(kodomo, content):
     con, target = kodomo
+    build_and_tell(con, target)
     if content is None:  # as a version before this one left it
-        build_and_tell(con, target)
         with duckdb.connect(str(target)) as old:
-            old.execute("drop table catalogue.parts")
+            old.execute("alter table catalogue.publication drop column number")
     else:
         target.write_bytes(content)
+    assert set(build_and_tell(con, target).values()) == {"true"}
+
+
+def test_an_older_file_that_was_put_back_is_written_anew(kodomo, tmp_path):
+    con, target = kodomo
+    build_and_tell(con, target)
+    shutil.copy(target, tmp_path / "backup")
+    one_child(con, R, 20)
+    build_and_tell(con, target)
+    shutil.copy(tmp_path / "backup", target)
+    assert set(build_and_tell(con, target).values()) == {"true"}
+    assert query(target, "select count(*) from linkage.children") == [(16,)]
+
+
+def test_a_kill_after_the_swap_has_the_next_publication_write_anew(kodomo):
+    con, target = kodomo
+    build_and_tell(con, target)
+    before = con.execute("from store.published_parts").fetchall()
+    one_child(con, R, 20)
+    build_and_tell(con, target)
+    con.execute("delete from store.published_parts")
+    con.executemany("insert into store.published_parts values ($1, $2, $3, $4, $5)", before)
     assert set(build_and_tell(con, target).values()) == {"true"}
 
 
