@@ -42,7 +42,7 @@ def check_published(
     yield _words_outcome(con, catalogue, texts)
     yield _own_words_outcome(con, catalogue, texts)
     yield _cells_outcome(con, catalogue)
-    yield _values_outcome(con, catalogue, texts, confidential)
+    yield _values_outcome(con, catalogue, confidential)
 
 
 def _public_columns(catalogue: Catalogue) -> Iterator[tuple[OutputTable, OutputColumn]]:
@@ -114,34 +114,28 @@ def _cells_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Chec
     return _outcome("no_small_cell", guilty, len(cells), f"columns of counts tell a cell under {below} or an exact one")
 
 
-def _values_outcome(
-    con: duckdb.DuckDBPyConnection,
-    catalogue: Catalogue,
-    texts: Texts,
-    confidential: str,
-) -> CheckOutcome:
-    """Whether no text is anyone's number, name or address.
+def _values_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> CheckOutcome:
+    """Whether no text of the whole file is anyone's number, name or address: a new person may bear what stands there.
 
     Of words that are listed only what is not listed is compared: a word stays a word where somebody bears it as a name,
     or publication would be blocked for ever by chance.
     """
+    texts = [(table, column) for table, column in _public_columns(catalogue) if column.type == "VARCHAR"]
     values = " union all ".join(
         f"select distinct '{table.qualified}.{column.name}' as place, {quoted(column.name)} as value "
-        f"from {table.qualified} where {where} and not ({_listed(catalogue, column)})"
-        for table, column, where in texts
+        f"from {table.qualified} where not ({_listed(catalogue, column)})"
+        for table, column in texts
     )
-    guilty: list[str] = []
-    if values:
-        con.execute(f"create or replace temp table told_values as from ({values}) where length(value) >= {_MIN_LENGTH}")
-        found = con.execute(
-            "select distinct t.place from told_values as t "
-            f"where t.value in ({_identities(catalogue, confidential)}) "
-            f"and t.value not in (select school_code from {confidential}.sources.school_register "
-            f"where school_code is not null union "
-            f"select school_code from {confidential}.linkage.children where school_code is not null) "
-            "order by t.place"
-        )
-        guilty = [place for (place,) in found.fetchall()]
+    con.execute(f"create or replace temp table told_values as from ({values}) where length(value) >= {_MIN_LENGTH}")
+    found = con.execute(
+        "select distinct t.place from told_values as t "
+        f"where t.value in ({_identities(catalogue, confidential)}) "
+        f"and t.value not in (select school_code from {confidential}.sources.school_register "
+        f"where school_code is not null union "
+        f"select school_code from {confidential}.linkage.children where school_code is not null) "
+        "order by t.place"
+    )
+    guilty = [place for (place,) in found.fetchall()]
     return _outcome("no_identity_value", guilty, len(texts), "text columns hold a number, name or address of a person")
 
 
