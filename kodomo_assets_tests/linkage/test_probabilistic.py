@@ -8,7 +8,7 @@ sex same 1.996, other 0.004; school same 32, other 0.0412.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import pytest
 
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.linkage.checks import check_links
+from kodomo_assets.stages.linkage.probabilistic import Model, score_pairs
 from kodomo_assets.store.pseudonyms import child_key
 from kodomo_assets_tests.linkage.register import EARLIER, SECRET, D, R, Register
 
@@ -783,6 +784,24 @@ def test_a_stored_model_that_the_delivery_no_longer_bears_out_is_replaced():
     first = Outcome.of(register)
     register.con.execute("insert into linkage.model by name select * replace (m / 4 as m) from new_model")
     assert Outcome.of(register).model == first.model
+
+
+def test_between_yearly_dates_a_model_that_data_gave_stays_and_start_values_do_not():
+    """To learn takes longer than all the rest; the yearly refresh does it, and whoever has no model of data yet."""
+    city = City.drawn(2_985)
+    register = deliver(Register(), city.children, city.pupils)
+    first = Outcome.of(register)
+    learnt = score_pairs(register.con, None, learn=False)
+    assert learnt.estimated
+    other = replace(learnt.parameters, m={key: m / 4 for key, m in learnt.parameters.m.items()})
+    stays = score_pairs(register.con, Model(other, estimated=True), learn=False)
+    assert (stays.parameters, stays.estimated) == (other, True)
+    for again in (
+        score_pairs(register.con, Model(other, estimated=False), learn=False),
+        score_pairs(register.con, Model(other, estimated=True), learn=True),
+    ):
+        assert (again.parameters, again.estimated) == (learnt.parameters, True)
+    assert first.estimated
 
 
 def test_a_person_less_changes_nobody_elses_link_or_question(city):

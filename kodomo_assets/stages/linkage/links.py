@@ -17,7 +17,7 @@ from kodomo_assets.japan.kana import fold_sql
 from kodomo_assets.japan.variants import match_key_sql
 from kodomo_assets.sql import create_from_frame, read_sql, run_sql
 from kodomo_assets.stages.linkage.comparisons import COMPARISONS, UNKNOWN, Parameters
-from kodomo_assets.stages.linkage.probabilistic import SAMPLED_PERSONS, Scored, model_frame, score_pairs
+from kodomo_assets.stages.linkage.probabilistic import SAMPLED_PERSONS, Model, Scored, model_frame, score_pairs
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
     for (batch,) in batches:
         run_sql(con, __package__, "exact_roster", {"batch": batch})
     run_sql(con, __package__, "to_compare", parameters)
-    scored = score_pairs(con, _stored_parameters(con, reference_date))
+    learn = catalogue.calendar.is_yearly(reference_date)
+    scored = score_pairs(con, _stored_model(con, reference_date), learn=learn)
     _create_model(con, scored, reference_date)
     run_sql(con, __package__, "decide", parameters)
     run_sql(con, __package__, "last_left", parameters)
@@ -94,11 +95,11 @@ def _create_keys(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"create or replace temp macro plain(kana) as {fold_sql('kana', long_vowels=False)}")
 
 
-def _stored_parameters(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Parameters | None:
+def _stored_model(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Model | None:
     """The model of this reference date, or of the last one before it; None where there is none yet."""
     rows = con.execute(
         """
-        select comparison, level, m, u, prior
+        select comparison, level, m, u, prior, estimated
         from linkage.model
         where reference_date = (select max(reference_date) from linkage.model where reference_date <= $1)
         """,
@@ -106,11 +107,12 @@ def _stored_parameters(con: duckdb.DuckDBPyConnection, reference_date: dt.date) 
     ).fetchall()
     if not rows:
         return None
-    return Parameters(
+    parameters = Parameters(
         rows[0][4],
-        {(comparison, level): m for comparison, level, m, _, _ in rows},
-        {(comparison, level): u for comparison, level, _, u, _ in rows},
+        {(comparison, level): m for comparison, level, m, *_ in rows},
+        {(comparison, level): u for comparison, level, _, u, *_ in rows},
     )
+    return Model(parameters, rows[0][5])
 
 
 def _create_model(con: duckdb.DuckDBPyConnection, scored: Scored, reference_date: dt.date) -> None:

@@ -64,10 +64,19 @@ class Scored:
     estimated: bool
 
 
-def score_pairs(con: duckdb.DuckDBPyConnection, stored: Parameters | None) -> Scored:
+@dataclass(frozen=True)
+class Model:
+    """Parameters in force, and whether data gave them (else they are the start values)."""
+
+    parameters: Parameters
+    estimated: bool
+
+
+def score_pairs(con: duckdb.DuckDBPyConnection, stored: Model | None, *, learn: bool = True) -> Scored:
     """Makes the temp table ``pairs``: whom of ``children_to_compare`` each of ``to_compare`` may be.
 
-    Parameters come from ``to_learn_from``, or are those ``stored`` while the data gives nearly the same. The three
+    Parameters come from ``to_learn_from``, or are those ``stored`` while the data gives nearly the same. Without
+    ``learn`` parameters that data gave stay as they are: to learn takes longer than all the rest. The three
     relations hold records (``_RECORD``), each named by a number of the offices. The same records give the same pairs,
     whatever the pseudonymisation key: samples are chosen by a hash of that number, every relation is read in its
     order, parameters are kept to two digits, and one thread adds in one order.
@@ -82,16 +91,20 @@ def score_pairs(con: duckdb.DuckDBPyConnection, stored: Parameters | None) -> Sc
         for relation in ("to_compare", "to_learn_from", "children_to_compare"):
             columns = ", ".join(_RECORD)
             _copy(con, own, f"select {columns} from {relation} order by record", relation, _RECORD)
-        children, learnt = _count(own, "children_to_compare"), _count(own, "to_learn_from")
-        parameters = start_parameters(_rounded(min(_MOST_PRIOR, 1 / max(children, 1))))
-        estimated = learnt >= ENOUGH_PERSONS
-        if estimated:
-            parameters = _estimate(own, parameters)
-        if stored is not None and _drift(stored, parameters) <= _MOST_DRIFT:
-            parameters = stored
-        comparisons = _predict(own, parameters)
+        model = stored if stored is not None and stored.estimated and not learn else _model(own, stored)
+        comparisons = _predict(own, model.parameters)
         _copy(own, con, f"select {', '.join(_PAIR)} from pairs order by person, child", "pairs", _PAIR)
-        return Scored(_count(own, "to_compare"), comparisons, parameters, estimated)
+        return Scored(_count(own, "to_compare"), comparisons, model.parameters, model.estimated)
+
+
+def _model(con: duckdb.DuckDBPyConnection, stored: Model | None) -> Model:
+    """What the records give; the parameters stored while these are nearly the same."""
+    start = start_parameters(_rounded(min(_MOST_PRIOR, 1 / max(_count(con, "children_to_compare"), 1))))
+    estimated = _count(con, "to_learn_from") >= ENOUGH_PERSONS
+    parameters = _estimate(con, start) if estimated else start
+    if stored is not None and _drift(stored.parameters, parameters) <= _MOST_DRIFT:
+        parameters = stored.parameters
+    return Model(parameters, estimated)
 
 
 def _drift(stored: Parameters, now: Parameters) -> float:
