@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import Band, Catalogue, SourceTable, load_catalogue
-from kodomo_assets.catalogue.models import Column
+from kodomo_assets.catalogue.source_columns import Column
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.features.matrix import build_matrix
 

@@ -3,6 +3,7 @@
     python -m benchmarks.speed                        # on a demo city made for it, the usual size
     python -m benchmarks.speed --data-dir data        # on a folder's inbox, which is only read
     python -m benchmarks.speed --sizes 0.25 1 4       # growth: cities of so many times 259,000 residents, one date each
+                                                      # (under 0.2 a city has too few events for weights of its own)
 
 Prints ``measure | floor | script | product | ratio`` (ratio = product / floor) for the last termly and the last yearly
 date: processor seconds (user and system of the whole child process, which count on a busy machine too), wall seconds
