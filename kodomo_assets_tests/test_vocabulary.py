@@ -85,6 +85,89 @@ def test_the_walk_finds_a_word_in_each_language(tmp_path):
         assert set(literals(tmp_path / name)) & LONG == {"支援対象者"}
 
 
+# What people call it when they speak of their work, too: 基準日, 支援措置 and the like stand in any sentence.
+TELLING = {
+    word
+    for word in (
+        *vocabulary.RETURNED,
+        vocabulary.KEY_LIST,
+        vocabulary.RETURNS,
+        *vocabulary.DECISIONS.values(),
+        *(word for word in vocabulary.FLAGS.values() if word != vocabulary.PROTECTED),
+        *vocabulary.MISSING.values(),
+        vocabulary.UNDECIDED,
+        vocabulary.NUMBER,
+        vocabulary.CHILD_KEY,
+        vocabulary.ASKED_MARK,
+        vocabulary.DECIDED_BY,
+        vocabulary.DECIDED_ON,
+        vocabulary.MEETING_DATE,
+        vocabulary.RELEASED,
+        vocabulary.DIRECTION,
+        vocabulary.FILLED_ON,
+        vocabulary.FILLED_BY,
+        vocabulary.GIVEN_ON,
+        vocabulary.SUPPORT,
+        vocabulary.SPOKEN_ON,
+        vocabulary.REPORT,
+    )
+    if len(word) > 2
+}
+# file, word: the meeting itself, no file of it
+SPOKEN_OF = {("stages/review/school_workbook.py", "判定会議"), ("defs/jobs.py", "判定会議")}
+DECIDED = re.compile(r"(?i)decision\w*\s*(?:=|<>|(?:not\s+)?in)\s*\(?\s*'")
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """As ``literals``, without docstrings."""
+    documented = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+    }
+    return (text for text in literals(path) if text not in documented)
+
+
+def test_no_sentence_of_a_module_spells_the_name_of_a_file_a_header_a_flag_or_a_decision():
+    found = {
+        (str(path.relative_to(ROOT)), word)
+        for room in (*ROOMS, "refreshing")
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for text in sentences(path)
+        for word in TELLING
+        if word in text
+    }
+    assert found == SPOKEN_OF
+
+
+def test_no_statement_spells_a_decision_or_the_name_of_a_file_or_a_flag():
+    """They are bound, or stand in a table: which of a to d is told, and as what it counts, is the vocabulary's."""
+    headers = {word for name, word in vars(vocabulary).items() if isinstance(word, str) and name.isupper()}
+    kinds = {*vocabulary.RETURNED, vocabulary.KEY_LIST, vocabulary.RETURNS}
+    telling = {word for word in TELLING - headers | kinds if len(word) > 2}
+    statements = sorted(ROOT.glob("stages/**/*.sql"))
+    assert len(statements) > 20
+    spelled = {(path.name, word) for path in statements for text in literals(path) for word in telling if word in text}
+    compared = {path.name for path in statements if DECIDED.search(path.read_text("utf-8"))}
+    assert (spelled, compared) == (set(), set())
+    assert DECIDED.search("bool_or(decision in ('a', 'b'))")
+    assert DECIDED.search("decision <> 'd'")
+
+
+def test_a_header_that_a_statement_names_in_a_problem_is_one_of_the_vocabulary():
+    """SQL tells what is wrong with a row in whole sentences; a header that is renamed must be renamed in them."""
+    problems = [*(ROOT / "stages" / "outcomes").glob("*.sql"), ROOT / "stages" / "linkage" / "read_answers.sql"]
+    named = {
+        word
+        for path in problems
+        for text in literals(path)
+        if " " in text
+        for word in re.findall(r"表ID|[^\x00-\x7f・]+", text)
+    }
+    assert len(named) > 5
+    assert named <= WORDS
+
+
 def test_the_page_spells_no_word_that_a_file_or_a_table_has_too():
     """Short ones neither; and the names of flags, decisions, causes and files not even inside a sentence."""
     path = ROOT / "stages" / "review" / "page.js"
@@ -133,6 +216,55 @@ def test_yaml_spells_the_decisions_as_the_vocabulary_does():
     decision = next(c for c in CATALOGUE.output("review.decisions").columns if c.name == "decision")
     told = "、".join(f"{letter}＝{ja}" for letter, ja in vocabulary.DECISIONS.items())
     assert (decision.ja, list(decision.words)) == (f"判定（{told}）", list(vocabulary.DECISIONS))
+
+
+# column of outputs.yaml -> the word of the vocabulary with which what it says of itself begins
+SAID = {
+    "review.decisions": {
+        "child_key": vocabulary.CHILD_KEY,
+        "meeting_date": vocabulary.MEETING_DATE,
+        "direction": vocabulary.DIRECTION,
+        "decided_by": vocabulary.DECIDED_BY,
+    },
+    "linkage.answers": {
+        "table_name": vocabulary.TABLE_ID,
+        "child_key": vocabulary.CHILD_KEY,
+        "decided_by": vocabulary.DECIDED_BY,
+        "decided_on": vocabulary.DECIDED_ON,
+    },
+    "review.personal_sheets": {
+        **{question.id: question.ja for question in vocabulary.QUESTIONS},
+        "filled_on": vocabulary.FILLED_ON,
+        "filled_by": vocabulary.FILLED_BY,
+    },
+    "review.support": {
+        "given_on": vocabulary.GIVEN_ON,
+        "kind": vocabulary.SUPPORT,
+        "report": vocabulary.REPORT,
+    },
+    "review.meeting_list": {"sheet_number": vocabulary.NUMBER},
+    "screening.ranking": {name: vocabulary.FLAGS[name] for name in ("newly_found", "open_consultation", "tied_at_cut")},
+    "evaluation.funnel": {"newly_found": vocabulary.FLAGS["newly_found"], "undecided": vocabulary.UNDECIDED},
+}
+
+
+@pytest.mark.parametrize("table", SAID)
+def test_yaml_spells_headers_questions_and_flags_as_the_vocabulary_does(table):
+    said = {column.name: column.ja for column in CATALOGUE.output(table).columns}
+    assert {name: said[name][: len(word)] for name, word in SAID[table].items()} == SAID[table]
+
+
+def test_yaml_names_files_as_the_vocabulary_does():
+    named = {name: file.ja for name, file in CATALOGUE.files.items() if not name.startswith("published")}
+    kinds = {*vocabulary.RETURNED, vocabulary.KEY_LIST, vocabulary.RETURNS}
+    assert {name for name, ja in named.items() if not any(ja.startswith(kind) for kind in kinds)} == set()
+    # what is put back, by its name in the inbox
+    for table, kind in {
+        "review.decisions": (vocabulary.MEETING, vocabulary.DECISIONS_FILE),
+        "review.support": (vocabulary.SUPPORT_RECORD,),
+        "linkage.answers": (vocabulary.LINK_REVIEW,),
+    }.items():
+        assert all(word in CATALOGUE.output(table).description for word in kind)
 
 
 def test_levels_of_a_comparison_are_words_of_the_vocabulary():

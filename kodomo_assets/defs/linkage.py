@@ -59,14 +59,14 @@ def children(step: Step) -> Results:
 @asset(
     "linkage.answers",
     reads=["sources.inbox", "sources.school_roster", EARLIER_ROSTERS, "linkage.children"],
-    checks=[check("linkage.answers", "answers_read", "名寄せ確認の答えがすべて読めた")],
+    checks=[check("linkage.answers", "answers_read", f"{LINK_REVIEW}の答えがすべて読めた")],
 )
 def answers(step: Step) -> Results:
     files = step.returned("linkage.answers")
     proof = partial(asked_on, step.secret)
     counts = build_answers(step.con, step.catalogue, files, step.day, step.now, step.today, proof)
     if files:
-        step.say(f"名寄せ確認: {counts.filled} answers in {len(files)} files, {counts.kept} new")
+        step.say(f"{LINK_REVIEW}: {counts.filled} answers in {len(files)} files, {counts.kept} new")
     told = {"files": len(files), "filled": counts.filled, "kept": counts.kept, FINGERPRINT: fingerprint(files)}
     yield from step.store(
         Written("linkage.answers", "new_answers", told, [lambda _: [check_answers(counts)]]),
@@ -103,7 +103,7 @@ def _by_name(catalogue: Catalogue) -> list[str]:
             blocking=True,
         ),
         check("linkage.links", "numbers_kept", "学籍番号が別の児童に付け替えられていない", blocking=True),
-        check("linkage.links", "answers_used", "名寄せ確認の「同一」が互いに矛盾しない"),
+        check("linkage.links", "answers_used", f"{LINK_REVIEW}の「同一」が互いに矛盾しない"),
         check("linkage.links", "names_comparable", "名前を見比べられない学校がない"),
         check("linkage.links", "unlinked_share", "結び付かなかった記録の割合"),
     ],

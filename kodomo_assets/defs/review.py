@@ -23,7 +23,7 @@ from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.store.exports import export
 from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
 from kodomo_assets.told import Told
-from kodomo_assets.vocabulary import PERSONAL_SHEET, SCHOOL_LIST
+from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, SCHOOL_LIST, SUPPORT_RECORD
 
 # every child on a list: the number of the meeting, the school and the school year then; the names of schools beside it
 _LISTED = ["linkage.children"]
@@ -91,7 +91,7 @@ def meeting_list(step: Step) -> Results:
     create_lots(step.con, step.secret, step.day)
     counts = build_meeting_list(step.con, step.catalogue, step.day)
     build_listed_children(step.con, step.day)
-    step.say(f"判定会議: {counts['selected']} selected, {counts['sample']} of a random sample")
+    step.say(f"{MEETING}: {counts['selected']} selected, {counts['sample']} of a random sample")
     also = [("review.listed_children", "new_listed_children")]
     yield from step.store(Written("review.meeting_list", "new_meeting_list", counts), also=also)
 
@@ -100,7 +100,7 @@ def meeting_list(step: Step) -> Results:
     "review.personal_sheets",
     # a release (公開可) stands in the decisions file
     reads=[*_TO_SCHOOLS, "review.decisions", "linkage.links", "sources.inbox"],
-    checks=[check("review.personal_sheets", "sheets_read", "戻った個人票がすべて読めた")],
+    checks=[check("review.personal_sheets", "sheets_read", f"戻った{PERSONAL_SHEET}がすべて読めた")],
 )
 def personal_sheets(step: Step) -> Results:
     _prepare(step)
@@ -135,7 +135,7 @@ def decisions(step: Step) -> Results:
         "screening.ranking",
         "sources.inbox",
     ],
-    checks=[check("review.support", "support_read", "支援記録がすべて読めた")],
+    checks=[check("review.support", "support_read", f"{SUPPORT_RECORD}がすべて読めた")],
 )
 def support(step: Step) -> Results:
     _prepare(step)
@@ -157,7 +157,7 @@ def school_lists(step: Step) -> Results:
     version, cautions = version_of(step.con, step.day), protection_caution(step.catalogue)
     made = make_lists(step.delivered(), step.catalogue, step.day, version, cautions)
     written = _write(step, (f"{SCHOOL_LIST}_",), made.files)
-    step.say(f"支援対象者: {len(made.files)} schools, {written} files written")
+    step.say(f"{SCHOOL_LIST}: {len(made.files)} schools, {written} files written")
     yield step.made("review.school_lists", made.counts | {"written": written})
     yield from step.checked([check_decided(step.con, step.day)])
 
@@ -167,7 +167,7 @@ def meeting_files(step: Step) -> Results:
     _prepare(step)
     gathered = gather_meeting(step.delivered(), step.catalogue, step.day)
     written = _write(step, (), make_meeting_files(step.catalogue, gathered))
-    step.say(f"判定会議: {len(gathered.children)} children, score {gathered.score_mode}, {written} files")
+    step.say(f"{MEETING}: {len(gathered.children)} children, score {gathered.score_mode}, {written} files")
     told = {"children": len(gathered.children), "score": gathered.score_mode}
     yield step.made("review.meeting_page", told)
     yield step.made("review.meeting_workbook", told)

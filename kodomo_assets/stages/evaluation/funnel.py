@@ -11,14 +11,13 @@ from kodomo_assets.catalogue import Catalogue, Step
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.evaluation.plots import funnel_plot
 from kodomo_assets.told import Told
-from kodomo_assets.vocabulary import SCHOOL_LIST
+from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, SCHOOL_LIST
+
+(_PREVENTIVE,) = (letter for letter, step in DECISION_STEPS.items() if step == "preventive")
 
 # What the meeting decided and what came of it; which side of the cut it was of is for the page, after the decisions.
 _TOLD = (
-    "accepted",
-    "preventive",
-    "follow_up",
-    "not_supported",
+    *DECISION_STEPS.values(),
     "undecided",
     "spoken_to",
     "offered",
@@ -31,11 +30,14 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
     """Makes the temp tables ``new_funnel`` and ``new_indicators``; reads the list, the decisions and the support."""
     con.execute("create or replace temp table steps (step varchar, position integer)")
     con.executemany("insert into steps values ($1, $2)", [(step, at) for at, step in enumerate(get_args(Step))])
+    con.execute("create or replace temp table decision_steps (decision varchar, counted_as varchar)")
+    con.executemany("insert into decision_steps values ($1, $2)", list(DECISION_STEPS.items()))
     parameters = {
         "reference_date": reference_date,
         "interview_window_days": catalogue.meeting.interview_window_days,
         "timezone": catalogue.calendar.timezone,
         "school_list": SCHOOL_LIST,
+        "spoken_to_share": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童のうち声かけをした割合",
     }
     run_sql(con, __package__, "funnel", parameters)
 
@@ -45,7 +47,7 @@ def funnel_text(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
     declared = {column.name: column.ja for column in catalogue.output("evaluation.funnel").columns}
     row = con.execute(
         f"select {', '.join(_TOLD)} from evaluation.funnel where reference_date = $1 and school_code is null "
-        "and school_year is null and accepted + preventive + follow_up + not_supported > 0",
+        f"and school_year is null and {' + '.join(DECISION_STEPS.values())} > 0",
         [reference_date],
     ).fetchone()
     if row is None:

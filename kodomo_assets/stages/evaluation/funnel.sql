@@ -1,5 +1,5 @@
 -- How many children reach each step, per school and school year, and over all (NULL). Everyone who was on the meeting's
--- list or was decided counts once: selected + below_cut = a + b + c + d + undecided.
+-- list or was decided counts once: selected + below_cut = those of each decision + undecided.
 create or replace temp table funnel_children as
 -- A child who takes something up was offered it, and who was offered it was spoken to.
 with helped as (
@@ -27,7 +27,7 @@ select
     coalesce(r.selected, false) as selected,
     not coalesce(r.selected, false) and (l.child_key is not null or d.child_key is not null) as below_cut,
     coalesce(r.newly_found, false) as newly_found,
-    d.decision,
+    s.counted_as,
     d.decision is null and (coalesce(r.selected, false) or l.child_key is not null) as undecided,
     coalesce(h.spoken_to, false) as spoken_to,
     coalesce(h.offered, false) as offered,
@@ -37,6 +37,7 @@ from linkage.children as c
 left join screening.ranking as r using (reference_date, child_key)
 left join review.meeting_list as l using (reference_date, child_key)
 left join review.decisions_in_force as d using (reference_date, child_key)
+left join decision_steps as s using (decision)
 left join helped as h using (child_key)
 where
     c.reference_date = $reference_date
@@ -50,26 +51,26 @@ select
     (count(*) filter (screened))::integer as screened,
     (count(*) filter (selected))::integer as selected,
     (count(*) filter (below_cut))::integer as below_cut,
-    (count(*) filter (decision = 'a'))::integer as accepted,
-    (count(*) filter (decision = 'b'))::integer as preventive,
-    (count(*) filter (decision = 'c'))::integer as follow_up,
-    (count(*) filter (decision = 'd'))::integer as not_supported,
+    (count(*) filter (counted_as = 'accepted'))::integer as accepted,
+    (count(*) filter (counted_as = 'preventive'))::integer as preventive,
+    (count(*) filter (counted_as = 'follow_up'))::integer as follow_up,
+    (count(*) filter (counted_as = 'not_supported'))::integer as not_supported,
     (count(*) filter (undecided))::integer as undecided,
     (count(*) filter (spoken_to))::integer as spoken_to,
     (count(*) filter (offered))::integer as offered,
     (count(*) filter (taken_up))::integer as taken_up,
     (count(*) filter (supported))::integer as supported,
     (count(*) filter (newly_found))::integer as newly_found,
-    (count(*) filter (newly_found and decision = 'a'))::integer as newly_found_accepted,
-    (count(*) filter (newly_found and decision = 'b'))::integer as newly_found_preventive,
-    (count(*) filter (newly_found and decision = 'c'))::integer as newly_found_follow_up,
-    (count(*) filter (newly_found and decision = 'd'))::integer as newly_found_not_supported,
+    (count(*) filter (newly_found and counted_as = 'accepted'))::integer as newly_found_accepted,
+    (count(*) filter (newly_found and counted_as = 'preventive'))::integer as newly_found_preventive,
+    (count(*) filter (newly_found and counted_as = 'follow_up'))::integer as newly_found_follow_up,
+    (count(*) filter (newly_found and counted_as = 'not_supported'))::integer as newly_found_not_supported,
     (count(*) filter (newly_found and undecided))::integer as newly_found_undecided,
     (count(*) filter (newly_found and spoken_to))::integer as newly_found_spoken_to,
     (count(*) filter (newly_found and offered))::integer as newly_found_offered,
     (count(*) filter (newly_found and taken_up))::integer as newly_found_taken_up,
     (count(*) filter (newly_found and supported))::integer as newly_found_supported,
-    (count(*) filter (below_cut and decision <> 'd'))::integer as below_cut_supported
+    (count(*) filter (below_cut and counted_as <> 'not_supported'))::integer as below_cut_supported
 from funnel_children
 group by cube(school_code, school_year);
 
@@ -82,8 +83,8 @@ with lists as (
 
 preventive as (
     select
-        count(*) filter (decision = 'b') as children,
-        count(*) filter (decision = 'b' and spoken_to) as spoken_to
+        count(*) filter (counted_as = 'preventive') as children,
+        count(*) filter (counted_as = 'preventive' and spoken_to) as spoken_to
     from funnel_children
 )
 
@@ -99,7 +100,7 @@ union all by name
 select
     $reference_date::date as reference_date,
     'spoken_to_share' as indicator,
-    '予防的支援（b）の児童のうち声かけをした割合' as ja,
+    $spoken_to_share as ja,
     spoken_to / nullif(children, 0) as value,
     1.0 as target,
     children::integer as children

@@ -91,7 +91,8 @@ def build_answers(
             if any(row.cells[h] for h in (DECISION, DECIDED_BY, DECIDED_ON))
         ]
     create_from_frame(con, "filled", pd.DataFrame(rows, columns=list(_FILLED), dtype="object"), _FILLED)
-    run_sql(con, __package__, "read_answers", {"reference_date": reference_date, "now": now, "today": today})
+    parameters = {"reference_date": reference_date, "now": now, "today": today, "kind": LINK_REVIEW}
+    run_sql(con, __package__, "read_answers", parameters)
     wrong = con.execute(
         "select file, row_number, problem from judged_answers where problem is not null order by file, row_number"
     ).fetchall()

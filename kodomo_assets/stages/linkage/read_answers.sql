@@ -56,7 +56,8 @@ with known as (
                 )
                 then
                     '表ID・番号・児童キー are no pair that was asked: the row has no 確認符号 and no such question is '
-                    || 'on record, expected the cells as they were sent; take the answer over into the newest 名寄せ確認'
+                    || 'on record, expected the cells as they were sent; take the answer over into the newest '
+                    || $kind
             when f.decided_on > $today then '判定日 lies in the future, expected a day up to today'
         end as problem
     from filled as f

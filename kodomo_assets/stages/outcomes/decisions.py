@@ -28,6 +28,7 @@ from kodomo_assets.vocabulary import (
     DECISIONS,
     DIRECTION,
     IN_CHARGE,
+    MEETING,
     MEETING_DATE,
     NUMBER,
     REASON,
@@ -173,7 +174,7 @@ def check_decided(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Ch
     """A warning where there is no decision at ``reference_date``: no school gets a list then."""
     row = con.execute("select count(*) from review.decisions where reference_date = $1", [reference_date]).fetchone()
     number = row[0] if row else 0
-    missing = f"; 0 files were written. After the meeting put 判定会議*.xlsx into inbox/{reference_date}/"
+    missing = f"; 0 files were written. After the meeting put {MEETING}*.xlsx into inbox/{reference_date}/"
     return CheckOutcome(
         name="decided",
         passed=number > 0,

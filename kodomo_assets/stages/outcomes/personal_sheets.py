@@ -25,6 +25,7 @@ from kodomo_assets.vocabulary import (
     FILLED_BY,
     FILLED_ON,
     NUMBER,
+    PERSONAL_SHEET,
     QUESTIONS,
     REFERENCE_DATE,
     WRONG_DATE,
@@ -79,7 +80,7 @@ def build_personal_sheets(
 def _no_sheet(file: ReturnedFile) -> str:
     if any(sheet.table([NUMBER]) is not None for sheet in file.sheets):
         return "holds numbers and no question, expected the whole workbook as it was sent (a CSV holds one sheet of it)"
-    return f"found no {NUMBER}, expected a 個人票"
+    return f"found no {NUMBER}, expected a {PERSONAL_SHEET}"
 
 
 def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]] | Rejection]:

@@ -32,6 +32,7 @@ from kodomo_assets.vocabulary import (
     SPOKEN_ON,
     SUPPORT,
     SUPPORT_RECORD,
+    TOLD,
     WRONG_DATE,
 )
 
@@ -85,7 +86,13 @@ def build_support(
     rejected += create_school_reports(con, catalogue.ingest, schools, reports)
     step = catalogue.meeting.outcomes.get(SPOKEN_TO, "spoken_to")
     filled = count_rows(con, "returned_support") + count_rows(con, "returned_reports")
-    words = {"outcome": SPOKEN_TO, "step": step, "given_on_header": GIVEN_ON, "spoken_on_header": SPOKEN_ON}
+    words = {
+        "outcome": SPOKEN_TO,
+        "step": step,
+        "given_on_header": GIVEN_ON,
+        "spoken_on_header": SPOKEN_ON,
+        "told": list(TOLD),
+    }
     judge(con, KIND, files, rejected, reference_date, today, words)
     gone = count_gone(con, "review.support", "new_support", reference_date)
     return Taken(KIND, count_rows(con, "new_support"), filled, gone)

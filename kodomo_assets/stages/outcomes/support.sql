@@ -11,7 +11,7 @@ with decided as (
     from review.decisions
     where reference_date = $reference_date
     group by child_key
-    having bool_or(decision in ('a', 'b', 'c'))
+    having bool_or(list_contains($told, decision))
 ),
 
 released as (

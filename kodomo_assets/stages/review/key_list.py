@@ -22,7 +22,7 @@ from kodomo_assets.office.workbooks import (
 )
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.review.children import create_meeting_children
-from kodomo_assets.vocabulary import KEY_LIST, NAME, NUMBER, PROTECTED, SCHOOL
+from kodomo_assets.vocabulary import KEY_LIST, MEETING, NAME, NUMBER, PERSONAL_SHEET, PROTECTED, SCHOOL, SCHOOL_LIST
 
 #: Where the workbook lies: in a folder of its own.
 KEY_LIST_FILE = f"センター限り/{KEY_LIST}.xlsx"
@@ -62,7 +62,8 @@ def key_workbook(reference_date: dt.date, version: str, keys: Sequence[KeyRow], 
     head = (
         f"{KEY_LIST}　基準日 {reference_date.isoformat()}　{len(keys):,}人",
         "\n".join([_CENTRE_ONLY, *cautions]),
-        "判定会議の一覧、個人票、支援対象者の配布番号が、どの児童のものかを調べるための一覧です。配布番号の順に並んでいます。",
+        f"{MEETING}の一覧、{PERSONAL_SHEET}、{SCHOOL_LIST}の{NUMBER}が、どの児童のものかを調べるための一覧です。"
+        f"{NUMBER}の順に並んでいます。",
     )
     put_table(sheet, head, _COLUMNS, [_row(key) for key in keys])
     sheet.freeze_panes = f"A{HEADER_ROW + 1}"

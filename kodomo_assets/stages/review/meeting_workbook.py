@@ -130,7 +130,7 @@ def _columns(meeting: Meeting) -> dict[str, Column]:
 def _head(meeting: Meeting) -> tuple[str, str, str]:
     guidance = [
         f"黄色の欄に記入してください。判定は {'、'.join(f'{key} {ja}' for key, ja in DECISIONS.items())}。",
-        f"会議で児童を加えるときは、表の後の{EMPTY_ROWS}行に配布番号（なければ右端の隠れた列の児童キー）から記入します。",
+        f"会議で児童を加えるときは、表の後の{EMPTY_ROWS}行に{NUMBER}（なければ右端の隠れた列の{CHILD_KEY}）から記入します。",
     ]
     if meeting.score_mode == "on_request":
         guidance.append("順位と点数の列は隠してあります。前後の列を選び、右クリックして「再表示」を選ぶと見られます。")
@@ -290,11 +290,11 @@ def _add_rules(sheet: Worksheet, columns: Mapping[str, Column], meeting: Meeting
         sheet,
         [column_cells(columns, NUMBER, added, last)],
         "会議で加える児童",
-        "配布番号を記入してください。配布番号のない児童は、右端の隠れた列「児童キー」に記入してください。",
+        f"{NUMBER}を記入してください。{NUMBER}のない児童は、右端の隠れた列「{CHILD_KEY}」に記入してください。",
     )
     comment(
         sheet.cell(HEADER_ROW, list(columns).index(RELEASED) + 1),
-        f"{PROTECTED}の児童だけの欄です。○を付けると、個人票と学校への一覧にこの児童を載せることを認めたことになります。"
+        f"{PROTECTED}の児童だけの欄です。○を付けると、{PERSONAL_SHEET}と学校への一覧にこの児童を載せることを認めたことになります。"
         "空欄のままなら、どちらにも載りません。",
         width=320,
         height=120,

@@ -82,7 +82,7 @@ def school_workbook(
     head = (
         f"{SCHOOL_LIST}　{school}　基準日 {reference_date.isoformat()}",
         "\n".join([DO_NOT_PASS_ON, *cautions]),
-        "判定会議で支援や見守りを決めた児童生徒です。黄色の欄に、声かけをした日と学校からの報告を記入してください。"
+        f"判定会議で支援や見守りを決めた児童生徒です。黄色の欄に、{SPOKEN_ON}と{REPORT}を記入してください。"
         if children
         else "この基準日に、判定会議で支援や見守りを決めた児童生徒はいません。",
     )

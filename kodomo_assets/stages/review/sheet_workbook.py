@@ -105,15 +105,15 @@ def sheet_workbook(
 def _check(children: Sequence[SheetChild], questions: Sequence[SheetQuestion]) -> None:
     labels = [NUMBER, WHO, FILLED_ON, FILLED_BY, *(question.ja for question in questions)]
     if len(set(labels)) < len(labels):
-        raise ValueError("個人票: two questions have the same words, or those of a label")
+        raise ValueError(f"{PERSONAL_SHEET}: two questions have the same words, or those of a label")
     # names of worksheets do not differ by case
     taken = {INDEX_SHEET, MARK_SHEET, CHOICES_SHEET}
     for number, child in enumerate(children, start=1):
         name = child.sheet_number.casefold()
         if not 1 <= len(name) <= 31 or _NO_SHEET_NAME.search(name):
-            raise ValueError(f"個人票: the 配布番号 of child {number} cannot name a worksheet")
+            raise ValueError(f"{PERSONAL_SHEET}: the {NUMBER} of child {number} cannot name a worksheet")
         if name in taken:
-            raise ValueError(f"個人票: the 配布番号 of child {number} is taken already")
+            raise ValueError(f"{PERSONAL_SHEET}: the {NUMBER} of child {number} is taken already")
         taken.add(name)
 
 
@@ -123,9 +123,9 @@ def _put_index(
     head = (
         f"{PERSONAL_SHEET}　{school}　基準日 {reference_date.isoformat()}",
         care,
-        "配布番号を押すと、その児童生徒のシートが開きます。黄色の欄に記入し、同じファイル名で返送してください。"
+        f"{NUMBER}を押すと、その児童生徒のシートが開きます。黄色の欄に記入し、同じファイル名で返送してください。"
         if children
-        else "この基準日に、個人票をお願いする児童生徒はいません。",
+        else f"この基準日に、{PERSONAL_SHEET}をお願いする児童生徒はいません。",
     )
     rows: list[dict[str, Value]] = [
         {

@@ -22,15 +22,7 @@ from kodomo_assets.office.workbooks import (
     put_table,
     set_print,
 )
-from kodomo_assets.vocabulary import (
-    CHILD_KEY,
-    DO_NOT_PASS_ON,
-    GIVEN_ON,
-    NUMBER,
-    OUTCOME,
-    SUPPORT,
-    SUPPORT_RECORD,
-)
+from kodomo_assets.vocabulary import CHILD_KEY, DO_NOT_PASS_ON, GIVEN_ON, NUMBER, OUTCOME, SUPPORT, SUPPORT_RECORD
 
 _ROWS = 200
 _COLUMNS = {
@@ -53,8 +45,8 @@ def support_workbook(outcomes: Sequence[str], reference_date: dt.date | None = N
     head = (
         f"{SUPPORT_RECORD}{day}",
         DO_NOT_PASS_ON,
-        "支援ごとに一行、黄色の欄に記入し、名前を「支援記録」で始めて、基準日の受信フォルダに入れてください。"
-        "児童は配布番号で示します。配布番号がないときは児童キーで示します。",
+        f"支援ごとに一行、黄色の欄に記入し、名前を「{SUPPORT_RECORD}」で始めて、基準日の受信フォルダに入れてください。"
+        f"児童は{NUMBER}で示します。{NUMBER}がないときは{CHILD_KEY}で示します。",
     )
     put_table(sheet, head, _COLUMNS, [{} for _ in range(_ROWS)])
     first, last = HEADER_ROW + 1, HEADER_ROW + _ROWS

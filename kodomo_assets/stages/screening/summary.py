@@ -12,6 +12,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.told import Grid, Told
+from kodomo_assets.vocabulary import FLAGS
 
 _NO_VERSION = "none"
 
@@ -84,7 +85,8 @@ class ScreeningSummary:
         yield f"基準日 {self.reference_date}   重み weights {self.version}"
         yield f"  対象 screened               {self.screened:>7,}"
         yield f"  抽出 selected               {self.selected:>7,}"
-        yield f"  新たに発見 newly found      {self.newly_found:>7,}   selected, not flagged by データベースみまもり"
+        found = f"  {FLAGS['newly_found']} newly found      {self.newly_found:>7,}"
+        yield f"{found}   selected, not flagged by データベースみまもり"
         yield f"  旧方式の該当 legacy flagged {self.legacy_flagged:>7,}   by データベースみまもり"
         missing = f"more than {self.legacy_missing:.0%} of its items are missing"
         yield f"  旧方式は不明 legacy unknown {self.legacy_unknown:>7,}   {missing}"

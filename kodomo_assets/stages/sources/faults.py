@@ -16,6 +16,7 @@ from kodomo_assets.catalogue import TO_FILL_IN, Acknowledgement, Catalogue, Sour
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.office.opening import sha256
+from kodomo_assets.vocabulary import RETURNS
 
 _MOST_NAMED = 20
 
@@ -86,7 +87,7 @@ def check_faults(name: str, ja: str, faults: Sequence[Fault], fine: str) -> Chec
     if stopping:
         lines = "\n".join(fault.line for fault in stopping[:_MOST_NAMED])
         sentences.append(
-            "have it mended, or let it in with these lines under ingest.acknowledged in city.yaml (差戻し and "
+            f"have it mended, or let it in with these lines under ingest.acknowledged in city.yaml ({RETURNS} and "
             f"`check FILE` tell all of them):\n{lines}"
         )
     sentences += [f"incomplete delivery: {_named(beside)}"] if beside else []
