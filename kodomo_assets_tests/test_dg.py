@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
+from kodomo_assets.doors.services import what_to_load
 from kodomo_assets.machine.home import make_home
 from kodomo_assets.settings import Settings
 
@@ -29,6 +32,24 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def check_defs(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from dagster_dg_cli.cli import main; main()", "check", "defs"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_tool_loads_one_module_under_one_name():
+    """`dagster dev`, `dg dev` and `kodomo ui`: what is switched on in one is switched on in the others."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    (entry,) = yaml.safe_load((ROOT / "workspace.yaml").read_text("utf-8"))["load_from"]
+    ours, project, by_python = what_to_load(), tools["dg"]["project"], entry["python_module"]
+    assert {
+        "kodomo": (ours.module_name, ours.location_name),
+        "workspace.yaml": (by_python["module_name"], by_python["location_name"]),
+        "[tool.dagster]": (tools["dagster"]["module_name"], tools["dagster"]["code_location_name"]),
+        "[tool.dg.project]": (project["code_location_target_module"], project["code_location_name"]),
+    } == dict.fromkeys(
+        ("kodomo", "workspace.yaml", "[tool.dagster]", "[tool.dg.project]"),
+        ("kodomo_assets.definitions", "kodomo_assets"),
+    )
+    assert project["root_module"] == "kodomo_assets"
+    assert (by_python["working_directory"], ours.working_directory) == (".", str(ROOT))
 
 
 def test_the_definitions_load(environment, tmp_path):

@@ -52,7 +52,7 @@ def serve_ui(
         listening,
         dg.DagsterInstance.get() as instance,
         WorkspaceProcessContext(
-            instance, _what_to_load(), __version__, read_only=read_only, code_server_log_level="warning"
+            instance, what_to_load(), __version__, read_only=read_only, code_server_log_level="warning"
         ) as served,
     ):
         app = create_app_from_workspace_process_context(served, "", _POLL_MILLISECONDS)
@@ -72,7 +72,7 @@ def run_daemon(settings: Settings, *, until_stdin_closes: bool) -> None:
     with (
         dg.DagsterInstance.get() as instance,
         daemon_controller_from_instance(
-            instance, _what_to_load(), log_level="warning", code_server_log_level="warning"
+            instance, what_to_load(), log_level="warning", code_server_log_level="warning"
         ) as controller,
     ):
         controller.check_daemon_loop()
@@ -84,7 +84,7 @@ def _end_on_signals() -> None:
         signal.signal(number, signal.default_int_handler)
 
 
-def _what_to_load() -> ModuleTarget:
+def what_to_load() -> ModuleTarget:
     """The same for UI and daemon: what is switched on in one is switched on in the other."""
     return ModuleTarget("kodomo_assets.definitions", None, str(project_root()), "kodomo_assets")
 
