@@ -178,7 +178,7 @@ def _numbers_kept_outcome(con: duckdb.DuckDBPyConnection) -> CheckOutcome:
                 r.pupil_id,
                 r.reference_date,
                 r.birth_date,
-                fold(r.name_kana) as folded
+                r.name_kana
             from sources.school_roster as r
             semi join (
                 from sources.deliveries
@@ -187,20 +187,25 @@ def _numbers_kept_outcome(con: duckdb.DuckDBPyConnection) -> CheckOutcome:
             where r.reference_date <= (select any_value(reference_date) from new_coverage)
         ),
 
-        -- a name that is blank in one of them tells nothing
         compared as (
             select
-                pupil_id,
-                birth_date <> lag(birth_date) over numbers and folded <> lag(folded) over numbers as is_another,
-                lag(birth_date) over numbers is not null as was_there
+                *,
+                lag(birth_date) over numbers as birth_date_before,
+                lag(name_kana) over numbers as name_kana_before
             from rosters
             window numbers as (partition by pupil_id order by reference_date)
+        ),
+
+        -- Folding names is dear: of the few with another birth date only. A name that is blank in one tells nothing.
+        of_another_person as (
+            select pupil_id
+            from compared
+            where birth_date <> birth_date_before and fold(name_kana) <> fold(name_kana_before)
         )
 
         select
-            count(distinct pupil_id) filter (was_there),
-            count(distinct pupil_id) filter (is_another)
-        from compared
+            (select count(distinct pupil_id) from compared where birth_date_before is not null),
+            (select count(distinct pupil_id) from of_another_person)
         """
     ).fetchone()
     numbers, others = row or (0, 0)
