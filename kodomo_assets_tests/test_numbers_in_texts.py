@@ -43,6 +43,7 @@ OWNED = {
     "1回": "once a year, the cadence",
     "12 months": "the window of the label incident_12m, which its name tells",
     "0.0%": "a number format of Excel",
+    "100%": "the ground of a picture (SVG), as wide and high as it",
 }
 
 
