@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
+from filelock import FileLock
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.defs.refresh import after_meeting, refresh
@@ -84,11 +86,27 @@ class City:
 
 
 @pytest.fixture(scope="session")
-def delivered_city(tmp_path_factory: pytest.TempPathFactory) -> City:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the whole run, whichever process of it asks: what is slow to make is made there once (``made_once``)."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """``folder`` as ``make`` fills it; of several processes one makes it, and the others wait."""
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if not folder.exists():
+            begun = folder.with_name(f"{folder.name}.begun")
+            shutil.rmtree(begun, ignore_errors=True)
+            make(begun)
+            begun.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def delivered_city(shared: Path) -> City:
     """The small city's deliveries, not refreshed yet. Do not change it: copy it."""
-    root = tmp_path_factory.mktemp("delivered")
-    write_city(root / "data", residents=RESIDENTS)
-    return City(root)
+    return City(made_once(shared / "delivered", lambda root: write_city(root / "data", residents=RESIDENTS)))
 
 
 @pytest.fixture(scope="session")
@@ -110,11 +128,13 @@ def recorded_date(delivered_city: City, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def refreshed_city(delivered_city: City, tmp_path_factory: pytest.TempPathFactory) -> City:
+def refreshed_city(delivered_city: City, shared: Path) -> City:
     """The small city after the refresh of all its reference dates. Do not change it: copy it."""
-    city = delivered_city.copy(tmp_path_factory.mktemp("refreshed") / "city")
-    assert city.refresh(*DATES)
-    return city
+
+    def make(root: Path) -> None:
+        assert delivered_city.copy(root).refresh(*DATES)
+
+    return City(made_once(shared / "refreshed", make))
 
 
 @pytest.fixture
