@@ -9,6 +9,11 @@ from __future__ import annotations
 # A job over assets before its assets are known: what `dg.define_asset_job` returns, exported under no public name.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+# The event log in SQLite, of which doors/event_log.py replaces how it connects: `_connect`, and with it its lock
+# `_db_lock`, `_initdb` and `_initialized_dbs`.
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+
 # The UI behind the project's guard: `dagster-webserver` offers its app only to its own command, which knows no guard.
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
@@ -20,8 +25,10 @@ from dagster._daemon.controller import daemon_controller_from_instance
 from dagster._utils.error import USER_FACING_ERROR_ID_ATTR_NAME
 
 __all__ = [
+    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "USER_FACING_ERROR_ID_ATTR_NAME",
     "ModuleTarget",
+    "SqliteEventLogStorage",
     "UnresolvedAssetJobDefinition",
     "WorkspaceProcessContext",
     "daemon_controller_from_instance",

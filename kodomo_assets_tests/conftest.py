@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +54,14 @@ class City:
     def inbox(self, day: dt.date) -> Path:
         return self.settings.inbox / day.isoformat()
 
-    def instance(self) -> dg.DagsterInstance:
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
         make_home(self.settings)
-        return dg.DagsterInstance.from_config(str(self.settings.dagster_home))
+        with pytest.MonkeyPatch.context() as patch:
+            # dagster.yaml says by it where the event log lies: a tick makes the instance once more
+            patch.setenv("DAGSTER_HOME", str(self.settings.dagster_home))
+            with dg.DagsterInstance.get() as instance:
+                yield instance
 
     def refresh(self, *days: dt.date) -> bool:
         """Refreshes the dates in order, as the command line does; whether all of them succeeded."""

@@ -1,0 +1,121 @@
+"""Dagster's event log with one connection kept per SQLite file; Dagster's own opens one for every event.
+
+A run writes about a thousand events to two files (its own and the index); opening and closing a connection for each
+took more processor time than the events themselves (architecture, decision 20). ``dagster.yaml`` names this class.
+Files, tables and what is written are Dagster's: either class reads what the other wrote.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as db
+
+from kodomo_assets.internals import SQLITE_BUSY_TIMEOUT_SECONDS, SqliteEventLogStorage
+
+#: Files whose connection is kept, the longest unused closed first: a run has a file of its own, the UI reads them all.
+KEPT = 8
+
+_Identity = tuple[int, int]
+
+
+class KeptEventLog(SqliteEventLogStorage):
+    """Dagster's event log below ``base_dir`` (DAGSTER_HOME), where Dagster itself would put it."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        # before Dagster's: it already connects
+        self._engines: OrderedDict[str, tuple[db.Engine, _Identity]] = OrderedDict()
+        self._tables: set[str] = set()
+        self._process = os.getpid()
+        self._of_parent: list[object] = []
+        super().__init__(base_dir=str(Path(base_dir) / "history" / "runs"), inst_data=inst_data)
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> KeptEventLog:
+        """What ``dagster.yaml`` names: Dagster's own method would make Dagster's class."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[db.Connection]:
+        # Dagster's lock lets one thread at a time in, so that a connection may serve them all
+        with self._db_lock:
+            engine = self._engine(shard)
+            try:
+                with engine.connect() as connection, connection.begin():
+                    yield connection
+            except BaseException:
+                # whatever broke may be the connection: the next one is new, as Dagster's would be
+                self._close(shard)
+                raise
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has the table; Dagster asks twice for every check, on a connection of its own."""
+        # a table that is there stays: a new index is made with all of them
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def dispose(self) -> None:
+        """Closes every connection; one that is used afterwards is opened anew."""
+        super().dispose()
+        with self._db_lock:
+            self._leave_to_parent()
+            for shard in list(self._engines):
+                self._close(shard)
+
+    def _engine(self, shard: str) -> db.Engine:
+        self._leave_to_parent()
+        path = Path(self.path_for_shard(shard))
+        if shard in self._engines and self._engines[shard][1] != _identity(path):
+            # deleted or restored under this process; an open file keeps its number, so that no other can have it
+            self._close(shard)
+            self._initialized_dbs.discard(shard)
+        if shard not in self._engines:
+            self._open(shard, path)
+        self._engines.move_to_end(shard)
+        return self._engines[shard][0]
+
+    def _open(self, shard: str, path: Path) -> None:
+        while len(self._engines) >= KEPT:
+            self._close(next(iter(self._engines)))
+        engine = db.create_engine(
+            self.conn_string_for_shard(shard),
+            poolclass=db.StaticPool,
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        )
+        try:
+            if shard not in self._initialized_dbs or not path.exists():
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            engine.connect().close()
+            identity = _identity(path)
+            if identity is None:
+                raise FileNotFoundError(f"{path}: was deleted while it was opened")
+        except BaseException:
+            engine.dispose()
+            raise
+        self._engines[shard] = engine, identity
+
+    def _close(self, shard: str) -> None:
+        engine, _ = self._engines.pop(shard)
+        engine.dispose()
+
+    def _leave_to_parent(self) -> None:
+        """After a fork: the parent's connections are neither used nor closed here, as SQLite demands."""
+        if self._process != os.getpid():
+            self._of_parent.extend(self._engines.values())
+            self._engines = OrderedDict()
+            self._process = os.getpid()
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
