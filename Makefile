@@ -69,7 +69,7 @@ lint: $(VENV)/.dev
 	$(BIN)/oxlint kodomo_assets
 
 test: lint
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

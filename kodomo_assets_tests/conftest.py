@@ -91,6 +91,12 @@ class City:
         return City(target)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests refresh a whole city first: one that begins last would run alone, on one core of many."""
+    slow = {item.path for item in items if "delivered_city" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the whole run, whichever process of it asks: what is slow to make is made there once (``made_once``)."""
@@ -102,10 +108,10 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     """``folder`` as ``make`` fills it; of several processes one makes it, and the others wait."""
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
-            begun = folder.with_name(f"{folder.name}.begun")
-            shutil.rmtree(begun, ignore_errors=True)
-            make(begun)
-            begun.rename(folder)
+            half = folder.with_name(f"{folder.name}.half")
+            shutil.rmtree(half, ignore_errors=True)
+            make(half)
+            half.rename(folder)
     return folder
 
 
@@ -134,11 +140,21 @@ def recorded_date(delivered_city: City, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def refreshed_city(delivered_city: City, shared: Path) -> City:
+def begun_city(delivered_city: City, shared: Path) -> City:
+    """The small city after the refresh of its first reference date. Do not change it: copy it."""
+
+    def make(root: Path) -> None:
+        assert delivered_city.copy(root).refresh(DATES[0])
+
+    return City(made_once(shared / "begun", make))
+
+
+@pytest.fixture(scope="session")
+def refreshed_city(begun_city: City, shared: Path) -> City:
     """The small city after the refresh of all its reference dates. Do not change it: copy it."""
 
     def make(root: Path) -> None:
-        assert delivered_city.copy(root).refresh(*DATES)
+        assert begun_city.copy(root).refresh(*DATES[1:])
 
     return City(made_once(shared / "refreshed", make))
 

@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from kodomo_assets_tests.conftest import DATES, City
 
 APRIL_24, SEPTEMBER, JANUARY, APRIL = DATES
@@ -177,49 +175,6 @@ def decodes(raw: bytes, encoding: str) -> bool:
     return True
 
 
-# the children whose row of April stands in for one of September
-_STANDING_IN = {
-    "生活保護": """
-        select c.child_key
-        from linkage.children as c
-        join linkage.residents as m using (reference_date, household_id)
-        join sources.public_assistance as p on p.resident_id = m.resident_id
-        where c.reference_date = date '2024-09-01' and p.reference_date = date '2024-04-01'
-    """,
-    "出欠": """
-        select l.child_key
-        from linkage.links as l
-        join sources.attendance as a on a.pupil_id = l.person_ref
-        where
-            l.table_name = 'school_roster'
-            and l.reference_date = date '2024-09-01'
-            and a.reference_date = date '2024-04-01'
-    """,
-}
-
-
-@pytest.mark.parametrize("table", ["生活保護", "出欠"])
-def test_a_termly_table_that_is_late_is_replaced_by_its_last_delivery(delivered_city, tmp_path, table):
-    """Flagged are the children who have a row in the delivery that stands in, and no others (method §1)."""
-    city = delivered_city.copy(tmp_path / "city")
-    for file in city.inbox(SEPTEMBER).glob(f"{table}*"):
-        file.unlink()
-    assert city.refresh(APRIL_24, SEPTEMBER)
-    ranked = f"from screening.ranking where reference_date = date '{SEPTEMBER}'"
-    flagged = city.query(f"select child_key {ranked} and incomplete_delivery order by 1")
-    expected = city.query(f"select child_key {ranked} and child_key in ({_STANDING_IN[table]}) order by 1")
-    assert flagged == expected != []
-    assert len(flagged) < len(city.query(f"select child_key {ranked}"))
-
-
-def test_a_table_that_never_came_is_missing_for_everyone(delivered_city, tmp_path):
-    city = delivered_city.copy(tmp_path / "city")
-    for file in city.inbox(APRIL_24).glob("要介護認定*"):
-        file.unlink()
-    assert city.refresh(APRIL_24)
-    assert city.query("select distinct household_care from features.matrix") == [("no_record",)]
-
-
 def test_a_refused_file_stops_what_depends_on_it_and_nothing_else(city, capfd):
     before = results(city, APRIL)
     deliveries = city.table("sources.deliveries")
@@ -243,18 +198,6 @@ def test_an_empty_file_is_refused_with_its_name(city, capfd):
     said = capfd.readouterr().err
     assert file.name in said
     assert "Traceback" not in said
-
-
-@pytest.mark.parametrize("table", ["住民記録", "学齢簿", "児童相談記録"])
-def test_without_a_required_table_there_is_no_refresh_and_the_error_says_what_is_awaited(
-    delivered_city, tmp_path, capfd, table
-):
-    city = delivered_city.copy(tmp_path / "city")
-    for file in city.inbox(APRIL_24).glob(f"{table}*"):
-        file.unlink()
-    assert not city.refresh(APRIL_24)
-    assert f"inbox/2024-04-01/{table}" in capfd.readouterr().err
-    assert city.query("select count(*) from screening.ranking") == [(0,)]
 
 
 def test_the_command_line_refreshes_and_shows_the_funnel(delivered_city, tmp_path):
