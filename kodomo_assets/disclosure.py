@@ -1,4 +1,4 @@
-"""What may leave, and how: declared words, months instead of days, no cell that counts few people (outputs.md).
+"""What may leave, and how: declared words, months instead of days, no cell that counts few people (docs/analysts.md).
 
 One rule at the one exit. Rows about single children are pseudonymous and stay as they are but for their words and
 days; cells of aggregates are suppressed and rounded.

@@ -67,7 +67,7 @@ class OutputFile(Output):
 
 
 class OutputTable(Output):
-    """One table of kodomo.duckdb (outputs.md): what ``store.replace`` makes and ``published`` copies.
+    """One table of kodomo.duckdb: what ``store.replace`` makes and ``published`` copies.
 
     ``partition`` names the columns whose values a replacement deletes first; a table that is not ``stored`` is made
     at publication and stands in the analysts' database only.

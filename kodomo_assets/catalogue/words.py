@@ -1,4 +1,4 @@
-"""The words that a published text may be made of: where each vocabulary comes from (outputs.md, analyst.duckdb).
+"""The words that a published text may be made of: where each vocabulary comes from (docs/analysts.md).
 
 A text that a person typed leaves only as one of these; whatever else stands in its place becomes その他.
 """

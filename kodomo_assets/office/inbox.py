@@ -18,7 +18,7 @@ from kodomo_assets.office import names
 from kodomo_assets.vocabulary import RETURNED
 
 SUFFIXES = {".csv", ".xlsx", ".xlsm", ".xls"}
-# Files that people send back; later stages read them (outputs.md, "What comes back").
+# Files that people send back; later stages read them (docs/meeting.md).
 _SKIPPED = ("~$", ".")
 
 

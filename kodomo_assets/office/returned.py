@@ -1,4 +1,4 @@
-"""What people send back (outputs.md, "What comes back"): workbooks and text files as rows under known headers.
+"""What people send back (docs/meeting.md): workbooks and text files as rows under known headers.
 
 Everything is opened with the same care as a delivery. A message names file, sheet number and row, never a cell.
 """

@@ -1,4 +1,4 @@
 """Rows -> children and their links: who is a child of the spine, and which records are whose (method §3).
 
-What does not belong here: what a record means for a child (features), and any probability (issue of a later pass).
+What does not belong here: what a record means for a child (features).
 """

@@ -37,7 +37,7 @@ from kodomo_assets.vocabulary import (
     UNDECIDED,
 )
 
-#: The words that the page shares with the files and the tables; its program spells none of them itself.
+#: The words that the page shares with the files and the tables: its program takes these from its data.
 WORDS = {
     "decided_by": DECIDED_BY,
     "decision": DECISION,

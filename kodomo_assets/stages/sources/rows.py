@@ -17,7 +17,7 @@ from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.sources.cells import TYPED, is_wrong
 from kodomo_assets.stages.sources.intake import CELLS
 
-#: Row reasons of their own; other reasons are those of ``japan`` for the cell at fault (docs/quarantine in README).
+#: Row reasons of their own; other reasons are those of ``japan`` for the cell at fault (docs/deliveries.md).
 BLANK, DUPLICATE_ROW, DUPLICATE_KEY = "blank", "duplicate_row", "duplicate_key"
 
 # White space and private-use characters (外字) have no part in a match of names (method §1, §3).
