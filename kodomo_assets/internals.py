@@ -9,6 +9,10 @@ from __future__ import annotations
 # A job over assets before its assets are known: what `dg.define_asset_job` returns, exported under no public name.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+# Events of the log, and those of them that say how a run stands.
+from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+from dagster._core.events.log import EventLogEntry
+
 # The event log in SQLite, of which doors/event_log.py replaces how it connects: `_connect`, and with it its lock
 # `_db_lock`, `_initdb` and `_initialized_dbs`.
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -25,8 +29,10 @@ from dagster._daemon.controller import daemon_controller_from_instance
 from dagster._utils.error import USER_FACING_ERROR_ID_ATTR_NAME
 
 __all__ = [
+    "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "USER_FACING_ERROR_ID_ATTR_NAME",
+    "EventLogEntry",
     "ModuleTarget",
     "SqliteEventLogStorage",
     "UnresolvedAssetJobDefinition",

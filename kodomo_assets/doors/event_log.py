@@ -1,8 +1,11 @@
-"""Dagster's event log with one connection kept per SQLite file; Dagster's own opens one for every event.
+"""Dagster's event log with one connection kept per SQLite file of a run; Dagster's own opens one for every event.
 
 A run writes about a thousand events to two files (its own and the index); opening and closing a connection for each
 took more processor time than the events themselves (architecture, decision 20). ``dagster.yaml`` names this class.
 Files, tables and what is written are Dagster's: either class reads what the other wrote.
+
+Connections are kept while this process writes a run, from the events that Dagster plans to the run's end. Otherwise
+each is closed after use, as Dagster's are: a UI that idles holds no file, so that its home may be copied and put back.
 """
 
 from __future__ import annotations
@@ -14,12 +17,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import sqlalchemy as db
 
-from kodomo_assets.internals import SQLITE_BUSY_TIMEOUT_SECONDS, SqliteEventLogStorage
+from kodomo_assets.internals import (
+    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+    SQLITE_BUSY_TIMEOUT_SECONDS,
+    EventLogEntry,
+    SqliteEventLogStorage,
+)
 
-#: Files whose connection is kept, the longest unused closed first: a run has a file of its own, the UI reads them all.
+#: Files whose connection is kept, the longest unused closed first: a run may read the files of others.
 KEPT = 8
+
+_BEGIN = {
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+    dg.DagsterEventType.RUN_START,
+}
+# a run that ended, or that was handed to another process after it was planned
+_END = EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys() - _BEGIN
 
 _Identity = tuple[int, int]
 
@@ -33,12 +50,25 @@ class KeptEventLog(SqliteEventLogStorage):
         self._tables: set[str] = set()
         self._process = os.getpid()
         self._of_parent: list[object] = []
+        self._writes_a_run = False
         super().__init__(base_dir=str(Path(base_dir) / "history" / "runs"), inst_data=inst_data)
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> KeptEventLog:
         """What ``dagster.yaml`` names: Dagster's own method would make Dagster's class."""
         return cls(inst_data=inst_data, **config_value)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Writes ``event``; from a run's first event to its last the connections are kept."""
+        kind = event.dagster_event_type
+        if kind in _BEGIN:
+            self._writes_a_run = True
+        try:
+            super().store_event(event)
+        finally:
+            if kind in _END:
+                self._writes_a_run = False
+                self._close_all()
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
@@ -52,6 +82,8 @@ class KeptEventLog(SqliteEventLogStorage):
                 # whatever broke may be the connection: the next one is new, as Dagster's would be
                 self._close(shard)
                 raise
+            if not self._writes_a_run:
+                self._close(shard)
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has the table; Dagster asks twice for every check, on a connection of its own."""
@@ -63,6 +95,9 @@ class KeptEventLog(SqliteEventLogStorage):
     def dispose(self) -> None:
         """Closes every connection; one that is used afterwards is opened anew."""
         super().dispose()
+        self._close_all()
+
+    def _close_all(self) -> None:
         with self._db_lock:
             self._leave_to_parent()
             for shard in list(self._engines):

@@ -1,4 +1,6 @@
-"""The event log keeps one connection per file: through threads, forks, kills and files that go away."""
+"""The event log keeps one connection per file while a run is written: through threads, forks, kills and files that go
+away; and none when it is not.
+"""
 
 import gc
 import os
@@ -8,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -78,6 +80,20 @@ def run(instance: dg.DagsterInstance) -> str:
     return result.run_id
 
 
+def during_a_run(instance: dg.DagsterInstance, act: Callable[[], None]) -> None:
+    """Calls ``act`` inside a run of this process; what it raises is raised."""
+
+    @dg.op
+    def acting() -> None:
+        act()
+
+    @dg.job
+    def acts() -> None:
+        acting()
+
+    assert acts.execute_in_process(instance=instance).success
+
+
 def materialized(instance: dg.DagsterInstance, run_id: str) -> int:
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     return len(events)
@@ -98,10 +114,12 @@ def handles(home: Path) -> list[str]:
 
 def test_a_run_opens_each_file_once(instance, opened):
     run_id = run(instance)
-    assert materialized(instance, run_id) == EVENTS
     assert opened[run_id] == 1
-    # the index was opened by the instance, before the run
-    assert opened["index"] <= 1
+    # and no more often for a run of a hundred events than for one of none
+    index = opened["index"]
+    during_a_run(instance, lambda: None)
+    assert opened["index"] == 2 * index
+    assert materialized(instance, run_id) == EVENTS
 
 
 def test_checks_open_nothing_more(instance, opened):
@@ -132,14 +150,41 @@ def test_files_lie_where_dagster_puts_them_and_dagster_reads_them(home, instance
     assert len(log(instance).get_records_for_run(second).records) > EVENTS
 
 
-def test_handles_are_bounded_and_gone_at_the_end(home, instance):
+def test_handles_are_bounded_in_a_run_and_gone_at_its_end(home, instance):
     runs = [run(instance) for _ in range(KEPT + 3)]
-    assert len(handles(home)) == KEPT
-    assert [materialized(instance, run_id) for run_id in runs] == [EVENTS] * (KEPT + 3)
-    assert len(handles(home)) == KEPT
-    instance.dispose()
+
+    def read() -> None:
+        assert [materialized(instance, run_id) for run_id in runs] == [EVENTS] * (KEPT + 3)
+        assert len(handles(home)) == KEPT
+
+    during_a_run(instance, read)
     assert handles(home) == []
-    assert list((home / "history" / "runs").glob("*.db-wal")) == []
+    assert [materialized(instance, run_id) for run_id in runs] == [EVENTS] * (KEPT + 3)
+    assert handles(home) == []
+    assert list((home / "history" / "runs").glob("*.db-*")) == []
+
+
+def test_a_run_that_fails_leaves_no_file_open(home, instance):
+    def fail() -> None:
+        assert set(handles(home)) > {"index"}
+        raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        during_a_run(instance, fail)
+    assert handles(home) == []
+
+
+def test_a_run_that_is_planned_here_and_handed_on_leaves_no_file_open(home, instance):
+    @dg.asset
+    def planned() -> None: ...
+
+    job = dg.Definitions(assets=[planned], jobs=[dg.define_asset_job("later", [planned])]).resolve_job_def("later")
+    handed_on = instance.create_run_for_job(job)
+    assert "index" in handles(home)
+    instance.report_dagster_event(
+        dg.DagsterEvent(dg.DagsterEventType.RUN_STARTING.value, job_name="later"), handed_on.run_id
+    )
+    assert handles(home) == []
 
 
 def test_threads_read_while_a_run_writes(instance):
@@ -166,18 +211,22 @@ def test_threads_read_while_a_run_writes(instance):
 
 def test_a_child_opens_its_own_and_leaves_the_parents_alone(instance, opened):
     run_id = run(instance)
-    before = opened[run_id]
-    child = os.fork()
-    if not child:
-        right = materialized(instance, run_id) == EVENTS and opened[run_id] == before + 1
-        log(instance).dispose()
-        gc.collect()
-        os._exit(0 if right else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert materialized(instance, run_id) == EVENTS
-    assert opened[run_id] == before
-    second = run(instance)
-    assert materialized(instance, second) == EVENTS
+
+    def fork() -> None:
+        assert materialized(instance, run_id) == EVENTS
+        before = opened[run_id]
+        child = os.fork()
+        if not child:
+            right = materialized(instance, run_id) == EVENTS and opened[run_id] == before + 1
+            log(instance).dispose()
+            gc.collect()
+            os._exit(0 if right else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert materialized(instance, run_id) == EVENTS
+        assert opened[run_id] == before
+
+    during_a_run(instance, fork)
+    assert materialized(instance, run(instance)) == EVENTS
 
 
 KILLED = """
@@ -210,25 +259,61 @@ def test_what_a_killed_run_wrote_is_kept(instance):
 
 def test_a_file_that_was_deleted_is_made_anew(home, instance):
     run_id = run(instance)
-    for path in (home / "history" / "runs").glob(f"{run_id}.db*"):
-        path.unlink()
+
+    def delete() -> None:
+        assert materialized(instance, run_id) == EVENTS
+        for path in (home / "history" / "runs").glob(f"{run_id}.db*"):
+            path.unlink()
+        assert materialized(instance, run_id) == 0
+
+    during_a_run(instance, delete)
     assert materialized(instance, run_id) == 0
     assert materialized(instance, run(instance)) == EVENTS
 
 
+def materialized_ever(instance: dg.DagsterInstance) -> int:
+    """What the index says of all runs."""
+    return len(instance.fetch_materializations(dg.AssetKey("talked"), limit=1000).records)
+
+
+def integrity(home: Path) -> list[tuple]:
+    with sqlite3.connect(home / "history" / "runs" / "index.db") as con:
+        return con.execute("pragma integrity_check").fetchall()
+
+
 def test_a_home_put_back_under_a_running_process_is_the_one_that_is_read(home, instance, tmp_path):
     first = run(instance)
+    kept = tmp_path / "kept"
+    subprocess.run(["cp", "-r", home / "history" / "runs", kept], check=True)
+    run(instance)
+
+    def put_back() -> None:
+        assert materialized_ever(instance) == 2 * EVENTS
+        subprocess.run(["rm", "-r", home / "history" / "runs"], check=True)
+        subprocess.run(["cp", "-r", kept, home / "history" / "runs"], check=True)
+        assert materialized_ever(instance) == EVENTS
+
+    during_a_run(instance, put_back)
+    assert materialized_ever(instance) == EVENTS
+    assert materialized(instance, first) == EVENTS
+    assert integrity(home) == [("ok",)]
+
+
+def test_a_home_that_idles_is_put_back_over_its_files(home, instance, tmp_path):
+    """A UI that runs meanwhile has nothing in a file of its own that would outlive the backup's."""
+    run(instance)
+    # a backup of the night, when nothing runs
     instance.dispose()
     kept = tmp_path / "kept"
     subprocess.run(["cp", "-r", home / "history", kept], check=True)
     run(instance)
-    subprocess.run(["rm", "-r", home / "history"], check=True)
-    subprocess.run(["cp", "-r", kept, home / "history"], check=True)
-    assert len(instance.fetch_materializations(dg.AssetKey("talked"), limit=100).records) == EVENTS
-    assert materialized(instance, first) == EVENTS
-    log(instance).dispose()
-    with sqlite3.connect(home / "history" / "runs" / "index.db") as con:
-        assert con.execute("pragma integrity_check").fetchall() == [("ok",)]
+    run(instance)
+    assert materialized_ever(instance) == 3 * EVENTS
+    subprocess.run(["cp", "-r", f"{kept}/.", home / "history"], check=True)
+    assert materialized_ever(instance) == EVENTS
+    run(instance)
+    assert materialized_ever(instance) == 2 * EVENTS
+    assert integrity(home) == [("ok",)]
 
 
 def test_a_statement_that_fails_leaves_no_transaction(instance, home):
@@ -240,10 +325,13 @@ def test_a_statement_that_fails_leaves_no_transaction(instance, home):
             connection.execute(db.text("delete from asset_keys"))
             connection.execute(db.text("select * from nothing_of_the_kind"))
 
-    with pytest.raises(db.exc.OperationalError):
-        half()
-    assert instance.get_asset_keys() == [dg.AssetKey("talked")]
-    # nor is a lock left: another process may write at once
-    with sqlite3.connect(home / "history" / "runs" / "index.db", timeout=0) as con:
-        con.execute("begin immediate")
-        con.rollback()
+    def fails() -> None:
+        with pytest.raises(db.exc.OperationalError):
+            half()
+        assert instance.get_asset_keys() == [dg.AssetKey("talked")]
+        # nor is a lock left: another process may write at once
+        with sqlite3.connect(home / "history" / "runs" / "index.db", timeout=0) as con:
+            con.execute("begin immediate")
+            con.rollback()
+
+    during_a_run(instance, fails)
