@@ -123,6 +123,7 @@ class KeptEventLog(SqliteEventLogStorage):
             poolclass=db.StaticPool,
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
+        db.event.listen(engine, "connect", _not_forced_to_disk)
         try:
             if shard not in self._initialized_dbs or not path.exists():
                 self._initdb(engine)
@@ -146,6 +147,12 @@ class KeptEventLog(SqliteEventLogStorage):
             self._of_parent.extend(self._engines.values())
             self._engines = OrderedDict()
             self._process = os.getpid()
+
+
+def _not_forced_to_disk(connection: Any, _record: object) -> None:
+    # With a -wal file a killed process loses nothing by it, and a power cut the last events of a log that stays whole:
+    # what a step wrote stands in DuckDB before the log says that it ran.
+    connection.execute("pragma synchronous=normal")
 
 
 def _identity(path: Path) -> _Identity | None:

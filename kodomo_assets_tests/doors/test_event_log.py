@@ -150,6 +150,20 @@ def test_files_lie_where_dagster_puts_them_and_dagster_reads_them(home, instance
     assert len(log(instance).get_records_for_run(second).records) > EVENTS
 
 
+def test_every_event_is_no_write_to_disk_of_its_own_and_the_file_is_safe(instance):
+    run_id = run(instance)
+
+    def look() -> None:
+        for shard in (run_id, "index"):
+            with log(instance).run_connection(shard) as connection:
+                assert connection.execute(db.text("pragma journal_mode")).scalar() == "wal"
+                # 1 is normal: at a checkpoint alone (2, full, is SQLite's own: at every event)
+                assert connection.execute(db.text("pragma synchronous")).scalar() == 1
+
+    look()
+    during_a_run(instance, look)
+
+
 def test_handles_are_bounded_in_a_run_and_gone_at_its_end(home, instance):
     runs = [run(instance) for _ in range(KEPT + 3)]
 
