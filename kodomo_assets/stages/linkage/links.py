@@ -1,6 +1,7 @@
 """Who is whose: answers of people, exact links, and Splink on what is left (method §3).
 
-The rules stand in exact.sql, decide.sql and last_left.sql, in their order; what they are worth in quality.sql.
+The rules stand in exact.sql, exact_roster.sql, comparisons.py, decide.sql and last_left.sql, in their order; what they
+are worth in quality.sql.
 """
 
 from __future__ import annotations
