@@ -11,8 +11,6 @@ import duckdb
 from kodomo_assets.catalogue import OTHER, OutputColumn, OutputTable, Vocabulary
 from kodomo_assets.sql import literal, quoted
 
-#: Schemas of what the program itself says in the published file, from the catalogue; views before what they read.
-OWN_SCHEMAS = ("views", "catalogue")
 #: Counts that leave are multiples of this: what is left after any subtraction is no cell but a guess.
 ROUND_TO = 5
 # how people write several roles in one cell

@@ -16,7 +16,7 @@ from kodomo_assets_tests.reads import Reads
 from kodomo_assets_tests.relations import Relations, Use
 
 # they are told the relation, they name none
-TOLD_WHICH = {"store.tables", "store.publish", "store.parts", "defs.step", "disclosure"}
+TOLD_WHICH = {"store.tables", "store.publish", "defs.step", "disclosure"}
 
 
 @pytest.fixture(scope="module")

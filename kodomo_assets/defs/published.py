@@ -38,7 +38,7 @@ def analyst(step: Step) -> Results:
     stage = Stage(
         derive=lambda con: derive(con, catalogue),
         views=create_views,
-        check=lambda con, written: check_published(con, catalogue, source, written),
+        check=lambda con: check_published(con, catalogue, source),
     )
     try:
         outcomes = publish(step.con, target, catalogue, step.run_id, stage)

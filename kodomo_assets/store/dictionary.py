@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
@@ -85,7 +83,6 @@ _PUBLICATION = OutputTable(
         OutputColumn(name="list_of", type="DATE", ja="公開した一覧のうち最新の基準日"),
         OutputColumn(name="published_at", type="TIMESTAMPTZ", ja="公開した日時"),
         OutputColumn(name="run_id", type="VARCHAR", ja="公開した実行のID"),
-        OutputColumn(name="number", type="VARCHAR", ja="公開の番号（公開ごとに新しい）"),
     ),
 )
 
@@ -146,25 +143,12 @@ def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         con.executemany(f"insert into {table.qualified} values ({places})", rows[table.name])
 
 
-def explain_publication(con: duckdb.DuckDBPyConnection, run_id: str, publication: str) -> None:
+def explain_publication(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Table ``catalogue.publication``: which list this file tells, so that nobody takes an old one for the new one."""
     _create(con, _PUBLICATION)
     con.execute(
-        f"insert into {_PUBLICATION.qualified} select max(reference_date), now(), $1, $2 from screening.ranking",
-        [run_id, publication],
+        f"insert into {_PUBLICATION.qualified} select max(reference_date), now(), $1 from screening.ranking", [run_id]
     )
-
-
-def number_of(published: Path) -> str | None:
-    """The number of the publication that a file bears; None where there is no file, or one that bears none."""
-    if not published.exists():
-        return None
-    try:
-        with duckdb.connect(str(published), read_only=True) as con:
-            row = con.execute(f"select number from {_PUBLICATION.qualified}").fetchone()
-    except duckdb.Error:
-        return None
-    return row[0] if row else None
 
 
 def describe_columns(con: duckdb.DuckDBPyConnection) -> None:

@@ -173,13 +173,15 @@ def sheet_number(secret: bytes, reference_date: dt.date, child: str) -> str:
 
 
 def create_sheet_numbers(con: duckdb.DuckDBPyConnection, secret: bytes, reference_date: dt.date) -> None:
-    """Temp table ``sheet_numbers(child_key, sheet_number)``: of the ranked, and of whoever stood on the date's list."""
+    """Temp table ``sheet_numbers(child_key, sheet_number)``: of the ranked, and of whoever stood on the date's list or
+    was decided: a school's list must name the child, and the school's report too."""
     children = _children(
         con,
         reference_date,
         "screening.ranking",
         "review.meeting_list",
         "review.listed_children",
+        "review.decisions",
     )
     numbers = [sheet_number(secret, reference_date, child) for child in children]
     _create_drawn(con, "sheet_numbers", children, "sheet_number", numbers)

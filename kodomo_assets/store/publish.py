@@ -6,27 +6,23 @@ made at publication and the checks are handed in by their stage.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import re
-import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.disclosure import OWN_SCHEMAS, ROUND_TO, suppress
+from kodomo_assets.disclosure import ROUND_TO, published_column, suppress
 from kodomo_assets.errors import CheckFailedError, ConfigurationError
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication
 from kodomo_assets.store.modes import give
-from kodomo_assets.store.parts import Fingerprints, Parts, fingerprints, has_parts, last_parts, note, rules_of, selected
 from kodomo_assets.store.tables import comment, transaction
 
 # Readable by every client from DuckDB 1.4 on, whatever writes it.
@@ -37,9 +33,7 @@ _FILE_MODE, _GROUP_FILE_MODE = 0o600, 0o640
 _GROUP_FOLDER_MODE = 0o2750
 
 Build = Callable[[duckdb.DuckDBPyConnection], None]
-#: Which rows of a table this publication wrote: a condition, by the table's qualified name.
-Written = Mapping[str, str]
-Check = Callable[[duckdb.DuckDBPyConnection, Written], Iterable[CheckOutcome]]
+Check = Callable[[duckdb.DuckDBPyConnection], Iterable[CheckOutcome]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class Stage:
         derive: makes a temp view ``derived_<name>`` for every table that is made at publication; called with
             kodomo.duckdb in use.
         views: makes the views; called with the new file in use.
-        check: looks at the new file, in use, and at the rows that were written.
+        check: looks at the new file, in use.
     """
 
     derive: Build
@@ -69,9 +63,6 @@ def publish(
 ) -> list[CheckOutcome]:
     """Copies what may be published from ``con`` into a new file and puts it in the place of ``target``.
 
-    Reference dates whose rows are those of the last publication are taken over from its file, as long as that was
-    written under the same rules (``store.parts``).
-
     Returns:
         the outcomes of the checks.
 
@@ -83,25 +74,19 @@ def publish(
     source = confidential(con)
     with _building(target, run_id) as building:
         stage.derive(con)
-        public = {name: public_part(table) for name, table in catalogue.outputs.items() if table.published}
-        rules = rules_of(catalogue, public)
-        last, publication = last_parts(con, target, rules), uuid4().hex
-        if last is not None:
-            shutil.copyfile(target, building)
         con.execute(f"attach '{_escaped(building)}' as {ALIAS} (storage_version '{_STORAGE_VERSION}')")
         try:
             building.chmod(_FILE_MODE)
             con.execute(f"use {ALIAS}")
             with transaction(con):  # one commit, not one for each of hundreds of comments
-                # what the program itself says in the file is said anew
-                for schema in OWN_SCHEMAS:
-                    con.execute(f"drop schema if exists {schema} cascade")
-                now, written = _write_tables(con, catalogue, public, source, last)
+                for table in catalogue.outputs.values():
+                    if table.published:
+                        _copy(con, catalogue, table, source)
                 explain_names(con, catalogue)
-                explain_publication(con, run_id, publication)
+                explain_publication(con, run_id)
                 stage.views(con)
                 describe_columns(con)
-            outcomes = list(stage.check(con, written))
+            outcomes = list(stage.check(con))
             _raise_if_blocked(outcomes)
         finally:
             con.execute(f"use {source}")
@@ -109,7 +94,8 @@ def publish(
         if catalogue.publish.group is not None:
             give(building, catalogue.publish.group, _GROUP_FILE_MODE, "publish.group")
         os.replace(building, target)  # noqa: PTH105  (named so that a reader sees the atomic swap)
-    note(con, publication, Parts(rules, now))
+    # left by somebody who wrote into the file of before: no program would open the new one beside it
+    _wal_of(target).unlink(missing_ok=True)
     return outcomes
 
 
@@ -148,57 +134,15 @@ def public_part(table: OutputTable) -> OutputTable:
     return table.model_copy(update={"columns": columns, "ja": ja})
 
 
-def _write_tables(
-    con: duckdb.DuckDBPyConnection,
-    catalogue: Catalogue,
-    public: Mapping[str, OutputTable],
-    source: str,
-    last: Parts | None,
-) -> tuple[Fingerprints, Written]:
-    """Writes every table into the database in use; the hashes of its dates, and what was written of it."""
-    now: dict[str, Mapping[dt.date, str]] = {}
-    written: dict[str, str] = {}
-    for name, table in public.items():
-        rows = f"{source}.{name}" if catalogue.outputs[name].stored else f"derived_{table.name}"
-        if has_parts(table):
-            now[name] = fingerprints(con, table, rows)
-        if last is not None and has_parts(table):
-            written[name] = _renew(con, catalogue, table, rows, last.changed(table, now[name]))
-        else:
-            written[name] = _write(con, catalogue, table, rows)
-    return now, written
-
-
-def _renew(
-    con: duckdb.DuckDBPyConnection,
-    catalogue: Catalogue,
-    public: OutputTable,
-    rows: str,
-    changed: Sequence[dt.date],
-) -> str:
-    """Writes the changed dates of a table that is in the file already; the condition of what was written."""
-    if not changed:
-        return "false"
-    days = ", ".join(f"date '{day}'" for day in changed)
-    where = f"reference_date in ({days})"
-    con.execute(f"delete from {public.qualified} where {where}")
-    con.execute(
-        f"insert into {public.qualified} by name "
-        f"select {selected(catalogue, public)} from {rows} where {where} order by all"
-    )
-    return where
-
-
-def _write(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, public: OutputTable, rows: str) -> str:
-    """Writes a table whole; the condition of what was written."""
-    if public.counts:
-        rows = suppress(con, catalogue.outputs[public.qualified], rows, catalogue.publish.suppress_below)
-    con.execute(f"create schema if not exists {public.db_schema}")
-    con.execute(
-        f"create or replace table {public.qualified} as select {selected(catalogue, public)} from {rows} order by all"
-    )
+def _copy(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: OutputTable, source: str) -> None:
+    rows = f"{source}.{table.qualified}" if table.stored else f"derived_{table.name}"
+    if table.counts:
+        rows = suppress(con, table, rows, catalogue.publish.suppress_below)
+    public = public_part(table)
+    columns = ", ".join(published_column(column, catalogue.vocabulary_of(column)) for column in public.columns)
+    con.execute(f"create schema if not exists {table.db_schema}")
+    con.execute(f"create table {table.qualified} as select {columns} from {rows} order by all")
     comment(con, public)
-    return "true"
 
 
 def _raise_if_blocked(outcomes: list[CheckOutcome]) -> None:
@@ -231,8 +175,13 @@ def sweep_half_published(target: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    for leftover in (path, path.with_name(f"{path.name}.wal")):
+    for leftover in (path, _wal_of(path)):
         leftover.unlink(missing_ok=True)
+
+
+def _wal_of(path: Path) -> Path:
+    """DuckDB's write-ahead log beside a file."""
+    return path.with_name(f"{path.name}.wal")
 
 
 def _make_folder(target: Path, catalogue: Catalogue) -> None:

@@ -81,6 +81,15 @@ def test_the_filled_list_of_a_school_is_support(town):
     assert town.rejected() == []
 
 
+def test_of_a_child_that_is_not_screened_and_was_decided_the_school_reports_too(town):
+    """Added by its 児童キー: its row was sent without a number, and the report refused for the blank cell."""
+    town.child(7, selected=None)
+    town.decide(7, "b")
+    town.write("支援対象者_南小学校.xlsx", fill(sent(town), {7: (SPOKEN, None)}))
+    assert town.read_support().rows == 1
+    assert (stored(town), town.rejected()) == ([spoken(7)], [])
+
+
 def test_the_same_sheet_twice_is_one_row_and_the_later_report_stands(town):
     town.write("支援対象者_南小学校.xlsx", fill(sent(town), {1: (SPOKEN, None)}))
     town.write("支援対象者_南小学校_再送.xlsx", fill(sent(town), {1: (SPOKEN, "母とも話した")}))

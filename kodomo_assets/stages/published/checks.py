@@ -5,44 +5,33 @@ The file is looked at as it lies there, whatever wrote it: what is declared is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 import duckdb
 
 from kodomo_assets.catalogue import OTHER, Catalogue, OutputColumn, OutputTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.disclosure import OWN_SCHEMAS, ROUND_TO, is_declared
+from kodomo_assets.disclosure import ROUND_TO, is_declared
 from kodomo_assets.sql import quoted
 
 # Shorter texts (a kana of two syllables, 男) may stand for something else than a person.
 _MIN_LENGTH = 4
-#: (table, text column, condition of the rows to look at)
-Texts = Sequence[tuple[OutputTable, OutputColumn, str]]
+# What the program writes into the file itself, from the catalogue.
+_OWN_SCHEMAS = ("catalogue", "views")
 
 
-def check_published(
-    con: duckdb.DuckDBPyConnection,
-    catalogue: Catalogue,
-    confidential: str,
-    written: Mapping[str, str] | None = None,
-) -> Iterable[CheckOutcome]:
+def check_published(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> Iterable[CheckOutcome]:
     """Every check of the database in use.
 
     Args:
         confidential: the attached name of kodomo.duckdb.
-        written: by qualified name the condition of the rows to look at, where others were looked at before.
     """
     yield _columns_outcome(con, catalogue)
-    conditions = {table.qualified: "true" for table, _ in _public_columns(catalogue)} | dict(written or {})
-    texts = [
-        (table, column, conditions[table.qualified])
-        for table, column in _public_columns(catalogue)
-        if column.type == "VARCHAR" and conditions[table.qualified] != "false"
-    ]
+    texts = [(table, column) for table, column in _public_columns(catalogue) if column.type == "VARCHAR"]
     yield _words_outcome(con, catalogue, texts)
     yield _own_words_outcome(con, catalogue, texts)
     yield _cells_outcome(con, catalogue)
-    yield _values_outcome(con, catalogue, confidential)
+    yield _values_outcome(con, catalogue, texts, confidential)
 
 
 def _public_columns(catalogue: Catalogue) -> Iterator[tuple[OutputTable, OutputColumn]]:
@@ -63,18 +52,20 @@ def _columns_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Ch
     guilty = [
         f"{schema}.{table}.{column}"
         for schema, table, column in columns
-        if (schema not in OWN_SCHEMAS and (f"{schema}.{table}", column) not in public)
+        if (schema not in _OWN_SCHEMAS and (f"{schema}.{table}", column) not in public)
         or (schema == "views" and column in personal)
     ]
     return _outcome("no_private_column", guilty, len(columns), "columns are published and not declared for it")
 
 
-def _words_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, texts: Texts) -> CheckOutcome:
+def _words_outcome(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, texts: list[tuple[OutputTable, OutputColumn]]
+) -> CheckOutcome:
     """Whether every text is one of its declared words: a name inside a longer text is none."""
     guilty = [
         f"{table.qualified}.{column.name}"
-        for table, column, where in texts
-        if _any(con, table, f"{where} and not ({_declared(catalogue, column)})")
+        for table, column in texts
+        if _any(con, table, f"not ({_declared(catalogue, column)})")
     ]
     return _outcome("declared_words", guilty, len(texts), "text columns hold a text that is not declared for them")
 
@@ -84,13 +75,14 @@ def _declared(catalogue: Catalogue, column: OutputColumn) -> str:
     return f"{name} is null or {name} = '{OTHER}' or {is_declared(name, catalogue.vocabulary_of(column))}"
 
 
-def _own_words_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, texts: Texts) -> CheckOutcome:
+def _own_words_outcome(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, texts: list[tuple[OutputTable, OutputColumn]]
+) -> CheckOutcome:
     """Whether その他 stands only where people type: elsewhere a word of the program's own is missing in words.py."""
     guilty = [
         f"{table.qualified}.{column.name}"
-        for table, column, where in texts
-        if not catalogue.vocabulary_of(column).typed
-        and _any(con, table, f"{where} and {quoted(column.name)} = '{OTHER}'")
+        for table, column in texts
+        if not catalogue.vocabulary_of(column).typed and _any(con, table, f"{quoted(column.name)} = '{OTHER}'")
     ]
     lacking = f"text columns that nobody types in say {OTHER}: a word is missing among those declared"
     return _outcome("own_words_known", guilty, len(texts), lacking, blocking=False)
@@ -114,27 +106,24 @@ def _cells_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Chec
     return _outcome("no_small_cell", guilty, len(cells), f"columns of counts tell a cell under {below} or an exact one")
 
 
-def _values_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> CheckOutcome:
-    """Whether no text of the whole file is anyone's number, name or address: a new person may bear what stands there.
+def _values_outcome(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    texts: list[tuple[OutputTable, OutputColumn]],
+    confidential: str,
+) -> CheckOutcome:
+    """Whether no text is anyone's number, name or address.
 
     Of words that are listed only what is not listed is compared: a word stays a word where somebody bears it as a name,
     or publication would be blocked for ever by chance.
     """
-    texts = [(table, column) for table, column in _public_columns(catalogue) if column.type == "VARCHAR"]
+    _identities(con, catalogue, confidential)
     values = " union all ".join(
         f"select distinct '{table.qualified}.{column.name}' as place, {quoted(column.name)} as value "
         f"from {table.qualified} where not ({_listed(catalogue, column)})"
         for table, column in texts
     )
-    con.execute(f"create or replace temp table told_values as from ({values}) where length(value) >= {_MIN_LENGTH}")
-    found = con.execute(
-        "select distinct t.place from told_values as t "
-        f"where t.value in ({_identities(catalogue, confidential)}) "
-        f"and t.value not in (select school_code from {confidential}.sources.school_register "
-        f"where school_code is not null union "
-        f"select school_code from {confidential}.linkage.children where school_code is not null) "
-        "order by t.place"
-    )
+    found = con.execute(f"select distinct place from ({values}) join identities using (value) order by place")
     guilty = [place for (place,) in found.fetchall()]
     return _outcome("no_identity_value", guilty, len(texts), "text columns hold a number, name or address of a person")
 
@@ -143,17 +132,24 @@ def _listed(catalogue: Catalogue, column: OutputColumn) -> str:
     return "false" if catalogue.vocabulary_of(column).shape else _declared(catalogue, column)
 
 
-def _identities(catalogue: Catalogue, confidential: str) -> str:
-    """SQL: every text that tells who somebody is, in whatever table it stands.
+def _identities(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> None:
+    """Temp table ``identities(value)``: every distinct text that tells who somebody is, in whatever table it stands.
 
     An office may number its records as schools are coded (081001): the code of a school that children go to says
     nothing about a person.
     """
-    return " union all ".join(
-        f"select {quoted(column.name)} from {confidential}.{table.qualified} where {quoted(column.name)} is not null"
+    selects = [
+        f"select {quoted(column.name)} as value from {confidential}.{table.qualified}"
         for table in catalogue.outputs.values()
         for column in table.identifying
         if table.stored and column.type == "VARCHAR"
+    ]
+    con.execute(
+        "create or replace temp table identities as select distinct value from ("
+        + " union all ".join(selects)
+        + f") where length(value) >= {_MIN_LENGTH} except ("
+        f"select school_code from {confidential}.sources.school_register "
+        f"union select school_code from {confidential}.linkage.children)"
     )
 
 

@@ -13,9 +13,9 @@ from kodomo_assets.vocabulary import PROTECTED
 def create_numbered_children(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
     """Temp table ``numbered_children``: every child of the reference date.
 
-    ``sheet_number`` is NULL of a child that neither is ranked nor ever stood on the list; ``school_name`` is the
-    school's name, ``school`` what a file shows of it: nothing of a child under 支援措置. Reads linkage.children, the
-    views of the delivered tables and the temp table ``sheet_numbers`` (store.pseudonyms).
+    ``sheet_number`` is NULL of a child that is not ranked, never stood on the list and was not decided; ``school_name``
+    is the school's name, ``school`` what a file shows of it: nothing of a child under 支援措置. Reads linkage.children,
+    the views of the delivered tables and the temp table ``sheet_numbers`` (store.pseudonyms).
     """
     run_sql(con, __package__, "children", {"reference_date": reference_date, "protected": PROTECTED})
 
