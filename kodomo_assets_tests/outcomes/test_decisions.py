@@ -628,6 +628,18 @@ def test_of_two_words_of_one_meeting_the_cautious_one_counts_and_the_other_is_na
     assert town.rejected() == [(f"判定_{marked}.csv", None, 2, problem)]
 
 
+@pytest.mark.parametrize("other", ["", "b"])
+def test_a_release_in_a_row_of_its_own_is_named_too_where_another_row_of_the_day_says_no(town, other):
+    """Two rows without 判定, or a decision that says nothing of 公開可: the cautious word counts, and that is said."""
+    rows = [f"{key(3)},2025-05-20,,所長,○", f"{key(3)},2025-05-20,{other},所長,{'' if other else '×'}"]
+    town.write("判定.csv", csv(*rows, headers=RELEASES))
+    town.read_decisions()
+    in_force = town.rows("select release from review.releases_in_force")
+    assert in_force == [(False,)]
+    problem = "公開可 is not that of another row of this child and 会議日: not taken, expected one word a meeting"
+    assert town.rejected() == [("判定.csv", None, 2, problem)]
+
+
 def test_a_file_that_is_read_again_after_its_day_has_come_is_refused_as_before(town):
     """A file read twice gives the same result; saved anew, with the same rows or others, it is another file."""
     early, late = D(2025, 6, 9), D(2025, 6, 30)

@@ -261,7 +261,7 @@ def test_answers_whose_file_was_taken_away_leave_and_are_said(town):
     assert stored(town, "concern") == [(2, 2)]
     assert not outcome.passed
     assert outcome.message.endswith(
-        "; what was read before of 1 children stands in no file now and leaves: put the files back"
+        "; what was read before of 1 children stands in no file now, or is refused, and leaves: put the files back, or mend the rows"
     )
 
 

@@ -168,5 +168,5 @@ select
     row_number,
     '公開可 is not that of another row of this child and 会議日: not taken, expected one word a meeting' as problem
 from judged_decisions
-where problem is null and not release_only
+where problem is null
 qualify release and not bool_and(release) over (partition by known_key, meeting_date);

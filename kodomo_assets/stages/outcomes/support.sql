@@ -56,7 +56,9 @@ select
             when r.problem is not null
                 then r.problem
             when not exists (from numbered_children as c where c.sheet_number = r.given_number)
-                then '配布番号 is none of this reference date, expected one that was sent'
+                then
+                    '配布番号 is none of this reference date, expected one that was sent '
+                    || '(a correction may have taken the child off it)'
             when t.child_key is null or not list_has_any(t.schools, r.schools)
                 then '配布番号 is not this school''s, expected one of the list that it was sent'
         end,

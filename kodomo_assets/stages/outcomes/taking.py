@@ -77,7 +77,8 @@ def check_taken(con: duckdb.DuckDBPyConnection, name: str, taken: Taken) -> Chec
     number = count_rows(con, "new_rejections")
     told = "; ".join(f"{Place(file, sheet, row)}: {problem}" for file, sheet, row, problem in rows)
     left = (
-        f"; what was read before of {taken.gone} children stands in no file now and leaves: put the files back"
+        f"; what was read before of {taken.gone} children stands in no file now, or is refused, and leaves: "
+        "put the files back, or mend the rows"
         if taken.gone
         else ""
     )
