@@ -58,14 +58,17 @@ def page(server):
             executable_path=BROWSER,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
         )
-        yield browser.new_page(base_url=server, viewport={"width": 1600, "height": 1000})
+        page = browser.new_page(base_url=server, viewport={"width": 1600, "height": 1000})
+        # long enough for a machine that runs six other tests beside
+        page.set_default_timeout(180_000)
+        yield page
         browser.close()
 
 
 def see(page, path: str, *texts: str) -> None:
     page.goto(path)
     for text in texts:
-        page.get_by_text(text, exact=False).first.wait_for(timeout=60_000)
+        page.get_by_text(text, exact=False).first.wait_for()
 
 
 def test_the_asset_graph_shows_the_stages(page):
@@ -78,7 +81,7 @@ def test_a_source_asset_shows_its_office_law_and_columns(page):
 
 def test_the_ranking_asset_shows_its_plot(page):
     page.goto("/assets/screening/ranking?partition=2025-04-01")
-    page.get_by_text("Show Markdown").first.click(timeout=60_000)
+    page.get_by_text("Show Markdown").first.click()
     plot = page.locator("img[alt=plot]").first
     # not the sign of a broken picture
     assert plot.evaluate("image => image.decode().then(() => image.naturalWidth)") > 900

@@ -123,7 +123,7 @@ def converted(path: Path, kind: str) -> Path:
     target = path.parent / f"as_{kind}"
     profile = f"-env:UserInstallation=file://{path.parent / 'profile'}"
     command = ["soffice", profile, "--headless", "--convert-to", kind, "--outdir", str(target), str(path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     return target / f"{path.stem}.{kind}"
 
 

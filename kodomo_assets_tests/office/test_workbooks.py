@@ -64,7 +64,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes, st
         source, target = place / f"{name}.xlsx", place / "out"
         source.write_bytes(content)
         command = [program, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--convert-to", form]
-        subprocess.run([*command, "--outdir", str(target), str(source)], check=True, capture_output=True, timeout=120)
+        subprocess.run([*command, "--outdir", str(target), str(source)], check=True, capture_output=True, timeout=600)
         return Path(target / f"{name}.{form}").read_bytes()
 
     return convert

@@ -288,7 +288,7 @@ def show(browser, tmp_path) -> Callable[[Meeting], Any]:
         path = tmp_path / "判定会議.html"
         path.write_bytes(meeting_page(meeting))
         page = browser.new_page(viewport={"width": 1366, "height": 768})
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(120_000)
         page.on("request", lambda request: request.url == path.as_uri() or wrong.append(request.url))
         page.on("console", lambda message: wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))

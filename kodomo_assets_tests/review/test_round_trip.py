@@ -24,7 +24,7 @@ def through_libreoffice(content: bytes, folder: Path, kind: str) -> bytes:
     source.write_bytes(content)
     profile = f"-env:UserInstallation=file://{folder / 'profile'}"
     command = ["soffice", profile, "--headless", "--convert-to", kind, "--outdir", str(folder / "saved"), str(source)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     return (folder / "saved" / f"sent.{kind}").read_bytes()
 
 

@@ -498,7 +498,7 @@ def measure(root: Path, *names: str) -> dict[str, tuple[str | None, float, float
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     return json.loads(ran.stdout)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 def killed_after(database: Path, sql: str) -> Path:
     """The .wal that a process leaves which was killed after it committed ``sql``."""
-    subprocess.run([sys.executable, "-c", _KILLED, str(database), sql], check=False, timeout=60)
+    subprocess.run([sys.executable, "-c", _KILLED, str(database), sql], check=False, timeout=600)
     wal = database.with_name(f"{database.name}.wal")
     assert wal.exists()
     return wal
