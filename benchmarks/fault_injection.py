@@ -260,7 +260,7 @@ def full_disk(city: City, figures: Figures) -> None:
     """A refresh that finds no room ends in a sentence, loses nothing, and succeeds once there is room."""
     figures.counts["full disks"] += 1
     with small_disk(city) as limits:
-        code, said = city.command("refresh", LAST, **limits)
+        code, said = city.command("refresh", LAST, "--anew", **limits)
         if not code:
             figures.fail("full disk unnoticed", said[-200:])
         elif not any(words in said for words in ("the disk is full", "larger than this system allows")):
@@ -269,7 +269,7 @@ def full_disk(city: City, figures: Figures) -> None:
             figures.fail("full disk with a traceback", said[-600:])
         if lost := rows_lost(city, city.root / "before.duckdb"):
             figures.fail("rows lost", f"full disk: {'; '.join(lost)}")
-    code, said = city.command("refresh", LAST)
+    code, said = city.command("refresh", LAST, "--anew")
     if code:
         figures.fail("no refresh after a full disk", said[-600:])
 
@@ -330,7 +330,7 @@ def main() -> int:
                 print(f"{number + 1:4} {what}", flush=True)
                 inspect(city, figures, people, what)
         full_disk(city, figures)
-        for last in (("refresh", LAST), ("after-meeting", LAST)):
+        for last in (("refresh", LAST, "--anew"), ("after-meeting", LAST)):
             code, said = city.command(*last)
             if code:
                 figures.fail("no refresh in the end", said[-600:])
@@ -347,7 +347,7 @@ def durations(city: City) -> dict[tuple[str, ...], float]:
     found: dict[tuple[str, ...], float] = {}
     delivered = next((city.settings.inbox / LAST).glob("住民記録*"))
     for command in (
-        ("refresh", LAST), ("after-meeting", LAST), ("templates",), ("summary", LAST),
+        ("refresh", LAST, "--anew"), ("after-meeting", LAST), ("templates",), ("summary", LAST),
         ("check", str(delivered)), ("check-config",),
     ):  # fmt: skip
         began = time.monotonic()

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.errors import ConfigurationError, KodomoError
-from kodomo_assets.machine.home import prepare_home
-from kodomo_assets.machine.system_errors import explain, unexpected
-from kodomo_assets.settings import Settings
-from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.errors import KodomoError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     refresh = commands.add_parser("refresh", help="bring everything up to date for one reference date")
     refresh.add_argument("date", nargs="?", help="reference date (基準日), YYYY-MM-DD")
     refresh.add_argument("--all", action="store_true", help="all reference dates of the inbox, oldest first")
+    refresh.add_argument("--anew", action="store_true", help="also where nothing changed since the last refresh")
     after = commands.add_parser("after-meeting", help="read decisions and support, make the school lists")
     after.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
     summary = commands.add_parser("summary", help="show the funnel of a refreshed reference date")
@@ -37,27 +29,13 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("check-config", help="try the configuration, also against what lies in the inbox")
     _add_services(commands)
     given = parser.parse_args(arguments)
+    if given.command == "refresh" and given.date is None and not given.all:
+        parser.error("refresh needs a reference date or --all")
     try:
-        settings = Settings.from_environment()
-        if given.command in ("ui", "daemon"):
-            return _serve(settings, given)
-        catalogue = load_catalogue(settings.overlay)
-        if given.command == "templates":
-            if given.folder is None:
-                # whoever comes first makes the data folder: nobody else may look into it
-                settings.data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
-            return _templates(catalogue, given.folder or settings.data_dir / "templates")
-        if given.command in ("check", "check-config"):
-            return _try(settings, catalogue, given)
-        if given.command == "summary":
-            return _summary(settings, catalogue, _reference_date(catalogue, given.date))
-        if given.command == "after-meeting":
-            return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
-        if given.all:
-            return _run(settings, catalogue, *_inbox_dates(settings, catalogue))
-        if given.date is None:
-            parser.error("refresh needs a reference date or --all")
-        return _run(settings, catalogue, [_reference_date(catalogue, given.date)])
+        # after the arguments: a question for help must not wait for pandas
+        from kodomo_assets.commands import run
+
+        return run(given)
     except KodomoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -65,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("stopped; what was stored before stands", file=sys.stderr)
         return 1
     except Exception as error:
+        from kodomo_assets.machine.system_errors import explain, unexpected
+
         known = explain(error)
         print(f"error: {known or unexpected(error)}", file=sys.stderr)
         return 2 if known else 1
@@ -81,165 +61,6 @@ def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     daemon = commands.add_parser("daemon", help="schedules and sensors alone, beside `ui --no-daemon`")
     daemon.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
-
-
-def _try(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
-    from kodomo_assets.doors import trial
-
-    if given.command == "check-config":
-        tried = trial.try_configuration(settings, catalogue)
-    else:
-        today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
-        day = (
-            _reference_date(catalogue, given.date)
-            if given.date
-            else trial.reference_date_of(catalogue, given.file, today)
-        )
-        tried = trial.try_file(settings, catalogue, given.file, day)
-    print("\n".join(tried.lines))
-    return 2 if tried.stops else 0
-
-
-def _serve(settings: Settings, given: argparse.Namespace) -> int:
-    # Dagster takes seconds to import
-    from kodomo_assets.doors.services import run_daemon, serve_ui
-
-    with suppress(KeyboardInterrupt):  # how both are ended
-        if given.command == "daemon":
-            run_daemon(settings, until_stdin_closes=given.until_stdin_closes)
-            return 0
-        serve_ui(
-            settings,
-            host=given.host,
-            port=given.port,
-            allowed=given.allow_host,
-            read_only=given.read_only,
-            daemon=not (given.read_only or given.no_daemon),
-        )
-    return 0
-
-
-def _reference_date(catalogue: Catalogue, text: str) -> dt.date:
-    calendar = catalogue.calendar
-    expected = f"YYYY-MM-DD from {calendar.first_reference_date} on, month and day one of {', '.join(calendar.terms)}"
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(f"reference date: found {text!r}, expected {expected}") from None
-    if not calendar.is_reference_date(day):
-        raise ConfigurationError(f"reference date: found {text!r}, expected {expected}")
-    if day > dt.datetime.now(ZoneInfo(calendar.timezone)).date():
-        raise ConfigurationError(f"reference date: {text} has not come yet; expected one on or before today")
-    return day
-
-
-def _inbox_dates(settings: Settings, catalogue: Catalogue) -> tuple[list[dt.date], list[str]]:
-    """The reference dates that have a folder, oldest first, and what to say of the folders that are none."""
-    if not settings.inbox.is_dir():
-        raise ConfigurationError(
-            f"{settings.inbox.name}/: no such folder in KODOMO_DATA_DIR, expected deliveries in it"
-        )
-    from kodomo_assets.stages.sources.earlier_rosters import serves_links_only
-
-    dates, others = [], []
-    for name in sorted(path.name for path in settings.inbox.iterdir() if path.is_dir() and path.name[:1].isdigit()):
-        # the refresh of the dates behind it reads such a folder
-        if serves_links_only(settings.inbox, catalogue, name):
-            continue
-        try:
-            dates.append(_reference_date(catalogue, name))
-        except ConfigurationError as error:
-            others.append(f"{settings.inbox.name}/{name}/ is not refreshed: {error}")
-    return dates, others
-
-
-def _templates(catalogue: Catalogue, folder: Path) -> int:
-    from kodomo_assets.stages.review.support_workbook import write_support_template
-    from kodomo_assets.stages.sources.templates import write_templates
-
-    paths = write_templates(catalogue, folder) + write_support_template(catalogue, folder)
-    print(f"{len(paths)} templates in {folder}; files that were there already are left alone")
-    return 0
-
-
-def _run(
-    settings: Settings,
-    catalogue: Catalogue,
-    dates: Sequence[dt.date],
-    others: Sequence[str] = (),
-    what: str = "refresh",
-) -> int:
-    """Refreshes the dates in order up to one that fails (later ones rest on it); ``others`` are told at the end."""
-    prepare_home(settings)
-    # before anything is read: folders, leftovers of killed runs, the key; a run does the same again when it starts
-    with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)):
-        pass
-    # Dagster takes seconds to import and reads its home from the environment: not before it is needed.
-    import dagster as dg
-
-    from kodomo_assets.defs import refresh as jobs
-    from kodomo_assets.defs.running import check_free, end_dead_runs
-
-    job = jobs.refresh if what == "refresh" else jobs.after_meeting
-    failed = False
-    with dg.DagsterInstance.get() as instance:
-        for run_id in end_dead_runs(instance, settings, dt.datetime.now(dt.UTC)):
-            print(f"run {run_id[:8]} was killed and is ended now; its date is done anew", file=sys.stderr)
-        check_free(instance)
-        for day in dates:
-            print(f"{what} {day}", file=sys.stderr)
-            if not job(settings, catalogue, day, instance):
-                _tell_lines(settings, day)
-                print(f"{what} {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
-                failed = True
-                break
-    _tell_notes(settings, catalogue)
-    for text in others:
-        print(f"error: {text}", file=sys.stderr)
-    if failed:
-        return 1
-    if dates:
-        _summary(settings, catalogue, dates[-1])
-    return 2 if others else 0
-
-
-def _tell_notes(settings: Settings, catalogue: Catalogue) -> None:
-    """Dates that keep results which the configuration of now would not give."""
-    from kodomo_assets.refreshing.needs import notes, read_accounts
-
-    with suppress(KodomoError):
-        for text in notes(catalogue, read_accounts(settings)):
-            print(f"note: {text}", file=sys.stderr)
-
-
-def _tell_lines(settings: Settings, day: dt.date) -> None:
-    """The lines that let in what stopped the refresh, of all tables at once."""
-    from kodomo_assets.store.connection import connect
-
-    with suppress(KodomoError), connect(settings.database, read_only=True) as con:
-        lines = con.execute(
-            "select line from sources.faults where reference_date = $1 and blocking and not acknowledged order by all",
-            [day],
-        ).fetchall()
-        if lines:
-            print("to let in what was found, under ingest.acknowledged in city.yaml:", file=sys.stderr)
-            print("\n".join(line for (line,) in lines), file=sys.stderr)
-
-
-def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
-    from kodomo_assets.stages.evaluation.funnel import funnel_text
-    from kodomo_assets.stages.screening.summary import funnel_summary
-    from kodomo_assets.store.connection import connect
-    from kodomo_assets.store.migrate import require_current
-    from kodomo_assets.store.publish import published_file
-
-    with connect(settings.database, read_only=True) as con:
-        require_current(con)
-        print(funnel_summary(con, catalogue, day).text())
-        if decided := funnel_text(con, catalogue, day):
-            print(decided)
-    print(f"\nanalysts: {published_file(settings, catalogue)}  (read-only; see docs/analysts.md)")
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 
 from kodomo_assets.relations import told_missing
+
+if TYPE_CHECKING:  # what only opens the database must not wait for it
+    import pandas as pd
 
 
 def quoted(name: str) -> str:

@@ -57,5 +57,11 @@ class Calendar(Model):
         dates = [dt.date.fromisoformat(f"{year}-{term}") for year in (day.year - 1, day.year) for term in self.terms]
         return max(date for date in dates if date < day)
 
+    def dates_until(self, day: dt.date) -> list[dt.date]:
+        """Every reference date up to ``day``, itself too."""
+        years = range(self.first_reference_date.year, day.year + 1)
+        dates = [dt.date.fromisoformat(f"{year}-{term}") for year in years for term in self.terms]
+        return sorted(date for date in dates if self.first_reference_date <= date <= day)
+
     def is_yearly(self, day: dt.date) -> bool:
         return f"{day:%m-%d}" == self.yearly

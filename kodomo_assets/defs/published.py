@@ -3,6 +3,7 @@
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.errors import CheckFailedError, KodomoError, PublicationError
+from kodomo_assets.refreshing.completions import COMPLETIONS, create_completions
 from kodomo_assets.stages.published.checks import check_published
 from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
@@ -77,4 +78,6 @@ def _everything(catalogue: Catalogue) -> list[str]:
 def refreshes(step: Step) -> Results:
     create_refreshes(step.con, step.day, step.run_id)
     create_rests_on(step.con, step.catalogue, step.day, step.run_id)
-    yield from step.store(Written(REFRESHES, "new_refreshes"), also=[(RESTS_ON, "new_rests_on")])
+    create_completions(step.con, step.catalogue, step.outbox, step.day, step.run_id)
+    also = [(RESTS_ON, "new_rests_on"), (COMPLETIONS, "new_completions")]
+    yield from step.store(Written(REFRESHES, "new_refreshes"), also=also)

@@ -7,7 +7,7 @@ run is marked with its process, and every start and every look ends the runs who
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -88,6 +88,12 @@ def under_way(instance: dg.DagsterInstance, day: dt.date, now: dt.datetime) -> I
         age = now - record.create_timestamp.replace(tzinfo=dt.UTC)
         if record.dagster_run.status != dg.DagsterRunStatus.NOT_STARTED or age < _UNMARKED_FOR:
             yield record.dagster_run
+
+
+def last_run(instance: dg.DagsterInstance, days: Sequence[dt.date]) -> str | None:
+    """The newest run of one of ``days``, whatever became of it; None where there is none on record."""
+    found = instance.get_runs(dg.RunsFilter(tags={PARTITION: [day.isoformat() for day in days]}), limit=1)
+    return found[0].run_id if found else None
 
 
 def check_free(instance: dg.DagsterInstance) -> None:

@@ -26,6 +26,8 @@ from kodomo_assets.stages.sources.withdrawn import past_retention
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import require_known
 
+#: Nothing has to be done for a date.
+REFRESHED = "is refreshed"
 YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeting"
 # a look and the terminal are to be read
 _MOST_NOTES = 5
@@ -69,7 +71,7 @@ def need(
     awaited = awaited_tables(settings, catalogue, day)
     waiting = f"awaits {'・'.join(awaited)} in inbox/{day}/"
     if not changed and not earlier:
-        return "is refreshed" if account.refreshed else waiting
+        return REFRESHED if account.refreshed else waiting
     if account.refreshed and not earlier and changed <= _come_back(catalogue):
         return Need(AFTER_MEETING, None, _hash(AFTER_MEETING, there, {}))
     job = job_name(catalogue.calendar, day)

@@ -108,6 +108,15 @@ _OLD = "_旧"
 _KEPT = re.compile(rf"{_OLD}\d+$")
 
 
+def made_files(folder: Path) -> dict[str, str]:
+    """Name in ``folder`` -> SHA-256 of every file that lies there for people, but for old ones that were kept."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not _KEPT.search(path.stem)
+    }
+
+
 def put(path: Path, content: bytes, warn: Tell, *, out: bool = False, foreign: bool = False) -> None:
     """Writes ``content`` where something else lies.
 

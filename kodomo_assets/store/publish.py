@@ -123,6 +123,16 @@ def still_published(target: Path) -> str:
     return f"{target.name} was left as it is: it still tells the list of {row[0]}, published on {row[1]}"
 
 
+def publishing_run(target: Path) -> str | None:
+    """The run that published ``target``; None where it cannot be read."""
+    try:
+        with duckdb.connect(str(target), read_only=True) as con:
+            row = con.execute("select run_id from catalogue.publication").fetchone()
+    except duckdb.Error:
+        return None
+    return str(row[0]) if row else None
+
+
 def public_part(table: OutputTable) -> OutputTable:
     """The declared table without its private columns, with what is left of the others in its comments."""
     columns = tuple(

@@ -8,7 +8,7 @@ import shutil
 import dagster as dg
 import pytest
 
-from kodomo_assets import __main__ as command
+from kodomo_assets import commands
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.defs.asking import Answer, ask
 from kodomo_assets.defs.house import House
@@ -144,10 +144,10 @@ def test_refresh_all_makes_no_list_of_it_and_still_awaits_the_newest(first):
     roster_of_last_year(first)
     roster_of_last_year(first, day="2024-04-01")
     (first.settings.inbox / EARLIER / "Thumbs.db").write_bytes(b"x")
-    assert command._inbox_dates(first.settings, catalogue) == ([dt.date(2025, 4, 1)], [])
+    assert commands._inbox_dates(first.settings, catalogue) == ([dt.date(2025, 4, 1)], [])
     # the newest folder has only its roster yet: its other files are awaited
     roster_of_last_year(first, day="2025-09-01")
-    assert command._inbox_dates(first.settings, catalogue) == ([dt.date(2025, 4, 1), dt.date(2025, 9, 1)], [])
+    assert commands._inbox_dates(first.settings, catalogue) == ([dt.date(2025, 4, 1), dt.date(2025, 9, 1)], [])
 
 
 def test_what_it_says_of_the_folder_depends_on_nothing_in_a_cell(first):

@@ -145,14 +145,15 @@ def _reader() -> str:
     """A hash of the code that reads: a version number would be forgotten."""
     digest = hashlib.sha256()
     for package in _READER:
-        for content in _texts(resources.files(package)):
+        for content in texts(resources.files(package), (".py", ".sql")):
             digest.update(content)
     return digest.hexdigest()
 
 
-def _texts(folder: Traversable) -> Iterable[bytes]:
+def texts(folder: Traversable, kinds: str | tuple[str, ...]) -> Iterable[bytes]:
+    """Name and content of every file below ``folder`` whose name ends with one of ``kinds``, in order."""
     for entry in sorted(folder.iterdir(), key=lambda found: found.name):
         if entry.is_dir() and entry.name != "__pycache__":
-            yield from _texts(entry)
-        elif entry.name.endswith((".py", ".sql")):
+            yield from texts(entry, kinds)
+        elif entry.is_file() and entry.name.endswith(kinds):
             yield entry.name.encode() + entry.read_bytes()

@@ -1,0 +1,153 @@
+"""Whether the refresh of a date would change anything: what the last one left, against what is there now.
+
+A refresh that would make the same again costs as much as one that does not. So a whole refresh notes at its end with
+what it was made; asked for once more, a date of which nothing changed is left as it is, unless a person wants it anew.
+In doubt it is made anew.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import importlib.metadata
+import sys
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.errors import KodomoError
+from kodomo_assets.refreshing.needs import REFRESHED, need
+from kodomo_assets.settings import Settings
+from kodomo_assets.sql import create_from_frame
+from kodomo_assets.stages.sources.arrivals import Hashes, texts
+from kodomo_assets.stages.sources.readings import Account, accounts
+from kodomo_assets.store.connection import connect
+from kodomo_assets.store.exports import made_files
+from kodomo_assets.store.migrate import require_current
+from kodomo_assets.store.publish import published_file, publishing_run
+
+COMPLETIONS = "published.completions"
+_PROGRAM, _CONFIGURATION, _FILE = "program", "configuration", "file"
+_COLUMNS = {"reference_date": "date", "kind": "varchar", "name": "varchar", "state": "varchar"}
+
+
+def create_completions(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, outbox: Path, day: dt.date, run_id: str
+) -> None:
+    """Makes the temp table ``new_completions``; a run that read no table (``after_meeting``) leaves what stood there.
+
+    Args:
+        outbox: the folder of the files for people of ``day``.
+    """
+    import pandas as pd
+
+    now = [(_PROGRAM, "", program_state()), (_CONFIGURATION, "", configuration_state(catalogue))]
+    now += [(_FILE, name, sha256) for name, sha256 in made_files(outbox).items()]
+    frame = pd.DataFrame([(day, *row) for row in now], columns=list(_COLUMNS), dtype="object")
+    create_from_frame(con, "completed", frame, _COLUMNS)
+    con.execute(
+        """
+        create or replace temp table new_completions as
+        with whole as (
+            select count(*) > 0 as is_whole
+            from sources.readings
+            where reference_date = $reference_date and run_id = $run_id and starts_with(asset, 'sources.')
+        )
+
+        select completed.*
+        from completed
+        semi join whole on whole.is_whole
+        union all by name
+        select old.*
+        from published.completions as old
+        anti join whole on whole.is_whole
+        where old.reference_date = $reference_date
+        """,
+        {"reference_date": day, "run_id": run_id},
+    )
+
+
+def is_complete(settings: Settings, catalogue: Catalogue, day: dt.date, last_run: str | None) -> bool:
+    """Whether a refresh of ``day`` would make what is there already.
+
+    That is: the inbox holds what was read; program and configuration are those of then; no run touched this or an
+    earlier date since (whatever became of it); every file for people lies there as it was written, and analyst.duckdb
+    is that of the last run that came to its end.
+
+    Args:
+        last_run: the newest run of ``day`` or an earlier date that Dagster knows of; None: it knows none.
+    """
+    try:
+        with connect(settings.database, read_only=True) as con:
+            require_current(con)
+            known, left, written = accounts(con), _left(con, day), _written_since(con, day)
+            own_runs, newest = _runs(con, day)
+        files = {name: state for (kind, name), state in left.items() if kind == _FILE} | written
+        return (
+            last_run in own_runs
+            and left.get((_PROGRAM, "")) == program_state()
+            and left.get((_CONFIGURATION, "")) == configuration_state(catalogue)
+            and need(settings, catalogue, day, known, Hashes({})) == REFRESHED
+            and not _earlier_changes(catalogue, day, known[day])
+            and files.items() <= made_files(settings.outbox / day.isoformat()).items()
+            and publishing_run(published_file(settings, catalogue)) == newest
+        )
+    except (KodomoError, OSError):
+        # the refresh itself meets it again, and says what it is
+        return False
+
+
+def _earlier_changes(catalogue: Catalogue, day: dt.date, account: Account) -> bool:
+    """Whether earlier deliveries are other ones by now: also those for which nobody but a person asks (``notes``)."""
+    return account.rests_on is None or bool(account.rests_on.changed_deliveries(catalogue, day))
+
+
+@cache
+def program_state() -> str:
+    """A hash of this program's files, of Python and of every installed package: a version number would be forgotten."""
+    digest = hashlib.sha256(sys.version.encode())
+    for content in texts(resources.files("kodomo_assets"), ""):
+        digest.update(content)
+    for name in sorted(f"{found.name} {found.version}" for found in importlib.metadata.distributions()):
+        digest.update(name.encode())
+    return digest.hexdigest()[:16]
+
+
+def configuration_state(catalogue: Catalogue) -> str:
+    """A hash of all that the catalogue and the city's configuration say, words for people included."""
+    return hashlib.sha256(catalogue.model_dump_json().encode()).hexdigest()[:16]
+
+
+def _left(con: duckdb.DuckDBPyConnection, day: dt.date) -> dict[tuple[str, str], str]:
+    rows = con.execute("select kind, name, state from published.completions where reference_date = $1", [day])
+    return {(kind, name): state for kind, name, state in rows.fetchall()}
+
+
+def _written_since(con: duckdb.DuckDBPyConnection, day: dt.date) -> dict[str, str]:
+    """Name -> SHA-256 of the files that were written after the whole refresh, which no longer knows them."""
+    rows = con.execute(
+        """
+        select file, coalesce(sha256, '')
+        from review.exports
+        where
+            reference_date = $1
+            and exported_at > (
+                select max(finished_at)
+                from published.refreshes
+                where reference_date = $1 and starts_with(asset, 'sources.')
+            )
+        qualify row_number() over (partition by file order by exported_at desc) = 1
+        """,
+        [day],
+    )
+    return dict(rows.fetchall())
+
+
+def _runs(con: duckdb.DuckDBPyConnection, day: dt.date) -> tuple[set[str], str | None]:
+    """The runs that came to their end and made what ``day`` has, and the newest of all dates."""
+    own = con.execute("select distinct run_id from published.refreshes where reference_date = $1", [day]).fetchall()
+    newest = con.execute("select arg_max(run_id, finished_at) from published.refreshes").fetchone()
+    return {run_id for (run_id,) in own}, newest[0] if newest else None
