@@ -59,6 +59,13 @@ class Item(Model):
     screen: Literal["fairness", "no_causal_path", "format"] | None = Field(
         default=None, description="why the item is left out before the regression"
     )
+    direction: Literal["raises", "lowers"] = Field(
+        default="raises",
+        description=(
+            "on which side of 非該当 its own levels may weigh: each at least as much as the next milder one. A person "
+            "says `lowers` of an item that protects, with the reason beside it"
+        ),
+    )
     thresholds: Mapping[str, float] = Field(
         default_factory=dict,
         description=(

@@ -29,7 +29,7 @@ SCORES = {
     "a": 35,
     "b": 55,  # absence 20 - 4 = 16
     "c": 115,  # absence 50 - 4 = 46, single parent 30 - 6 = 24
-    "d": 39,  # absence 0: no fitted child was on 30+
+    "d": 85,  # absence 46: no fitted child was on 30+, which weighs what 20-29 weighs that it joined
     "e": 35,  # absence -4: blank stands on the reference
     "f": 50,  # absence -4 as the reference, table attendance 15 - 1 = 14
     "g": 75,  # EPDS 40 - 2 = 38
@@ -49,7 +49,7 @@ def dozen(small_city):
         "lower",
         "absence_days",
         0.004,
-        {"not_applicable": (0, 900), "10-19": (0.020, 60), "20-29": (0.050, 40), "30+": (0, 0), "blank": (0, 3)},
+        {"not_applicable": (0, 900), "10-19": (0.020, 60), "20-29": (0.050, 40), "30+": (0.050, 0), "blank": (0, 3)},
     )
     city.weight("lower", "table:attendance", 0.001, {"recorded": (0, 950), "no_record": (0.015, 50)})
     city.weight("lower", "single_parent", 0.006, {"not_applicable": (0, 800), "without_allowance": (0.030, 200)})
@@ -79,7 +79,7 @@ def test_scores(dozen):
             "d",
             {
                 "(base)": ("(base)", 50),
-                "absence_days": ("30+", 0),
+                "absence_days": ("30+", 46),
                 "single_parent": ("not_applicable", -6),
                 "maternal_epds": ("not_applicable", -2),
                 "ssw_family": ("no_record", -1),
@@ -152,7 +152,7 @@ def test_a_child_without_a_score_fails_the_check(dozen):
 def test_ranks(dozen):
     """a, e and i are tied without any own level: the hash of date and key decides."""
     tied = sorted("aei", key=lambda key: hashlib.sha256(f"2025-09-01|{key}".encode()).hexdigest())
-    assert dozen.ranked() == ["j", "l", "c", "g", "b", "f", "h", "k", "d", *tied]
+    assert dozen.ranked() == ["j", "l", "c", "d", "g", "b", "f", "h", "k", *tied]
     assert dozen.ranked("rank") == list(range(1, 13))
     assert dozen.ranked(where="selected") == ["j"]
     assert (dozen.counts.version, dozen.counts.screened, dozen.counts.selected) == ("2025-04-01.1", 12, 1)

@@ -14,8 +14,11 @@ SETTINGS = CATALOGUE.weights
 NA = "not_applicable"
 
 
-def children(**items: list[tuple[str, int, int]]) -> Children:
-    """Children from runs of (level, without the event, with the event) per item; all items have the same length."""
+def children(years: tuple[int, ...] = (1,), **items: list[tuple[str, int, int]]) -> Children:
+    """Children from runs of (level, without the event, with the event) per item; all items have the same length.
+
+    Of each run the first child is in the first of ``years``, the next in the next one, and so on in turn.
+    """
     columns = {
         item: [level for level, without, events in runs for _ in range(without + events)]
         for item, runs in items.items()
@@ -23,7 +26,8 @@ def children(**items: list[tuple[str, int, int]]) -> Children:
     first = next(iter(items.values()))
     event = [flag for _, without, events in first for flag in [False] * without + [True] * events]
     frame = pd.DataFrame(columns)
-    return Children(frame, np.array(event), np.arange(len(frame)))
+    turn = [year for _, without, events in first for year in (years * (without + events))[: without + events]]
+    return Children(frame, np.array(event), np.arange(len(frame)), np.array(turn))
 
 
 def columns_of(item: str, *runs: tuple[str, int, int]):
@@ -65,6 +69,72 @@ def test_a_blank_with_too_few_counts_as_the_reference():
     assert not few.has_blank
     assert [(m.level, m.into) for m in few.merges] == [("blank", NA)]
     assert columns_of("worry_study", (NA, 100, 10), ("applicable", 15, 5), ("blank", 15, 5)).has_blank
+
+
+def in_years(group: Children, *runs: tuple[int, int]) -> Children:
+    """``group`` with runs of (children, school year)."""
+    years = np.array([year for count, year in runs for _ in range(count)])
+    return Children(group.levels, group.event, group.household, years)
+
+
+def test_an_item_that_a_school_year_nearly_tells_is_left_to_its_intercept():
+    """Grades begin in the fourth year: 60 of 60 on it there, nobody elsewhere; then with 20 elsewhere."""
+    runs = [(NA, 90, 10), ("below_2_5", 45, 15)]
+    one = children(low_grades=runs)
+    item = CATALOGUE.items["low_grades"]
+    assert item_columns(one, item, SETTINGS).problem is None
+    told = in_years(one, (100, 5), (60, 4))
+    assert item_columns(told, item, SETTINGS).problem == "school_year"
+    # of the fourth year 40 on it and 20 not: the intercepts leave it 20 children
+    spread = in_years(one, (20, 4), (80, 5), (40, 4), (20, 5))
+    assert spread.varying(spread.levels["low_grades"] == "below_2_5") == 20 + 20
+    assert item_columns(spread, item, SETTINGS).problem is None
+
+
+def test_a_level_that_a_school_year_nearly_tells_joins_the_next_milder_one():
+    """30+ only in the second year, and there by all but 19."""
+    group = in_years(
+        children(absence_days=[(NA, 90, 10), ("10-19", 15, 5), ("30+", 25, 5), (NA, 19, 0)]), (120, 1), (49, 2)
+    )
+    entry = item_columns(group, CATALOGUE.items["absence_days"], SETTINGS)
+    assert entry.groups == (("10-19", "20-29", "30+"),)
+    assert [(m.level, m.reason) for m in entry.merges] == [("20-29", "school_year"), ("30+", "school_year")]
+
+
+def test_a_blank_that_a_school_year_nearly_tells_is_the_reference():
+    group = in_years(
+        children(worry_study=[(NA, 100, 10), ("applicable", 15, 5), ("blank", 30, 10), (NA, 10, 0)]), (130, 4), (50, 5)
+    )
+    entry = item_columns(group, CATALOGUE.items["worry_study"], SETTINGS)
+    assert not entry.has_blank
+    assert [(m.level, m.reason) for m in entry.merges] == [("blank", "school_year")]
+
+
+def test_silence_of_a_whole_school_year_is_no_column():
+    """The fourth year has no grades at all, and 19 newcomers of the sixth: what the year says stands in its intercept."""
+    runs = [(NA, 90, 30), ("below_2_5", 30, 10), ("no_record", 40, 20), ("no_record", 14, 5)]
+    group = in_years(children(low_grades=runs), (160, 6), (60, 4), (19, 6))
+    design = design_of(group)
+    assert [c.item for c in design.columns] == ["low_grades"]
+    assert [(m.item, m.into, m.reason) for m in design.merges] == [("table:grades", "recorded", "school_year")]
+    # with one more it is a column, compared within the years: 20 of 180 in the sixth
+    more = in_years(children(low_grades=[*runs, ("no_record", 1, 0)]), (160, 6), (60, 4), (20, 6))
+    assert [c.item for c in design_of(more).columns] == ["low_grades", "table:grades"]
+
+
+def test_the_matrix_has_an_intercept_for_each_school_year():
+    group = children(years=(1, 3), public_assistance=[(NA, 60, 20), ("applicable", 30, 10)])
+    design = design_of(group)
+    matrix = design.matrix(group)
+    assert design.intercepts == 2
+    np.testing.assert_array_equal(matrix[:, 0], group.school_year == 1)
+    np.testing.assert_array_equal(matrix[:, 1], group.school_year == 3)
+    np.testing.assert_array_equal(matrix[:, 2], group.levels["public_assistance"] == "applicable")
+    assert design.positions("public_assistance") == [2]
+    assert design.column(1) is None
+    assert design.column(2) is design.columns[0]
+    for year in (1, 3):
+        assert group.centred(matrix)[group.school_year == year].sum(axis=0) == pytest.approx(np.zeros(3), abs=1e-12)
 
 
 def design_of(group: Children):

@@ -33,7 +33,11 @@ def band_of(n: int = 1500, seed: int = 3, households: int = 900) -> Children:
     levels["ssw_family"] = ssw
     chance += (ssw == "applicable") * 0.2 + missing * 0.1
     event = rng.random(n) < chance
-    return Children(pd.DataFrame(levels), event, rng.integers(0, households, n))
+    return Children(pd.DataFrame(levels), event, rng.integers(0, households, n), np.arange(n) % 3 + 1)
+
+
+def intercepts(children: Children) -> list[np.ndarray]:
+    return [(children.school_year == year).astype(float) for year in (1, 2, 3)]
 
 
 def with_settings(**changes: object):
@@ -66,7 +70,10 @@ def test_true_items_are_kept_and_every_other_one_has_a_reason(fitted):
 
 
 def test_contributions_give_back_the_fitted_values(fitted):
-    """Base rate + sum of (weight of the child's level - mean weight), tables included, is the regression's fit."""
+    """Base rate + sum of (weight of the child's level - mean weight), tables included, is the regression's fit.
+
+    But for the intercepts of the school years, which stand in no score.
+    """
     children, fit = fitted
     table = fit.coefficients
     score = np.full(len(children), float(table.loc[table["item"] == "(base)", "weight"].iloc[0]))
@@ -77,7 +84,11 @@ def test_contributions_give_back_the_fitted_values(fitted):
         else:
             level = children.levels[item]
         score += np.array([weight[name] for name in level]) - rows["mean_weight"].iloc[0]
-    np.testing.assert_allclose(score, fit.fitted, atol=1e-9)
+    years = table[table["item"] == "(school_year)"].set_index("level")
+    assert list(years.index) == ["1", "2", "3"]
+    assert list(years["children"]) == [500, 500, 500]
+    of_year = years["weight"][children.school_year.astype(str)].to_numpy() - years["mean_weight"].iloc[0]
+    np.testing.assert_allclose(score + of_year, fit.fitted, atol=1e-9)
 
 
 def test_every_level_of_a_kept_item_has_a_row(fitted):
@@ -97,12 +108,12 @@ def test_coefficients_are_those_of_the_kept_columns_alone(fitted):
     children, fit = fitted
     names = kept(fit.log)
     catalogue = load_catalogue()
-    columns = [np.ones(len(children))]
+    columns = intercepts(children)
     columns += [np.isin(children.levels[n], list(catalogue.items[n].levels)) for n in names]
     columns.append(np.asarray(children.levels["ssw_family"] == "no_record"))
     again = fit_ols(np.column_stack(columns).astype(float), children.event.astype(float), children.household)
     rows = fit.coefficients
-    for number, name in enumerate([*names, "table:ssw_records"], start=1):
+    for number, name in enumerate([*names, "table:ssw_records"], start=3):
         row = rows[(rows["item"] == name) & rows["std_error"].notna()].iloc[0]
         assert row["weight"] == pytest.approx(again.coefficients[number], abs=1e-8)
         assert row["std_error"] == pytest.approx(again.std_errors[number], abs=1e-8)
@@ -120,7 +131,7 @@ def test_aic_selection_ends_where_no_single_move_helps(fitted):
     gone -= set(log.loc[(log["step"] == 2) & (log["action"] == "enter"), "item"])
 
     def aic(items: set[str]) -> float:
-        columns = [np.ones(len(children))]
+        columns = intercepts(children)
         columns += [np.isin(children.levels[n], list(catalogue.items[n].levels)) for n in candidates if n in items]
         if "ssw_family" in items:
             columns.append(np.asarray(children.levels["ssw_family"] == "no_record"))
@@ -147,7 +158,7 @@ def test_of_two_equal_items_the_later_one_goes_first():
 
 
 def test_a_fixed_list_is_kept_as_it_is():
-    fixed = ("child_disability", "household_care")
+    fixed = ("residential_moves", "child_disability")
     fit = fit_band(with_settings(fixed_items={"lower": fixed}), "lower", band_of(), {})
     assert kept(fit.log) == list(fixed)
     assert "person" in set(fit.log["reason"])
@@ -161,7 +172,7 @@ def test_an_item_without_legal_basis_is_left_out():
 
 def test_too_few_events_no_item_left_and_separation_are_clear_failures():
     children = band_of(n=300)
-    few = Children(children.levels, children.event & (np.arange(300) < 30), children.household)
+    few = Children(children.levels, children.event & (np.arange(300) < 30), children.household, children.school_year)
     with pytest.raises(FitError, match="expected at least 20"):
         fit_band(load_catalogue(), "lower", few, {})
     empty = band_of()
@@ -179,12 +190,27 @@ def test_figures_of_a_ranking_worked_out_by_hand():
     """Ten predictions, events at the best, third and eighth: AUC = pairs in order / all pairs."""
     predicted = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
     event = np.array([1, 0, 1, 0, 0, 0, 0, 1, 0, 0], dtype=bool)
-    found = figures(predicted, event)
+    found = figures(predicted, event, np.ones(10))
     # above each event lie 0, 1 and 5 of the 7 others
     assert found["cv_auc"] == pytest.approx((7 + 6 + 2) / 21)
     assert found["cv_precision_at_10"] == 1.0
     assert found["cv_recall_at_10"] == pytest.approx(1 / 3)
     assert found["cv_lift_at_10"] == pytest.approx(1 / 0.3)
+
+
+def test_figures_compare_within_school_years():
+    """Every prediction of the second year lies above those of the first; within the years 3 of 4 and 0 of 4 pairs.
+
+    Of twenty children each the best two are the tenth of their year.
+    """
+    predicted = np.array([*np.linspace(0.19, 0, 20), *np.linspace(1.19, 1, 20)])
+    event = np.zeros(40, dtype=bool)
+    event[[0, 5, 38, 39]] = True
+    found = figures(predicted, event, np.repeat([1, 2], 20))
+    # first year: 18 + 14 of 36 pairs in order; second year: 0 of 36
+    assert found["cv_auc"] == pytest.approx((18 + 14) / 72)
+    assert found["cv_precision_at_10"] == 1 / 4
+    assert found["cv_recall_at_10"] == 1 / 4
 
 
 def test_the_same_input_gives_the_same_fit(fitted):

@@ -69,7 +69,7 @@ def test_clustered_errors_equal_the_sandwich_worked_out_with_numpy(clustered):
 
 def test_moments_give_the_aic_of_every_subset(clustered):
     design, event, _ = clustered
-    moments = Moments(event)
+    moments = Moments(event, design[:, :1])
     assert moments.add(design[:, 1:2]) == [1]
     assert moments.add(design[:, 2:]) == [2, 3]
     for size in range(1, 5):

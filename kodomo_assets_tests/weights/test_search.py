@@ -20,7 +20,7 @@ NA = "not_applicable"
 def children_of(levels: dict[str, np.ndarray], event: np.ndarray) -> Children:
     """A band whose other items nobody holds."""
     nobody = {item.id: np.full(len(event), NA, dtype=object) for item in CATALOGUE.matrix_items}
-    return Children(pd.DataFrame(nobody | levels), event, np.arange(len(event)))
+    return Children(pd.DataFrame(nobody | levels), event, np.arange(len(event)), np.arange(len(event)) * 7 % 3 + 1)
 
 
 def two_partial_tables(seed: int = 8) -> Children:
@@ -143,20 +143,28 @@ def slow_columns(children: Children, item: Item) -> list[np.ndarray]:
     groups, pending = [], []
     for level in reversed(list(item.levels)):
         pending.append(level)
-        if filled(np.isin(held, pending), children.event):
+        if filled(np.isin(held, pending), children):
             groups.append(pending)
             pending = []
     groups[-1] += pending
     columns = [np.isin(held, group) for group in reversed(groups)]
-    return columns + ([held == "blank"] if filled(held == "blank", children.event) else [])
+    return columns + ([held == "blank"] if filled(held == "blank", children) else [])
 
 
-def filled(column: np.ndarray, event: np.ndarray) -> bool:
-    return column.sum() >= 20 and (column & event).sum() >= 5 and (column & ~event).sum() >= 5
+def filled(column: np.ndarray, children: Children) -> bool:
+    event = children.event
+    enough = column.sum() >= 20 and (column & event).sum() >= 5 and (column & ~event).sum() >= 5
+    return enough and within(column, children) >= 20
+
+
+def within(column: np.ndarray, children: Children) -> int:
+    """Over the school years, the fewer of those with and without."""
+    years = [column[children.school_year == year] for year in (1, 2, 3)]
+    return sum(min(of_year.sum(), (~of_year).sum()) for of_year in years)
 
 
 def slow_aic(children: Children, items: set[str], own: dict[str, list[np.ndarray]]) -> float:
-    columns = [np.ones(len(children))]
+    columns = [children.school_year == year for year in (1, 2, 3)]
     columns += [column for item, of_item in own.items() if item in items for column in of_item]
     lacking: list[np.ndarray] = []
     for table in CATALOGUE.tables:
@@ -164,8 +172,8 @@ def slow_aic(children: Children, items: set[str], own: dict[str, list[np.ndarray
         column = np.zeros(len(children), dtype=bool)
         for item in of_table:
             column = column | (children.levels[item] == "no_record").to_numpy()
-        differ = [min((column != other).sum(), (column == other).sum()) for other in lacking]
-        if filled(column, children.event) and all(number >= 20 for number in differ):
+        differ = [within(column != other, children) for other in lacking]
+        if filled(column, children) and all(number >= 20 for number in differ):
             lacking.append(column)
     return float(sm.OLS(children.event.astype(float), np.column_stack(columns + lacking).astype(float)).fit().aic)
 

@@ -48,7 +48,7 @@ class FittedCity:
             frame = pd.DataFrame({"reference_date": day, "child_key": keys})
             self._insert("features.matrix", frame.join(children.levels))
             self._insert("features.labels", frame.assign(known_before=children.event, open_consultation=False))
-            year = self.catalogue.bands[band].school_years[0]
+            year = children.school_year + self.catalogue.bands[band].school_years[0] - 1
             household = [f"{number}{household:09}" for household in children.household]
             place = {"resident_id": ids, "household_id": household, "school_code": "000001", "band": band}
             years = {"school_year": year, "legal_school_year": year, "protected": False}
@@ -136,7 +136,8 @@ def test_labels_of_another_spine_are_an_error_and_no_fit(city):
 def without_effect(seed: int = 5) -> Children:
     """Events that have nothing to do with any level."""
     children = band_of(900, seed=seed)
-    return Children(children.levels, np.random.default_rng(1).random(900) < 0.15, children.household)
+    event = np.random.default_rng(1).random(900) < 0.15
+    return Children(children.levels, event, children.household, children.school_year)
 
 
 def test_weights_that_order_nobody_are_said_at_every_date_that_they_score(city):

@@ -43,9 +43,9 @@ select
     l.item,
     l.level,
     case
-        -- no fitted child held this level
-        when w.children = 0 then 0
-        when w.children > 0 then w.weight - l.mean_weight
+        -- a missing level that no fitted child was on; an own one weighs what the levels weigh that it joined
+        when w.children = 0 and l.level in ('blank', 'no_record') then 0
+        when w.children >= 0 then w.weight - l.mean_weight
         -- the coefficients hold no row of a missing level that stands on the reference
         when l.level in ('blank', 'no_record', 'recorded') then -l.mean_weight
         else 0

@@ -1,9 +1,11 @@
-"""Levels -> columns of the regression (method §5): merging of weak levels, blanks, one no_record column per table."""
+"""Levels -> columns of the regression (method §5): an intercept per school year, weak levels merged, blanks, and one
+no_record column per table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,11 +18,36 @@ Indicator = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Children:
-    """The children of one band: their levels (one string column per item), events and households."""
+    """The children of one band: their levels (one string column per item), events, households and school years."""
 
     levels: pd.DataFrame
     event: Indicator
     household: NDArray[np.int64]
+    school_year: NDArray[np.int64]
+
+    @cached_property
+    def years(self) -> list[int]:
+        """The school years that anyone is in; each has an intercept."""
+        return [int(year) for year in np.unique(self.school_year)]
+
+    @cached_property
+    def intercepts(self) -> NDArray[np.float64]:
+        """n x school years: 1 where the child is in the year."""
+        return np.asarray(self.school_year[:, None] == np.array(self.years), dtype=float)
+
+    def varying(self, values: Indicator) -> int:
+        """Children who differ from the most of their school year: over the years, the fewer of those with and without.
+
+        What a column says beside the intercepts of the school years rests on them.
+        """
+        year = np.searchsorted(self.years, self.school_year)
+        having = np.bincount(year, weights=values, minlength=len(self.years))
+        return int(np.minimum(having, np.bincount(year, minlength=len(self.years)) - having).sum())
+
+    def centred(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``columns`` (n x m) less their means within school years."""
+        means = (self.intercepts.T @ columns) / self.intercepts.sum(axis=0)[:, None]
+        return np.asarray(columns - self.intercepts @ means)
 
     def at(self, item: str, level: str) -> Indicator:
         return np.asarray(self.levels[item] == level)
@@ -41,7 +68,10 @@ class Merge:
 
 @dataclass(frozen=True)
 class ItemColumns:
-    """An item's groups of own levels (mildest first) and its blank; ``problem`` says why it cannot enter."""
+    """An item's groups of own levels (mildest first) and its blank; ``problem`` says why it cannot enter.
+
+    Own levels in no group stand on the reference.
+    """
 
     item: Item
     groups: tuple[tuple[str, ...], ...]
@@ -50,10 +80,16 @@ class ItemColumns:
     merges: tuple[Merge, ...]
 
 
-def enough(chosen: Indicator, event: Indicator, settings: Weights) -> bool:
-    """At least 20 children, of whom at least 5 with and 5 without the event (by default)."""
-    n, events = int(chosen.sum()), int((chosen & event).sum())
-    return n >= settings.min_column_children and min(events, n - events) >= settings.min_column_events
+def shortage(chosen: Indicator, children: Children, settings: Weights) -> str | None:
+    """Why ``chosen`` can be no column of its own; None where it can.
+
+    ``rare``: under 20 children, or under 5 of them with or without the event (by default). ``school_year``: it varies
+    by under 20 children within school years, so that the intercepts say nearly the same.
+    """
+    n, events = int(chosen.sum()), int((chosen & children.event).sum())
+    if n < settings.min_column_children or min(events, n - events) < settings.min_column_events:
+        return "rare"
+    return "school_year" if children.varying(chosen) < settings.min_column_children else None
 
 
 def item_columns(children: Children, item: Item, settings: Weights) -> ItemColumns:
@@ -62,31 +98,39 @@ def item_columns(children: Children, item: Item, settings: Weights) -> ItemColum
     if len(found) < 2:
         return ItemColumns(item, (), False, "no_variation", ())
     own = np.isin(children.levels[item.id], list(item.levels))
-    if not enough(own, children.event, settings):
-        return ItemColumns(item, (), False, "rare", ())
+    lacking = shortage(own, children, settings)
+    if lacking == "rare":
+        return ItemColumns(item, (), False, lacking, ())
     if int(children.at(item.id, NOT_APPLICABLE).sum()) < settings.min_column_children:
         return ItemColumns(item, (), False, "no_reference", ())
+    if lacking is not None:
+        return ItemColumns(item, (), False, lacking, ())
     groups, merges = _merge_levels(children, item, settings)
     blank = children.at(item.id, BLANK)
-    has_blank = enough(blank, children.event, settings)
-    if blank.any() and not has_blank:
-        merges.append(Merge(item.id, BLANK, NOT_APPLICABLE, "rare"))
-    return ItemColumns(item, groups, has_blank, None, tuple(merges))
+    no_blank = shortage(blank, children, settings)
+    if blank.any() and no_blank is not None:
+        merges.append(Merge(item.id, BLANK, NOT_APPLICABLE, no_blank))
+    return ItemColumns(item, groups, no_blank is None, None, tuple(merges))
 
 
 def _merge_levels(children: Children, item: Item, settings: Weights) -> tuple[tuple[tuple[str, ...], ...], list[Merge]]:
     """From the strongest down a weak level joins the next milder one; the mildest joins upwards."""
     groups: list[list[str]] = []  # strongest first; the last one may still be open
     open_group: list[str] = []
+    reasons: dict[str, str] = {}
     for level in reversed(list(item.levels)):
         open_group.insert(0, level)
-        if enough(np.isin(children.levels[item.id], open_group), children.event, settings):
+        lacking = shortage(np.isin(children.levels[item.id], open_group), children, settings)
+        if lacking is None:
             groups.append(open_group)
             open_group = []
+        else:
+            reasons[level] = lacking
     if open_group:
         # the item as a whole has enough (tested before), so a stronger group is there
+        reasons[groups[-1][0]] = reasons[open_group[0]]
         groups[-1] = open_group + groups[-1]
-    merges = [Merge(item.id, level, group[0], "rare") for group in groups for level in group[1:] if len(group) > 1]
+    merges = [Merge(item.id, level, group[0], reasons[level]) for group in groups for level in group[1:]]
     return tuple(tuple(group) for group in reversed(groups)), merges
 
 
@@ -105,25 +149,27 @@ class Column:
 
 @dataclass(frozen=True)
 class Design:
-    """The columns of a set of items (the intercept is column 0 of ``matrix`` and stands in no ``columns``)."""
+    """The columns of a set of items (``intercepts`` columns of ``matrix`` come first and stand in no ``columns``)."""
 
     items: tuple[ItemColumns, ...]
     columns: tuple[Column, ...]
     merges: tuple[Merge, ...]
+    intercepts: int
 
     def positions(self, item: str, *, own_only: bool = False) -> list[int]:
         """Positions in ``matrix`` of the columns of ``item`` (or of ``table:<id>``)."""
         return [
             number
-            for number, column in enumerate(self.columns, start=1)
+            for number, column in enumerate(self.columns, start=self.intercepts)
             if column.item == item and (column.is_own or not own_only)
         ]
 
-    def matrix(self, n: int) -> NDArray[np.float64]:
-        result = np.ones((n, len(self.columns) + 1))
-        for number, column in enumerate(self.columns, start=1):
-            result[:, number] = column.values
-        return result
+    def column(self, position: int) -> Column | None:
+        """The column at ``position`` of ``matrix``; None of an intercept."""
+        return None if position < self.intercepts else self.columns[position - self.intercepts]
+
+    def matrix(self, children: Children) -> NDArray[np.float64]:
+        return np.column_stack([children.intercepts, *(column.values for column in self.columns)])
 
 
 class Columns:
@@ -133,25 +179,25 @@ class Columns:
         self._children = children
         self._settings = catalogue.weights
         self._tables = tuple(catalogue.tables)
-        self._of_item: dict[str, tuple[Column, ...]] = {}
+        self._of_item: dict[tuple[str, tuple[tuple[str, ...], ...]], tuple[Column, ...]] = {}
         self._no_record: dict[tuple[str, tuple[str, ...]], Column | None] = {}
         self._alike: dict[tuple[str, bytes], Column] = {}
-        self._enough: dict[Column, bool] = {}
+        self._shortage: dict[Column, str | None] = {}
         self._twins: dict[tuple[Column, Column], bool] = {}
 
     def design(self, items: Sequence[ItemColumns]) -> Design:
         """The columns of ``items`` (in the order of items.yaml), own levels and blanks, then no_record by table."""
         columns = [column for entry in items for column in self._item(entry)]
         tables, merges = self._table_columns(items)
-        return Design(tuple(items), (*columns, *tables), tuple(merges))
+        return Design(tuple(items), (*columns, *tables), tuple(merges), len(self._children.years))
 
     def _item(self, entry: ItemColumns) -> tuple[Column, ...]:
         item = entry.item.id
-        if item not in self._of_item:
-            levels = [*entry.groups, *([(BLANK,)] if entry.has_blank else [])]
+        levels = (*entry.groups, *([(BLANK,)] if entry.has_blank else []))
+        if (item, levels) not in self._of_item:
             held = self._children.levels[item]
-            self._of_item[item] = tuple(Column(item, group, np.isin(held, group)) for group in levels)
-        return self._of_item[item]
+            self._of_item[item, levels] = tuple(Column(item, group, np.isin(held, group)) for group in levels)
+        return self._of_item[item, levels]
 
     def _table_columns(self, items: Sequence[ItemColumns]) -> tuple[list[Column], list[Merge]]:
         """One no_record column per table; one that hardly differs from an earlier one, or its complement, is merged."""
@@ -164,8 +210,9 @@ class Columns:
             column = self._missing(table, tuple(of_tables[table])) if table in of_tables else None
             if column is None:
                 continue
-            if not self._has_enough(column):
-                merges.append(Merge(column.item, NO_RECORD, "recorded", "rare"))
+            lacking = self._lacks(column)
+            if lacking is not None:
+                merges.append(Merge(column.item, NO_RECORD, "recorded", lacking))
                 continue
             twin = next((other for other in kept if self._hardly_differ(other, column)), None)
             if twin is not None:
@@ -184,16 +231,16 @@ class Columns:
             self._no_record[key] = found if values.any() else None
         return self._no_record[key]
 
-    def _has_enough(self, column: Column) -> bool:
-        if column not in self._enough:
-            self._enough[column] = enough(column.values, self._children.event, self._settings)
-        return self._enough[column]
+    def _lacks(self, column: Column) -> str | None:
+        if column not in self._shortage:
+            self._shortage[column] = shortage(column.values, self._children, self._settings)
+        return self._shortage[column]
 
     def _hardly_differ(self, one: Column, other: Column) -> bool:
+        """Whether one is nearly the other, or its complement, within school years."""
         key = (one, other)
         if key not in self._twins:
-            different = int((one.values != other.values).sum())
-            differs_in = min(different, len(self._children) - different)
+            differs_in = self._children.varying(one.values != other.values)
             self._twins[key] = differs_in < self._settings.min_column_children
         return self._twins[key]
 

@@ -11,12 +11,12 @@ import pandas as pd
 
 from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.errors import FitError
-from kodomo_assets.stages.weights.design import Children, level_counts
+from kodomo_assets.stages.weights.design import Children, Design, level_counts
 from kodomo_assets.stages.weights.regression import Array, condition_number
 from kodomo_assets.stages.weights.selection import LOG_COLUMNS, Selected, Selection
 
 RECORDED = "recorded"
-INTERCEPT, BASE = "(intercept)", "(base)"
+SCHOOL_YEAR, BASE = "(school_year)", "(base)"
 _TOP_SHARE = 0.1
 _Z = 1.959964
 
@@ -78,13 +78,14 @@ def _coefficients(band: Band, children: Children, selected: Selected) -> pd.Data
 
     for entry in design.items:
         positions = design.positions(entry.item.id)
-        placed = {level: at for at in positions for level in design.columns[at - 1].levels}
+        placed = {level: at for at in positions for level in design.columns[at - design.intercepts].levels}
         rows_of(entry.item.id, level_counts(children, entry.item), placed)
-    for at, column in enumerate(design.columns, start=1):
+    for at, column in enumerate(design.columns, start=design.intercepts):
         if column.item.startswith("table:"):
             missing = int(column.values.sum())
             rows_of(column.item, {NO_RECORD: missing, RECORDED: n - missing}, {NO_RECORD: at})
-    rows_of(INTERCEPT, {INTERCEPT: n}, {INTERCEPT: 0})
+    years = {str(year): int((children.school_year == year).sum()) for year in children.years}
+    rows_of(SCHOOL_YEAR, years, {year: at for at, year in enumerate(years)})
     rate = float(children.event.mean())
     rows.append((band, BASE, BASE, rate, None, None, n, rate))
     return pd.DataFrame(
@@ -94,7 +95,7 @@ def _coefficients(band: Band, children: Children, selected: Selected) -> pd.Data
 
 def _card(catalogue: Catalogue, band: Band, children: Children, selected: Selected) -> dict[str, object]:
     design, fit = selected.design, selected.fit
-    matrix = design.matrix(len(children))
+    matrix = design.matrix(children)
     worst = max(selected.gvif, key=lambda item: selected.gvif[item])
     events = int(children.event.sum())
     return {
@@ -110,49 +111,56 @@ def _card(catalogue: Catalogue, band: Band, children: Children, selected: Select
         "max_gvif": selected.gvif[worst],
         "max_gvif_item": worst,
         "negative_fitted_share": float((fit.fitted < 0).mean()),
-        **_cross_validated(catalogue, children, matrix),
+        **_cross_validated(catalogue, children, design, matrix),
         "children_without_school_records": _without_school_records(catalogue, children),
     }
 
 
-def _cross_validated(catalogue: Catalogue, children: Children, matrix: Array) -> dict[str, object]:
+def _cross_validated(catalogue: Catalogue, children: Children, design: Design, matrix: Array) -> dict[str, object]:
     """The figures of the card with the interval of the precision, and whether they are hardly better than chance."""
-    found = _cross_validation(catalogue, children, matrix)
+    found = _cross_validation(catalogue, children, design, matrix)
     n, rate = len(children), float(children.event.mean())
     low, high = precision_interval(found["cv_precision_at_10"], n)
     weak = is_weak(found["cv_auc"], low, rate, catalogue.weights.min_cv_auc)
     return {**found, "cv_precision_low": low, "cv_precision_high": high, "is_weak": weak}
 
 
-def _cross_validation(catalogue: Catalogue, children: Children, matrix: Array) -> dict[str, float]:
-    """Figures of predictions from folds by household, the items and columns held fixed."""
+def _cross_validation(catalogue: Catalogue, children: Children, design: Design, matrix: Array) -> dict[str, float]:
+    """Figures of scores from folds by household, the items and columns held fixed; no score has an intercept."""
     households, index = np.unique(children.household, return_inverse=True)
     folds = catalogue.weights.cross_validation_folds
     order = np.random.default_rng(catalogue.weights.seed).permutation(len(households))
     fold = (order % folds)[index]
     outcome = children.event.astype(float)
-    predicted = np.empty(len(children))
+    scores, first = np.empty(len(children)), design.intercepts
     for number in range(folds):
         train = fold != number
         weights = np.linalg.lstsq(matrix[train], outcome[train], rcond=None)[0]
-        predicted[~train] = matrix[~train] @ weights
-    return figures(predicted, children.event)
+        scores[~train] = matrix[~train][:, first:] @ weights[first:]
+    return figures(scores, children.event, children.school_year)
 
 
-def figures(predicted: Array, event: np.ndarray) -> dict[str, float]:
-    """AUC (Mann-Whitney, ties half) and precision, recall and lift of the tenth with the highest prediction."""
+def figures(scores: Array, event: np.ndarray, school_year: np.ndarray) -> dict[str, float]:
+    """AUC (Mann-Whitney, ties half), and precision, recall and lift of the tenth with the highest score.
+
+    Children are compared within their school year, as the list ranks them: that more is known of older children, or
+    less, is no merit of the weights.
+    """
     # imported late: loading the definitions would take twice as long
     from scipy.stats import rankdata
 
-    ranks = rankdata(predicted)
-    positives = int(event.sum())
-    negatives = len(event) - positives
-    auc = (ranks[event].sum() - positives * (positives + 1) / 2) / (positives * negatives)
-    top = np.argsort(-predicted, kind="stable")[: int(len(event) * _TOP_SHARE)]
-    found = int(event[top].sum())
-    precision = found / len(top)
+    in_order = pairs = 0.0
+    chosen = found = 0
+    for year in np.unique(school_year):
+        of_year, its_events = scores[school_year == year], event[school_year == year]
+        positives = int(its_events.sum())
+        in_order += rankdata(of_year)[its_events].sum() - positives * (positives + 1) / 2
+        pairs += positives * (len(of_year) - positives)
+        top = np.argsort(-of_year, kind="stable")[: int(len(of_year) * _TOP_SHARE)]
+        chosen, found = chosen + len(top), found + int(its_events[top].sum())
+    precision, positives = found / chosen, int(event.sum())
     return {
-        "cv_auc": float(auc),
+        "cv_auc": float(in_order / pairs),
         "cv_precision_at_10": precision,
         "cv_recall_at_10": found / positives,
         "cv_lift_at_10": precision / (positives / len(event)),
@@ -192,4 +200,4 @@ def _in_band(item: str, children: Children) -> bool:
     return bool((children.levels[item] != NOT_APPLICABLE).any())
 
 
-__all__ = ["BASE", "BLANK", "INTERCEPT", "RECORDED", "BandFit", "figures", "fit_band"]
+__all__ = ["BASE", "BLANK", "RECORDED", "SCHOOL_YEAR", "BandFit", "figures", "fit_band"]

@@ -3,6 +3,7 @@ create or replace temp table fit_data as
 select
     m.* exclude (reference_date),
     c.band,
+    c.school_year,
     c.household_id,
     c.resident_id,
     case

@@ -14,7 +14,7 @@ _ROW, _LABELS, _PANEL, _TOP = 16.0, 300.0, 640.0, 40.0
 
 def coefficient_plot(coefficients: pd.DataFrame, catalogue: Catalogue) -> bytes:
     """SVG of the rows of weights.coefficients of one version."""
-    shown = coefficients[coefficients["std_error"].notna() & (coefficients["item"] != "(intercept)")]
+    shown = coefficients[coefficients["std_error"].notna() & ~coefficients["item"].str.startswith("(")]
     bands = [band for band in catalogue.bands if (shown["band"] == band).any()]
     rows = max((int((shown["band"] == band).sum()) for band in bands), default=1)
     picture = Picture(_PANEL * max(1, len(bands)), _TOP + _ROW * rows + 45)

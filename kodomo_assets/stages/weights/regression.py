@@ -26,7 +26,7 @@ class Wald:
 
 @dataclass(frozen=True)
 class Fit:
-    """A least-squares fit; arrays are in the order of the design's columns, the intercept first."""
+    """A least-squares fit; arrays are in the order of the design's columns, the intercepts first."""
 
     coefficients: Array
     std_errors: Array
@@ -44,7 +44,7 @@ class Fit:
 
 
 def fit_ols(design: Array, outcome: Array, clusters: NDArray[np.int64] | None = None) -> Fit:
-    """OLS of ``outcome`` (n) on ``design`` (n x k, intercept included).
+    """OLS of ``outcome`` (n) on ``design`` (n x k, with an intercept, or one for each group of rows).
 
     With ``clusters`` (n, a number per cluster) the covariance is the cluster sandwich with statsmodels' default
     corrections and p values are normal; without, the classical one with t values.
@@ -52,7 +52,8 @@ def fit_ols(design: Array, outcome: Array, clusters: NDArray[np.int64] | None = 
     # imported late: loading the definitions would take twice as long
     from statsmodels.regression.linear_model import OLS
 
-    model = OLS(outcome, design)
+    # said, not found out: whether dummies add up to a constant would be looked for by the rank of the whole design
+    model = OLS(outcome, design, hasconst=True)
     if clusters is None:
         result = model.fit()
     else:
@@ -70,12 +71,12 @@ def fit_ols(design: Array, outcome: Array, clusters: NDArray[np.int64] | None = 
 class Moments:
     """X'X, X'y and y'y of columns that may be added to: all that least squares needs to compare sets of them.
 
-    Column 0 is the intercept.
+    The first columns are the ``intercepts`` (n x j).
     """
 
-    def __init__(self, outcome: Array) -> None:
+    def __init__(self, outcome: Array, intercepts: Array) -> None:
         self._outcome = outcome
-        self._design = np.ones((len(outcome), 1))
+        self._design = intercepts
         self._xx = self._design.T @ self._design
         self._xy = self._design.T @ outcome
         self._yy = float(outcome @ outcome)
@@ -90,7 +91,7 @@ class Moments:
         return list(range(first, len(self._xx)))
 
     def residual_sum(self, columns: Sequence[int]) -> float:
-        """Residual sum of squares of the regression on ``columns`` (the intercept among them)."""
+        """Residual sum of squares of the regression on ``columns`` (the intercepts among them)."""
         # imported late: loading the definitions would take twice as long
         from scipy.linalg import LinAlgError, cholesky, lstsq, solve_triangular
 
@@ -107,13 +108,15 @@ class Moments:
         return max(self._yy - float(right @ lstsq(block, right)[0]), 0.0)
 
     def aic(self, columns: Sequence[int]) -> float:
-        """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercept (method §5)."""
+        """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercepts (method §5)."""
         n = len(self._outcome)
         return n * float(np.log(2 * np.pi * self.residual_sum(columns) / n)) + n + 2 * len(columns)
 
 
 def generalised_vif(design: Array, groups: Sequence[Sequence[int]]) -> list[float]:
-    """GVIF^(1/(2 df)) of each group of columns of ``design`` (no intercept) (Fox and Monette 1992).
+    """GVIF^(1/(2 df)) of each group of columns of ``design`` (Fox and Monette 1992).
+
+    No intercept is among them: where there are several, the columns are centred within their groups of rows.
 
     Infinite where the group's columns depend on the others (smallest eigenvalue of the correlation under 1e-8).
     """
@@ -140,12 +143,12 @@ def _log_determinant(matrix: Array) -> float:
 
 
 def dependent_columns(design: Array) -> list[int]:
-    """Columns (intercept included) that others determine: their coefficients are nobody's, whatever a solver says."""
+    """Columns (intercepts included) that others determine: their coefficients are nobody's, whatever a solver says."""
     scaled = design / np.linalg.norm(design, axis=0)
     values, vectors = np.linalg.eigh(scaled.T @ scaled)
     return [int(at) for at in np.flatnonzero(np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0) > _LOADING)]
 
 
 def condition_number(design: Array) -> float:
-    """Of the columns scaled to unit length (Belsley, Kuh and Welsch 1980), intercept included."""
+    """Of the columns scaled to unit length (Belsley, Kuh and Welsch 1980), intercepts included."""
     return float(np.linalg.cond(design / np.linalg.norm(design, axis=0)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import Column, Columns, Design, ItemColumns
-from kodomo_assets.stages.weights.regression import Array, Moments
+from kodomo_assets.stages.weights.regression import Moments
 
 #: No search of the demo city took a round per item; one that takes ten does not get anywhere.
 ROUNDS_PER_ITEM = 10
@@ -31,6 +31,7 @@ class Search:
     table's, so the AIC of some of the present columns is that of no set at all, and comparing it need not end.
 
     Args:
+        moments: of the events and the intercepts, to which the columns are added.
         candidates: the items that may be in the set, in the order of items.yaml.
         tolerance: a move counts when AIC falls by more than this.
         on_set: called with the design and the number of moves so far for every set that is reached.
@@ -40,7 +41,7 @@ class Search:
     def __init__(
         self,
         columns: Columns,
-        outcome: Array,
+        moments: Moments,
         candidates: Sequence[ItemColumns],
         tolerance: float,
         *,
@@ -51,7 +52,7 @@ class Search:
         self._candidates = tuple(candidates)
         self._tolerance = tolerance
         self._on_set, self._on_move = on_set, on_move
-        self._moments = Moments(outcome)
+        self._moments = moments
         self._positions: dict[Column, int] = {}
 
     def run(self) -> list[ItemColumns]:
@@ -86,12 +87,13 @@ class Search:
 
     def aic(self, inside: set[str]) -> float:
         """AIC of the set of items ``inside``, with the columns that this set has."""
-        columns = self._design(inside).columns
+        design = self._design(inside)
+        columns = design.columns
         new = [column for column in columns if column not in self._positions]
         if new:
             values = np.column_stack([column.values for column in new]).astype(float)
             self._positions.update(zip(new, self._moments.add(values), strict=True))
-        return self._moments.aic([0, *(self._positions[column] for column in columns)])
+        return self._moments.aic([*range(design.intercepts), *(self._positions[column] for column in columns)])
 
     def _design(self, inside: set[str]) -> Design:
         return self._columns.design([entry for entry in self._candidates if entry.item.id in inside])

@@ -1,9 +1,9 @@
-"""Which items stay (report; method §5): left out beforehand, selected by AIC, significant by Wald; all of it logged."""
+"""Which items stay (report; method §5): left out beforehand, selected by AIC, in order and significant; all logged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 import numpy as np
@@ -18,7 +18,8 @@ from kodomo_assets.stages.weights.design import (
     Merge,
     item_columns,
 )
-from kodomo_assets.stages.weights.regression import Fit, dependent_columns, fit_ols, generalised_vif
+from kodomo_assets.stages.weights.order import largest_fall
+from kodomo_assets.stages.weights.regression import Fit, Moments, dependent_columns, fit_ols, generalised_vif
 from kodomo_assets.stages.weights.search import Move, Search
 
 _PERFECT = 1e-9
@@ -100,7 +101,7 @@ class Selection:
             )
             candidates = self._by_aic(candidates)
             self._report(f"{len(candidates)} items after the selection by AIC")
-            candidates = self._significant(candidates)
+        candidates = self._ordered(candidates, significant=fixed is None)
         self._require(candidates)
         design = self._design(candidates)
         fit = self._fit(design)
@@ -163,7 +164,7 @@ class Selection:
 
         search = Search(
             self.columns,
-            self.outcome,
+            Moments(self.outcome, self.children.intercepts),
             candidates,
             self.settings.aic_tolerance,
             on_set=lambda design, round_: self.log.add_merges(2, round_, design.merges),
@@ -176,22 +177,48 @@ class Selection:
 
     # ---- step 3
 
-    def _significant(self, candidates: list[ItemColumns]) -> list[ItemColumns]:
-        """While an item's own levels are jointly insignificant, the worst goes and the rest is refitted."""
+    def _ordered(self, candidates: list[ItemColumns], *, significant: bool) -> list[ItemColumns]:
+        """Until neither acts: levels out of order are pooled, then the worst insignificant item goes.
+
+        With ``significant`` False only the order acts: a person has named the items.
+        """
         round_ = 0
         while True:
             self._require(candidates)
             design = self._design(candidates)
             self.log.add_merges(3, round_, design.merges)
             fit = self._fit(design)
-            tests = {e.item.id: fit.wald(design.positions(e.item.id, own_only=True)) for e in candidates}
-            worst = max(reversed(candidates), key=lambda entry: tests[entry.item.id].p_value)
-            test = tests[worst.item.id]
-            if test.p_value < self.settings.max_wald_p:
+            pooled = self._pooled(candidates, design, fit, round_ + 1)
+            if pooled is None and significant:
+                pooled = self._without_insignificant(candidates, design, fit, round_ + 1)
+            if pooled is None:
                 return candidates
-            round_ += 1
-            self.log.add(3, round_, worst.item.id, "remove", "wald", statistic=test.statistic, p_value=test.p_value)
-            candidates = [entry for entry in candidates if entry is not worst]
+            candidates, round_ = pooled, round_ + 1
+
+    def _pooled(self, candidates: list[ItemColumns], design: Design, fit: Fit, round_: int) -> list[ItemColumns] | None:
+        """With the two neighbours of the largest fall made one; None where every item is in order."""
+        weights = {e.item.id: fit.coefficients[design.positions(e.item.id, own_only=True)] for e in candidates}
+        fall = largest_fall(candidates, weights)
+        if fall is None:
+            return None
+        item, groups = fall.entry.item.id, fall.groups
+        self.log.add(3, round_, item, "merge", fall.reason, level=fall.pooled, statistic=fall.size)
+        if not groups:
+            self.log.add(3, round_, item, "drop", fall.reason)
+            return [entry for entry in candidates if entry is not fall.entry]
+        return [replace(entry, groups=groups) if entry is fall.entry else entry for entry in candidates]
+
+    def _without_insignificant(
+        self, candidates: list[ItemColumns], design: Design, fit: Fit, round_: int
+    ) -> list[ItemColumns] | None:
+        """Without the item whose own levels are jointly least significant; None where all are significant."""
+        tests = {e.item.id: fit.wald(design.positions(e.item.id, own_only=True)) for e in candidates}
+        worst = max(reversed(candidates), key=lambda entry: tests[entry.item.id].p_value)
+        test = tests[worst.item.id]
+        if test.p_value < self.settings.max_wald_p:
+            return None
+        self.log.add(3, round_, worst.item.id, "drop", "wald", statistic=test.statistic, p_value=test.p_value)
+        return [entry for entry in candidates if entry is not worst]
 
     # ---- shared
 
@@ -202,8 +229,8 @@ class Selection:
         self._tell(f"band {self.band}: {text}")
 
     def _fit(self, design: Design) -> Fit:
-        matrix = design.matrix(len(self.children))
-        dependent = [design.columns[at - 1].item for at in dependent_columns(matrix) if at > 0]
+        matrix = design.matrix(self.children)
+        dependent = [column.item for at in dependent_columns(matrix) if (column := design.column(at)) is not None]
         if dependent:
             raise FitError(
                 f"band {self.band}: the design has not full rank: {', '.join(dict.fromkeys(dependent))} determine one "
@@ -217,9 +244,9 @@ class Selection:
         return fit
 
     def _gvif(self, design: Design) -> dict[str, float]:
-        groups = [[position - 1 for position in design.positions(entry.item.id)] for entry in design.items]
-        matrix = design.matrix(len(self.children))[:, 1:]
-        values = generalised_vif(matrix, groups)
+        first = design.intercepts
+        groups = [[position - first for position in design.positions(entry.item.id)] for entry in design.items]
+        values = generalised_vif(self.children.centred(design.matrix(self.children)[:, first:]), groups)
         return {entry.item.id: value for entry, value in zip(design.items, values, strict=True)}
 
     def _require(self, candidates: Sequence[ItemColumns]) -> None:

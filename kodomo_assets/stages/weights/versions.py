@@ -207,7 +207,7 @@ def _fingerprint(
 ) -> str:
     """SHA-256 of everything that the fit depends on; the order of rows and the time of day do not count."""
     columns = ", ".join(
-        f"coalesce({name}::varchar, '')" for name in (*_ids(catalogue), "band", "household_id", "event")
+        f"coalesce({name}::varchar, '')" for name in (*_ids(catalogue), "band", "school_year", "household_id", "event")
     )
     row = con.execute(
         f"select sha256(coalesce(string_agg(sha256(concat_ws('|', child_key, {columns})), '' order by child_key), '')) "
@@ -233,7 +233,12 @@ def _children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, band: Band) 
     frame = con.execute("select * from fit_data where band = $1 order by resident_id", [band]).df()
     _, household = np.unique(frame["household_id"].to_numpy(dtype=str), return_inverse=True)
     levels = pd.DataFrame({item: frame[item].astype("category") for item in _ids(catalogue)})
-    return Children(levels=levels, event=frame["event"].to_numpy(dtype=bool), household=household.astype(np.int64))
+    return Children(
+        levels=levels,
+        event=frame["event"].to_numpy(dtype=bool),
+        household=household.astype(np.int64),
+        school_year=frame["school_year"].to_numpy(dtype=np.int64),
+    )
 
 
 def _make_tables(
