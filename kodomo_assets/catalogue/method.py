@@ -93,6 +93,13 @@ class Weights(Model):
             "`incident_12m` = the first one within 12 months of the features"
         )
     )
+    caused_by_list: Literal["not_counted", "counted"] = Field(
+        description=(
+            "a consultation record received after an earlier list led to something for the child (a decision a, b or "
+            "c, a talk, a filled 個人票): `not_counted` leaves it out of the dependent variable, or figures would "
+            "feed on themselves"
+        )
+    )
     min_column_children: int = Field(ge=1, description="children that a column of the regression needs")
     min_column_events: int = Field(ge=1, description="of them with the event, and as many without it")
     min_band_events: int = Field(ge=1, description="fewer events in a band: no fit, the last version stays")

@@ -37,5 +37,5 @@ def matrix(step: Step) -> Results:
 
 @asset("features.labels", reads=["linkage.children", "linkage.links", "sources.child_consultations"])
 def labels(step: Step) -> Results:
-    build_labels(step.delivered(), step.day)
+    build_labels(step.delivered(), step.catalogue, step.day)
     yield from step.store(Written("features.labels", "new_labels", count_labels))

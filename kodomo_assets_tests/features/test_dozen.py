@@ -155,7 +155,7 @@ def test_every_level_of_every_item_occurs_in_the_dozen():
 
 
 def test_labels(dozen):
-    build_labels(dozen.con, R)
+    build_labels(dozen.con, CATALOGUE, R)
     rows = dozen.con.execute(
         "select child_key, open_consultation, first_received_on from new_labels where known_before"
     ).fetchall()

@@ -70,7 +70,7 @@ def results(con: duckdb.DuckDBPyConnection) -> set[tuple[Any, ...]]:
     """Every cell of the matrix and of the labels: child, column, value."""
     create_delivered_views(con, CATALOGUE, R)
     build_matrix(con, CATALOGUE, R)
-    build_labels(con, R)
+    build_labels(con, CATALOGUE, R)
     cells = set()
     for name in ("new_matrix", "new_labels"):
         rows = con.execute(f"select child_key, * exclude (child_key) from {name}").fetchall()

@@ -36,7 +36,7 @@ def build(catalogue: Catalogue, without: Iterable[tuple[str, str]]) -> None:
     con.execute("create temp table pseudonyms (resident_id varchar, child_key varchar)")
     build_children(con, catalogue, R)
     build_matrix(con, catalogue, R)
-    build_labels(con, R)
+    build_labels(con, catalogue, R)
 
 
 def fed(catalogue: Catalogue) -> set[tuple[str, str]]:

@@ -112,7 +112,7 @@ def con():
         load_dozen(con, CATALOGUE)
         build_matrix(con, CATALOGUE, R)
         con.execute("insert into features.levels by name from new_levels")
-        build_labels(con, R)
+        build_labels(con, CATALOGUE, R)
         con.execute("insert into features.labels by name from new_labels")
         con.execute("insert into weights.in_force values ($1, $2)", [R, VERSION])
         con.executemany(

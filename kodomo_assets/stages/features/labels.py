@@ -6,19 +6,28 @@ import datetime as dt
 
 import duckdb
 
+from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import run_sql
 from kodomo_assets.told import Told
+from kodomo_assets.vocabulary import TOLD
 
 
-def build_labels(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
-    """Makes the temp table ``new_labels`` (features.labels): one row per child of the spine."""
-    run_sql(con, __package__, "labels", {"reference_date": reference_date})
+def build_labels(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
+    """Makes the temp table ``new_labels`` (features.labels): one row per child of the spine.
+
+    What counts leaves out records that an earlier list may have caused (``weights.caused_by_list``, method §5); what a
+    child is known by leaves out none.
+    """
+    not_counted = catalogue.weights.caused_by_list == "not_counted"
+    parameters = {"reference_date": reference_date, "not_counted": not_counted, "told": list(TOLD)}
+    run_sql(con, __package__, "labels", parameters)
 
 
 def count_labels(con: duckdb.DuckDBPyConnection) -> Told:
-    """How many children of ``new_labels`` were known before, and how many have an open consultation."""
+    """Of ``new_labels``: children known before or with an open consultation, and the records that do not count."""
     row = con.execute(
-        "select count(*) filter (known_before), count(*) filter (open_consultation) from new_labels"
+        "select count(*) filter (known_before), count(*) filter (open_consultation), "
+        "coalesce(sum(records_set_aside), 0) from new_labels"
     ).fetchone()
-    known, open_now = row or (0, 0)
-    return {"known_before": known, "open_consultation": open_now}
+    known, open_now, set_aside = row or (0, 0, 0)
+    return {"known_before": known, "open_consultation": open_now, "一覧のあとの相談（数えない）": int(set_aside)}

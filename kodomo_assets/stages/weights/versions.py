@@ -250,10 +250,15 @@ def _make_tables(
     bands: Mapping[Band, BandFit],
 ) -> None:
     facts = {"version": version, "reference_date": reference_date}
+    set_aside = dict(
+        con.execute("select band, sum(coalesce(records_set_aside, 0))::integer from fit_data group by band").fetchall()
+    )
     frames = {
         "coefficients": pd.concat([fit.coefficients for fit in bands.values()], ignore_index=True).assign(**facts),
         "selection_log": pd.concat([fit.log for fit in bands.values()], ignore_index=True).assign(version=version),
-        "model_cards": pd.DataFrame([fit.card for fit in bands.values()]).assign(**facts),
+        "model_cards": pd.DataFrame(
+            [{**fit.card, "records_set_aside": set_aside[band]} for band, fit in bands.items()]
+        ).assign(**facts),
         "versions": pd.DataFrame(
             [
                 {
