@@ -59,6 +59,13 @@ class Item(Model):
     screen: Literal["fairness", "no_causal_path", "format"] | None = Field(
         default=None, description="why the item is left out before the regression"
     )
+    count: bool = Field(
+        default=True,
+        description=(
+            "whether an own level is a sign of need by itself, and so counts where the number of own levels serves "
+            "instead of fitted weights"
+        ),
+    )
     direction: Literal["raises", "lowers"] = Field(
         default="raises",
         description=(

@@ -20,7 +20,7 @@ from kodomo_assets.errors import ConfigurationError
 
 _PACKAGE = "kodomo_assets.catalogue"
 # Mappings whose keys are a city's own words: anything may be added to them.
-_OPEN = {"headers", "codes", "fixed_items", "directions", "outcomes"}
+_OPEN = {"headers", "codes", "fixed_items", "serves", "directions", "outcomes"}
 # Keys that a city may set although the defaults leave them out.
 _OPTIONAL = {
     "encoding",

@@ -86,6 +86,14 @@ class Features(Model):
     )
 
 
+class Serves(Model):
+    """A person's word on which weights of a band serve."""
+
+    origin: Literal["own", "count"] = Field(description="`own`: the fit of this city; `count`: the number of levels")
+    decided_by: str = Field(min_length=1, description="the role of who decided (課長)")
+    reason: str = Field(min_length=1, description="why")
+
+
 class Weights(Model):
     label: Literal["ever", "incident_12m"] = Field(
         description=(
@@ -103,6 +111,19 @@ class Weights(Model):
     min_column_children: int = Field(ge=1, description="children that a column of the regression needs")
     min_column_events: int = Field(ge=1, description="of them with the event, and as many without it")
     min_band_events: int = Field(ge=1, description="fewer events in a band: no fit, the last version stays")
+    min_events_per_level: float = Field(
+        ge=0,
+        description=(
+            "events that a band needs per own level of its items before a fit of its own serves; with fewer the number "
+            "of own levels does, in steps (origin `count`)"
+        ),
+    )
+    serves: Mapping[Band, Serves] = Field(
+        description=(
+            "which weights of a band serve, whatever the number of events: "
+            "`{lower: {origin: own, decided_by: 課長, reason: ...}}`"
+        )
+    )
     max_gvif: float = Field(
         gt=1, description="the worst item goes while GVIF^(1/(2 df)) exceeds the square root of this"
     )

@@ -1,7 +1,7 @@
 """Assets of the stage ``weights``: fitted at the yearly date, recorded as in force at the others (decision 8)."""
 
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
-from kodomo_assets.stages.weights.quality import check_better_than_chance
+from kodomo_assets.stages.weights.quality import check_better_than_chance, check_origin
 from kodomo_assets.stages.weights.summary import check_outcome, tell_cards, tell_coefficients
 from kodomo_assets.stages.weights.versions import refresh_weights
 
@@ -15,6 +15,7 @@ from kodomo_assets.stages.weights.versions import refresh_weights
     checks=[
         check("weights.in_force", "fit_succeeded", "推定できた、または有効な版を引き続き用いる"),
         check("weights.in_force", "better_than_chance", "用いる重みの並べ方が、くじ引きより明らかによい（交差検証）"),
+        check("weights.in_force", "own_weights", "この市で推定した重みを用いる（相談記録が足りないときは該当数）"),
         check("weights.in_force", "in_order", "より新しい基準日の版がまだない（古い基準日から順に更新する）"),
     ],
 )
@@ -40,7 +41,7 @@ def coefficients(step: Step) -> Results:
             {"version": version, "refitted": outcome.refitted, "reason": outcome.reason},
             [
                 lambda _: check_outcome(outcome),
-                lambda con: [check_better_than_chance(con, step.catalogue, version)],
+                lambda con: [check_better_than_chance(con, step.catalogue, version), check_origin(con, version)],
             ],
         ),
         also=beside if outcome.refitted else [],

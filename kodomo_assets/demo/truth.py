@@ -26,7 +26,8 @@ def _items(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
         with kept as (
             select distinct band, item
             from weights.selection_log
-            where action = 'keep' and version = (select max_by(version, reference_date) from weights.versions)
+            join weights.versions as v using (version, band)
+            where action = 'keep' and v.reference_date = (select max(reference_date) from weights.versions)
         ),
         true_items as (select distinct band, item from read_csv($1))
         select

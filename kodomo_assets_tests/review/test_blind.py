@@ -301,6 +301,22 @@ def test_a_model_that_is_worth_nothing_says_so(town, auc, weak, said):
     assert town.meeting().cautions == said
 
 
+@pytest.mark.parametrize("std_error", [0.001, None])
+def test_where_the_count_serves_it_says_so(town, std_error):
+    """And whether anything was fitted at all; of a band without a list nothing."""
+    town.configure("meeting: {sample_below_cut: 0}")
+    cohort(town, 10, 1)
+    for band in ("lower", "upper"):
+        town.insert("weights.versions", version=VERSION, band=band, reference_date=R, fingerprint="", label="ever", created_at=town.clock, origin="count", in_force_from=R, reason="9 events")  # fmt: skip
+        for level, error in (("not_applicable", None), ("applicable", std_error)):
+            town.insert("weights.coefficients", version=VERSION, reference_date=R, band=band, item="bullied", level=level, weight=0.02, std_error=error, p_value=error, children=20, mean_weight=0.01)  # fmt: skip
+    town.list()
+    nothing = "" if std_error else "（相談記録との関係は推定していません）"
+    assert town.meeting().cautions == (
+        f"小4〜中3の順位は、項目ごとの重みではなく、該当する段階の数によります{nothing}",
+    )
+
+
 # items that fairness forbids
 
 

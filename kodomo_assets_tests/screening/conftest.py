@@ -111,6 +111,23 @@ class SmallCity:
             },
         )
 
+    def counted(self, band: str) -> None:
+        """In ``band`` the number of own levels serves."""
+        self._insert(
+            "weights.versions",
+            {
+                "version": VERSION,
+                "band": band,
+                "reference_date": dt.date(2025, 4, 1),
+                "fingerprint": "",
+                "label": "ever",
+                "created_at": dt.datetime(2025, 4, 1, tzinfo=dt.UTC),
+                "origin": "count",
+                "in_force_from": dt.date(2025, 4, 1),
+                "reason": "9 events",
+            },
+        )
+
     def base(self, band: str, rate: float) -> None:
         self.weight(band, "(base)", rate, {"(base)": (rate, 1000)})
 

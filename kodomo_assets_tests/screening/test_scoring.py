@@ -158,6 +158,23 @@ def test_ranks(dozen):
     assert (dozen.counts.version, dozen.counts.screened, dozen.counts.selected) == ("2025-04-01.1", 12, 1)
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_where_the_count_serves_more_difficulties_come_before_the_lot(small_city, counted):
+    """Three children with one step each: poverty alone, and two on what tells of truancy and abuse."""
+    levels = {"single_parent": "without_allowance", "absence_days": "10-19", "late_or_early_leave": "10-19"}
+    lot = sorted("abc", key=lambda key: hashlib.sha256(f"2025-09-01|{key}".encode()).hexdigest())
+    small_city.base("lower", 0.05)
+    for item, level in levels.items():
+        small_city.weight("lower", item, 0.0, {"not_applicable": (0, 900), level: (0.02, 100)})
+    if counted:
+        small_city.counted("lower")
+    # whom the lot names first is touched by one difficulty
+    for key, item in zip(lot, levels, strict=True):
+        small_city.child(key, {item: levels[item]})
+    small_city.screen()
+    assert small_city.ranked() == ([lot[1], lot[2], lot[0]] if counted else lot)
+
+
 def test_own_levels_of_the_model_are_counted(dozen):
     counted = dict(dozen.rows("select child_key, own_levels from screening.ranking"))
     assert {key: count for key, count in counted.items() if count} == {

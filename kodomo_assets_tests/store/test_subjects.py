@@ -216,7 +216,9 @@ def test_a_household_has_the_rows_of_tables_about_households_only(con):
 
 
 def test_all_rows_before_a_day(con):
-    con.execute(f"insert into weights.versions values ('2024-04-01.1', date '{LAST_YEAR}', '', 'ever', now())")
+    con.execute(
+        f"insert into weights.versions values ('2024-04-01.1', 'lower', date '{LAST_YEAR}', '', 'ever', now(), 'own', null, null, '')"
+    )
     con.execute(
         "insert into weights.item_definitions values ('2024-04-01.1', 'sex', '{}'), ('2025-04-01.1', 'sex', '{}')"
     )

@@ -11,8 +11,8 @@ import pytest
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import Children
-from kodomo_assets.stages.weights.fit import figures, fit_band
-from kodomo_assets.stages.weights.regression import fit_ols
+from kodomo_assets.stages.weights.fit import BandFit, figures, fit_band
+from kodomo_assets.stages.weights.regression import Fit, fit_ols
 
 NA = "not_applicable"
 TRUE = {"public_assistance": 0.25, "child_disability": 0.20, "residential_moves": 0.15}
@@ -88,7 +88,14 @@ def test_contributions_give_back_the_fitted_values(fitted):
     assert list(years.index) == ["1", "2", "3"]
     assert list(years["children"]) == [500, 500, 500]
     of_year = years["weight"][children.school_year.astype(str)].to_numpy() - years["mean_weight"].iloc[0]
-    np.testing.assert_allclose(score + of_year, fit.fitted, atol=1e-9)
+    np.testing.assert_allclose(score + of_year, kept_alone(fit, children).fitted, atol=1e-9)
+
+
+def kept_alone(fit: BandFit, children: Children) -> Fit:
+    """The regression on the kept items' columns, made anew: intercepts, items, no record of SSW."""
+    own = [np.isin(children.levels[n], list(load_catalogue().items[n].levels)) for n in kept(fit.log)]
+    columns = [*intercepts(children), *own, np.asarray(children.levels["ssw_family"] == "no_record")]
+    return fit_ols(np.column_stack(columns).astype(float), children.event.astype(float), children.household)
 
 
 def test_every_level_of_a_kept_item_has_a_row(fitted):
@@ -107,11 +114,7 @@ def test_every_level_of_a_kept_item_has_a_row(fitted):
 def test_coefficients_are_those_of_the_kept_columns_alone(fitted):
     children, fit = fitted
     names = kept(fit.log)
-    catalogue = load_catalogue()
-    columns = intercepts(children)
-    columns += [np.isin(children.levels[n], list(catalogue.items[n].levels)) for n in names]
-    columns.append(np.asarray(children.levels["ssw_family"] == "no_record"))
-    again = fit_ols(np.column_stack(columns).astype(float), children.event.astype(float), children.household)
+    again = kept_alone(fit, children)
     rows = fit.coefficients
     for number, name in enumerate([*names, "table:ssw_records"], start=3):
         row = rows[(rows["item"] == name) & rows["std_error"].notna()].iloc[0]

@@ -49,6 +49,7 @@ select
     f.reference_date,
     w.version,
     w.band,
+    v.origin,
     w.item,
     coalesce(i.ja, w.item) as item_ja,
     w.level,
@@ -58,6 +59,7 @@ select
     w.children
 from weights.in_force as f
 join weights.coefficients as w using (version)
+join weights.versions as v using (version, band)
 left join catalogue.names as i on i.item = w.item;
 
 create view views.selection_log as

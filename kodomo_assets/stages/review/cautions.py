@@ -21,16 +21,40 @@ def protection_caution(catalogue: Catalogue) -> tuple[str, ...]:
 def meeting_cautions(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, *, hidden: bool
 ) -> tuple[str, ...]:
-    """For the meeting's files, besides: bands whose weights are hardly better than chance, and school years without
-    selected children.
+    """For the meeting's files, besides: bands whose weights are a mere count or hardly better than chance, and school
+    years without selected children.
 
     While the sample is hidden such a school year is not named: a child of it on the list could only be of the sample.
     """
     return (
         *protection_caution(catalogue),
+        *_counted(con, catalogue, reference_date),
         *_weak_models(con, catalogue, reference_date),
         *_nobody_selected(con, reference_date, hidden=hidden),
     )
+
+
+def _counted(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
+    """Bands in which the number of own levels serves; whose step has no error was fitted on nothing."""
+    rows = con.execute(
+        """
+        select
+            r.band,
+            bool_and(c.std_error is null) as nothing_fitted
+        from (select distinct weights_version, band from screening.ranking where reference_date = $1) as r
+        join weights.versions as v on v.version = r.weights_version and v.band = r.band and v.origin = 'count'
+        join weights.coefficients as c
+            on c.version = v.version and c.band = v.band and not starts_with(c.item, '(')
+        group by r.band
+        order by r.band
+        """,
+        [reference_date],
+    ).fetchall()
+    said = []
+    for band, nothing_fitted in rows:
+        fitted = "（相談記録との関係は推定していません）" if nothing_fitted else ""
+        said.append(f"{catalogue.bands[band].ja}の順位は、項目ごとの重みではなく、該当する段階の数によります{fitted}")
+    return said
 
 
 def _weak_models(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:

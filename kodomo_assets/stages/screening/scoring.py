@@ -212,7 +212,7 @@ def _require_whole_model(con: duckdb.DuckDBPyConnection, version: str) -> None:
 
 
 def _load_model(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> None:
-    """The coefficients of ``version``: model_levels, and from them model_items and model_tables."""
+    """The coefficients of ``version``: model_levels, and from them model_items and model_tables; counted_bands."""
     con.execute(
         "create or replace temp table model_levels as "
         "select band, item, level, weight, mean_weight, children from weights.coefficients where version = $1",
@@ -230,6 +230,11 @@ def _load_model(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: s
         "create or replace temp table model_tables as "
         "select band, item, any_value(mean_weight) as mean_weight "
         "from model_levels where starts_with(item, 'table:') group by band, item"
+    )
+    con.execute(
+        "create or replace temp table counted_bands as "
+        "select band from weights.versions where version = $1 and origin = 'count'",
+        [version],
     )
 
 

@@ -1,6 +1,6 @@
 -- From levels and weights to the list (method §6). Reads the temp tables that scoring.py loads (model_levels,
--- model_items, model_tables, difficulties, difficulty_items, legacy_items, legacy_settings), those of screened.sql,
--- incomplete_children, and the labels at the reference date.
+-- model_items, model_tables, counted_bands, difficulties, difficulty_items, legacy_items, legacy_settings), those of
+-- screened.sql, incomplete_children, and the labels at the reference date.
 --
 -- Contributions are added as decimals: a sum of doubles would depend on the order in which threads meet the rows.
 
@@ -105,11 +105,14 @@ with scores as (
 own_levels as (
     select
         l.child_key,
-        count(*)::integer as own_levels
+        count(distinct l.item)::integer as own_levels,
+        -- many share a count: of those the child comes first whom more difficulties touch
+        case when l.band in (from counted_bands) then count(distinct d.difficulty) else 0 end as touched
     from child_levels as l
     join model_items using (band, item)
+    left join difficulty_items as d using (item)
     where l.level not in ('not_applicable', 'blank', 'no_record')
-    group by l.child_key
+    group by l.child_key, l.band
 ),
 
 ranked as (
@@ -123,6 +126,7 @@ ranked as (
             order by
                 round(s.score, $score_decimals) desc,
                 coalesce(o.own_levels, 0) desc,
+                coalesce(o.touched, 0) desc,
                 sha256($reference_date::date::varchar || '|' || c.child_key)
         )::integer as rank,
         count(*) over (partition by c.cohort) * $share_percent // 100 as places

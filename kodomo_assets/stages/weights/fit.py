@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Band, Catalogue
+from kodomo_assets.catalogue import NO_RECORD, NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import Children, Design, level_counts
 from kodomo_assets.stages.weights.regression import Array, condition_number
@@ -17,6 +17,7 @@ from kodomo_assets.stages.weights.selection import LOG_COLUMNS, Selected, Select
 
 RECORDED = "recorded"
 SCHOOL_YEAR, BASE = "(school_year)", "(base)"
+COEFFICIENT_COLUMNS = ("band", "item", "level", "weight", "std_error", "p_value", "children", "mean_weight")
 _TOP_SHARE = 0.1
 _Z = 1.959964
 
@@ -28,7 +29,6 @@ class BandFit:
     coefficients: pd.DataFrame
     log: pd.DataFrame
     card: Mapping[str, object]
-    fitted: Array
 
 
 def fit_band(
@@ -57,7 +57,6 @@ def fit_band(
         coefficients=_coefficients(band, children, selected),
         log=pd.DataFrame(selected.log.rows, columns=list(LOG_COLUMNS)),
         card=_card(catalogue, band, children, selected),
-        fitted=selected.fit.fitted,
     )
 
 
@@ -88,9 +87,7 @@ def _coefficients(band: Band, children: Children, selected: Selected) -> pd.Data
     rows_of(SCHOOL_YEAR, years, {year: at for at, year in enumerate(years)})
     rate = float(children.event.mean())
     rows.append((band, BASE, BASE, rate, None, None, n, rate))
-    return pd.DataFrame(
-        rows, columns=["band", "item", "level", "weight", "std_error", "p_value", "children", "mean_weight"]
-    )
+    return pd.DataFrame(rows, columns=list(COEFFICIENT_COLUMNS))
 
 
 def _card(catalogue: Catalogue, band: Band, children: Children, selected: Selected) -> dict[str, object]:
@@ -111,14 +108,13 @@ def _card(catalogue: Catalogue, band: Band, children: Children, selected: Select
         "max_gvif": selected.gvif[worst],
         "max_gvif_item": worst,
         "negative_fitted_share": float((fit.fitted < 0).mean()),
-        **_cross_validated(catalogue, children, design, matrix),
-        "children_without_school_records": _without_school_records(catalogue, children),
+        **judged(catalogue, children, _cross_validation(catalogue, children, design, matrix)),
+        "children_without_school_records": without_school_records(catalogue, children),
     }
 
 
-def _cross_validated(catalogue: Catalogue, children: Children, design: Design, matrix: Array) -> dict[str, object]:
-    """The figures of the card with the interval of the precision, and whether they are hardly better than chance."""
-    found = _cross_validation(catalogue, children, design, matrix)
+def judged(catalogue: Catalogue, children: Children, found: Mapping[str, float]) -> dict[str, object]:
+    """``found`` with the interval of the precision, and whether these figures are hardly better than chance."""
     n, rate = len(children), float(children.event.mean())
     low, high = precision_interval(found["cv_precision_at_10"], n)
     weak = is_weak(found["cv_auc"], low, rate, catalogue.weights.min_cv_auc)
@@ -158,7 +154,11 @@ def figures(scores: Array, event: np.ndarray, school_year: np.ndarray) -> dict[s
         pairs += positives * (len(of_year) - positives)
         top = np.argsort(-of_year, kind="stable")[: int(len(of_year) * _TOP_SHARE)]
         chosen, found = chosen + len(top), found + int(its_events[top].sum())
-    precision, positives = found / chosen, int(event.sum())
+    positives = int(event.sum())
+    if not chosen or not pairs:
+        # nobody to be found, or no place: by lot
+        return {"cv_auc": 0.5, "cv_precision_at_10": 0.0, "cv_recall_at_10": 0.0, "cv_lift_at_10": 0.0}
+    precision = found / chosen
     return {
         "cv_auc": float(in_order / pairs),
         "cv_precision_at_10": precision,
@@ -169,7 +169,7 @@ def figures(scores: Array, event: np.ndarray, school_year: np.ndarray) -> dict[s
 
 def precision_interval(precision: float, children: int) -> tuple[float, float]:
     """95 % interval (Wilson 1927) of the precision among the tenth of ``children`` with the highest prediction."""
-    n = int(children * _TOP_SHARE)
+    n = max(int(children * _TOP_SHARE), 1)
     centre = (precision + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * sqrt(precision * (1 - precision) / n + _Z**2 / (4 * n**2))
     return centre - half, centre + half
@@ -184,7 +184,7 @@ def is_weak(auc: float, precision_low: float, rate: float, min_auc: float) -> bo
     return auc < min_auc or precision_low <= rate
 
 
-def _without_school_records(catalogue: Catalogue, children: Children) -> int:
+def without_school_records(catalogue: Catalogue, children: Children) -> int:
     """Children on no_record in every item whose first table reaches a child by 学籍番号."""
     by_pupil = [
         item.id
@@ -198,6 +198,3 @@ def _without_school_records(catalogue: Catalogue, children: Children) -> int:
 
 def _in_band(item: str, children: Children) -> bool:
     return bool((children.levels[item] != NOT_APPLICABLE).any())
-
-
-__all__ = ["BASE", "BLANK", "RECORDED", "SCHOOL_YEAR", "BandFit", "figures", "fit_band"]

@@ -42,3 +42,27 @@ def check_better_than_chance(con: duckdb.DuckDBPyConnection, catalogue: Catalogu
         ),
         facts={"weak_bands": len(weak)},
     )
+
+
+def check_origin(con: duckdb.DuckDBPyConnection, version: str) -> CheckOutcome:
+    """A warning for each band in which the count serves because its own fit rests on too little."""
+    rows = con.execute(
+        "select band, origin, decided_by is not null, reason from weights.versions where version = $1 order by band",
+        [version],
+    ).fetchall()
+    # what a person wrote as the reason stands in the configuration
+    said = [f"band {band}: {origin}" + (" (as decided)" if by else f" ({why})") for band, origin, by, why in rows]
+    counted = [band for band, origin, by, _ in rows if origin == "count" and not by]
+    return CheckOutcome(
+        name="own_weights",
+        passed=not counted,
+        blocking=False,
+        message=f"version {version}: {'; '.join(said)}"
+        + (
+            f". In band {', '.join(counted)} the number of own levels serves; its own fit, where there is one, is kept "
+            "beside it. A person may decide otherwise (weights.serves)"
+            if counted
+            else ""
+        ),
+        facts={"counted_bands": len(counted)},
+    )

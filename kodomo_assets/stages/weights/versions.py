@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
@@ -18,7 +18,7 @@ from kodomo_assets.errors import FitError
 from kodomo_assets.japan.calendar import years_before
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.weights.design import Children
-from kodomo_assets.stages.weights.fit import BandFit, fit_band
+from kodomo_assets.stages.weights.serving import OWN, Served, serve
 
 _LEGAL = "no_legal_basis"
 
@@ -31,7 +31,7 @@ class WeightsOutcome:
         version: the version in force at the reference date.
         refitted: whether this refresh made it (the temp tables ``new_*`` hold it then).
         reason: why it was fitted or reused, one phrase.
-        fit_error: why a due fit failed while an older version stays in force.
+        fit_error: why a due fit failed while an older version stays in force, or the count serves.
         later_version: a version of a later reference date, where the refresh is out of order.
     """
 
@@ -40,7 +40,6 @@ class WeightsOutcome:
     reason: str
     fit_error: str | None = None
     later_version: str | None = None
-    bands: Mapping[Band, BandFit] = field(default_factory=dict)
 
 
 def refresh_weights(
@@ -55,10 +54,10 @@ def refresh_weights(
         report: called with one sentence on how far a fit is.
 
     Raises:
-        FitError: the fit failed and no older version can stay in force.
+        FitError: there is nothing to be fitted on.
     """
     due = why_due(con, catalogue, reference_date)
-    later = _version(con, "reference_date > $1", reference_date)
+    later = _version(con, "in_force_from > $1", reference_date)
     if due is None:
         outcome = WeightsOutcome(_in_force(con, reference_date) or "", False, "the version in force", None, later)
     else:
@@ -97,17 +96,17 @@ def _in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> str | 
     """
     row = con.execute(
         "select used.version from weights.in_force as used join weights.versions as v using (version) "
-        "where used.reference_date = v.reference_date "
-        "and v.reference_date = (select max(reference_date) from weights.versions where reference_date <= $1)",
+        "where used.reference_date = v.in_force_from "
+        "and v.in_force_from = (select max(in_force_from) from weights.versions where in_force_from <= $1)",
         [reference_date],
     ).fetchone()
-    return str(row[0]) if row else _version(con, "reference_date <= $1", reference_date)
+    return str(row[0]) if row else _version(con, "in_force_from <= $1", reference_date)
 
 
 def _version(con: duckdb.DuckDBPyConnection, condition: str, reference_date: dt.date) -> str | None:
     row = con.execute(
         f"select version from weights.versions where {condition} "
-        "order by reference_date desc, split_part(version, '.', 2)::integer desc limit 1",
+        "order by in_force_from desc, split_part(version, '.', 2)::integer desc limit 1",
         [reference_date],
     ).fetchone()
     return str(row[0]) if row else None
@@ -124,37 +123,35 @@ def _fit_or_reuse(
     features_at = _load_fit_data(con, catalogue, reference_date)
     fingerprint = _fingerprint(con, catalogue, reference_date, features_at)
     same = con.execute(
-        "select version from weights.versions where reference_date = $1 and fingerprint = $2 order by version limit 1",
+        "select version from weights.versions where in_force_from = $1 and fingerprint = $2 order by version limit 1",
         [reference_date, fingerprint],
     ).fetchone()
     if same:
         return WeightsOutcome(str(same[0]), False, "same matrix, label, catalogue and settings", None, later)
-    excluded = excluded_items(catalogue, reference_date)
+    standing = _in_force(con, reference_date)
     try:
         # BLAS threads that wait for work beside DuckDB's take four times as long on two cores as one thread alone
         with threadpool_limits(limits=1, user_api="blas"):
-            bands = {
-                band: fit_band(catalogue, band, _children(con, catalogue, band), excluded, report)
-                for band in catalogue.bands
-            }
+            served = serve(
+                catalogue,
+                _bands(con, catalogue),
+                excluded_items(catalogue, reference_date),
+                may_fail=standing is not None,
+                report=report,
+            )
     except FitError as error:
-        standing = _in_force(con, reference_date)
         if standing is None:
             raise
         return WeightsOutcome(standing, False, "the last version stays in force", f"{due}: {error}", later)
-    number = con.execute(
-        "select coalesce(max(split_part(version, '.', 2)::integer), 0) + 1 from weights.versions "
-        "where reference_date = $1",
-        [reference_date],
-    ).fetchone()
-    version = f"{reference_date}.{number[0] if number else 1}"
-    _make_tables(con, catalogue, version, reference_date, fingerprint, bands)
+    version = _make_tables(con, catalogue, reference_date, fingerprint, served)
     con.execute(
         "create or replace temp table new_version_definitions as "
-        "select $1::varchar as version, item, definition from features.item_definitions where reference_date = $2",
-        [version, features_at],
+        "select v.version, d.item, d.definition from features.item_definitions as d "
+        "cross join (select distinct version from new_versions) as v where d.reference_date = $1",
+        [features_at],
     )
-    return WeightsOutcome(version, True, due, None, later, bands)
+    errors = "; ".join(found.own_error for found in served.values() if found.own_error)
+    return WeightsOutcome(version, True, due, f"{due}: {errors}" if errors else None, later)
 
 
 def _load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dt.date:
@@ -228,48 +225,70 @@ def _ids(catalogue: Catalogue) -> list[str]:
     return [item.id for item in catalogue.matrix_items]
 
 
-def _children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, band: Band) -> Children:
+def _bands(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dict[Band, Children]:
+    """The children of every band; a household has one number in all of them."""
     # by 宛名番号: in the order of child_key the sums, and who of equal predictions is in the top tenth, hang on the key
-    frame = con.execute("select * from fit_data where band = $1 order by resident_id", [band]).df()
+    frame = con.execute("select * from fit_data order by resident_id").df()
     _, household = np.unique(frame["household_id"].to_numpy(dtype=str), return_inverse=True)
     levels = pd.DataFrame({item: frame[item].astype("category") for item in _ids(catalogue)})
-    return Children(
-        levels=levels,
-        event=frame["event"].to_numpy(dtype=bool),
-        household=household.astype(np.int64),
-        school_year=frame["school_year"].to_numpy(dtype=np.int64),
-    )
+    found = {}
+    for band in catalogue.bands:
+        of_band = (frame["band"] == band).to_numpy()
+        found[band] = Children(
+            levels=levels[of_band].reset_index(drop=True),
+            event=frame["event"].to_numpy(dtype=bool)[of_band],
+            household=household.astype(np.int64)[of_band],
+            school_year=frame["school_year"].to_numpy(dtype=np.int64)[of_band],
+        )
+    return found
 
 
 def _make_tables(
     con: duckdb.DuckDBPyConnection,
     catalogue: Catalogue,
-    version: str,
     reference_date: dt.date,
     fingerprint: str,
-    bands: Mapping[Band, BandFit],
-) -> None:
-    facts = {"version": version, "reference_date": reference_date}
+    served: Mapping[Band, Served],
+) -> str:
+    """The temp tables ``new_*`` with the version that serves, and with the own fits that do not; its number."""
+    row = con.execute(
+        "select coalesce(max(split_part(version, '.', 2)::integer), 0) from weights.versions where reference_date = $1",
+        [reference_date],
+    ).fetchone()
+    number = (row[0] if row else 0) + 1
+    version, kept = f"{reference_date}.{number}", f"{reference_date}.{number + 1}"
+    fits = [(version, band, found.fit) for band, found in served.items()]
+    fits += [(kept, band, found.unserved) for band, found in served.items() if found.unserved is not None]
     set_aside = dict(
         con.execute("select band, sum(coalesce(records_set_aside, 0))::integer from fit_data group by band").fetchall()
     )
     frames = {
-        "coefficients": pd.concat([fit.coefficients for fit in bands.values()], ignore_index=True).assign(**facts),
-        "selection_log": pd.concat([fit.log for fit in bands.values()], ignore_index=True).assign(version=version),
+        "coefficients": pd.concat([fit.coefficients.assign(version=of) for of, _, fit in fits], ignore_index=True),
+        "selection_log": pd.concat([fit.log.assign(version=of) for of, _, fit in fits], ignore_index=True),
         "model_cards": pd.DataFrame(
-            [{**fit.card, "records_set_aside": set_aside[band]} for band, fit in bands.items()]
-        ).assign(**facts),
-        "versions": pd.DataFrame(
-            [
-                {
-                    **facts,
-                    "fingerprint": fingerprint,
-                    "label": catalogue.weights.label,
-                    "created_at": dt.datetime.now(dt.UTC),
-                }
-            ]
+            [{**fit.card, "version": of, "records_set_aside": set_aside.get(band, 0)} for of, band, fit in fits]
         ),
+        "versions": pd.DataFrame(
+            [_described(catalogue, served[band], of, band, version) for of, band, _ in fits]
+        ).assign(reference_date=reference_date, fingerprint=fingerprint),
     }
     for name, frame in frames.items():
         declared = catalogue.output(f"weights.{name}")
-        create_from_frame(con, f"new_{name}", frame, {column.name: column.type for column in declared.columns})
+        types = {column.name: column.type for column in declared.columns}
+        create_from_frame(con, f"new_{name}", frame.assign(reference_date=reference_date), types)
+    return version
+
+
+def _described(catalogue: Catalogue, found: Served, version: str, band: Band, serving: str) -> dict[str, object]:
+    """The row of weights.versions but for what is the same in all."""
+    serves = version == serving
+    return {
+        "version": version,
+        "band": band,
+        "label": catalogue.weights.label,
+        "created_at": dt.datetime.now(dt.UTC),
+        "origin": found.origin if serves else OWN,
+        "in_force_from": dt.date.fromisoformat(serving.split(".")[0]) if serves else None,
+        "decided_by": found.decided_by,
+        "reason": found.reason,
+    }

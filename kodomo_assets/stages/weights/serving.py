@@ -1,0 +1,86 @@
+"""Which weights serve: a band's own fit where it rests on enough events, else the count (method §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.errors import FitError
+from kodomo_assets.stages.weights.count import fit_count
+from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.fit import BandFit, fit_band
+
+OWN, COUNT = "own", "count"
+
+
+@dataclass(frozen=True)
+class Served:
+    """The weights of one band: where they come from, why, and who said so where a person did.
+
+    Attributes:
+        unserved: the own fit that does not serve and is kept.
+        why_unserved: why it does not.
+        own_error: why there is no own fit.
+    """
+
+    origin: str
+    fit: BandFit
+    reason: str
+    decided_by: str | None = None
+    unserved: BandFit | None = None
+    own_error: str | None = None
+
+
+def serve(
+    catalogue: Catalogue,
+    bands: Mapping[Band, Children],
+    excluded: Mapping[str, str],
+    *,
+    may_fail: bool,
+    report: Callable[[str], None] = lambda _: None,
+) -> dict[Band, Served]:
+    """What serves in each band.
+
+    Args:
+        bands: the children of every band.
+        excluded: item -> reason, for items that may not enter (no_legal_basis).
+        may_fail: whether a version is there that can stay in force.
+
+    Raises:
+        FitError: no fit of its own in a band, with ``may_fail``; of two bands both are told.
+    """
+    fits: dict[Band, BandFit] = {}
+    errors: dict[Band, str] = {}
+    for band, children in bands.items():
+        try:
+            fits[band] = fit_band(catalogue, band, children, excluded, report)
+        except FitError as error:
+            errors[band] = str(error)
+    if errors and may_fail:
+        raise FitError("; ".join(errors.values()))
+    return {band: _served(catalogue, band, bands, excluded, fits.get(band), errors.get(band)) for band in bands}
+
+
+def _served(
+    catalogue: Catalogue,
+    band: Band,
+    bands: Mapping[Band, Children],
+    excluded: Mapping[str, str],
+    own: BandFit | None,
+    error: str | None,
+) -> Served:
+    decision = catalogue.weights.serves.get(band)
+    events, needed = int(bands[band].event.sum()), needed_events(catalogue, band)
+    enough = f"{events} events, expected {needed:g} ({catalogue.weights.min_events_per_level:g} per own level)"
+    serves_own = events >= needed if decision is None else decision.origin == OWN
+    reason, decided_by = (enough, None) if decision is None else (decision.reason, decision.decided_by)
+    if own is not None and serves_own:
+        return Served(OWN, own, reason, decided_by)
+    return Served(COUNT, fit_count(catalogue, band, bands, excluded), error or reason, decided_by, own, error)
+
+
+def needed_events(catalogue: Catalogue, band: Band) -> float:
+    """The events from which on a band's own fit serves: so many per own level of the items that may enter."""
+    levels = sum(len(i.levels) for i in catalogue.matrix_items if band in i.bands and i.screen is None)
+    return catalogue.weights.min_events_per_level * levels
