@@ -97,10 +97,9 @@ def test_coefficients_are_those_of_the_kept_columns_alone(fitted):
     children, fit = fitted
     names = kept(fit.log)
     catalogue = load_catalogue()
-    columns = [np.ones(len(children))]
-    columns += [np.isin(children.levels[n], list(catalogue.items[n].levels)) for n in names]
+    columns = [np.isin(children.levels[n], list(catalogue.items[n].levels)) for n in names]
     columns.append(np.asarray(children.levels["ssw_family"] == "no_record"))
-    again = fit_ols(np.column_stack(columns).astype(float), children.event.astype(float), children.household)
+    again = fit_ols(columns, children.event.astype(float), children.household)
     rows = fit.coefficients
     for number, name in enumerate([*names, "table:ssw_records"], start=1):
         row = rows[(rows["item"] == name) & rows["std_error"].notna()].iloc[0]
@@ -120,14 +119,12 @@ def test_aic_selection_ends_where_no_single_move_helps(fitted):
     gone -= set(log.loc[(log["step"] == 2) & (log["action"] == "enter"), "item"])
 
     def aic(items: set[str]) -> float:
-        columns = [np.ones(len(children))]
-        columns += [np.isin(children.levels[n], list(catalogue.items[n].levels)) for n in candidates if n in items]
+        columns = [np.isin(children.levels[n], list(catalogue.items[n].levels)) for n in candidates if n in items]
         if "ssw_family" in items:
             columns.append(np.asarray(children.levels["ssw_family"] == "no_record"))
-        design = np.column_stack(columns).astype(float)
-        rss = ((children.event - fit_ols(design, children.event.astype(float)).fitted) ** 2).sum()
+        rss = ((children.event - fit_ols(columns, children.event.astype(float)).fitted) ** 2).sum()
         n = len(children)
-        return n * np.log(2 * np.pi * rss / n) + n + 2 * design.shape[1]
+        return n * np.log(2 * np.pi * rss / n) + n + 2 * (len(columns) + 1)
 
     chosen = set(candidates) - gone
     best = aic(chosen)

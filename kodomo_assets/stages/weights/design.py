@@ -16,14 +16,14 @@ Indicator = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Children:
-    """The children of one band: their levels (one string column per item), events and households."""
+    """The children of one band: their levels (one column of words or categories per item), events and households."""
 
     levels: pd.DataFrame
     event: Indicator
     household: NDArray[np.int64]
 
-    def at(self, item: str, level: str) -> Indicator:
-        return np.asarray(self.levels[item] == level)
+    def at(self, item: str, *levels: str) -> Indicator:
+        return np.asarray(self.levels[item].isin(levels))
 
     def __len__(self) -> int:
         return len(self.event)
@@ -61,7 +61,7 @@ def item_columns(children: Children, item: Item, settings: Weights) -> ItemColum
     found = children.levels[item.id].unique()
     if len(found) < 2:
         return ItemColumns(item, (), False, "no_variation", ())
-    own = np.isin(children.levels[item.id], list(item.levels))
+    own = children.at(item.id, *item.levels)
     if not enough(own, children.event, settings):
         return ItemColumns(item, (), False, "rare", ())
     if int(children.at(item.id, NOT_APPLICABLE).sum()) < settings.min_column_children:
@@ -80,7 +80,7 @@ def _merge_levels(children: Children, item: Item, settings: Weights) -> tuple[tu
     open_group: list[str] = []
     for level in reversed(list(item.levels)):
         open_group.insert(0, level)
-        if enough(np.isin(children.levels[item.id], open_group), children.event, settings):
+        if enough(children.at(item.id, *open_group), children.event, settings):
             groups.append(open_group)
             open_group = []
     if open_group:
@@ -105,25 +105,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Design:
-    """The columns of a set of items (the intercept is column 0 of ``matrix`` and stands in no ``columns``)."""
+    """The columns of a set of items; position 0 of a fit is the intercept, which stands in no ``columns``."""
 
     items: tuple[ItemColumns, ...]
     columns: tuple[Column, ...]
     merges: tuple[Merge, ...]
 
     def positions(self, item: str, *, own_only: bool = False) -> list[int]:
-        """Positions in ``matrix`` of the columns of ``item`` (or of ``table:<id>``)."""
+        """Positions in a fit of the columns of ``item`` (or of ``table:<id>``)."""
         return [
             number
             for number, column in enumerate(self.columns, start=1)
             if column.item == item and (column.is_own or not own_only)
         ]
 
-    def matrix(self, n: int) -> NDArray[np.float64]:
-        result = np.ones((n, len(self.columns) + 1))
-        for number, column in enumerate(self.columns, start=1):
-            result[:, number] = column.values
-        return result
+    @property
+    def values(self) -> list[Indicator]:
+        return [column.values for column in self.columns]
 
 
 class Columns:
@@ -149,8 +147,7 @@ class Columns:
         item = entry.item.id
         if item not in self._of_item:
             levels = [*entry.groups, *([(BLANK,)] if entry.has_blank else [])]
-            held = self._children.levels[item]
-            self._of_item[item] = tuple(Column(item, group, np.isin(held, group)) for group in levels)
+            self._of_item[item] = tuple(Column(item, group, self._children.at(item, *group)) for group in levels)
         return self._of_item[item]
 
     def _table_columns(self, items: Sequence[ItemColumns]) -> tuple[list[Column], list[Merge]]:

@@ -12,7 +12,15 @@ import pandas as pd
 from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import Children, level_counts
-from kodomo_assets.stages.weights.regression import Array, condition_number
+from kodomo_assets.stages.weights.regression import (
+    Array,
+    Predictors,
+    coefficients,
+    condition_number,
+    joined,
+    predicted,
+    triangle,
+)
 from kodomo_assets.stages.weights.selection import LOG_COLUMNS, Selected, Selection
 
 RECORDED = "recorded"
@@ -94,7 +102,6 @@ def _coefficients(band: Band, children: Children, selected: Selected) -> pd.Data
 
 def _card(catalogue: Catalogue, band: Band, children: Children, selected: Selected) -> dict[str, object]:
     design, fit = selected.design, selected.fit
-    matrix = design.matrix(len(children))
     worst = max(selected.gvif, key=lambda item: selected.gvif[item])
     events = int(children.event.sum())
     return {
@@ -106,37 +113,38 @@ def _card(catalogue: Catalogue, band: Band, children: Children, selected: Select
         "events_per_column": events / len(design.columns),
         "households": len(np.unique(children.household)),
         "r_squared": fit.r_squared,
-        "condition_number": condition_number(matrix),
+        "condition_number": condition_number(selected.triangle),
         "max_gvif": selected.gvif[worst],
         "max_gvif_item": worst,
         "negative_fitted_share": float((fit.fitted < 0).mean()),
-        **_cross_validated(catalogue, children, matrix),
+        **_cross_validated(catalogue, children, design.values),
         "children_without_school_records": _without_school_records(catalogue, children),
     }
 
 
-def _cross_validated(catalogue: Catalogue, children: Children, matrix: Array) -> dict[str, object]:
+def _cross_validated(catalogue: Catalogue, children: Children, columns: Predictors) -> dict[str, object]:
     """The figures of the card with the interval of the precision, and whether they are hardly better than chance."""
-    found = _cross_validation(catalogue, children, matrix)
+    found = _cross_validation(catalogue, children, columns)
     n, rate = len(children), float(children.event.mean())
     low, high = precision_interval(found["cv_precision_at_10"], n)
     weak = is_weak(found["cv_auc"], low, rate, catalogue.weights.min_cv_auc)
     return {**found, "cv_precision_low": low, "cv_precision_high": high, "is_weak": weak}
 
 
-def _cross_validation(catalogue: Catalogue, children: Children, matrix: Array) -> dict[str, float]:
+def _cross_validation(catalogue: Catalogue, children: Children, columns: Predictors) -> dict[str, float]:
     """Figures of predictions from folds by household, the items and columns held fixed."""
     households, index = np.unique(children.household, return_inverse=True)
     folds = catalogue.weights.cross_validation_folds
     order = np.random.default_rng(catalogue.weights.seed).permutation(len(households))
     fold = (order % folds)[index]
     outcome = children.event.astype(float)
-    predicted = np.empty(len(children))
-    for number in range(folds):
-        train = fold != number
-        weights = np.linalg.lstsq(matrix[train], outcome[train], rcond=None)[0]
-        predicted[~train] = matrix[~train] @ weights
-    return figures(predicted, children.event)
+    members = [np.flatnonzero(fold == number) for number in range(folds)]
+    parts = [triangle(columns, outcome, rows) for rows in members]
+    unseen = np.empty(len(children))
+    for number, rows in enumerate(members):
+        weights = coefficients(joined([*parts[:number], *parts[number + 1 :]]))
+        unseen[rows] = predicted(columns, weights, rows)
+    return figures(unseen, children.event)
 
 
 def figures(predicted: Array, event: np.ndarray) -> dict[str, float]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from kodomo_assets.errors import FitError
-from kodomo_assets.stages.weights.design import Column, Columns, Design, ItemColumns
-from kodomo_assets.stages.weights.regression import Array, Moments
+from kodomo_assets.stages.weights.design import Columns, Design, ItemColumns
+from kodomo_assets.stages.weights.moments import Moments
 
 #: No search of the demo city took a round per item; one that takes ten does not get anywhere.
 ROUNDS_PER_ITEM = 10
@@ -40,7 +38,7 @@ class Search:
     def __init__(
         self,
         columns: Columns,
-        outcome: Array,
+        moments: Moments,
         candidates: Sequence[ItemColumns],
         tolerance: float,
         *,
@@ -51,8 +49,7 @@ class Search:
         self._candidates = tuple(candidates)
         self._tolerance = tolerance
         self._on_set, self._on_move = on_set, on_move
-        self._moments = Moments(outcome)
-        self._positions: dict[Column, int] = {}
+        self._moments = moments
 
     def run(self) -> list[ItemColumns]:
         """The set from which no single move lowers AIC.
@@ -86,12 +83,7 @@ class Search:
 
     def aic(self, inside: set[str]) -> float:
         """AIC of the set of items ``inside``, with the columns that this set has."""
-        columns = self._design(inside).columns
-        new = [column for column in columns if column not in self._positions]
-        if new:
-            values = np.column_stack([column.values for column in new]).astype(float)
-            self._positions.update(zip(new, self._moments.add(values), strict=True))
-        return self._moments.aic([0, *(self._positions[column] for column in columns)])
+        return self._moments.aic([0, *self._moments.positions(self._design(inside).columns)])
 
     def _design(self, inside: set[str]) -> Design:
         return self._columns.design([entry for entry in self._candidates if entry.item.id in inside])

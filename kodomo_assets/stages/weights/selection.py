@@ -18,7 +18,8 @@ from kodomo_assets.stages.weights.design import (
     Merge,
     item_columns,
 )
-from kodomo_assets.stages.weights.regression import Fit, dependent_columns, fit_ols, generalised_vif
+from kodomo_assets.stages.weights.moments import Moments, generalised_vif
+from kodomo_assets.stages.weights.regression import Fit, Triangle, dependent_columns, fit_ols, triangle
 from kodomo_assets.stages.weights.search import Move, Search
 
 _PERFECT = 1e-9
@@ -61,6 +62,7 @@ class Selected:
     """The model of one band."""
 
     design: Design
+    triangle: Triangle
     fit: Fit
     gvif: Mapping[str, float]
     log: Log
@@ -85,6 +87,7 @@ class Selection:
         self.outcome = children.event.astype(float)
         self.log = Log(band)
         self.columns = Columns(children, catalogue)
+        self.moments = Moments(self.outcome)
         self._tell = report
 
     def run(self) -> Selected:
@@ -103,11 +106,11 @@ class Selection:
             candidates = self._significant(candidates)
         self._require(candidates)
         design = self._design(candidates)
-        fit = self._fit(design)
+        sums, fit = self._fit(design)
         for entry in candidates:
             test = fit.wald(design.positions(entry.item.id, own_only=True))
             self.log.add(3, 0, entry.item.id, "keep", "selected", statistic=test.statistic, p_value=test.p_value)
-        return Selected(design, fit, self._gvif(design), self.log)
+        return Selected(design, sums, fit, self._gvif(design), self.log)
 
     # ---- step 1
 
@@ -163,7 +166,7 @@ class Selection:
 
         search = Search(
             self.columns,
-            self.outcome,
+            self.moments,
             candidates,
             self.settings.aic_tolerance,
             on_set=lambda design, round_: self.log.add_merges(2, round_, design.merges),
@@ -183,7 +186,7 @@ class Selection:
             self._require(candidates)
             design = self._design(candidates)
             self.log.add_merges(3, round_, design.merges)
-            fit = self._fit(design)
+            _, fit = self._fit(design)
             tests = {e.item.id: fit.wald(design.positions(e.item.id, own_only=True)) for e in candidates}
             worst = max(reversed(candidates), key=lambda entry: tests[entry.item.id].p_value)
             test = tests[worst.item.id]
@@ -201,25 +204,25 @@ class Selection:
     def _report(self, text: str) -> None:
         self._tell(f"band {self.band}: {text}")
 
-    def _fit(self, design: Design) -> Fit:
-        matrix = design.matrix(len(self.children))
-        dependent = [design.columns[at - 1].item for at in dependent_columns(matrix) if at > 0]
+    def _fit(self, design: Design) -> tuple[Triangle, Fit]:
+        sums = triangle(design.values, self.outcome)
+        dependent = [design.columns[at - 1].item for at in dependent_columns(sums) if at > 0]
         if dependent:
             raise FitError(
                 f"band {self.band}: the design has not full rank: {', '.join(dict.fromkeys(dependent))} determine one "
                 "another; expected items that do not repeat others (weights.fixed_items)"
             )
-        fit = fit_ols(matrix, self.outcome, self.children.household)
+        fit = fit_ols(design.values, self.outcome, self.children.household, sums)
         if fit.r_squared > 1 - _PERFECT or not np.isfinite(fit.std_errors).all():
             raise FitError(
                 f"band {self.band}: the design is separated (the levels tell every event); expected a residual"
             )
-        return fit
+        return sums, fit
 
     def _gvif(self, design: Design) -> dict[str, float]:
         groups = [[position - 1 for position in design.positions(entry.item.id)] for entry in design.items]
-        matrix = design.matrix(len(self.children))[:, 1:]
-        values = generalised_vif(matrix, groups)
+        correlation = self.moments.correlation(self.moments.positions(design.columns))
+        values = generalised_vif(correlation, groups)
         return {entry.item.id: value for entry, value in zip(design.items, values, strict=True)}
 
     def _require(self, candidates: Sequence[ItemColumns]) -> None:

@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.japan.calendar import years_before
-from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.sql import create_from_frame, literal, quoted, run_sql
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import BandFit, fit_band
 
 _LEGAL = "no_legal_basis"
+_COMMON_LEVELS = (NOT_APPLICABLE, BLANK, NO_RECORD)
 
 
 @dataclass(frozen=True)
@@ -230,10 +231,17 @@ def _ids(catalogue: Catalogue) -> list[str]:
 
 def _children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, band: Band) -> Children:
     # by 宛名番号: in the order of child_key the sums, and who of equal predictions is in the top tenth, hang on the key
-    frame = con.execute("select * from fit_data where band = $1 order by resident_id", [band]).df()
-    _, household = np.unique(frame["household_id"].to_numpy(dtype=str), return_inverse=True)
-    levels = pd.DataFrame({item: frame[item].astype("category") for item in _ids(catalogue)})
-    return Children(levels=levels, event=frame["event"].to_numpy(dtype=bool), household=household.astype(np.int64))
+    # one byte a level: as words the levels of a large city take more memory than all the rest of the fit
+    words = dict.fromkeys(level for item in catalogue.matrix_items for level in (*item.levels, *_COMMON_LEVELS))
+    levels = f"enum ({', '.join(literal(word) for word in words)})"
+    items = ", ".join(f"{quoted(item)}::{levels} as {quoted(item)}" for item in _ids(catalogue))
+    frame = con.execute(
+        f"select {items}, event, dense_rank() over (order by household_id) as household from fit_data "
+        "where band = $1 order by resident_id",
+        [band],
+    ).df()
+    event, household = frame.pop("event"), frame.pop("household")
+    return Children(levels=frame, event=event.to_numpy(dtype=bool), household=household.to_numpy(dtype=np.int64))
 
 
 def _make_tables(
