@@ -69,3 +69,27 @@ def test_missing_data_that_moved_beyond_the_limit_warns(stored, children, moved)
     assert failed(stored) == (
         {"missing_share": (False, "share of 欠損 moved since the last reference date: sex +16.7%")} if moved else {}
     )
+
+
+def test_faults_are_counted_over_all_parts_of_a_large_matrix(stored):
+    """60,000 children more, copies of number 9, are held against the contract in two parts; faults lie in both."""
+    for table in ("features.matrix", "linkage.children"):
+        stored.execute(
+            f"insert into {table} select t.* replace (md5(n::varchar) as child_key) "
+            f"from {table} as t, range(60_000) as copies(n) where t.child_key = $1",
+            [key(9)],
+        )
+    # one key twice, at both ends
+    stored.execute(
+        "insert into features.matrix select * replace (md5('0') as child_key) from features.matrix where child_key = $1",
+        [key(9)],
+    )
+    stored.execute(
+        "update features.matrix set untreated_teeth = 'much' where child_key in (md5('1'), md5('2'), md5('59999'))"
+    )
+    stored.execute("update linkage.children set band = 'middle' where child_key = md5('59998')")
+    assert failed(stored)["contract"][1] == (
+        "features.matrix: 6 cells against the contract, expected 0: band: isin(['lower', 'upper']) (1); "
+        "child_key: field_uniqueness (2); "
+        "untreated_teeth: isin(['1-2', '3+', 'not_applicable', 'blank', 'no_record']) (3)"
+    )

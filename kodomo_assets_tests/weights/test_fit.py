@@ -95,7 +95,7 @@ def kept_alone(fit: BandFit, children: Children) -> Fit:
     """The regression on the kept items' columns, made anew: intercepts, items, no record of SSW."""
     own = [np.isin(children.levels[n], list(load_catalogue().items[n].levels)) for n in kept(fit.log)]
     columns = [*intercepts(children), *own, np.asarray(children.levels["ssw_family"] == "no_record")]
-    return fit_ols(np.column_stack(columns).astype(float), children.event.astype(float), children.household)
+    return fit_ols(columns, children.event.astype(float), children.household)
 
 
 def test_every_level_of_a_kept_item_has_a_row(fitted):
@@ -138,10 +138,9 @@ def test_aic_selection_ends_where_no_single_move_helps(fitted):
         columns += [np.isin(children.levels[n], list(catalogue.items[n].levels)) for n in candidates if n in items]
         if "ssw_family" in items:
             columns.append(np.asarray(children.levels["ssw_family"] == "no_record"))
-        design = np.column_stack(columns).astype(float)
-        rss = ((children.event - fit_ols(design, children.event.astype(float)).fitted) ** 2).sum()
+        rss = ((children.event - fit_ols(columns, children.event.astype(float)).fitted) ** 2).sum()
         n = len(children)
-        return n * np.log(2 * np.pi * rss / n) + n + 2 * design.shape[1]
+        return n * np.log(2 * np.pi * rss / n) + n + 2 * len(columns)
 
     chosen = set(candidates) - gone
     best = aic(chosen)

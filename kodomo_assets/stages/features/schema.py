@@ -5,6 +5,7 @@ Apart from the checks, which load it when they run: importing Pandera takes as l
 
 from __future__ import annotations
 
+import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
@@ -44,9 +45,19 @@ def _band_checks(catalogue: Catalogue) -> list[pa.Check]:
     ]
 
 
-def rows_at_fault(errors: SchemaErrors) -> dict[str, int]:
+def across_rows(schema: pa.DataFrameSchema) -> tuple[pa.DataFrameSchema, list[str]]:
+    """``schema`` as any part of the rows can be held against it, and the columns that it declares unique over all."""
+    unique = [str(name) for name, column in schema.columns.items() if column.unique]
+    return schema.update_columns({name: {"unique": False} for name in unique}), unique
+
+
+def rows_at_fault(schema: pa.DataFrameSchema, rows: pd.DataFrame) -> dict[str, int]:
     """Rows against each check; a check of the whole frame lists every cell of a row, which counts once."""
-    cases = errors.failure_cases
-    of_column = cases["schema_context"] == "Column"
-    place = cases["check"].where(~of_column, cases["column"].astype(str) + ": " + cases["check"].astype(str))
-    return {str(name): int(count) for name, count in cases.groupby(place)["index"].nunique().items()}
+    try:
+        schema.validate(rows, lazy=True)
+    except SchemaErrors as errors:
+        cases = errors.failure_cases
+        of_column = cases["schema_context"] == "Column"
+        place = cases["check"].where(~of_column, cases["column"].astype(str) + ": " + cases["check"].astype(str))
+        return {str(name): int(count) for name, count in cases.groupby(place)["index"].nunique().items()}
+    return {}

@@ -19,7 +19,7 @@ from kodomo_assets.stages.weights.fit import (
     judged,
     without_school_records,
 )
-from kodomo_assets.stages.weights.regression import Array, Fit, condition_number, fit_ols
+from kodomo_assets.stages.weights.regression import Array, Fit, condition_number, fit_final, triangle
 from kodomo_assets.stages.weights.selection import LOG_COLUMNS
 
 #: The weight of a step where no regression gives one: an order without a claim to its size.
@@ -101,10 +101,9 @@ def _estimated(groups: list[Children], totals: list[Array]) -> Slope:
         school_year=np.concatenate([of.school_year for of in groups]),
     )
     column = np.concatenate(totals)
-    if not together.centred(column[:, None]).any():
+    if all(np.ptp(column[year]) == 0 for year in together.intercepts):
         return Slope()
-    design = np.column_stack([together.intercepts, column])
-    fit = fit_ols(design, together.event.astype(float), together.household)
+    fit = fit_final([*together.intercepts, column], together.event.astype(float), together.household)
     if not fit.coefficients[-1] > 0 or not np.isfinite(fit.std_errors[-1]):
         return Slope()
     weight, error, p_value = (float(of[-1]) for of in (fit.coefficients, fit.std_errors, fit.p_values))
@@ -150,7 +149,9 @@ def _card(
         "events_per_column": float(events),
         "households": len(np.unique(children.household)),
         "r_squared": fit.r_squared if fit is not None else 0.0,
-        "condition_number": condition_number(np.column_stack([children.intercepts, total])) if total.any() else 1.0,
+        "condition_number": condition_number(triangle([*children.intercepts, total], children.event.astype(float)))
+        if total.any()
+        else 1.0,
         "max_gvif": None,
         "max_gvif_item": None,
         "negative_fitted_share": float((fit.fitted < 0).mean()) if fit is not None else 0.0,

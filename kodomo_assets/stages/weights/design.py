@@ -18,7 +18,7 @@ Indicator = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Children:
-    """The children of one band: their levels (one string column per item), events, households and school years."""
+    """The children of one band: levels (a column of words or categories per item), events, households, school years."""
 
     levels: pd.DataFrame
     event: Indicator
@@ -31,26 +31,26 @@ class Children:
         return [int(year) for year in np.unique(self.school_year)]
 
     @cached_property
-    def intercepts(self) -> NDArray[np.float64]:
-        """n x school years: 1 where the child is in the year."""
-        return np.asarray(self.school_year[:, None] == np.array(self.years), dtype=float)
+    def year_index(self) -> NDArray[np.int64]:
+        """Which of ``years`` each child is in."""
+        return np.searchsorted(self.years, self.school_year)
+
+    @property
+    def intercepts(self) -> list[Indicator]:
+        """For each school year who is in it."""
+        return [self.school_year == year for year in self.years]
 
     def varying(self, values: Indicator) -> int:
         """Children who differ from the most of their school year: over the years, the fewer of those with and without.
 
         What a column says beside the intercepts of the school years rests on them.
         """
-        year = np.searchsorted(self.years, self.school_year)
-        having = np.bincount(year, weights=values, minlength=len(self.years))
-        return int(np.minimum(having, np.bincount(year, minlength=len(self.years)) - having).sum())
+        everyone = np.bincount(self.year_index, minlength=len(self.years))
+        having = np.bincount(self.year_index[values], minlength=len(self.years))
+        return int(np.minimum(having, everyone - having).sum())
 
-    def centred(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``columns`` (n x m) less their means within school years."""
-        means = (self.intercepts.T @ columns) / self.intercepts.sum(axis=0)[:, None]
-        return np.asarray(columns - self.intercepts @ means)
-
-    def at(self, item: str, level: str) -> Indicator:
-        return np.asarray(self.levels[item] == level)
+    def at(self, item: str, *levels: str) -> Indicator:
+        return np.asarray(self.levels[item].isin(levels))
 
     def __len__(self) -> int:
         return len(self.event)
@@ -97,7 +97,7 @@ def item_columns(children: Children, item: Item, settings: Weights) -> ItemColum
     found = children.levels[item.id].unique()
     if len(found) < 2:
         return ItemColumns(item, (), False, "no_variation", ())
-    own = np.isin(children.levels[item.id], list(item.levels))
+    own = children.at(item.id, *item.levels)
     lacking = shortage(own, children, settings)
     if lacking == "rare":
         return ItemColumns(item, (), False, lacking, ())
@@ -120,7 +120,7 @@ def _merge_levels(children: Children, item: Item, settings: Weights) -> tuple[tu
     reasons: dict[str, str] = {}
     for level in reversed(list(item.levels)):
         open_group.insert(0, level)
-        lacking = shortage(np.isin(children.levels[item.id], open_group), children, settings)
+        lacking = shortage(children.at(item.id, *open_group), children, settings)
         if lacking is None:
             groups.append(open_group)
             open_group = []
@@ -149,27 +149,30 @@ class Column:
 
 @dataclass(frozen=True)
 class Design:
-    """The columns of a set of items (``intercepts`` columns of ``matrix`` come first and stand in no ``columns``)."""
+    """The columns of a set of items; in a fit the ``intercepts`` come first, and stand in no ``columns``."""
 
     items: tuple[ItemColumns, ...]
     columns: tuple[Column, ...]
     merges: tuple[Merge, ...]
-    intercepts: int
+    intercepts: tuple[Indicator, ...]
 
     def positions(self, item: str, *, own_only: bool = False) -> list[int]:
-        """Positions in ``matrix`` of the columns of ``item`` (or of ``table:<id>``)."""
+        """Positions in a fit of the columns of ``item`` (or of ``table:<id>``)."""
         return [
             number
-            for number, column in enumerate(self.columns, start=self.intercepts)
+            for number, column in enumerate(self.columns, start=len(self.intercepts))
             if column.item == item and (column.is_own or not own_only)
         ]
 
     def column(self, position: int) -> Column | None:
-        """The column at ``position`` of ``matrix``; None of an intercept."""
-        return None if position < self.intercepts else self.columns[position - self.intercepts]
+        """The column at ``position`` of a fit; None of an intercept."""
+        first = len(self.intercepts)
+        return None if position < first else self.columns[position - first]
 
-    def matrix(self, children: Children) -> NDArray[np.float64]:
-        return np.column_stack([children.intercepts, *(column.values for column in self.columns)])
+    @property
+    def values(self) -> list[Indicator]:
+        """What is fitted: the intercepts, then the columns."""
+        return [*self.intercepts, *(column.values for column in self.columns)]
 
 
 class Columns:
@@ -177,6 +180,7 @@ class Columns:
 
     def __init__(self, children: Children, catalogue: Catalogue) -> None:
         self._children = children
+        self._intercepts = tuple(children.intercepts)
         self._settings = catalogue.weights
         self._tables = tuple(catalogue.tables)
         self._of_item: dict[tuple[str, tuple[tuple[str, ...], ...]], tuple[Column, ...]] = {}
@@ -189,14 +193,15 @@ class Columns:
         """The columns of ``items`` (in the order of items.yaml), own levels and blanks, then no_record by table."""
         columns = [column for entry in items for column in self._item(entry)]
         tables, merges = self._table_columns(items)
-        return Design(tuple(items), (*columns, *tables), tuple(merges), len(self._children.years))
+        return Design(tuple(items), (*columns, *tables), tuple(merges), self._intercepts)
 
     def _item(self, entry: ItemColumns) -> tuple[Column, ...]:
         item = entry.item.id
         levels = (*entry.groups, *([(BLANK,)] if entry.has_blank else []))
         if (item, levels) not in self._of_item:
-            held = self._children.levels[item]
-            self._of_item[item, levels] = tuple(Column(item, group, np.isin(held, group)) for group in levels)
+            self._of_item[item, levels] = tuple(
+                Column(item, group, self._children.at(item, *group)) for group in levels
+            )
         return self._of_item[item, levels]
 
     def _table_columns(self, items: Sequence[ItemColumns]) -> tuple[list[Column], list[Merge]]:

@@ -12,7 +12,14 @@ import pandas as pd
 from kodomo_assets.catalogue import NO_RECORD, NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import Children, Design, level_counts
-from kodomo_assets.stages.weights.regression import Array, condition_number
+from kodomo_assets.stages.weights.regression import (
+    Array,
+    coefficients,
+    condition_number,
+    joined,
+    predicted,
+    triangle,
+)
 from kodomo_assets.stages.weights.selection import LOG_COLUMNS, Selected, Selection
 
 RECORDED = "recorded"
@@ -77,9 +84,9 @@ def _coefficients(band: Band, children: Children, selected: Selected) -> pd.Data
 
     for entry in design.items:
         positions = design.positions(entry.item.id)
-        placed = {level: at for at in positions for level in design.columns[at - design.intercepts].levels}
+        placed = {level: at for at in positions for level in design.columns[at - len(design.intercepts)].levels}
         rows_of(entry.item.id, level_counts(children, entry.item), placed)
-    for at, column in enumerate(design.columns, start=design.intercepts):
+    for at, column in enumerate(design.columns, start=len(design.intercepts)):
         if column.item.startswith("table:"):
             missing = int(column.values.sum())
             rows_of(column.item, {NO_RECORD: missing, RECORDED: n - missing}, {NO_RECORD: at})
@@ -92,7 +99,6 @@ def _coefficients(band: Band, children: Children, selected: Selected) -> pd.Data
 
 def _card(catalogue: Catalogue, band: Band, children: Children, selected: Selected) -> dict[str, object]:
     design, fit = selected.design, selected.fit
-    matrix = design.matrix(children)
     worst = max(selected.gvif, key=lambda item: selected.gvif[item])
     events = int(children.event.sum())
     return {
@@ -104,11 +110,11 @@ def _card(catalogue: Catalogue, band: Band, children: Children, selected: Select
         "events_per_column": events / len(design.columns),
         "households": len(np.unique(children.household)),
         "r_squared": fit.r_squared,
-        "condition_number": condition_number(matrix),
+        "condition_number": condition_number(selected.triangle),
         "max_gvif": selected.gvif[worst],
         "max_gvif_item": worst,
         "negative_fitted_share": float((fit.fitted < 0).mean()),
-        **judged(catalogue, children, _cross_validation(catalogue, children, design, matrix)),
+        **judged(catalogue, children, _cross_validation(catalogue, children, design)),
         "children_without_school_records": without_school_records(catalogue, children),
     }
 
@@ -121,18 +127,18 @@ def judged(catalogue: Catalogue, children: Children, found: Mapping[str, float])
     return {**found, "cv_precision_low": low, "cv_precision_high": high, "is_weak": weak}
 
 
-def _cross_validation(catalogue: Catalogue, children: Children, design: Design, matrix: Array) -> dict[str, float]:
+def _cross_validation(catalogue: Catalogue, children: Children, design: Design) -> dict[str, float]:
     """Figures of scores from folds by household, the items and columns held fixed; no score has an intercept."""
     households, index = np.unique(children.household, return_inverse=True)
     folds = catalogue.weights.cross_validation_folds
     order = np.random.default_rng(catalogue.weights.seed).permutation(len(households))
     fold = (order % folds)[index]
-    outcome = children.event.astype(float)
-    scores, first = np.empty(len(children)), design.intercepts
-    for number in range(folds):
-        train = fold != number
-        weights = np.linalg.lstsq(matrix[train], outcome[train], rcond=None)[0]
-        scores[~train] = matrix[~train][:, first:] @ weights[first:]
+    members = [np.flatnonzero(fold == number) for number in range(folds)]
+    parts = [triangle(design.values, children.event.astype(float), rows) for rows in members]
+    scores, first = np.empty(len(children)), len(design.intercepts)
+    for number, rows in enumerate(members):
+        weights = coefficients(joined([*parts[:number], *parts[number + 1 :]]))
+        scores[rows] = predicted(design.values[first:], weights[first:], rows)
     return figures(scores, children.event, children.school_year)
 
 

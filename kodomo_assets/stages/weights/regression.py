@@ -1,19 +1,106 @@
-"""The engine: least squares with household-clustered errors, and the quantities that the selection compares."""
+"""The engine: least squares with household-clustered errors, from what is summed up of the children block by block.
+
+A design of a large city does not fit into memory. Of its rows least squares needs the triangle R of its QR
+decomposition alone (R'R = X'X), and that of all rows is that of the parts' triangles one below the other. Unlike X'X it
+loses no digits (Golub and Van Loan, Matrix Computations, 5.3). A part may be a block of rows, a fold, a sample.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+# columns of the design, one entry per child, the intercepts among them
+Predictors = Sequence[NDArray[Any]]
+Index = NDArray[np.int64]
 
+_BLOCK = 16_384
+# a design of more cells (160 MB) is not handed to statsmodels, which copies it several times
+_MOST_CELLS = 20_000_000
 _SINGULAR = 1e-8
 _LOADING = 1e-6
 _DEPENDENT = 1e-10
+
+
+@dataclass(frozen=True)
+class Triangle:
+    """R of the QR decomposition of (columns, outcome) of some children, and how many they are."""
+
+    values: Array
+    n: int
+
+    @property
+    def of_columns(self) -> Array:
+        """R of the design alone."""
+        part: Array = self.values[:-1, :-1]
+        return part
+
+    @property
+    def of_outcome(self) -> Array:
+        part: Array = self.values[:-1, -1]
+        return part
+
+    @property
+    def residual_sum(self) -> float:
+        """Sum of squares that the columns leave of the outcome; their rank is full."""
+        return float(self.values[-1, -1] ** 2)
+
+
+def triangle(columns: Predictors, outcome: Array, rows: Index | None = None) -> Triangle:
+    """Of ``rows``, or of everyone."""
+    chosen = np.arange(len(outcome)) if rows is None else rows
+    blocks = (np.column_stack([_design(columns, block), outcome[block]]) for block in _blocks(chosen))
+    return Triangle(_stacked(blocks, len(columns) + 1), len(chosen))
+
+
+def joined(parts: Sequence[Triangle]) -> Triangle:
+    """Of all the children of ``parts``, none of whom stands in two."""
+    return Triangle(_stacked((part.values for part in parts), parts[0].values.shape[1]), sum(part.n for part in parts))
+
+
+def _stacked(parts: Iterable[Array], width: int) -> Array:
+    found = np.zeros((width, width))
+    for part in parts:
+        found = np.asarray(np.linalg.qr(np.vstack([found, part]), mode="r"))
+    return found
+
+
+def _blocks(rows: Index) -> Iterator[Index]:
+    return (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+
+
+def _design(columns: Predictors, rows: Index) -> Array:
+    result = np.empty((len(rows), len(columns)))
+    for number, column in enumerate(columns):
+        result[:, number] = column[rows]
+    return result
+
+
+def coefficients(of: Triangle) -> Array:
+    """The least-squares solution; where it is not the only one, the shortest."""
+    from scipy.linalg import solve_triangular
+
+    root, right = of.of_columns, of.of_outcome
+    lengths = np.linalg.norm(root, axis=0)
+    if (np.abs(np.diag(root)) > _DEPENDENT * lengths).all():
+        return np.asarray(solve_triangular(root, right))
+    limit = np.finfo(float).eps * max(of.n, len(root))
+    return np.asarray(np.linalg.lstsq(root, right, rcond=limit)[0])
+
+
+def predicted(columns: Predictors, weights: Array, rows: Index | None = None) -> Array:
+    """The fitted values of ``rows``, or of everyone; children who are alike get the very same."""
+    chosen = slice(None) if rows is None else rows
+    result = np.zeros(len(columns[0][chosen]))
+    for column, weight in zip(columns, weights, strict=True):
+        result += weight * column[chosen]
+    return result
 
 
 @dataclass(frozen=True)
@@ -26,129 +113,115 @@ class Wald:
 
 @dataclass(frozen=True)
 class Fit:
-    """A least-squares fit; arrays are in the order of the design's columns, the intercepts first."""
+    """A least-squares fit; arrays are in the order of the design's columns."""
 
     coefficients: Array
+    covariance: Array
     std_errors: Array
     p_values: Array
     r_squared: float
     fitted: Array
-    result: Any
 
     def wald(self, columns: Sequence[int]) -> Wald:
         """Joint Wald test of the coefficients of ``columns`` (chi-squared)."""
-        restriction = np.zeros((len(columns), len(self.coefficients)))
-        restriction[np.arange(len(columns)), list(columns)] = 1
-        test = self.result.wald_test(restriction, use_f=False, scalar=True)
-        return Wald(float(test.statistic), float(test.pvalue))
+        # imported late: loading the definitions would take twice as long
+        from scipy.stats import chi2
+
+        index = np.asarray(columns)
+        chosen = self.coefficients[index]
+        statistic = float(chosen @ np.linalg.solve(self.covariance[np.ix_(index, index)], chosen))
+        return Wald(statistic, float(chi2.sf(statistic, len(index))))
 
 
-def fit_ols(design: Array, outcome: Array, clusters: NDArray[np.int64] | None = None) -> Fit:
-    """OLS of ``outcome`` (n) on ``design`` (n x k, with an intercept, or one for each group of rows).
+def fit_ols(columns: Predictors, outcome: Array, clusters: Index | None = None, of: Triangle | None = None) -> Fit:
+    """OLS of ``outcome`` (n) on ``columns`` (n each, an intercept among them, or one for each group of rows).
 
-    With ``clusters`` (n, a number per cluster) the covariance is the cluster sandwich with statsmodels' default
-    corrections and p values are normal; without, the classical one with t values.
+    None of them depends on the others.
+
+    With ``clusters`` (n, a number per cluster) the covariance is the cluster sandwich with the corrections that
+    statsmodels takes by default and p values are normal; without, the classical one with t values.
+
+    Args:
+        of: the triangle of all of them, where it is worked out already.
     """
+    from scipy.linalg import solve_triangular
+    from scipy.stats import norm, t
+
+    of = of or triangle(columns, outcome)
+    n, k = of.n, len(columns)
+    weights = coefficients(of)
+    fitted = predicted(columns, weights)
+    inverse = solve_triangular(of.of_columns, np.eye(k))
+    bread = inverse @ inverse.T
+    if clusters is None:
+        covariance = bread * of.residual_sum / (n - k)
+    else:
+        meat, number = _scores_squared(columns, outcome - fitted, clusters)
+        covariance = number / (number - 1) * (n - 1) / (n - k) * bread @ meat @ bread
+    errors = np.sqrt(np.diag(covariance))
+    ratio = np.abs(weights / errors)
+    tail = t.sf(ratio, n - k) if clusters is None else norm.sf(ratio)
+    return Fit(
+        coefficients=weights,
+        covariance=covariance,
+        std_errors=errors,
+        p_values=2 * np.asarray(tail),
+        r_squared=1 - of.residual_sum / float(((outcome - outcome.mean()) ** 2).sum()),
+        fitted=fitted,
+    )
+
+
+def fit_final(columns: Predictors, outcome: Array, clusters: Index) -> Fit:
+    """``fit_ols`` by statsmodels: what a version keeps is what the library that a city can look up says.
+
+    A design that does not fit into memory is fitted block by block, to the same figures (a test holds both equal).
+    """
+    if len(outcome) * len(columns) > _MOST_CELLS:
+        return fit_ols(columns, outcome, clusters)
     # imported late: loading the definitions would take twice as long
     from statsmodels.regression.linear_model import OLS
 
     # said, not found out: whether dummies add up to a constant would be looked for by the rank of the whole design
-    model = OLS(outcome, design, hasconst=True)
-    if clusters is None:
-        result = model.fit()
-    else:
-        result = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=False)
+    model = OLS(outcome, _design(columns, np.arange(len(outcome))), hasconst=True)
+    result = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=False)
     return Fit(
         coefficients=np.asarray(result.params),
+        covariance=np.asarray(result.cov_params()),
         std_errors=np.asarray(result.bse),
         p_values=np.asarray(result.pvalues),
         r_squared=float(result.rsquared),
         fitted=np.asarray(result.fittedvalues),
-        result=result,
     )
 
 
-class Moments:
-    """X'X, X'y and y'y of columns that may be added to: all that least squares needs to compare sets of them.
-
-    The first columns are the ``intercepts`` (n x j).
-    """
-
-    def __init__(self, outcome: Array, intercepts: Array) -> None:
-        self._outcome = outcome
-        self._design = intercepts
-        self._xx = self._design.T @ self._design
-        self._xy = self._design.T @ outcome
-        self._yy = float(outcome @ outcome)
-
-    def add(self, columns: Array) -> list[int]:
-        """Takes in further columns (n x m); returns their positions."""
-        first = len(self._xx)
-        cross = self._design.T @ columns
-        self._xx = np.block([[self._xx, cross], [cross.T, columns.T @ columns]])
-        self._xy = np.concatenate([self._xy, columns.T @ self._outcome])
-        self._design = np.column_stack([self._design, columns])
-        return list(range(first, len(self._xx)))
-
-    def residual_sum(self, columns: Sequence[int]) -> float:
-        """Residual sum of squares of the regression on ``columns`` (the intercepts among them)."""
-        # imported late: loading the definitions would take twice as long
-        from scipy.linalg import LinAlgError, cholesky, lstsq, solve_triangular
-
-        index = np.asarray(columns)
-        block, right = self._xx[np.ix_(index, index)], self._xy[index]
-        try:
-            root = cholesky(block, lower=True)
-            # what a column adds to those before it, as a share of itself
-            if float((np.diag(root) ** 2 / np.diag(block)).min()) > _DEPENDENT:
-                half = solve_triangular(root, right, lower=True)
-                return max(self._yy - float(half @ half), 0.0)
-        except LinAlgError:
-            pass
-        return max(self._yy - float(right @ lstsq(block, right)[0]), 0.0)
-
-    def aic(self, columns: Sequence[int]) -> float:
-        """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercepts (method §5)."""
-        n = len(self._outcome)
-        return n * float(np.log(2 * np.pi * self.residual_sum(columns) / n)) + n + 2 * len(columns)
+def _scores_squared(columns: Predictors, residuals: Array, clusters: Index) -> tuple[Array, int]:
+    """Sum over the clusters of s s', s = the sum of x u over a cluster's children; and the number of clusters."""
+    order = np.argsort(clusters, kind="stable")
+    starts = np.flatnonzero(np.diff(clusters[order], prepend=clusters[order[0]] - 1))
+    ends = np.append(starts[1:], len(order))
+    meat = np.zeros((len(columns), len(columns)))
+    # blocks of whole clusters
+    cuts = np.unique(np.append(np.searchsorted(starts, np.arange(0, len(order), _BLOCK)), len(starts)))
+    for first, last in pairwise(cuts):
+        rows = order[starts[first] : ends[last - 1]]
+        scores = _design(columns, rows) * residuals[rows, np.newaxis]
+        summed = np.add.reduceat(scores, starts[first:last] - starts[first])
+        meat += summed.T @ summed
+    return meat, len(starts)
 
 
-def generalised_vif(design: Array, groups: Sequence[Sequence[int]]) -> list[float]:
-    """GVIF^(1/(2 df)) of each group of columns of ``design`` (Fox and Monette 1992).
-
-    No intercept is among them: where there are several, the columns are centred within their groups of rows.
-
-    Infinite where the group's columns depend on the others (smallest eigenvalue of the correlation under 1e-8).
-    """
-    correlation = np.atleast_2d(np.corrcoef(design, rowvar=False))
-    values, vectors = np.linalg.eigh(correlation)
-    dependent = np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0.0) > _LOADING
-    whole = _log_determinant(correlation)
-    result = []
-    for group in groups:
-        if dependent[list(group)].any():
-            result.append(float("inf"))
-            continue
-        rest = np.setdiff1d(np.arange(design.shape[1]), group)
-        own = _log_determinant(correlation[np.ix_(group, group)])
-        others = _log_determinant(correlation[np.ix_(rest, rest)])
-        result.append(float(np.exp((own + others - whole) / (2 * len(group)))))
-    return result
-
-
-def _log_determinant(matrix: Array) -> float:
-    """Of the part that is not singular: what other columns depend on one another says nothing about this group."""
-    values = np.linalg.eigvalsh(matrix)
-    return float(np.log(values[values >= _SINGULAR]).sum())
-
-
-def dependent_columns(design: Array) -> list[int]:
+def dependent_columns(of: Triangle) -> list[int]:
     """Columns (intercepts included) that others determine: their coefficients are nobody's, whatever a solver says."""
-    scaled = design / np.linalg.norm(design, axis=0)
+    scaled = _scaled(of)
     values, vectors = np.linalg.eigh(scaled.T @ scaled)
     return [int(at) for at in np.flatnonzero(np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0) > _LOADING)]
 
 
-def condition_number(design: Array) -> float:
+def condition_number(of: Triangle) -> float:
     """Of the columns scaled to unit length (Belsley, Kuh and Welsch 1980), intercepts included."""
-    return float(np.linalg.cond(design / np.linalg.norm(design, axis=0)))
+    return float(np.linalg.cond(_scaled(of)))
+
+
+def _scaled(of: Triangle) -> Array:
+    scaled: Array = of.of_columns / np.linalg.norm(of.of_columns, axis=0)
+    return scaled

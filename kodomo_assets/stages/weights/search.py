@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from kodomo_assets.errors import FitError
-from kodomo_assets.stages.weights.design import Column, Columns, Design, ItemColumns
-from kodomo_assets.stages.weights.regression import Moments
+from kodomo_assets.stages.weights.design import Columns, Design, ItemColumns
+from kodomo_assets.stages.weights.moments import Moments
 
 #: No search of the demo city took a round per item; one that takes ten does not get anywhere.
 ROUNDS_PER_ITEM = 10
@@ -31,7 +29,7 @@ class Search:
     table's, so the AIC of some of the present columns is that of no set at all, and comparing it need not end.
 
     Args:
-        moments: of the events and the intercepts, to which the columns are added.
+        moments: of the same children.
         candidates: the items that may be in the set, in the order of items.yaml.
         tolerance: a move counts when AIC falls by more than this.
         on_set: called with the design and the number of moves so far for every set that is reached.
@@ -53,7 +51,6 @@ class Search:
         self._tolerance = tolerance
         self._on_set, self._on_move = on_set, on_move
         self._moments = moments
-        self._positions: dict[Column, int] = {}
 
     def run(self) -> list[ItemColumns]:
         """The set from which no single move lowers AIC.
@@ -88,12 +85,7 @@ class Search:
     def aic(self, inside: set[str]) -> float:
         """AIC of the set of items ``inside``, with the columns that this set has."""
         design = self._design(inside)
-        columns = design.columns
-        new = [column for column in columns if column not in self._positions]
-        if new:
-            values = np.column_stack([column.values for column in new]).astype(float)
-            self._positions.update(zip(new, self._moments.add(values), strict=True))
-        return self._moments.aic([*range(design.intercepts), *(self._positions[column] for column in columns)])
+        return self._moments.aic([*range(len(design.intercepts)), *self._moments.positions(design.columns)])
 
     def _design(self, inside: set[str]) -> Design:
         return self._columns.design([entry for entry in self._candidates if entry.item.id in inside])

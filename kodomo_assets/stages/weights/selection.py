@@ -18,8 +18,9 @@ from kodomo_assets.stages.weights.design import (
     Merge,
     item_columns,
 )
+from kodomo_assets.stages.weights.moments import Moments, generalised_vif
 from kodomo_assets.stages.weights.order import largest_fall
-from kodomo_assets.stages.weights.regression import Fit, Moments, dependent_columns, fit_ols, generalised_vif
+from kodomo_assets.stages.weights.regression import Fit, Triangle, dependent_columns, fit_final, fit_ols, triangle
 from kodomo_assets.stages.weights.search import Move, Search
 
 _PERFECT = 1e-9
@@ -62,6 +63,7 @@ class Selected:
     """The model of one band."""
 
     design: Design
+    triangle: Triangle
     fit: Fit
     gvif: Mapping[str, float]
     log: Log
@@ -86,6 +88,7 @@ class Selection:
         self.outcome = children.event.astype(float)
         self.log = Log(band)
         self.columns = Columns(children, catalogue)
+        self.moments = Moments(children)
         self._tell = report
 
     def run(self) -> Selected:
@@ -104,11 +107,12 @@ class Selection:
         candidates = self._ordered(candidates, significant=fixed is None)
         self._require(candidates)
         design = self._design(candidates)
-        fit = self._fit(design)
+        sums = self._triangle(design)
+        fit = fit_final(design.values, self.outcome, self.children.household)
         for entry in candidates:
             test = fit.wald(design.positions(entry.item.id, own_only=True))
             self.log.add(3, 0, entry.item.id, "keep", "selected", statistic=test.statistic, p_value=test.p_value)
-        return Selected(design, fit, self._gvif(design), self.log)
+        return Selected(design, sums, fit, self._gvif(design), self.log)
 
     # ---- step 1
 
@@ -164,7 +168,7 @@ class Selection:
 
         search = Search(
             self.columns,
-            Moments(self.outcome, self.children.intercepts),
+            self.moments,
             candidates,
             self.settings.aic_tolerance,
             on_set=lambda design, round_: self.log.add_merges(2, round_, design.merges),
@@ -228,15 +232,18 @@ class Selection:
     def _report(self, text: str) -> None:
         self._tell(f"band {self.band}: {text}")
 
-    def _fit(self, design: Design) -> Fit:
-        matrix = design.matrix(self.children)
-        dependent = [column.item for at in dependent_columns(matrix) if (column := design.column(at)) is not None]
+    def _triangle(self, design: Design) -> Triangle:
+        sums = triangle(design.values, self.outcome)
+        dependent = [column.item for at in dependent_columns(sums) if (column := design.column(at)) is not None]
         if dependent:
             raise FitError(
                 f"band {self.band}: the design has not full rank: {', '.join(dict.fromkeys(dependent))} determine one "
                 "another; expected items that do not repeat others (weights.fixed_items)"
             )
-        fit = fit_ols(matrix, self.outcome, self.children.household)
+        return sums
+
+    def _fit(self, design: Design) -> Fit:
+        fit = fit_ols(design.values, self.outcome, self.children.household, self._triangle(design))
         if fit.r_squared > 1 - _PERFECT or not np.isfinite(fit.std_errors).all():
             raise FitError(
                 f"band {self.band}: the design is separated (the levels tell every event); expected a residual"
@@ -244,9 +251,10 @@ class Selection:
         return fit
 
     def _gvif(self, design: Design) -> dict[str, float]:
-        first = design.intercepts
+        first = len(design.intercepts)
         groups = [[position - first for position in design.positions(entry.item.id)] for entry in design.items]
-        values = generalised_vif(self.children.centred(design.matrix(self.children)[:, first:]), groups)
+        correlation = self.moments.correlation(self.moments.positions(design.columns))
+        values = generalised_vif(correlation, groups)
         return {entry.item.id: value for entry, value in zip(design.items, values, strict=True)}
 
     def _require(self, candidates: Sequence[ItemColumns]) -> None:

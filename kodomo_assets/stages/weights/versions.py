@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.japan.calendar import years_before
-from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.sql import create_from_frame, literal, quoted, run_sql
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.serving import OWN, Served, serve
 
 _LEGAL = "no_legal_basis"
+_COMMON_LEVELS = (NOT_APPLICABLE, BLANK, NO_RECORD)
 
 
 @dataclass(frozen=True)
@@ -228,17 +229,28 @@ def _ids(catalogue: Catalogue) -> list[str]:
 def _bands(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dict[Band, Children]:
     """The children of every band; a household has one number in all of them."""
     # by 宛名番号: in the order of child_key the sums, and who of equal predictions is in the top tenth, hang on the key
-    frame = con.execute("select * from fit_data order by resident_id").df()
-    _, household = np.unique(frame["household_id"].to_numpy(dtype=str), return_inverse=True)
-    levels = pd.DataFrame({item: frame[item].astype("category") for item in _ids(catalogue)})
+    # one byte a level: as words the levels of a large city take more memory than all the rest of the fit
+    words = dict.fromkeys(level for item in catalogue.matrix_items for level in (*item.levels, *_COMMON_LEVELS))
+    levels = f"enum ({', '.join(literal(word) for word in words)})"
+    items = ", ".join(f"{quoted(item)}::{levels} as {quoted(item)}" for item in _ids(catalogue))
+    con.execute(
+        "create or replace temp table fit_households as "
+        "select household_id, row_number() over (order by household_id) as household "
+        "from (select distinct household_id from fit_data)"
+    )
     found = {}
     for band in catalogue.bands:
-        of_band = (frame["band"] == band).to_numpy()
+        frame = con.execute(
+            f"select {items}, event, school_year, household from fit_data join fit_households using (household_id) "
+            "where band = $1 order by resident_id",
+            [band],
+        ).df()
+        event, school_year, household = (frame.pop(name) for name in ("event", "school_year", "household"))
         found[band] = Children(
-            levels=levels[of_band].reset_index(drop=True),
-            event=frame["event"].to_numpy(dtype=bool)[of_band],
-            household=household.astype(np.int64)[of_band],
-            school_year=frame["school_year"].to_numpy(dtype=np.int64)[of_band],
+            levels=frame,
+            event=event.to_numpy(dtype=bool),
+            household=household.to_numpy(dtype=np.int64),
+            school_year=school_year.to_numpy(dtype=np.int64),
         )
     return found
 

@@ -1,0 +1,117 @@
+"""What sets of columns are compared by: sums of squares and products, worked out once for every pair of columns.
+
+The columns are indicators, so the sums are numbers of children: exact, and the same in whatever order they are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kodomo_assets.stages.weights.design import Children, Column
+
+Array = NDArray[np.float64]
+Indicator = NDArray[np.bool_]
+
+_SINGULAR = 1e-8
+_LOADING = 1e-6
+_DEPENDENT = 1e-10
+
+
+class Moments:
+    """X'X, X'y and y'y of columns that may be added to; the intercepts of the school years stand first."""
+
+    def __init__(self, children: Children) -> None:
+        self._event, self._year = children.event, children.year_index
+        self._years = len(children.years)
+        self._columns: list[Column] = []
+        self._positions: dict[Column, int] = {}
+        self._xx = np.diag(self._of_years(np.ones(len(children), dtype=bool)))
+        self._xy = self._of_years(children.event)
+        self._yy = float(np.count_nonzero(children.event))
+
+    def _of_years(self, values: Indicator) -> Array:
+        """The children of each school year who have ``values``."""
+        return np.bincount(self._year[values], minlength=self._years).astype(float)
+
+    def positions(self, columns: Sequence[Column]) -> list[int]:
+        """Where ``columns`` stand; those that are not there yet are taken in."""
+        new = [column for column in columns if column not in self._positions]
+        if new:
+            self._take_in(new)
+        return [self._positions[column] for column in columns]
+
+    def _take_in(self, new: Sequence[Column]) -> None:
+        first = len(self._xx)
+        self._positions.update((column, first + number) for number, column in enumerate(new))
+        self._columns += new
+        grown = np.zeros((first + len(new), first + len(new)))
+        grown[:first, :first] = self._xx
+        for column in new:
+            at = self._positions[column]
+            grown[: self._years, at] = grown[at, : self._years] = self._of_years(column.values)
+            for other in range(self._years, at + 1):
+                both = np.count_nonzero(column.values & self._columns[other - self._years].values)
+                grown[other, at] = grown[at, other] = both
+        self._xx = grown
+        self._xy = np.concatenate([self._xy, [np.count_nonzero(self._event[column.values]) for column in new]])
+
+    def residual_sum(self, columns: Sequence[int]) -> float:
+        """Residual sum of squares of the regression on ``columns`` (the intercepts among them)."""
+        # imported late: loading the definitions would take twice as long
+        from scipy.linalg import LinAlgError, cholesky, lstsq, solve_triangular
+
+        index = np.asarray(columns)
+        block, right = self._xx[np.ix_(index, index)], self._xy[index]
+        try:
+            root = cholesky(block, lower=True)
+            # what a column adds to those before it, as a share of itself
+            if float((np.diag(root) ** 2 / np.diag(block)).min()) > _DEPENDENT:
+                half = solve_triangular(root, right, lower=True)
+                return max(self._yy - float(half @ half), 0.0)
+        except LinAlgError:
+            pass
+        return max(self._yy - float(right @ lstsq(block, right)[0]), 0.0)
+
+    def aic(self, columns: Sequence[int]) -> float:
+        """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercepts (method §5)."""
+        n = len(self._event)
+        return n * float(np.log(2 * np.pi * self.residual_sum(columns) / n)) + n + 2 * len(columns)
+
+    def correlation(self, columns: Sequence[int]) -> Array:
+        """The correlation of ``columns`` (no intercept), centred within school years."""
+        index = np.asarray(columns, dtype=int)
+        of_years = self._xx[: self._years, index]
+        means = of_years / np.diag(self._xx)[: self._years, np.newaxis]
+        products = self._xx[np.ix_(index, index)] - of_years.T @ means
+        scale = np.sqrt(np.diag(products))
+        result: Array = products / np.outer(scale, scale)
+        return result
+
+
+def generalised_vif(correlation: Array, groups: Sequence[Sequence[int]]) -> list[float]:
+    """GVIF^(1/(2 df)) of each group of columns whose ``correlation`` is given (Fox and Monette 1992).
+
+    Infinite where the group's columns depend on the others (smallest eigenvalue of the correlation under 1e-8).
+    """
+    values, vectors = np.linalg.eigh(correlation)
+    dependent = np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0.0) > _LOADING
+    whole = _log_determinant(correlation)
+    result = []
+    for group in groups:
+        if dependent[list(group)].any():
+            result.append(float("inf"))
+            continue
+        rest = np.setdiff1d(np.arange(len(correlation)), group)
+        own = _log_determinant(correlation[np.ix_(group, group)])
+        others = _log_determinant(correlation[np.ix_(rest, rest)])
+        result.append(float(np.exp((own + others - whole) / (2 * len(group)))))
+    return result
+
+
+def _log_determinant(matrix: Array) -> float:
+    """Of the part that is not singular: what other columns depend on one another says nothing about this group."""
+    values = np.linalg.eigvalsh(matrix)
+    return float(np.log(values[values >= _SINGULAR]).sum())
