@@ -52,9 +52,12 @@ def test_what_the_list_is_worth_is_said_before_it(ranked):
         row = card | {"band": band, "is_weak": weak}
         marks = ", ".join("?" * len(row))
         ranked.con.execute(f"insert into weights.model_cards ({', '.join(row)}) values ({marks})", list(row.values()))
+    ranked.counted("lower")
     text = funnel_summary(ranked.con, ranked.catalogue, ranked.day).text()
+    assert "注意 lower: 項目ごとの重みではなく、該当する段階の数による" in text
+    assert "注意 upper: 項目ごと" not in text
     assert "注意 upper: この重みの並べ方は、くじ引きとほとんど変わらない" in text
-    assert "注意 lower" not in text
+    assert "注意 lower: この" not in text
     assert "nobody is selected in school years: 9" in text
 
 

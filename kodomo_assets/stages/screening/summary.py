@@ -55,7 +55,7 @@ class ScreeningSummary:
 
     ``legacy_unknown`` = children with more than the share ``legacy_missing`` of the legacy rule's items missing;
     ``weak_bands`` = bands whose weights order the children hardly better than a draw by lot (weights.model_cards,
-    ``is_weak``).
+    ``is_weak``); ``counted_bands`` = those in which the number of own levels serves.
     """
 
     reference_date: dt.date
@@ -68,6 +68,7 @@ class ScreeningSummary:
     linked: tuple[LinkedTable, ...]
     items: tuple[KeptItem, ...]
     weak_bands: tuple[str, ...] = ()
+    counted_bands: tuple[str, ...] = ()
 
     @property
     def screened(self) -> int:
@@ -93,6 +94,8 @@ class ScreeningSummary:
 
     def _notes(self) -> Iterator[str]:
         """What a reader must know before the list."""
+        for band in self.counted_bands:
+            yield f"  注意 {band}: 項目ごとの重みではなく、該当する段階の数による the number of own levels serves"
         for band in self.weak_bands:
             yield f"  注意 {band}: この重みの並べ方は、くじ引きとほとんど変わらない hardly better than a draw by lot"
         nobody = [str(cohort.school_year) for cohort in self.cohorts if cohort.selected == 0]
@@ -193,6 +196,7 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         linked=_linked_tables(con, catalogue, reference_date),
         items=_kept_items(con, catalogue, version),
         weak_bands=_weak_bands(con, version),
+        counted_bands=_counted_bands(con, version),
     )
 
 
@@ -214,6 +218,13 @@ def tell_ranking(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
 
 def _weak_bands(con: duckdb.DuckDBPyConnection, version: str | None) -> tuple[str, ...]:
     rows = con.execute("select band from weights.model_cards where version = $1 and is_weak order by band", [version])
+    return tuple(band for (band,) in rows.fetchall())
+
+
+def _counted_bands(con: duckdb.DuckDBPyConnection, version: str | None) -> tuple[str, ...]:
+    rows = con.execute(
+        "select band from weights.versions where version = $1 and origin = 'count' order by band", [version]
+    )
     return tuple(band for (band,) in rows.fetchall())
 
 
