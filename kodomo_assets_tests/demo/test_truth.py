@@ -40,7 +40,10 @@ def data_dir(tmp_path: Path) -> Path:
     with duckdb.connect(str(tmp_path / "kodomo.duckdb")) as con:
         for schema in ("weights", "linkage", "sources", "screening"):
             con.execute(f"create schema {schema}")
-        con.execute("create table weights.versions as select '1' as version, date '2025-04-01' as reference_date")
+        con.execute(
+            "create table weights.versions as "
+            "select '1' as version, 'lower' as band, date '2025-04-01' as reference_date"
+        )
         con.execute(
             "create table weights.selection_log as select '1' as version, 'lower' as band, 'a' as item, 'keep' as action"
         )
