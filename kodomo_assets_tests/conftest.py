@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +17,12 @@ import pytest
 from filelock import FileLock
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.defs.refresh import after_meeting, refresh
+from kodomo_assets.defs import build_definitions
+from kodomo_assets.defs.refresh import after_meeting, progress_logger, refresh
 from kodomo_assets.demo.city import write_city
 from kodomo_assets.demo.year import play_meeting
 from kodomo_assets.machine.home import make_home
+from kodomo_assets.refreshing.needs import TERMLY
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets_tests.reads import Reads, recorded
@@ -67,6 +70,26 @@ class City:
         """Refreshes the dates in order, as the command line does; whether all of them succeeded."""
         with self.instance() as instance:
             return all(refresh(self.settings, self.catalogue, day, instance) for day in days)
+
+    def make(self, asset: str, *days: dt.date) -> bool:
+        """Makes ``asset`` and all that it rests on, as who selects them in the UI: a refresh without what hangs below.
+
+        For tests that look at nothing below it; told is what the command line tells.
+        """
+        definitions = build_definitions(self.settings, self.catalogue, loggers={"progress": progress_logger})
+        rests_on = dg.AssetSelection.assets(dg.AssetKey(asset.split("."))).upstream().required_multi_asset_neighbors()
+        selected = rests_on.resolve(definitions.resolve_asset_graph())
+        job = definitions.resolve_job_def(TERMLY).get_subset(asset_selection=selected)
+        with self.instance() as instance:
+            return all(
+                job.execute_in_process(
+                    partition_key=day.isoformat(),
+                    instance=instance,
+                    raise_on_error=False,
+                    run_config={"loggers": {"progress": {}}},
+                ).success
+                for day in days
+            )
 
     def after_meeting(self, day: dt.date) -> bool:
         """Reads what came back for the date and makes what follows; whether every step succeeded."""
@@ -129,20 +152,26 @@ def delivered_city(shared: Path) -> City:
 
 
 @pytest.fixture(scope="session")
-def recorded_date(delivered_city: City, tmp_path_factory: pytest.TempPathFactory) -> tuple[Reads, Relations]:
+def recorded_date(delivered_city: City, shared: Path) -> tuple[Reads, Relations]:
     """One reference date up to what came back from its meeting: each step with the tables that it read and wrote, and
     with the temp relations that its modules made and read."""
-    city = delivered_city.copy(tmp_path_factory.mktemp("recorded") / "city")
-    for day in DATES[:-1]:
-        shutil.rmtree(city.inbox(day))
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        recorded(patch, city.catalogue.outputs) as reads,
-        watched(patch) as relations,
-    ):
-        assert city.refresh(DATES[-1])
-        play_meeting(city.root / "data")
-        assert city.after_meeting(DATES[-1])
+
+    def make(folder: Path) -> None:
+        city = delivered_city.copy(folder)
+        for day in DATES[:-1]:
+            shutil.rmtree(city.inbox(day))
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            recorded(patch, city.catalogue.outputs) as reads,
+            watched(patch) as relations,
+        ):
+            assert city.refresh(DATES[-1])
+            play_meeting(city.root / "data")
+            assert city.after_meeting(DATES[-1])
+        (folder / "recorded").write_bytes(pickle.dumps((reads, relations)))
+
+    # of the run's own folder, written a moment ago
+    reads, relations = pickle.loads((made_once(shared / "recorded", make) / "recorded").read_bytes())
     return reads, relations
 
 

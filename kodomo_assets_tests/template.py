@@ -24,7 +24,22 @@ def create_tables(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         with duckdb.connect(str(path)) as made:
             tables.create_tables(made, catalogue)
         _MADE[declared] = path
+    fill(con, _MADE[declared])
+
+
+def save(con: duckdb.DuckDBPyConnection) -> Path:
+    """The tables of ``con`` with their rows, without what is temporary, in a file from which ``fill`` takes them."""
+    path = Path(_FOLDER.name) / f"saved{len(list(Path(_FOLDER.name).iterdir()))}.duckdb"
     (database,) = con.execute("select current_database()").fetchone()
-    con.execute(f"attach {literal(str(_MADE[declared]))} as template (read_only)")
+    con.execute(f"attach {literal(str(path))} as template")
+    con.execute(f"copy from database {quoted(database)} to template")
+    con.execute("detach template")
+    return path
+
+
+def fill(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """What lies in ``path`` into the empty database of ``con``."""
+    (database,) = con.execute("select current_database()").fetchone()
+    con.execute(f"attach {literal(str(path))} as template (read_only)")
     con.execute(f"copy from database template to {quoted(database)}")
     con.execute("detach template")

@@ -6,6 +6,8 @@ relation to take.
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
@@ -29,16 +31,29 @@ def crossing(ran: Relations) -> set[str]:
     return {name for name, readers in ran.readers().items() if readers - makers[name] - TOLD_WHICH}
 
 
+@cache
+def outputs() -> dict[str, list[set[str]]]:
+    """The columns of the declared tables of one name, whatever their schema."""
+    found: dict[str, list[set[str]]] = {}
+    for table in load_catalogue().outputs.values():
+        found.setdefault(table.name, []).append(set(table.column_names))
+    return found
+
+
+@cache
+def source_tables() -> set[str]:
+    return {*load_catalogue().tables, "quarantine"}
+
+
 def rows_to_store(name: str) -> str | None:
     """``new_children`` -> the name of the declared table whose rows it holds."""
-    tables = {table.name for table in load_catalogue().outputs.values()}
     stem = name.removeprefix("new_")
-    return stem if name.startswith("new_") and stem in tables else None
+    return stem if name.startswith("new_") and stem in outputs() else None
 
 
 def delivered(name: str) -> str | None:
     stem = name.removeprefix("delivered_")
-    return stem if name.startswith("delivered_") and stem in {*load_catalogue().tables, "quarantine"} else None
+    return stem if name.startswith("delivered_") and stem in source_tables() else None
 
 
 def test_what_a_statement_makes_and_reads():
@@ -67,9 +82,6 @@ def test_every_name_has_one_maker(ran):
 
 
 def test_it_has_the_columns_that_are_declared(ran):
-    outputs: dict[str, list[set[str]]] = {}
-    for table in load_catalogue().outputs.values():
-        outputs.setdefault(table.name, []).append(set(table.column_names))
     for step, relations in ran.columns.items():
         for name, columns in relations.items():
             if name in RELATIONS:
@@ -77,9 +89,9 @@ def test_it_has_the_columns_that_are_declared(ran):
                 assert columns[: len(declared.columns)] == declared.columns, (step, name)
                 assert declared.more or len(columns) == len(declared.columns), (step, name)
             elif stored := rows_to_store(name):
-                assert set(columns) in outputs[stored], (step, name)
+                assert set(columns) in outputs()[stored], (step, name)
             elif table := delivered(name):
-                assert set(columns) in outputs[table], (step, name)
+                assert set(columns) in outputs()[table], (step, name)
 
 
 def test_nothing_is_read_before_it_was_made_in_its_step(ran):

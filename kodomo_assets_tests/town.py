@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 
 import duckdb
@@ -28,7 +29,7 @@ from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers, sh
 from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.levels import keep_levels
 from kodomo_assets_tests.schools import keep_schools
-from kodomo_assets_tests.template import create_tables
+from kodomo_assets_tests.template import create_tables, fill, save
 
 R = dt.date(2025, 4, 1)
 TODAY = dt.date(2025, 6, 30)
@@ -37,6 +38,7 @@ VERSION = "2025-04-01.1"
 SOUTH, NORTH = "081001", "081002"
 SCHOOLS = {SOUTH: "南小学校", NORTH: "北小学校"}
 CATALOGUE = load_catalogue()
+_BEGUN: dict[Callable[[Town], None], tuple[Town, Path]] = {}
 
 
 def key(number: int) -> str:
@@ -63,6 +65,22 @@ class Town:
         self.inbox.mkdir(parents=True, exist_ok=True)
         for table in ("school_register", "resident_register", "school_roster"):
             self.deliver(table, day)
+
+    @classmethod
+    def begun(cls, root: Path, begin: Callable[[Town], None]) -> Town:
+        """A town after ``begin``, which puts nothing into its inbox: it is carried out once in this process, and every
+        town has a copy of what it stored."""
+        if begin not in _BEGUN:
+            first = cls(root)
+            begin(first)
+            _BEGUN[begin] = first, save(first.con)
+        first, rows = _BEGUN[begin]
+        town = copy(first)
+        town.root, town.inbox = root, root / "inbox"
+        town.inbox.mkdir(parents=True, exist_ok=True)
+        town.con = duckdb.connect()
+        fill(town.con, rows)
+        return town
 
     def configure(self, text: str) -> None:
         overlay = self.root / "city.yaml"

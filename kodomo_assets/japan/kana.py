@@ -6,21 +6,22 @@ a distance of 1 whichever kana it is.
 
 from __future__ import annotations
 
+import unicodedata
+
 _BASIC = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"
 # Latin capitals are names of their own, so the codes are small letters, digits and signs (no quote among them).
 _CODES = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&()*+"
 
-_VOICED = (
-    "ガカギキグクゲケゴコザサジシズスゼセゾソダタヂチヅツデテドトバハビヒブフベヘボホパハピヒプフペヘポホ"
-    "ヴウヷワヸイヹエヺオ"
-)
 _SMALL = "ァアィイゥウェエォオッツャヤュユョヨヮワヵカヶケ"
 _SAME_SOUND = "ヲオヰイヱエ"
-_TO_BASIC = {
-    pair[0]: pair[1] for group in (_VOICED, _SMALL, _SAME_SOUND) for pair in zip(group[::2], group[1::2], strict=True)
-}
+_TO_BASIC = {pair[0]: pair[1] for group in (_SMALL, _SAME_SOUND) for pair in zip(group[::2], group[1::2], strict=True)}
 _FIRST_HIRAGANA, _LAST_HIRAGANA, _TO_KATAKANA = 0x3041, 0x3096, 0x60
-_HIRAGANA = {chr(code): chr(code + _TO_KATAKANA) for code in range(_FIRST_HIRAGANA, _LAST_HIRAGANA + 1)}
+# those with 濁点 or 半濁点 have lost it before they are looked up
+_HIRAGANA = {
+    chr(code): chr(code + _TO_KATAKANA)
+    for code in range(_FIRST_HIRAGANA, _LAST_HIRAGANA + 1)
+    if not unicodedata.decomposition(chr(code))
+}
 # The vowel that a 長音 draws out; written オ or ウ behind an o, エ or イ behind an e.
 _LONG = (
     ("ア", "アカサタナハマヤラワ", "ー"),
@@ -47,10 +48,16 @@ def fold_sql(kana: str, *, long_vowels: bool = True) -> str:
     """
     basic = {written: _TO_BASIC.get(kata, kata) for written, kata in _HIRAGANA.items()} | _TO_BASIC
     basic |= dict.fromkeys(_HYPHENS, "ー")
-    folded = f"translate(upper(strip_accents({kana})), '{''.join(basic)}', '{''.join(basic.values())}')"
+    # 濁点 and 半濁点 are accents to DuckDB
+    bare = f"upper(strip_accents({kana}))"
+    # DuckDB reads the table of a translate anew for every name, and most names need none
+    folded = (
+        f"case when regexp_full_match({bare}, '[{_BASIC}ー ]*') then {bare} "
+        f"else translate({bare}, '{''.join(basic)}', '{''.join(basic.values())}') end"
+    )
     folded = f"regexp_replace(regexp_replace({folded}, '{_GAP}', '', 'g'), 'ー+', 'ー', 'g')"
     # twice, for オーウ: what a match took is not looked at again
     for vowel, before, signs in _LONG * 2 if long_vowels else ():
         folded = f"regexp_replace({folded}, '([{before}])[{signs}]', '\\1{vowel}', 'g')"
-    bare = f"regexp_replace({folded}, '{_NO_PART}', '', 'g')"
-    return f"nullif(translate({bare}, '{_BASIC}', '{_CODES}'), '')"
+    kept = f"regexp_replace({folded}, '{_NO_PART}', '', 'g')"
+    return f"nullif(translate({kept}, '{_BASIC}', '{_CODES}'), '')"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ PACKAGE = Path(kodomo_assets.__file__).parent
 MODELS = [m for _, m in inspect.getmembers(models, inspect.isclass) if issubclass(m, models.Model)]
 
 
+@cache
 def read_attributes() -> set[str]:
     """Names of attributes that the package reads; what prints the fields as a document acts on none of them."""
     files = [path for path in PACKAGE.rglob("*.py") if path.name != "document.py"]

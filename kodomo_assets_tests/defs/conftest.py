@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -23,8 +24,9 @@ class Office:
         self.settings = Settings.from_environment(
             {"KODOMO_DATA_DIR": str(root / "data"), "KODOMO_KEY_FILE": str(root / "key")}
         )
-        self.settings.data_dir.mkdir()
+        self.settings.data_dir.mkdir(exist_ok=True)
         self.instance = dg.DagsterInstance.ephemeral()
+        self._loaded: tuple[str, dg.Definitions] | None = None
         self.configure("{}")
 
     def configure(self, overlay: str) -> None:
@@ -35,7 +37,11 @@ class Office:
 
     @property
     def definitions(self) -> dg.Definitions:
-        return build_defs(self.settings)
+        """Loaded anew when city.yaml says something else, as a code server is restarted then."""
+        text = (self.settings.data_dir / "city.yaml").read_text("utf-8")
+        if self._loaded is None or self._loaded[0] != text:
+            self._loaded = text, build_defs(self.settings)
+        return self._loaded[1]
 
     def deliver(self, name: str, *lines: str, day: str = DAY) -> Path:
         path = self.settings.inbox / day / name
@@ -50,6 +56,13 @@ class Office:
             asset_selection={dg.AssetKey(["sources", "inbox"]), *keys}
         )
         return job.execute_in_process(partition_key=day, instance=self.instance, raise_on_error=False)
+
+    def copy(self, root: Path) -> Office:
+        """The same folder elsewhere, with runs of its own: none yet."""
+        shutil.copytree(self.root, root)
+        office = Office(root)
+        office.configure((self.settings.data_dir / "city.yaml").read_text("utf-8"))
+        return office
 
     def query(self, sql: str) -> list[tuple]:
         with connect(self.settings.database, read_only=True) as con:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -31,8 +33,7 @@ def indicators(town: Town) -> dict[str, tuple]:
     return {name: (value, target) for name, value, target in rows}
 
 
-@pytest.fixture
-def town(town: Town) -> Town:
+def begin(town: Town) -> None:
     """South, 4: 1 to 4 and 9; south, 5: 5 and 6; north, 4: 7 and 8. The sample is 6; the meeting added 3 and 9."""
     town.configure("meeting: {sample_below_cut: 0}")
     town.child(1, selected=True, newly_found=True)
@@ -53,7 +54,13 @@ def town(town: Town) -> Town:
     town.decide(5, "c")
     town.decide(7, "b")
     town.decide(9, "d")  # added, and not screened at all
-    return town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town.begun(tmp_path, begin)
+    yield made
+    made.con.close()
 
 
 # worked by hand: 5 is c; 6 (sample) and 8 are undecided; 4 is on no list

@@ -6,9 +6,12 @@ import datetime as dt
 import io
 import re
 from collections.abc import Callable
+from copy import copy
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
@@ -31,6 +34,7 @@ from kodomo_assets_tests.linkage.test_clerical_review import (
     two_alike,
 )
 from kodomo_assets_tests.linkage.test_linkage import D, R
+from kodomo_assets_tests.template import fill, save
 from kodomo_assets_tests.test_end_to_end import decodes
 
 NAME = f"{LINK_REVIEW}.xlsx"
@@ -47,19 +51,29 @@ Kept = dict[tuple[int, int], tuple[str, str, dt.date]]
 
 
 def asking() -> Office:
-    """Three pupils, each of whom may be one of two children; refreshed once."""
+    """Three pupils, each of whom may be one of two children; refreshed once, and the test's own to go on with."""
+    first, rows = asked_once()
+    office = copy(first)
+    office.con = duckdb.connect()
+    fill(office.con, rows)
+    return office
+
+
+@cache
+def asked_once() -> tuple[Office, Path]:
+    """Not to be changed; and what lies in its tables."""
     office = Office()
     for number, (first, _) in ASKED.items():
         two_alike(office, first, number, KANA[number], name="山田 秘密")
     office.refresh()
     assert office.in_review() == [(f"{n:08d}", who) for n, pair in ASKED.items() for who in pair]
-    return office
+    return office, save(office.con)
 
 
 @pytest.fixture(scope="module")
 def office() -> Office:
     """Read from it, keep nothing in it."""
-    return asking()
+    return asked_once()[0]
 
 
 def filled(workbook: bytes | None, answers: Filled, change: Callable[[Worksheet], None] | None = None) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +12,6 @@ import yaml
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.machine.home import CONFIGURATION, make_home, require_private_home, shipped_configuration
 from kodomo_assets.settings import Settings
-from kodomo_assets_tests.conftest import DATES
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,38 +112,3 @@ def test_importing_the_door_reads_no_environment(tmp_path):
     code = "import kodomo_assets.definitions"
     environment = {"PATH": "", "KODOMO_DATA_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
-
-
-def test_the_package_refreshes_where_nothing_of_the_checkout_is(delivered_city, tmp_path):
-    """The wheel, installed elsewhere: its own dagster.yaml is in force."""
-    source, installed = tmp_path / "source", tmp_path / "installed"
-    shutil.copytree(ROOT / "kodomo_assets", source / "kodomo_assets", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copyfile(ROOT / name, source / name)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", str(installed), str(source)], check=True, capture_output=True)
-    shutil.rmtree(source)
-
-    city = delivered_city.copy(tmp_path / "city")
-    for day in DATES[1:]:
-        shutil.rmtree(city.inbox(day))
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(installed),
-        "KODOMO_DATA_DIR": str(city.settings.data_dir),
-        "KODOMO_KEY_FILE": str(city.settings.key_file),
-        "DAGSTER_HOME": str(city.settings.dagster_home),
-    }
-    where = subprocess.run(
-        [sys.executable, "-c", "import kodomo_assets; print(kodomo_assets.__file__)"],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert where.stdout.startswith(str(installed))
-    run = subprocess.run(
-        [sys.executable, "-m", "kodomo_assets", "refresh", DATES[0].isoformat()],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    assert (city.settings.dagster_home / CONFIGURATION).read_bytes() == shipped_configuration()
-    assert not (city.settings.dagster_home / "storage" / "compute_logs").exists()
-    assert city.query("select count(*) > 0 from screening.ranking") == [(True,)]

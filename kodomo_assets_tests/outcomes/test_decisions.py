@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from collections.abc import Iterator
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -17,8 +19,7 @@ MAY, JUNE = D(2025, 5, 20), D(2025, 6, 10)
 HEADERS = "child_key,会議日,判定,理由,支援の方向性,判定者"
 
 
-@pytest.fixture
-def town(town: Town) -> Town:
+def begin(town: Town) -> None:
     """1 and 2 are selected, 3 is protected and selected, 4 lies below the cut; no sample."""
     town.configure("meeting: {sample_below_cut: 0}")
     town.child(1, selected=True)
@@ -26,7 +27,13 @@ def town(town: Town) -> Town:
     town.child(3, selected=True, protected=True)
     town.child(4)
     town.list()
-    return town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town.begun(tmp_path, begin)
+    yield made
+    made.con.close()
 
 
 def csv(*lines: str, headers: str = HEADERS) -> str:

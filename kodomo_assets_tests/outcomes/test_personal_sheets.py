@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import duckdb
 import openpyxl
@@ -23,14 +24,19 @@ UNKNOWN = (
 HOW = "気になることはない・少し気になる・気になる・分からない"
 
 
-@pytest.fixture
-def town(town: Town) -> Town:
+def begin(town: Town) -> None:
     town.configure("meeting: {sample_below_cut: 0}")
     town.child(1, selected=True)
     town.child(2, selected=True, school=NORTH, school_year=8)
     town.child(3)
     town.list()
-    return town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town.begun(tmp_path, begin)
+    yield made
+    made.con.close()
 
 
 def returned(answers: Mapping[int, Mapping[str, object]], day: D = R) -> bytes:

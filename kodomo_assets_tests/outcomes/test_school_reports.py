@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -20,8 +21,7 @@ NOT_THEIRS = "配布番号 is not this school's, expected one of the list that i
 NO_SCHOOL = "tells no school, or two; expected the name under which it was sent, 支援対象者_学校名"
 
 
-@pytest.fixture
-def town(town: Town) -> Town:
+def begin(town: Town) -> None:
     """1, 2 and 6 at 南小学校, 3 at 北小学校, 4 protected, 5 decided d; all decided, no sample."""
     town.configure("meeting: {sample_below_cut: 0}")
     for number, school in ((1, SOUTH), (2, SOUTH), (3, NORTH), (4, SOUTH), (5, SOUTH), (6, SOUTH)):
@@ -30,7 +30,13 @@ def town(town: Town) -> Town:
     for number in (1, 2, 3, 4, 6):
         town.decide(number, "b")
     town.decide(5, "d")
-    return town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town.begun(tmp_path, begin)
+    yield made
+    made.con.close()
 
 
 def sent(town: Town, school: str = "南小学校") -> openpyxl.Workbook:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,14 +19,19 @@ HEADERS = "child_key,実施日,支援内容,成果"
 OUTCOMES = "声かけ済み・案内済み・辞退・利用開始・支援中・支援終了"
 
 
-@pytest.fixture
-def town(town: Town) -> Town:
+def begin(town: Town) -> None:
     town.configure("meeting: {sample_below_cut: 0}")
     town.child(1, selected=True)
     town.child(2, selected=True)
     town.child(3)
     town.list()
-    return town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town.begun(tmp_path, begin)
+    yield made
+    made.con.close()
 
 
 def csv(*lines: str, headers: str = HEADERS) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
@@ -21,8 +22,7 @@ from kodomo_assets_tests.review.test_round_trip import through_libreoffice
 from kodomo_assets_tests.town import CATALOGUE, NORTH, VERSION, R, Town, key, number_of
 
 
-@pytest.fixture
-def town(town: Town) -> Town:
+def begin(town: Town) -> None:
     """1 selected, 2 selected and protected, 3 sampled, 4 neither."""
     town.configure("meeting: {sample_below_cut: 1}")
     town.child(1, selected=True)
@@ -32,7 +32,13 @@ def town(town: Town) -> Town:
     town.child(4)
     town.con.execute("update screening.ranking set open_consultation = true where child_key = $1", [key(3)])
     town.con.execute("update sources.resident_register set name = '=山田 花子' where resident_id = '0000000001'")
-    return town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town.begun(tmp_path, begin)
+    yield made
+    made.con.close()
 
 
 def listed(town: Town) -> list[tuple]:

@@ -6,7 +6,8 @@ import datetime as dt
 import io
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -18,10 +19,15 @@ D = dt.date
 LATER = D(2025, 9, 1)
 
 
-@pytest.fixture
-def town(town: Town) -> Town:
+def begin(town: Town) -> None:
     town.configure("meeting: {sample_below_cut: 0}")
-    return town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town.begun(tmp_path, begin)
+    yield made
+    made.con.close()
 
 
 def lists(town: Town) -> SchoolFiles:

@@ -50,23 +50,24 @@ with elsewhere as (
     where r.birth_date between $first_birth_date - interval 3 years and $last_birth_date + interval 3 years
 )
 
-select distinct
+select
     o.table_name,
     o.person_ref,
     o.child_key
 from open_pairs as o
 join named_children as s using (child_key)
-join elsewhere as e
-    on
-        (
-            e.birth_date = o.birth_date
-            and least(damerau_levenshtein(e.folded, o.folded), damerau_levenshtein(e.plain, o.plain))
-            <= least(damerau_levenshtein(s.folded, o.folded), damerau_levenshtein(s.plain, o.plain))
-        )
-        or (
-            e.folded = o.folded
-            and damerau_levenshtein(strftime(e.birth_date, '%Y%m%d'), strftime(o.birth_date, '%Y%m%d')) <= 2
-        );
+join elsewhere as e on e.birth_date = o.birth_date
+where
+    least(damerau_levenshtein(e.folded, o.folded), damerau_levenshtein(e.plain, o.plain))
+    <= least(damerau_levenshtein(s.folded, o.folded), damerau_levenshtein(s.plain, o.plain))
+union -- and no OR in one join, which would compare everybody with everybody
+select
+    o.table_name,
+    o.person_ref,
+    o.child_key
+from open_pairs as o
+join elsewhere as e using (folded)
+where damerau_levenshtein(strftime(e.birth_date, '%Y%m%d'), strftime(o.birth_date, '%Y%m%d')) <= 2;
 
 -- Numbers that want one child and stood in one delivery: each pair with the best of the others.
 create or replace temp table rivals as

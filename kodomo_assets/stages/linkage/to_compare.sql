@@ -44,7 +44,9 @@ select distinct
     kana_key(r.name_kana) as kana,
     r.birth_date
 from delivered_resident_register as r
-anti join named_children using (resident_id);
+anti join named_children using (resident_id)
+-- whoever was born on no day of theirs is nobody's double
+semi join comparable using (birth_date);
 
 create or replace temp table left_over as
 select c.*
