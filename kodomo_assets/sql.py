@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -13,6 +13,11 @@ from kodomo_assets.relations import told_missing
 
 if TYPE_CHECKING:  # what only opens the database must not wait for it
     import pandas as pd
+
+# DuckDB hands rows over in vectors of 2,048
+_VECTOR = 2_048
+#: Rows that Python holds at a time: of a large city a whole table does not fit into memory.
+PART = 24 * _VECTOR
 
 
 def quoted(name: str) -> str:
@@ -57,3 +62,69 @@ def create_from_frame(
         con.execute(f"create or replace temp table {table} as select {columns} from frame_to_load")
     finally:
         con.unregister("frame_to_load")
+
+
+def in_parts(
+    con: duckdb.DuckDBPyConnection, query: str, parameters: object = None, size: int = PART
+) -> Iterator[pd.DataFrame]:
+    """What ``query`` gives, some ``size`` rows at a time; meanwhile ``con`` runs nothing else."""
+    con.execute(query, parameters)
+    while len(rows := con.fetch_df_chunk(-(-size // _VECTOR))):
+        yield rows
+
+
+def create_from_query(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    source: duckdb.DuckDBPyConnection,
+    query: str,
+    types: Mapping[str, str],
+    size: int = PART,
+) -> None:
+    """Makes the temp table ``table`` from what ``query`` gives in another database, in its order."""
+    columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
+    con.execute(f"create or replace temp table {table} ({columns})")
+    for rows in in_parts(source, query, size=size):
+        _insert(con, table, rows)
+
+
+def create_mapped(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    query: str,
+    to: tuple[str, Callable[[str], str]],
+    size: int = PART,
+) -> None:
+    """Makes the temp table ``table`` with the one column of texts that ``query`` gives, and what Python makes of each.
+
+    Args:
+        to: the name of the second column, and the function.
+    """
+    import pandas as pd
+
+    name, function = to
+    con.execute(
+        f"create or replace temp table texts_to_map as select columns(*)::varchar, row_number() over () as position "
+        f"from ({query})"
+    )
+    given = con.table("texts_to_map").columns[0]
+    con.execute(f"create or replace temp table {table} ({quoted(given)} varchar, {quoted(name)} varchar)")
+    for first in range(1, len(con.table("texts_to_map")) + 1, size):
+        texts: list[str] = (
+            con.execute(
+                f"select {quoted(given)} as given from texts_to_map where position between $1 and $2",
+                [first, first + size - 1],
+            )
+            .fetchnumpy()["given"]
+            .tolist()
+        )
+        _insert(con, table, pd.DataFrame({given: texts, name: [function(text) for text in texts]}, dtype=object))
+    con.execute("drop table texts_to_map")
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame) -> None:
+    con.register("rows_to_load", rows)
+    try:
+        con.execute(f"insert into {table} by name select * from rows_to_load")
+    finally:
+        con.unregister("rows_to_load")

@@ -47,6 +47,7 @@ _FACTS = [
     "screening.difficulty_scores",
     "features.levels",
     "features.labels",
+    "weights.coefficients",
     "weights.model_cards",
 ]
 

@@ -17,7 +17,7 @@ import pandas as pd
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.machine.system_errors import explain
-from kodomo_assets.sql import create_from_frame
+from kodomo_assets.sql import create_from_frame, create_mapped
 from kodomo_assets.store.modes import make_private, others_may
 from kodomo_assets.store.outbox import link_new
 from kodomo_assets.store.tables import create_statement, transaction
@@ -154,11 +154,12 @@ def child_key(secret: bytes, resident_id: str) -> str:
 
 def create_pseudonyms(con: duckdb.DuckDBPyConnection, secret: bytes, resident_ids: str) -> None:
     """Temp table ``pseudonyms(resident_id, child_key)`` for the ids in column ``resident_id`` of ``resident_ids``."""
-    ids = con.execute(f"select distinct resident_id from {resident_ids} order by resident_id").fetchnumpy()
-    known = ids["resident_id"].tolist()
-    keys = [child_key(secret, resident_id) for resident_id in known]
-    frame = pd.DataFrame({"resident_id": known, "child_key": keys}, dtype="object")
-    create_from_frame(con, "pseudonyms", frame, {"resident_id": "varchar", "child_key": "varchar"})
+    create_mapped(
+        con,
+        "pseudonyms",
+        f"select distinct resident_id from {resident_ids} order by resident_id",
+        ("child_key", lambda resident_id: child_key(secret, resident_id)),
+    )
 
 
 # without characters that people take for one another

@@ -8,16 +8,16 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 
 from kodomo_assets.catalogue import BLANK, NO_RECORD, Catalogue
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.sql import quoted
+from kodomo_assets.sql import in_parts, quoted
 
-# DuckDB hands rows over in vectors of 2,048
-_VECTORS = 24
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def check_matrix(
@@ -35,7 +35,7 @@ def _contract(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_da
     schema, unique = across_rows(matrix_schema(catalogue))
     problems = Counter({f"{column}: field_uniqueness": _repeated(con, column, reference_date) for column in unique})
     children = 0
-    for rows in _in_parts(con, reference_date):
+    for rows in _rows(con, reference_date):
         children += len(rows)
         problems += Counter(rows_at_fault(schema, rows))
     # a Counter's sum keeps what is above zero
@@ -51,14 +51,13 @@ def _contract(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_da
     )
 
 
-def _in_parts(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Iterator[pd.DataFrame]:
-    """The matrix with band and school year, some 50,000 rows at a time: a large city's does not fit into memory."""
-    con.execute(
+def _rows(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Iterator[pd.DataFrame]:
+    """The matrix with band and school year, in parts."""
+    query = (
         "select m.* exclude (reference_date), c.band, c.school_year from features.matrix as m "
-        "left join linkage.children as c using (reference_date, child_key) where reference_date = $1",
-        [reference_date],
+        "left join linkage.children as c using (reference_date, child_key) where reference_date = $1"
     )
-    while len(rows := con.fetch_df_chunk(_VECTORS)):
+    for rows in in_parts(con, query, [reference_date]):
         # A row of no child has no school year: it must fail the check, not the conversion.
         yield rows.assign(school_year=rows["school_year"].astype("Int64"))
 

@@ -10,9 +10,9 @@ import datetime as dt
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, Item, SourceTable
+from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item, SourceTable
 from kodomo_assets.japan.text import comparable
-from kodomo_assets.sql import run_sql
+from kodomo_assets.sql import literal, quoted, run_sql
 from kodomo_assets.told import Told
 
 _OFFICES = ("household", "benefits", "health", "school", "counselling")
@@ -136,10 +136,31 @@ def _position(item: Item, level: str) -> int:
 
 
 def _pivot(catalogue: Catalogue) -> str:
-    """SQL of the matrix; the names of the items, in their order, come from the catalogue."""
-    items = ", ".join(f"'{item.id}'" for item in catalogue.matrix_items)
-    return (
-        "create or replace temp table new_matrix as\n"
-        "pivot (select reference_date, child_key, item, level from new_levels)\n"
-        f"on item in ({items}) using any_value(level) group by reference_date, child_key"
+    """SQL of the matrix; the names of the items, in their order, come from the catalogue.
+
+    DuckDB's own PIVOT keeps what it collects in memory, and so do aggregates of texts; what aggregates of numbers
+    collect goes to the disk where it is too much. So items and levels are numbered first.
+    """
+    items = catalogue.matrix_items
+    levels = dict.fromkeys(level for item in items for level in (*item.levels, NOT_APPLICABLE, BLANK, NO_RECORD))
+    known_levels, known_items = (f"[{', '.join(map(literal, words))}]" for words in (levels, [i.id for i in items]))
+    columns = ",\n    ".join(
+        f"({known_levels})[max(level) filter (item = {number})] as {quoted(item.id)}"
+        for number, item in enumerate(items, start=1)
     )
+    return f"""create or replace temp table new_matrix as
+with numbered as (
+    select
+        reference_date,
+        child_key,
+        list_position({known_items}, item)::utinyint as item,
+        list_position({known_levels}, level)::utinyint as level
+    from new_levels
+)
+
+select
+    reference_date,
+    child_key,
+    {columns}
+from numbered
+group by reference_date, child_key"""

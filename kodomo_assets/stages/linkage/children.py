@@ -9,7 +9,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.text import comparable
-from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.sql import create_mapped, run_sql
 from kodomo_assets.stages.sources.in_force import create_registered_schools
 
 
@@ -81,6 +81,5 @@ def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
 
 def _create_addresses(con: duckdb.DuckDBPyConnection) -> None:
     """Temp table ``addresses(address, compared)``: 住所 keeps its characters in the sources, and SQL has no NFKC."""
-    frame = con.execute("select distinct address from delivered_resident_register where address is not null").df()
-    frame["compared"] = frame["address"].map(comparable)
-    create_from_frame(con, "addresses", frame, {"address": "VARCHAR", "compared": "VARCHAR"})
+    written = "select distinct address from delivered_resident_register where address is not null"
+    create_mapped(con, "addresses", written, ("compared", comparable))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from kodomo_assets.sql import create_from_frame, read_sql
+from kodomo_assets.sql import create_from_query, read_sql
 from kodomo_assets.stages.linkage.comparisons import COMPARISONS, Parameters, splink_settings, start_parameters
 
 # A pair below this says nothing: it is neither shown nor counted in what is expected.
@@ -82,18 +82,20 @@ def score_pairs(con: duckdb.DuckDBPyConnection, stored: Model | None, *, learn: 
     order, parameters are kept to two digits, and one thread adds in one order.
     """
     # what does not fit into memory lies where this process's other temporary files lie
+    limit = con.execute("select current_setting('memory_limit')").fetchone()
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
+        "memory_limit": limit[0] if limit else "1GB",
         "python_enable_replacements": False,
         "temp_directory": tempfile.gettempdir(),
     }
     with duckdb.connect(config=config) as own, _quiet():
         for relation in ("to_compare", "to_learn_from", "children_to_compare"):
             columns = ", ".join(_RECORD)
-            _copy(con, own, f"select {columns} from {relation} order by record", relation, _RECORD)
+            create_from_query(own, relation, con, f"select {columns} from {relation} order by record", _RECORD)
         model = stored if stored is not None and stored.estimated and not learn else _model(own, stored)
         comparisons = _predict(own, model.parameters)
-        _copy(own, con, f"select {', '.join(_PAIR)} from pairs order by person, child", "pairs", _PAIR)
+        create_from_query(con, "pairs", own, f"select {', '.join(_PAIR)} from pairs order by person, child", _PAIR)
         return Scored(_count(own, "to_compare"), comparisons, model.parameters, model.estimated)
 
 
@@ -113,16 +115,6 @@ def _drift(stored: Parameters, now: Parameters) -> float:
         return math.inf
     weights = [abs(math.log2(stored.m[key] / stored.u[key]) - math.log2(now.m[key] / now.u[key])) for key in now.m]
     return max(*weights, abs(math.log2(stored.prior / now.prior)))
-
-
-def _copy(
-    source: duckdb.DuckDBPyConnection,
-    target: duckdb.DuckDBPyConnection,
-    query: str,
-    table: str,
-    types: Mapping[str, str],
-) -> None:
-    create_from_frame(target, table, source.execute(query).df(), types)
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
