@@ -103,23 +103,24 @@ def create_mapped(
     import pandas as pd
 
     name, function = to
+    texts_of = f"{table}_to_map"
     con.execute(
-        f"create or replace temp table texts_to_map as select columns(*)::varchar, row_number() over () as position "
+        f"create or replace temp table {texts_of} as select columns(*)::varchar, row_number() over () as position "
         f"from ({query})"
     )
-    given = con.table("texts_to_map").columns[0]
+    given = con.table(texts_of).columns[0]
     con.execute(f"create or replace temp table {table} ({quoted(given)} varchar, {quoted(name)} varchar)")
-    for first in range(1, len(con.table("texts_to_map")) + 1, size):
+    for first in range(1, len(con.table(texts_of)) + 1, size):
         texts: list[str] = (
             con.execute(
-                f"select {quoted(given)} as given from texts_to_map where position between $1 and $2",
+                f"select {quoted(given)} as given from {texts_of} where position between $1 and $2",
                 [first, first + size - 1],
             )
             .fetchnumpy()["given"]
             .tolist()
         )
         _insert(con, table, pd.DataFrame({given: texts, name: [function(text) for text in texts]}, dtype=object))
-    con.execute("drop table texts_to_map")
+    con.execute(f"drop table {texts_of}")
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame) -> None:

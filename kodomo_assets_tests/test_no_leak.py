@@ -183,7 +183,7 @@ def test_the_analysts_database_holds_no_person(leaky_city, screen, identities):
             assert not any(MARK in value for value in values), place
             if kind == "DATE":
                 assert (
-                    column in {"reference_date", "previous_date", "first_received_on", "list_of"}
+                    column in {"reference_date", "previous_date", "first_received_on", "first_counted_on", "list_of"}
                     or not values & birth_dates
                 ), place
     raw = leaky_city.settings.analyst_database.read_bytes()
