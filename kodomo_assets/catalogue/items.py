@@ -135,6 +135,11 @@ class Item(Model):
                 )
         return self
 
+    @property
+    def every_level(self) -> tuple[str, ...]:
+        """On which a child can stand: its own levels, mildest first, and those that no item lists itself."""
+        return (*self.levels, NOT_APPLICABLE, BLANK, NO_RECORD)
+
     def at_least(self, level: str) -> tuple[str, ...]:
         """``level`` and the item's stronger own levels."""
         names = tuple(self.levels)

@@ -224,6 +224,11 @@ class Catalogue(Model):
         return tuple(item for item in self.items.values() if item.levels)
 
     @cached_property
+    def matrix_levels(self) -> tuple[str, ...]:
+        """Every level that stands in the matrix, each once."""
+        return tuple(dict.fromkeys(level for item in self.matrix_items for level in item.every_level))
+
+    @cached_property
     def definitions(self) -> Mapping[str, str]:
         """What the levels of each item mean, as JSON (sorted keys); under ``(bands)`` which school years a band holds.
 

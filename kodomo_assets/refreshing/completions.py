@@ -21,9 +21,9 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import KodomoError
 from kodomo_assets.refreshing.needs import REFRESHED, need
 from kodomo_assets.settings import Settings
-from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.sources.arrivals import Hashes, texts
 from kodomo_assets.stages.sources.readings import Account, accounts
+from kodomo_assets.stages.sources.rests_on import create_of_whole
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.exports import made_files
 from kodomo_assets.store.migrate import require_current
@@ -31,7 +31,6 @@ from kodomo_assets.store.publish import published_file, publishing_run
 
 COMPLETIONS = "published.completions"
 _PROGRAM, _CONFIGURATION, _FILE = "program", "configuration", "file"
-_COLUMNS = {"reference_date": "date", "kind": "varchar", "name": "varchar", "state": "varchar"}
 
 
 def create_completions(
@@ -42,32 +41,9 @@ def create_completions(
     Args:
         outbox: the folder of the files for people of ``day``.
     """
-    import pandas as pd
-
-    now = [(_PROGRAM, "", program_state()), (_CONFIGURATION, "", configuration_state(catalogue))]
-    now += [(_FILE, name, sha256) for name, sha256 in made_files(outbox).items()]
-    frame = pd.DataFrame([(day, *row) for row in now], columns=list(_COLUMNS), dtype="object")
-    create_from_frame(con, "completed", frame, _COLUMNS)
-    con.execute(
-        """
-        create or replace temp table new_completions as
-        with whole as (
-            select count(*) > 0 as is_whole
-            from sources.readings
-            where reference_date = $reference_date and run_id = $run_id and starts_with(asset, 'sources.')
-        )
-
-        select completed.*
-        from completed
-        semi join whole on whole.is_whole
-        union all by name
-        select old.*
-        from published.completions as old
-        anti join whole on whole.is_whole
-        where old.reference_date = $reference_date
-        """,
-        {"reference_date": day, "run_id": run_id},
-    )
+    told = [(_PROGRAM, "", program_state()), (_CONFIGURATION, "", configuration_state(catalogue))]
+    told += [(_FILE, name, sha256) for name, sha256 in made_files(outbox).items()]
+    create_of_whole(con, "completions", told, day, run_id)
 
 
 def is_complete(settings: Settings, catalogue: Catalogue, day: dt.date, last_run: str | None) -> bool:

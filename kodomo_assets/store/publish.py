@@ -113,11 +113,7 @@ def retire(settings: Settings, target: Path) -> None:
 
 def still_published(target: Path) -> str:
     """In words: which list the file that stands tells of, for whoever reads that a publication failed."""
-    try:
-        with duckdb.connect(str(target), read_only=True) as con:
-            row = con.execute("select list_of, published_at::date from catalogue.publication").fetchone()
-    except duckdb.Error:
-        row = None
+    row = _publication(target, "list_of, published_at::date")
     if row is None:
         return f"{target.name} was left as it is" if target.exists() else f"there is no {target.name} yet"
     return f"{target.name} was left as it is: it still tells the list of {row[0]}, published on {row[1]}"
@@ -125,12 +121,17 @@ def still_published(target: Path) -> str:
 
 def publishing_run(target: Path) -> str | None:
     """The run that published ``target``; None where it cannot be read."""
+    row = _publication(target, "run_id")
+    return str(row[0]) if row else None
+
+
+def _publication(target: Path, columns: str) -> tuple[object, ...] | None:
+    """What ``target`` says of itself; None where it cannot be read."""
     try:
         with duckdb.connect(str(target), read_only=True) as con:
-            row = con.execute("select run_id from catalogue.publication").fetchone()
+            return con.execute(f"select {columns} from catalogue.publication").fetchone()
     except duckdb.Error:
         return None
-    return str(row[0]) if row else None
 
 
 def public_part(table: OutputTable) -> OutputTable:

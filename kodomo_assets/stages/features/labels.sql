@@ -1,8 +1,7 @@
 -- The dependent variable (児童相談記録の有無) and whether a consultation is still open.
 create or replace temp table new_labels as
--- The first day on which an earlier list led to something for a child: a decision by which the school is told, a talk, a filled
--- 個人票.
--- A record after that day may be caused by the list, and weights fitted on it would feed on themselves.
+-- The first day on which an earlier list led to something for a child: a decision by which the school is told, a talk,
+-- a filled 個人票. A record after that day may be caused by the list, and weights fitted on it would feed on themselves.
 with led_on as (
     select child_key, min(day) as led_on
     from (

@@ -10,7 +10,7 @@ import datetime as dt
 
 import duckdb
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item, SourceTable
+from kodomo_assets.catalogue import Catalogue, Item, SourceTable
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.sql import literal, quoted, run_sql
 from kodomo_assets.told import Told
@@ -142,8 +142,8 @@ def _pivot(catalogue: Catalogue) -> str:
     collect goes to the disk where it is too much. So items and levels are numbered first.
     """
     items = catalogue.matrix_items
-    levels = dict.fromkeys(level for item in items for level in (*item.levels, NOT_APPLICABLE, BLANK, NO_RECORD))
-    known_levels, known_items = (f"[{', '.join(map(literal, words))}]" for words in (levels, [i.id for i in items]))
+    words = (catalogue.matrix_levels, [item.id for item in items])
+    known_levels, known_items = (f"[{', '.join(map(literal, known))}]" for known in words)
     columns = ",\n    ".join(
         f"({known_levels})[max(level) filter (item = {number})] as {quoted(item.id)}"
         for number, item in enumerate(items, start=1)

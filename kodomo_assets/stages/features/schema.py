@@ -9,7 +9,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item
+from kodomo_assets.catalogue import NOT_APPLICABLE, Catalogue, Item
 from kodomo_assets.vocabulary import CHILD_KEY, SCHOOL_YEAR
 
 
@@ -29,8 +29,7 @@ def matrix_schema(catalogue: Catalogue) -> pa.DataFrameSchema:
 
 
 def _item_column(item: Item) -> pa.Column:
-    levels = [*item.levels, NOT_APPLICABLE, BLANK, NO_RECORD]
-    return pa.Column(str, pa.Check.isin(levels), nullable=False, description=item.ja)
+    return pa.Column(str, pa.Check.isin(list(item.every_level)), nullable=False, description=item.ja)
 
 
 def _band_checks(catalogue: Catalogue) -> list[pa.Check]:

@@ -77,28 +77,44 @@ def settings_in_force(catalogue: Catalogue) -> dict[str, str]:
 
 
 def create_rests_on(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, run_id: str) -> None:
-    """Makes the temp table ``new_rests_on``; a run that read no table (``after_meeting``) leaves what stood there."""
-    rows = [(reference_date, _SETTING, name, state) for name, state in settings_in_force(catalogue).items()]
-    rows += [
-        (reference_date, _DELIVERY, name, state)
-        for name, state in _earlier_deliveries(con, [reference_date]).get(reference_date, {}).items()
-    ]
-    create_from_frame(con, "rested_on", pd.DataFrame(rows, columns=list(_COLUMNS), dtype="object"), _COLUMNS)
+    """Makes the temp table ``new_rests_on``."""
+    told = [(_SETTING, name, state) for name, state in settings_in_force(catalogue).items()]
+    earlier = _earlier_deliveries(con, [reference_date]).get(reference_date, {})
+    told += [(_DELIVERY, name, state) for name, state in earlier.items()]
+    create_of_whole(con, "rests_on", told, reference_date, run_id)
+
+
+def create_of_whole(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    told: Sequence[tuple[str, str, str]],
+    reference_date: dt.date,
+    run_id: str,
+) -> None:
+    """Makes the temp table ``new_<name>``, the rows of published.<name> at the date.
+
+    Of a run that read no table (``after_meeting``) it holds what stood there.
+
+    Args:
+        told: kind, name and state of each row, of a run that read the tables.
+    """
+    frame = pd.DataFrame([(reference_date, *row) for row in told], columns=list(_COLUMNS), dtype="object")
+    create_from_frame(con, f"{name}_now", frame, _COLUMNS)
     con.execute(
-        """
-        create or replace temp table new_rests_on as
+        f"""
+        create or replace temp table new_{name} as
         with whole as (
             select count(*) > 0 as is_whole
             from sources.readings
             where reference_date = $reference_date and run_id = $run_id and starts_with(asset, 'sources.')
         )
 
-        select rested_on.*
-        from rested_on
+        select now.*
+        from {name}_now as now
         semi join whole on whole.is_whole
         union all by name
         select old.*
-        from published.rests_on as old
+        from published.{name} as old
         anti join whole on whole.is_whole
         where old.reference_date = $reference_date
         """,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Band, Catalogue, Item
+from kodomo_assets.catalogue import Band, Catalogue, Item
 from kodomo_assets.stages.weights.design import Children, level_counts
 from kodomo_assets.stages.weights.fit import (
     BASE,
@@ -93,21 +93,18 @@ def _slope(catalogue: Catalogue, band: Band, bands: Mapping[Band, Children], of_
 
 
 def _estimated(groups: list[Children], totals: list[Array]) -> Slope:
-    """One regression with an intercept per school year."""
-    together = Children(
-        levels=pd.DataFrame(index=range(sum(map(len, groups)))),
-        event=np.concatenate([of.event for of in groups]),
-        household=np.concatenate([of.household for of in groups]),
-        school_year=np.concatenate([of.school_year for of in groups]),
-    )
-    column = np.concatenate(totals)
-    if all(np.ptp(column[year]) == 0 for year in together.intercepts):
+    """One regression with an intercept per school year; no school year is in two of ``groups``."""
+    school_year, column = np.concatenate([of.school_year for of in groups]), np.concatenate(totals)
+    years = [year for of in groups for year in of.years]
+    intercepts = [school_year == year for year in years]
+    if all(np.ptp(column[of_year]) == 0 for of_year in intercepts):
         return Slope()
-    fit = fit_final([*together.intercepts, column], together.event.astype(float), together.household)
+    events = np.concatenate([of.event for of in groups]).astype(float)
+    fit = fit_final([*intercepts, column], events, np.concatenate([of.household for of in groups]))
     if not fit.coefficients[-1] > 0 or not np.isfinite(fit.std_errors[-1]):
         return Slope()
     weight, error, p_value = (float(of[-1]) for of in (fit.coefficients, fit.std_errors, fit.p_values))
-    return Slope(weight, error, p_value, fit, together.years)
+    return Slope(weight, error, p_value, fit, years)
 
 
 def _coefficients(band: Band, children: Children, items: list[Item], slope: Slope) -> pd.DataFrame:
@@ -118,7 +115,7 @@ def _coefficients(band: Band, children: Children, items: list[Item], slope: Slop
         weights = {level: number.get(level, 0) * slope.weight for level in counts}
         mean = sum(weights[level] * count for level, count in counts.items()) / n
         for level, count in counts.items():
-            own = level not in (NOT_APPLICABLE, BLANK, NO_RECORD)
+            own = level in number
             error = abs(number[level]) * slope.std_error if own and slope.std_error is not None else None
             rows.append((band, item.id, level, weights[level], error, slope.p_value if own else None, count, mean))
     if slope.fit is not None:

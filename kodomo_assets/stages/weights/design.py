@@ -253,4 +253,4 @@ class Columns:
 def level_counts(children: Children, item: Item) -> Mapping[str, int]:
     """Children on each level of ``item``, the levels that nobody holds included."""
     counts = children.levels[item.id].value_counts()
-    return {level: int(counts.get(level, 0)) for level in (*item.levels, NOT_APPLICABLE, BLANK, NO_RECORD)}
+    return {level: int(counts.get(level, 0)) for level in item.every_level}

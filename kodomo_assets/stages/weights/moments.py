@@ -8,16 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kodomo_assets.stages.weights.design import Children, Column
-
-Array = NDArray[np.float64]
-Indicator = NDArray[np.bool_]
-
-_SINGULAR = 1e-8
-_LOADING = 1e-6
-_DEPENDENT = 1e-10
+from kodomo_assets.stages.weights.design import Children, Column, Indicator
+from kodomo_assets.stages.weights.regression import DEPENDENT, SINGULAR, Array, are_dependent
 
 
 class Moments:
@@ -67,8 +60,7 @@ class Moments:
         block, right = self._xx[np.ix_(index, index)], self._xy[index]
         try:
             root = cholesky(block, lower=True)
-            # what a column adds to those before it, as a share of itself
-            if float((np.diag(root) ** 2 / np.diag(block)).min()) > _DEPENDENT:
+            if float((np.diag(root) ** 2 / np.diag(block)).min()) > DEPENDENT:
                 half = solve_triangular(root, right, lower=True)
                 return max(self._yy - float(half @ half), 0.0)
         except LinAlgError:
@@ -96,8 +88,7 @@ def generalised_vif(correlation: Array, groups: Sequence[Sequence[int]]) -> list
 
     Infinite where the group's columns depend on the others (smallest eigenvalue of the correlation under 1e-8).
     """
-    values, vectors = np.linalg.eigh(correlation)
-    dependent = np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0.0) > _LOADING
+    dependent = are_dependent(correlation)
     whole = _log_determinant(correlation)
     result = []
     for group in groups:
@@ -114,4 +105,4 @@ def generalised_vif(correlation: Array, groups: Sequence[Sequence[int]]) -> list
 def _log_determinant(matrix: Array) -> float:
     """Of the part that is not singular: what other columns depend on one another says nothing about this group."""
     values = np.linalg.eigvalsh(matrix)
-    return float(np.log(values[values >= _SINGULAR]).sum())
+    return float(np.log(values[values >= SINGULAR]).sum())

@@ -23,9 +23,11 @@ Index = NDArray[np.int64]
 _BLOCK = 16_384
 # a design of more cells (160 MB) is not handed to statsmodels, which copies it several times
 _MOST_CELLS = 20_000_000
-_SINGULAR = 1e-8
+#: A smaller eigenvalue of a correlation counts as none.
+SINGULAR = 1e-8
 _LOADING = 1e-6
-_DEPENDENT = 1e-10
+#: What a column adds to those before it, as a share of itself: less is nothing.
+DEPENDENT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def coefficients(of: Triangle) -> Array:
 
     root, right = of.of_columns, of.of_outcome
     lengths = np.linalg.norm(root, axis=0)
-    if (np.abs(np.diag(root)) > _DEPENDENT * lengths).all():
+    if (np.abs(np.diag(root)) > DEPENDENT * lengths).all():
         return np.asarray(solve_triangular(root, right))
     limit = np.finfo(float).eps * max(of.n, len(root))
     return np.asarray(np.linalg.lstsq(root, right, rcond=limit)[0])
@@ -213,8 +215,13 @@ def _scores_squared(columns: Predictors, residuals: Array, clusters: Index) -> t
 def dependent_columns(of: Triangle) -> list[int]:
     """Columns (intercepts included) that others determine: their coefficients are nobody's, whatever a solver says."""
     scaled = _scaled(of)
-    values, vectors = np.linalg.eigh(scaled.T @ scaled)
-    return [int(at) for at in np.flatnonzero(np.abs(vectors[:, values < _SINGULAR]).max(axis=1, initial=0) > _LOADING)]
+    return [int(at) for at in np.flatnonzero(are_dependent(scaled.T @ scaled))]
+
+
+def are_dependent(products: Array) -> NDArray[np.bool_]:
+    """Which columns others determine, by the products of columns of equal length: an eigenvalue under 1e-8."""
+    values, vectors = np.linalg.eigh(products)
+    return np.asarray(np.abs(vectors[:, values < SINGULAR]).max(axis=1, initial=0.0) > _LOADING)
 
 
 def condition_number(of: Triangle) -> float:

@@ -20,7 +20,6 @@ class Served:
 
     Attributes:
         unserved: the own fit that does not serve and is kept.
-        why_unserved: why it does not.
         own_error: why there is no own fit.
     """
 

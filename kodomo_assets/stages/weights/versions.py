@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Band, Catalogue
+from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.japan.calendar import years_before
 from kodomo_assets.sql import create_from_frame, literal, quoted, run_sql
@@ -21,7 +21,6 @@ from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.serving import OWN, Served, serve
 
 _LEGAL = "no_legal_basis"
-_COMMON_LEVELS = (NOT_APPLICABLE, BLANK, NO_RECORD)
 
 
 @dataclass(frozen=True)
@@ -230,8 +229,7 @@ def _bands(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dict[Band, C
     """The children of every band; a household has one number in all of them."""
     # by 宛名番号: in the order of child_key the sums, and who of equal predictions is in the top tenth, hang on the key
     # one byte a level: as words the levels of a large city take more memory than all the rest of the fit
-    words = dict.fromkeys(level for item in catalogue.matrix_items for level in (*item.levels, *_COMMON_LEVELS))
-    levels = f"enum ({', '.join(literal(word) for word in words)})"
+    levels = f"enum ({', '.join(map(literal, catalogue.matrix_levels))})"
     items = ", ".join(f"{quoted(item)}::{levels} as {quoted(item)}" for item in _ids(catalogue))
     con.execute(
         "create or replace temp table fit_households as "
