@@ -46,6 +46,15 @@ SIBLINGS = "きょうだい"
 #: Headings that the page and the workbook of the meeting share.
 SUPPORT_HINTS, MISSING_ITEMS = "支援のヒント", "欠損"
 
+#: What children can be ranked by (weights.versions, weights.validation) and what people read for it (method §5).
+RULES: Mapping[str, str] = {
+    "own": "この市で推定した重み",
+    "pooled": "複数の市で推定した重み",
+    "count": "該当する段階の数",
+    "legacy": "データベースみまもりの該当数",
+    "chance": "くじ引き",
+}
+
 #: How a link came about (linkage.links.method, linkage.quality), in the order of the rules; then how it did not.
 LINK_METHODS = (
     "review",

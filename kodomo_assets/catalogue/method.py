@@ -132,8 +132,8 @@ class Weights(Model):
     min_cv_auc: float = Field(
         ge=0.5, lt=1, description="a lower cross-validated AUC is told as hardly better than a list drawn by lot"
     )
-    cross_validation_folds: int = Field(ge=2, le=100, description="folds of the cross-validation for the model card")
-    seed: int = Field(description="start of the random numbers that draw the folds")
+    cross_validation_folds: int = Field(ge=2, le=100, description="folds of households in the validation")
+    seed: int = Field(description="start of what draws the folds of the validation and its bootstraps")
     fixed_items: Mapping[Band, tuple[str, ...]] = Field(
         description="fit exactly these items of a band instead of selecting: `{lower: [...], upper: [...]}`"
     )

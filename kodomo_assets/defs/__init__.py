@@ -35,6 +35,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         features.matrix,
         features.labels,
         weights.coefficients,
+        weights.validation,
         screening.ranking,
         review.meeting_list,
         review.personal_sheets,

@@ -28,6 +28,7 @@ def _reads(catalogue: Catalogue) -> list[str]:
         "weights.coefficients",
         "weights.selection_log",
         "weights.model_cards",
+        "weights.validation",
         "weights.in_force",
         # whom a delivery concerns that is late, that lacks a school, or that was let in with faults
         *(f"sources.{table}" for table in catalogue.tables),

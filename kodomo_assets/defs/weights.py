@@ -1,8 +1,12 @@
-"""Assets of the stage ``weights``: fitted at the yearly date, recorded as in force at the others (decision 8)."""
+"""Assets of the stage ``weights``: fitted at the yearly date, recorded as in force at the others (decision 8).
+
+What a version is worth is a step of its own, so that its cost can be told from that of the fit.
+"""
 
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
-from kodomo_assets.stages.weights.quality import check_better_than_chance, check_origin
-from kodomo_assets.stages.weights.summary import check_outcome, tell_cards, tell_coefficients
+from kodomo_assets.stages.weights.quality import check_better_than_chance, check_no_rule_is_better, check_origin
+from kodomo_assets.stages.weights.summary import check_outcome, tell_cards, tell_coefficients, tell_validation
+from kodomo_assets.stages.weights.validated import refresh_validation
 from kodomo_assets.stages.weights.versions import refresh_weights
 
 
@@ -14,7 +18,6 @@ from kodomo_assets.stages.weights.versions import refresh_weights
     reads=["features.matrix", "features.labels", "linkage.children"],
     checks=[
         check("weights.in_force", "fit_succeeded", "推定できた、または有効な版を引き続き用いる"),
-        check("weights.in_force", "better_than_chance", "用いる重みの並べ方が、くじ引きより明らかによい（交差検証）"),
         check("weights.in_force", "own_weights", "この市で推定した重みを用いる（相談記録が足りないときは該当数）"),
         check("weights.in_force", "in_order", "より新しい基準日の版がまだない（古い基準日から順に更新する）"),
     ],
@@ -39,11 +42,47 @@ def coefficients(step: Step) -> Results:
             "weights.in_force",
             "new_in_force",
             {"version": version, "refitted": outcome.refitted, "reason": outcome.reason},
-            [
-                lambda _: check_outcome(outcome),
-                lambda con: [check_better_than_chance(con, step.catalogue, version), check_origin(con, version)],
-            ],
+            [lambda _: check_outcome(outcome), lambda con: [check_origin(con, version)]],
         ),
         also=beside if outcome.refitted else [],
+        partition={"version": version},
+    )
+
+
+@asset(
+    "weights.validation",
+    reads=[
+        "features.matrix",
+        "features.labels",
+        "linkage.children",
+        "weights.model_cards",
+        "weights.in_force",
+    ],
+    checks=[
+        check("weights.validation", "better_than_chance", "用いる重みの並べ方が、くじ引きより明らかによい（交差検証）"),
+        check("weights.validation", "no_rule_is_better", "用いる重みより確かによく見つける並べ方がない（交差検証）"),
+    ],
+)
+def validation(step: Step) -> Results:
+    outcome = refresh_validation(step.con, step.catalogue, step.day, step.say)
+    version = outcome.version
+    step.say(f"検証: version {version}, {outcome.reason}")
+    # the own fit that is kept beside the version has a card too; the version comes last: then everything is there
+    for kept, cards in outcome.cards.items():
+        if kept != version:
+            yield from step.store(also=[("weights.model_cards", cards)], partition={"version": kept})
+    yield from step.store(
+        Written(
+            "weights.validation",
+            "new_validation" if outcome.cards else None,
+            lambda con: tell_validation(con, version),
+            [
+                lambda con: [
+                    check_better_than_chance(con, step.catalogue, version),
+                    check_no_rule_is_better(con, version),
+                ],
+            ],
+        ),
+        also=[("weights.model_cards", outcome.cards[version])] if outcome.cards else [],
         partition={"version": version},
     )

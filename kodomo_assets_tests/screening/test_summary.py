@@ -61,6 +61,22 @@ def test_what_the_list_is_worth_is_said_before_it(ranked):
     assert "nobody is selected in school years: 9" in text
 
 
+def test_how_sure_the_list_is_of_being_better_is_said(ranked):
+    """Intervals that hold 0, lie above and lie below; a difference without one says nothing."""
+    ranked.counted("lower")
+    for rule, value, low, high in (("own", 0.01, -0.02, 0.03), ("legacy", 0.05, 0.01, 0.09), ("chance", -0.02, -0.03, -0.01)):  # fmt: skip
+        ranked.con.execute(
+            "insert into weights.validation values ('2025-04-01.1', '2025-04-01', 'lower', $1, 'precision_difference', "
+            "$2, $3, $4, 900, 50, 20)",
+            [rule, value, low, high],
+        )
+    summary = funnel_summary(ranked.con, ranked.catalogue, ranked.day)
+    assert [(one.rule, one.verdict) for one in summary.compared] == [
+        ("chance", "用いる重みが劣る"), ("legacy", "用いる重みがよい"), ("own", "区別できない"),
+    ]  # fmt: skip
+    assert "lower count:  +1.0% (-2.0% .. +3.0%)   この市で推定した重み own: 区別できない" in summary.text()
+
+
 def test_the_links_of_every_table_stand_beside_the_list(ranked):
     ranked.con.execute(
         "insert into linkage.coverage (reference_date, table_name, school_code, persons, linked, unlinked, in_review) "

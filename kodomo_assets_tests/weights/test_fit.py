@@ -11,7 +11,7 @@ import pytest
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import Children
-from kodomo_assets.stages.weights.fit import BandFit, figures, fit_band
+from kodomo_assets.stages.weights.fit import BandFit, fit_band
 from kodomo_assets.stages.weights.regression import Fit, fit_ols
 
 NA = "not_applicable"
@@ -186,33 +186,6 @@ def test_too_few_events_no_item_left_and_separation_are_clear_failures():
     told.levels["public_assistance"] = np.where(told.event, "applicable", NA)
     # every child on the level has the event: the column has none without it, so it is rare and cannot separate
     assert "public_assistance" not in kept(fit_band(load_catalogue(), "lower", told, {}).log)
-
-
-def test_figures_of_a_ranking_worked_out_by_hand():
-    """Ten predictions, events at the best, third and eighth: AUC = pairs in order / all pairs."""
-    predicted = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
-    event = np.array([1, 0, 1, 0, 0, 0, 0, 1, 0, 0], dtype=bool)
-    found = figures(predicted, event, np.ones(10))
-    # above each event lie 0, 1 and 5 of the 7 others
-    assert found["cv_auc"] == pytest.approx((7 + 6 + 2) / 21)
-    assert found["cv_precision_at_10"] == 1.0
-    assert found["cv_recall_at_10"] == pytest.approx(1 / 3)
-    assert found["cv_lift_at_10"] == pytest.approx(1 / 0.3)
-
-
-def test_figures_compare_within_school_years():
-    """Every prediction of the second year lies above those of the first; within the years 3 of 4 and 0 of 4 pairs.
-
-    Of twenty children each the best two are the tenth of their year.
-    """
-    predicted = np.array([*np.linspace(0.19, 0, 20), *np.linspace(1.19, 1, 20)])
-    event = np.zeros(40, dtype=bool)
-    event[[0, 5, 38, 39]] = True
-    found = figures(predicted, event, np.repeat([1, 2], 20))
-    # first year: 18 + 14 of 36 pairs in order; second year: 0 of 36
-    assert found["cv_auc"] == pytest.approx((18 + 14) / 72)
-    assert found["cv_precision_at_10"] == 1 / 4
-    assert found["cv_recall_at_10"] == 1 / 4
 
 
 def test_the_same_input_gives_the_same_fit(fitted):

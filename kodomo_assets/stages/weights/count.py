@@ -15,8 +15,6 @@ from kodomo_assets.stages.weights.fit import (
     COEFFICIENT_COLUMNS,
     SCHOOL_YEAR,
     BandFit,
-    figures,
-    judged,
     without_school_records,
 )
 from kodomo_assets.stages.weights.regression import Array, Fit, condition_number, fit_final, triangle
@@ -135,7 +133,6 @@ def _coefficients(band: Band, children: Children, items: list[Item], slope: Slop
 def _card(
     catalogue: Catalogue, band: Band, children: Children, items: int, total: Array, slope: Slope
 ) -> dict[str, object]:
-    """Nothing was chosen by these children's events, so its figures need no folds."""
     fit, events = slope.fit, int(children.event.sum())
     return {
         "band": band,
@@ -152,6 +149,5 @@ def _card(
         "max_gvif": None,
         "max_gvif_item": None,
         "negative_fitted_share": float((fit.fitted < 0).mean()) if fit is not None else 0.0,
-        **judged(catalogue, children, figures(total, children.event, children.school_year)),
         "children_without_school_records": without_school_records(catalogue, children),
     }

@@ -3,7 +3,7 @@ no_record column per table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -51,6 +51,16 @@ class Children:
 
     def at(self, item: str, *levels: str) -> Indicator:
         return np.asarray(self.levels[item].isin(levels))
+
+    def missing(self, items: Iterable[str]) -> Indicator:
+        """Who has no record in any of ``items``."""
+        return np.asarray(np.logical_or.reduce([self.at(item, NO_RECORD) for item in items]))
+
+    def part(self, rows: Indicator) -> Children:
+        """Those of ``rows``."""
+        return Children(
+            self.levels[rows].reset_index(drop=True), self.event[rows], self.household[rows], self.school_year[rows]
+        )
 
     def __len__(self) -> int:
         return len(self.event)
@@ -174,6 +184,18 @@ class Design:
         """What is fitted: the intercepts, then the columns."""
         return [*self.intercepts, *(column.values for column in self.columns)]
 
+    def columns_of(self, others: Children) -> list[Indicator]:
+        """The same columns, without the intercepts, of children who need not be those of the fit."""
+        of_tables: dict[str, list[str]] = {}
+        for entry in self.items:
+            of_tables.setdefault(f"table:{entry.item.tables[0]}", []).append(entry.item.id)
+        return [
+            others.missing(of_tables[column.item])
+            if column.item in of_tables
+            else others.at(column.item, *column.levels)
+            for column in self.columns
+        ]
+
 
 class Columns:
     """The columns that sets of items of the same children have; what many sets share is worked out once."""
@@ -230,7 +252,7 @@ class Columns:
         """Who has no record in any of ``items`` of ``table``; None where everyone has. Equal ones are one column."""
         key = (table, items)
         if key not in self._no_record:
-            values = np.logical_or.reduce([self._children.at(item, NO_RECORD) for item in items])
+            values = self._children.missing(items)
             column = Column(f"table:{table}", (NO_RECORD,), values)
             found = self._alike.setdefault((table, values.tobytes()), column)
             self._no_record[key] = found if values.any() else None

@@ -6,26 +6,25 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.stages.weights.fit import is_weak, precision_interval
+from kodomo_assets.stages.weights.validated import is_weak
+from kodomo_assets.stages.weights.validation import DIFFERENCE
 
 
 def check_better_than_chance(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> CheckOutcome:
     """A warning for each band whose list is hardly better than one drawn by lot, at every date that the version scores.
 
-    Figures are those of the version's cards; a card of before the verdict was kept is judged by the present setting.
+    Figures are those of the version's cards, judged by the present setting; a card without them says nothing.
     """
     cards = con.execute(
-        "select band, children, events, cv_auc, cv_precision_at_10 from weights.model_cards where version = $1 "
-        "order by band",
+        "select band, events / children, cv_auc, cv_precision_at_10, cv_precision_low, cv_precision_high "
+        "from weights.model_cards where version = $1 and cv_auc is not null order by band",
         [version],
     ).fetchall()
     said, weak = [], []
-    for band, children, events, auc, precision in cards:
-        low, high = precision_interval(precision, children)
-        rate = events / children
+    for band, rate, auc, precision, low, high in cards:
+        interval = "" if low is None else f" ({low:.1%} to {high:.1%})"
         said.append(
-            f"band {band}: AUC {auc:.2f}, precision of the top tenth {precision:.1%} ({low:.1%} to {high:.1%}), "
-            f"rate of all {rate:.1%}"
+            f"band {band}: AUC {auc:.2f}, precision of the top tenth {precision:.1%}{interval}, rate of all {rate:.1%}"
         )
         if is_weak(auc, low, rate, catalogue.weights.min_cv_auc):
             weak.append(band)
@@ -41,6 +40,34 @@ def check_better_than_chance(con: duckdb.DuckDBPyConnection, catalogue: Catalogu
             else ""
         ),
         facts={"weak_bands": len(weak)},
+    )
+
+
+def check_no_rule_is_better(con: duckdb.DuckDBPyConnection, version: str) -> CheckOutcome:
+    """A warning for each rule than which what serves is surely worse: the whole interval lies below 0."""
+    rows = con.execute(
+        "select d.band, v.origin, d.rule, d.value, d.low, d.high from weights.validation as d "
+        "join weights.versions as v using (version, band) where version = $1 and d.measure = $2 order by all",
+        [version, DIFFERENCE],
+    ).fetchall()
+    said = [
+        f"band {band}: {origin} less {rule} {value:+.1%}" + ("" if low is None else f" ({low:+.1%} to {high:+.1%})")
+        for band, origin, rule, value, low, high in rows
+    ]
+    worse = [f"{rule} in band {band}" for band, _, rule, _, _, high in rows if high is not None and high < 0]
+    return CheckOutcome(
+        name="no_rule_is_better",
+        passed=not worse,
+        blocking=False,
+        message=f"version {version}, precision of the top tenth: {'; '.join(said) or 'not validated'}; expected no "
+        "interval wholly below 0"
+        + (
+            f". {', '.join(worse)} finds more than what serves: tell the meeting, and let a person decide "
+            "(weights.serves)"
+            if worse
+            else ""
+        ),
+        facts={"better_rules": len(worse)},
     )
 
 

@@ -93,6 +93,16 @@ class Selection:
 
     def run(self) -> Selected:
         """Raises FitError where no item is left, the search does not end, or the design is separated or not full."""
+        design = self.chosen()
+        sums = self._triangle(design)
+        fit = fit_final(design.values, self.outcome, self.children.household)
+        for entry in design.items:
+            test = fit.wald(design.positions(entry.item.id, own_only=True))
+            self.log.add(3, 0, entry.item.id, "keep", "selected", statistic=test.statistic, p_value=test.p_value)
+        return Selected(design, sums, fit, self._gvif(design), self.log)
+
+    def chosen(self) -> Design:
+        """The columns that stay after the three steps; raises FitError as ``run`` does."""
         candidates = self._leave_out()
         fixed = self.settings.fixed_items.get(self.band)
         if fixed is not None:
@@ -106,13 +116,7 @@ class Selection:
             self._report(f"{len(candidates)} items after the selection by AIC")
         candidates = self._ordered(candidates, significant=fixed is None)
         self._require(candidates)
-        design = self._design(candidates)
-        sums = self._triangle(design)
-        fit = fit_final(design.values, self.outcome, self.children.household)
-        for entry in candidates:
-            test = fit.wald(design.positions(entry.item.id, own_only=True))
-            self.log.add(3, 0, entry.item.id, "keep", "selected", statistic=test.statistic, p_value=test.p_value)
-        return Selected(design, sums, fit, self._gvif(design), self.log)
+        return self._design(candidates)
 
     # ---- step 1
 

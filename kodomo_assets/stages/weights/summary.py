@@ -7,8 +7,10 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.stages.weights.plots import coefficient_plot
+from kodomo_assets.stages.weights.validation import DIFFERENCE
 from kodomo_assets.stages.weights.versions import WeightsOutcome
-from kodomo_assets.told import Told
+from kodomo_assets.told import Lines, Told
+from kodomo_assets.vocabulary import RULES
 
 
 def check_outcome(outcome: WeightsOutcome) -> list[CheckOutcome]:
@@ -50,11 +52,7 @@ def tell_cards(con: duckdb.DuckDBPyConnection, version: str) -> Told:
             items,
             columns,
             round(r_squared, 4) as r_squared,
-            round(condition_number, 1) as condition_number,
-            round(cv_auc, 3) as cv_auc,
-            round(cv_precision_at_10, 3) as cv_precision_at_10,
-            round(cv_lift_at_10, 2) as cv_lift_at_10,
-            is_weak
+            round(condition_number, 1) as condition_number
         from weights.model_cards
         where version = $1
         order by band
@@ -62,3 +60,32 @@ def tell_cards(con: duckdb.DuckDBPyConnection, version: str) -> Told:
         params=[version],
     )
     return {"version": version, "model_cards": cards}
+
+
+def tell_validation(con: duckdb.DuckDBPyConnection, version: str) -> Told:
+    """Every figure of ``version`` with its interval, and which rules cannot be told from what serves."""
+    figures = con.sql(
+        """
+        select
+            band,
+            rule,
+            measure,
+            round(value, 3) as value,
+            round(low, 3) as low,
+            round(high, 3) as high
+        from weights.validation
+        where version = $1
+        order by band, rule, measure
+        """,
+        params=[version],
+    )
+    alike = con.execute(
+        "select band, rule from weights.validation "
+        "where version = $1 and measure = $2 and low <= 0 and high >= 0 order by all",
+        [version, DIFFERENCE],
+    ).fetchall()
+    return {
+        "version": version,
+        "validation": figures,
+        "not_told_apart": Lines([f"{band}: {RULES[rule]}と区別できない" for band, rule in alike]),
+    }

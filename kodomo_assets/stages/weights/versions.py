@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import duckdb
-import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError
-from kodomo_assets.japan.calendar import years_before
-from kodomo_assets.sql import create_from_frame, literal, quoted, run_sql
-from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.sql import create_from_frame
+from kodomo_assets.stages.weights.data import bands, excluded_items, fingerprint, load_fit_data, records_set_aside
+from kodomo_assets.stages.weights.fit import VALIDATED
 from kodomo_assets.stages.weights.serving import OWN, Served, serve
-
-_LEGAL = "no_legal_basis"
 
 
 @dataclass(frozen=True)
@@ -83,12 +78,6 @@ def why_due(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date
     return None
 
 
-def excluded_items(catalogue: Catalogue, reference_date: dt.date) -> dict[str, str]:
-    """Items that may not be used because a table of theirs has no legal basis in force (method §8)."""
-    lapsed = {table.id for table in catalogue.tables.values() if not table.legal.in_force(reference_date)}
-    return {item.id: _LEGAL for item in catalogue.items.values() if lapsed.intersection(item.tables)}
-
-
 def _in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> str | None:
     """The version of the latest date on or before ``reference_date``.
 
@@ -120,11 +109,11 @@ def _fit_or_reuse(
     later: str | None,
     report: Callable[[str], None],
 ) -> WeightsOutcome:
-    features_at = _load_fit_data(con, catalogue, reference_date)
-    fingerprint = _fingerprint(con, catalogue, reference_date, features_at)
+    features_at = load_fit_data(con, catalogue, reference_date)
+    found = fingerprint(con, catalogue, reference_date, features_at)
     same = con.execute(
         "select version from weights.versions where in_force_from = $1 and fingerprint = $2 order by version limit 1",
-        [reference_date, fingerprint],
+        [reference_date, found],
     ).fetchone()
     if same:
         return WeightsOutcome(str(same[0]), False, "same matrix, label, catalogue and settings", None, later)
@@ -134,7 +123,7 @@ def _fit_or_reuse(
         with threadpool_limits(limits=1, user_api="blas"):
             served = serve(
                 catalogue,
-                _bands(con, catalogue),
+                bands(con, catalogue),
                 excluded_items(catalogue, reference_date),
                 may_fail=standing is not None,
                 report=report,
@@ -143,7 +132,7 @@ def _fit_or_reuse(
         if standing is None:
             raise
         return WeightsOutcome(standing, False, "the last version stays in force", f"{due}: {error}", later)
-    version = _make_tables(con, catalogue, reference_date, fingerprint, served)
+    version = _make_tables(con, catalogue, reference_date, found, served)
     con.execute(
         "create or replace temp table new_version_definitions as "
         "select v.version, d.item, d.definition from features.item_definitions as d "
@@ -152,105 +141,6 @@ def _fit_or_reuse(
     )
     errors = "; ".join(found.own_error for found in served.values() if found.own_error)
     return WeightsOutcome(version, True, due, f"{due}: {errors}" if errors else None, later)
-
-
-def _load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dt.date:
-    """Temp table ``fit_data``: the matrix with band, household and event of every child in the fit.
-
-    With the label ``incident_12m`` the features are those of a year ago and the event is a first consultation since.
-
-    Returns:
-        the date of the features.
-    """
-    features_at = reference_date
-    if catalogue.weights.label == "incident_12m":
-        features_at = years_before(reference_date, 1)
-        there = con.execute("select count(*) from features.matrix where reference_date = $1", [features_at]).fetchone()
-        if not there or not there[0]:
-            raise FitError(
-                f"label incident_12m at {reference_date} needs the matrix of {features_at}; found no row of it"
-            )
-    run_sql(
-        con,
-        __package__,
-        "fit_data",
-        {
-            "reference_date": reference_date,
-            "features_at": features_at,
-            "incident": catalogue.weights.label == "incident_12m",
-        },
-    )
-    _require_labels(con, reference_date)
-    return features_at
-
-
-def _require_labels(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
-    """A child without a label would count as one without a consultation."""
-    row = con.execute(
-        "select count(*) filter (l.child_key is null), count(*) from fit_data as f "
-        "left join features.labels as l on l.reference_date = $1 and l.child_key = f.child_key",
-        [reference_date],
-    ).fetchone()
-    lacking, children = row or (0, 0)
-    if lacking:
-        raise FitError(
-            f"features.labels of {reference_date} lacks {lacking} of {children} children of the matrix, expected a row "
-            "for each: materialize features.labels, then the weights"
-        )
-
-
-def _fingerprint(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, features_at: dt.date
-) -> str:
-    """SHA-256 of everything that the fit depends on; the order of rows and the time of day do not count."""
-    columns = ", ".join(
-        f"coalesce({name}::varchar, '')" for name in (*_ids(catalogue), "band", "school_year", "household_id", "event")
-    )
-    row = con.execute(
-        f"select sha256(coalesce(string_agg(sha256(concat_ws('|', child_key, {columns})), '' order by child_key), '')) "
-        "from fit_data"
-    ).fetchone()
-    settings = {
-        "weights": catalogue.weights.model_dump(mode="json"),
-        "items": [item.model_dump(mode="json") for item in catalogue.items.values()],
-        "tables": list(catalogue.tables),
-        "excluded": excluded_items(catalogue, reference_date),
-        "features_at": features_at.isoformat(),
-        "matrix": row[0] if row else "",
-    }
-    return hashlib.sha256(json.dumps(settings, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
-
-
-def _ids(catalogue: Catalogue) -> list[str]:
-    return [item.id for item in catalogue.matrix_items]
-
-
-def _bands(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dict[Band, Children]:
-    """The children of every band; a household has one number in all of them."""
-    # by 宛名番号: in the order of child_key the sums, and who of equal predictions is in the top tenth, hang on the key
-    # one byte a level: as words the levels of a large city take more memory than all the rest of the fit
-    levels = f"enum ({', '.join(map(literal, catalogue.matrix_levels))})"
-    items = ", ".join(f"{quoted(item)}::{levels} as {quoted(item)}" for item in _ids(catalogue))
-    con.execute(
-        "create or replace temp table fit_households as "
-        "select household_id, row_number() over (order by household_id) as household "
-        "from (select distinct household_id from fit_data)"
-    )
-    found = {}
-    for band in catalogue.bands:
-        frame = con.execute(
-            f"select {items}, event, school_year, household from fit_data join fit_households using (household_id) "
-            "where band = $1 order by resident_id",
-            [band],
-        ).df()
-        event, school_year, household = (frame.pop(name) for name in ("event", "school_year", "household"))
-        found[band] = Children(
-            levels=frame,
-            event=event.to_numpy(dtype=bool),
-            household=household.to_numpy(dtype=np.int64),
-            school_year=school_year.to_numpy(dtype=np.int64),
-        )
-    return found
 
 
 def _make_tables(
@@ -269,14 +159,16 @@ def _make_tables(
     version, kept = f"{reference_date}.{number}", f"{reference_date}.{number + 1}"
     fits = [(version, band, found.fit) for band, found in served.items()]
     fits += [(kept, band, found.unserved) for band, found in served.items() if found.unserved is not None]
-    set_aside = dict(
-        con.execute("select band, sum(coalesce(records_set_aside, 0))::integer from fit_data group by band").fetchall()
-    )
+    set_aside = records_set_aside(con)
     frames = {
         "coefficients": pd.concat([fit.coefficients.assign(version=of) for of, _, fit in fits], ignore_index=True),
         "selection_log": pd.concat([fit.log.assign(version=of) for of, _, fit in fits], ignore_index=True),
         "model_cards": pd.DataFrame(
-            [{**fit.card, "version": of, "records_set_aside": set_aside.get(band, 0)} for of, band, fit in fits]
+            [
+                # the figures come with the validation, a step of its own
+                {**dict.fromkeys(VALIDATED), **fit.card, "version": of, "records_set_aside": set_aside.get(band, 0)}
+                for of, band, fit in fits
+            ]
         ),
         "versions": pd.DataFrame(
             [_described(catalogue, served[band], of, band, version) for of, band, _ in fits]

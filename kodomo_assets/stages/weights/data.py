@@ -1,0 +1,146 @@
+"""What weights are fitted on: matrix, label, household and school year of every child, band by band (method §5)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.errors import FitError
+from kodomo_assets.japan.calendar import years_before
+from kodomo_assets.sql import literal, quoted, run_sql
+from kodomo_assets.stages.weights.design import Children
+
+_LEGAL = "no_legal_basis"
+
+
+def excluded_items(catalogue: Catalogue, reference_date: dt.date) -> dict[str, str]:
+    """Items that may not be used because a table of theirs has no legal basis in force (method §8)."""
+    lapsed = {table.id for table in catalogue.tables.values() if not table.legal.in_force(reference_date)}
+    return {item.id: _LEGAL for item in catalogue.items.values() if lapsed.intersection(item.tables)}
+
+
+def load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dt.date:
+    """Temp table ``fit_data``: the matrix with band, household and event of every child in the fit.
+
+    With the label ``incident_12m`` the features are those of a year ago and the event is a first consultation since.
+
+    Returns:
+        the date of the features.
+    """
+    features_at = reference_date
+    if catalogue.weights.label == "incident_12m":
+        features_at = years_before(reference_date, 1)
+        there = con.execute("select count(*) from features.matrix where reference_date = $1", [features_at]).fetchone()
+        if not there or not there[0]:
+            raise FitError(
+                f"label incident_12m at {reference_date} needs the matrix of {features_at}; found no row of it"
+            )
+    run_sql(
+        con,
+        __package__,
+        "fit_data",
+        {
+            "reference_date": reference_date,
+            "features_at": features_at,
+            "incident": catalogue.weights.label == "incident_12m",
+        },
+    )
+    _require_labels(con, reference_date)
+    return features_at
+
+
+def _require_labels(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
+    """A child without a label would count as one without a consultation."""
+    row = con.execute(
+        "select count(*) filter (l.child_key is null), count(*) from fit_data as f "
+        "left join features.labels as l on l.reference_date = $1 and l.child_key = f.child_key",
+        [reference_date],
+    ).fetchone()
+    lacking, children = row or (0, 0)
+    if lacking:
+        raise FitError(
+            f"features.labels of {reference_date} lacks {lacking} of {children} children of the matrix, expected a row "
+            "for each: materialize features.labels, then the weights"
+        )
+
+
+def fingerprint(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, features_at: dt.date
+) -> str:
+    """SHA-256 of everything that the fit depends on; the order of rows and the time of day do not count."""
+    columns = ", ".join(
+        f"coalesce({name}::varchar, '')" for name in (*_ids(catalogue), "band", "school_year", "household_id", "event")
+    )
+    row = con.execute(
+        f"select sha256(coalesce(string_agg(sha256(concat_ws('|', child_key, {columns})), '' order by child_key), '')) "
+        "from fit_data"
+    ).fetchone()
+    settings = {
+        "weights": catalogue.weights.model_dump(mode="json"),
+        "items": [item.model_dump(mode="json") for item in catalogue.items.values()],
+        "tables": list(catalogue.tables),
+        "excluded": excluded_items(catalogue, reference_date),
+        "features_at": features_at.isoformat(),
+        "matrix": row[0] if row else "",
+    }
+    return hashlib.sha256(json.dumps(settings, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _ids(catalogue: Catalogue) -> list[str]:
+    return [item.id for item in catalogue.matrix_items]
+
+
+def bands(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dict[Band, Children]:
+    """The children of every band; a household has one number in all of them."""
+    # by 宛名番号: in the order of child_key the sums, and who of equal predictions is in the top tenth, hang on the key
+    # one byte a level: as words the levels of a large city take more memory than all the rest of the fit
+    levels = f"enum ({', '.join(map(literal, catalogue.matrix_levels))})"
+    items = ", ".join(f"{quoted(item)}::{levels} as {quoted(item)}" for item in _ids(catalogue))
+    con.execute(
+        "create or replace temp table fit_households as "
+        "select household_id, row_number() over (order by household_id) as household "
+        "from (select distinct household_id from fit_data)"
+    )
+    found = {}
+    for band in catalogue.bands:
+        frame = con.execute(
+            f"select {items}, event, school_year, household from fit_data join fit_households using (household_id) "
+            "where band = $1 order by resident_id",
+            [band],
+        ).df()
+        event, school_year, household = (frame.pop(name) for name in ("event", "school_year", "household"))
+        found[band] = Children(
+            levels=frame,
+            event=event.to_numpy(dtype=bool),
+            household=household.to_numpy(dtype=np.int64),
+            school_year=school_year.to_numpy(dtype=np.int64),
+        )
+    return found
+
+
+def records_set_aside(con: duckdb.DuckDBPyConnection) -> dict[Band, int]:
+    """Records of each band that do not count because an earlier list may have caused them."""
+    return dict(
+        con.execute("select band, sum(coalesce(records_set_aside, 0))::integer from fit_data group by band").fetchall()
+    )
+
+
+def folds(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, children: Children) -> NDArray[np.int64]:
+    """The fold of each of ``children`` in the cross-validation: a household is in one, in whatever band (method §5).
+
+    The first eight hexadecimal digits of the SHA-256 of ``<seed>|<household_id>``, modulo the number of folds. Reads
+    the temp table ``fit_households`` that ``bands`` makes.
+    """
+    of_households = con.execute(
+        "select ('0x' || substr(sha256($seed || '|' || household_id), 1, 8))::ubigint % $folds as fold "
+        "from fit_households order by household",
+        {"seed": catalogue.weights.seed, "folds": catalogue.weights.cross_validation_folds},
+    ).fetchnumpy()["fold"]
+    # households are numbered from 1
+    return np.asarray(of_households, dtype=np.int64)[children.household - 1]

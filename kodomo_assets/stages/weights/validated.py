@@ -1,0 +1,161 @@
+"""The validation of a version: made once, with the version, and kept beside it (method §5, Validation)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.errors import FitError
+from kodomo_assets.sql import create_from_frame, literal
+from kodomo_assets.stages.weights.data import bands, excluded_items, fingerprint, folds, load_fit_data
+from kodomo_assets.stages.weights.fit import VALIDATED
+from kodomo_assets.stages.weights.serving import OWN
+from kodomo_assets.stages.weights.validation import AUC, LIFT, PRECISION, RECALL, Row, validate_band
+
+_VALIDATION = "weights.validation"
+_CARD_FIGURES = {"cv_auc": AUC, "cv_precision_at_10": PRECISION, "cv_recall_at_10": RECALL, "cv_lift_at_10": LIFT}
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a refresh did with the validation of the version in force.
+
+    Attributes:
+        version: the version in force.
+        cards: version -> the temp table with its cards, figures filled in: of the version, and of an own fit that is
+            kept beside it; empty where nothing was validated.
+        reason: why it was, or was not, one phrase.
+    """
+
+    version: str
+    cards: Mapping[str, str]
+    reason: str
+
+
+def refresh_validation(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    report: Callable[[str], None] = lambda _: None,
+) -> Validated:
+    """Validates the version in force where its own refresh has just made it; makes ``new_validation`` and the cards.
+
+    Args:
+        report: called with one sentence on how far it is.
+
+    Raises:
+        FitError: matrix, labels or settings are no longer those of the version.
+    """
+    version, made_for, of_version = _in_force(con, reference_date)
+    if _is_validated(con, version):
+        return Validated(version, {}, "validated when the version was made")
+    if made_for != reference_date:
+        return Validated(version, {}, f"the version is of {made_for} and was not validated then")
+    features_at = load_fit_data(con, catalogue, reference_date)
+    if fingerprint(con, catalogue, reference_date, features_at) != of_version:
+        raise FitError(
+            f"the matrix, the labels or the settings of {reference_date} are no longer those that version {version} of "
+            "the weights was fitted to; expected the same. Materialize weights.coefficients first"
+        )
+    origins = dict(con.execute("select band, origin from weights.versions where version = $1", [version]).fetchall())
+    # BLAS threads that wait for work beside DuckDB's take four times as long on two cores as one thread alone
+    with threadpool_limits(limits=1, user_api="blas"):
+        rows = _rows(con, catalogue, reference_date, origins, report)
+    frame = pd.DataFrame(rows, columns=list(Row.__dataclass_fields__)).assign(
+        version=version, reference_date=reference_date
+    )
+    create_from_frame(con, "new_validation", frame, _types(catalogue, _VALIDATION))
+    return Validated(version, _cards(con, catalogue, version, of_version, rows), "validated with the fit")
+
+
+def _rows(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    origins: Mapping[Band, str],
+    report: Callable[[str], None],
+) -> list[Row]:
+    excluded = excluded_items(catalogue, reference_date)
+    return [
+        row
+        for band, children in bands(con, catalogue).items()
+        for row in validate_band(
+            catalogue, band, children, folds(con, catalogue, children), excluded, origins[band], report
+        )
+    ]
+
+
+def _in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> tuple[str, dt.date, str]:
+    """The version in force, the date that made it, and what it was fitted to."""
+    row = con.execute(
+        "select version, v.reference_date, v.fingerprint from weights.in_force as f join weights.versions as v "
+        "using (version) where f.reference_date = $1 limit 1",
+        [reference_date],
+    ).fetchone()
+    if row is None:
+        raise FitError(
+            f"no version of weights is in force at {reference_date}, expected one; materialize weights.coefficients"
+        )
+    return row[0], row[1], row[2]
+
+
+def _is_validated(con: duckdb.DuckDBPyConnection, version: str) -> bool:
+    row = con.execute("select 1 from weights.validation where version = $1 limit 1", [version]).fetchone()
+    return row is not None
+
+
+def _cards(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str, of_version: str, rows: Sequence[Row]
+) -> dict[str, str]:
+    """The cards of the version and of what is kept beside it, each with the figures of its own rule."""
+    kept = con.execute(
+        "select version, band, case when version = $1 then origin else $3 end from weights.versions "
+        "where fingerprint = $2 and (version = $1 or in_force_from is null) order by version = $1, version, band",
+        [version, of_version, OWN],
+    ).fetchall()
+    figures = pd.DataFrame(
+        [{"version": of, "band": band} | _card_figures(catalogue, band, rule, rows) for of, band, rule in kept]
+    )
+    declared = _types(catalogue, "weights.model_cards")
+    create_from_frame(con, "card_figures", figures, {name: declared[name] for name in figures.columns})
+    replaced = ", ".join(f"f.{name} as {name}" for name in VALIDATED)
+    cards = {}
+    for number, of in enumerate(dict.fromkeys(of for of, *_ in kept)):
+        cards[of] = f"new_cards_{number}"
+        con.execute(
+            f"create or replace temp table {cards[of]} as select c.* replace ({replaced}) "
+            "from weights.model_cards as c join card_figures as f using (version, band) "
+            f"where version = {literal(of)}"
+        )
+    return cards
+
+
+def _card_figures(catalogue: Catalogue, band: Band, rule: str, rows: Sequence[Row]) -> dict[str, object]:
+    of_rule = {row.measure: row for row in rows if (row.band, row.rule) == (band, rule)}
+    precision, auc = of_rule[PRECISION], of_rule[AUC]
+    rate = precision.events / precision.children
+    return {
+        **{column: of_rule[measure].value for column, measure in _CARD_FIGURES.items()},
+        "cv_precision_low": precision.low,
+        "cv_precision_high": precision.high,
+        "is_weak": is_weak(auc.value, precision.low, rate, catalogue.weights.min_cv_auc),
+    }
+
+
+def is_weak(auc: float, precision_low: float | None, rate: float, min_auc: float) -> bool:
+    """Whether a list by these weights is hardly better than one drawn by lot.
+
+    An AUC near a half orders the children hardly at all, however many they are; and in a small band a good AUC may be
+    chance, so the precision of the top tenth has to lie above the rate of all with its whole interval.
+    """
+    return auc < min_auc or (precision_low or 0.0) <= rate
+
+
+def _types(catalogue: Catalogue, table: str) -> dict[str, str]:
+    return {column.name: column.type for column in catalogue.output(table).columns}
