@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -46,6 +47,16 @@ def test_the_write_ahead_log_is_the_owners_only_too(tmp_path):
         con.execute("insert into t values (1)")
         log = tmp_path / "kodomo.duckdb.wal"
         assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_threads_come_with_the_size_of_the_database(tmp_path):
+    database = tmp_path / "kodomo.duckdb"
+    threads = "select current_setting('threads')"
+    with connect(database) as con:
+        assert con.execute(threads).fetchone() == (1,)
+    os.truncate(database, 5 << 29)  # two and a half gigabytes, none of them on the disk
+    with connect(database, read_only=True) as con:
+        assert con.execute(threads).fetchone() == (min(3, os.cpu_count()),)
 
 
 def test_nothing_is_ever_downloaded(tmp_path):
