@@ -15,6 +15,9 @@ BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".jo
 #: The same characters, and NUL, which fills what a damaged file lost, inside the brackets of a DuckDB pattern.
 BLANKS_IN_SQL = r"\s\pZ\x{00}\x{0B}\x{85}\x{FEFF}"
 
+#: A DuckDB pattern of texts that ``comparable`` leaves as they are.
+COMPARABLE_IN_SQL = "[0-9A-Za-z\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff々〇・、。_-]+"
+
 #: Signs without width that programs leave behind: byte order marks, zero-width spaces, soft hyphens, directions.
 #: The selectors of 異体字 are none of them: they belong to a name.
 INVISIBLE = "\u00ad\u061c\u180e\ufeff" + "".join(

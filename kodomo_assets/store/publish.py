@@ -21,6 +21,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.disclosure import ROUND_TO, published_column, suppress
 from kodomo_assets.errors import CheckFailedError, ConfigurationError
 from kodomo_assets.settings import Settings
+from kodomo_assets.sql import quoted
 from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication
 from kodomo_assets.store.modes import give
 from kodomo_assets.store.tables import comment, transaction
@@ -152,8 +153,17 @@ def _copy(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: OutputTab
     public = public_part(table)
     columns = ", ".join(published_column(column, catalogue.vocabulary_of(column)) for column in public.columns)
     con.execute(f"create schema if not exists {table.db_schema}")
-    con.execute(f"create table {table.qualified} as select {columns} from {rows} order by all")
+    con.execute(f"create table {table.qualified} as select {columns} from {rows} order by {_order(table, public)}")
     comment(con, public)
+
+
+def _order(table: OutputTable, public: OutputTable) -> str:
+    """SQL: the order of the published rows, which tells nothing of the order in which they came.
+
+    By all columns; where the first of them are the key no two rows are alike in these, and the rest decides nothing.
+    """
+    key = tuple(column.name for column in public.columns[: len(table.key)])
+    return ", ".join(map(quoted, key)) if table.stored and key and set(key) == set(table.key) else "all"
 
 
 def _raise_if_blocked(outcomes: list[CheckOutcome]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.japan.text import comparable
+from kodomo_assets.japan.text import COMPARABLE_IN_SQL, comparable
 from kodomo_assets.sql import create_mapped, run_sql
 from kodomo_assets.stages.sources.in_force import create_registered_schools
 
@@ -80,6 +80,12 @@ def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
 
 
 def _create_addresses(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp table ``addresses(address, compared)``: 住所 keeps its characters in the sources, and SQL has no NFKC."""
-    written = "select distinct address from delivered_resident_register where address is not null"
+    """Temp table ``addresses(address, compared)``: 住所 keeps its characters in the sources, and SQL has no NFKC.
+
+    Only those that are compared as something else than they are.
+    """
+    written = (
+        "select distinct address from delivered_resident_register "
+        f"where not regexp_full_match(address, '{COMPARABLE_IN_SQL}')"
+    )
     create_mapped(con, "addresses", written, ("compared", comparable))

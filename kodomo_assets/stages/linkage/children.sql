@@ -125,11 +125,11 @@ with at_address as (
         residents.household_id,
         residents.is_facility,
         residents.legal_age,
-        addresses.compared as address
+        coalesce(addresses.compared, r.address) as address
     from new_residents as residents
     join delivered_resident_register as r using (resident_id)
-    join addresses using (address)
-    where addresses.compared <> ''
+    left join addresses using (address)
+    where coalesce(addresses.compared, r.address) <> ''
 )
 
 select children.resident_id

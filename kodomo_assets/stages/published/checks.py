@@ -117,13 +117,24 @@ def _values_outcome(
     Of words that are listed only what is not listed is compared: a word stays a word where somebody bears it as a name,
     or publication would be blocked for ever by chance.
     """
-    _identities(con, catalogue, confidential)
     values = " union all ".join(
         f"select distinct '{table.qualified}.{column.name}' as place, {quoted(column.name)} as value "
         f"from {table.qualified} where not ({_listed(catalogue, column)})"
         for table, column in texts
     )
-    found = con.execute(f"select distinct place from ({values}) join identities using (value) order by place")
+    # An office may number its records as schools are coded (081001): the code of a school that children go to says
+    # nothing about a person.
+    con.execute(
+        f"create or replace temp table published_values as from ({values}) as v "
+        f"anti join (select school_code from {confidential}.sources.school_register "
+        f"union select school_code from {confidential}.linkage.children) as s on s.school_code = v.value "
+        f"where length(v.value) >= {_MIN_LENGTH}"
+    )
+    # the few that are published are looked for among all identities, which are not told apart before
+    found = con.execute(
+        f"select distinct place from ({_identities(catalogue, confidential)}) join published_values using (value) "
+        "order by place"
+    )
     guilty = [place for (place,) in found.fetchall()]
     return _outcome("no_identity_value", guilty, len(texts), "text columns hold a number, name or address of a person")
 
@@ -132,24 +143,13 @@ def _listed(catalogue: Catalogue, column: OutputColumn) -> str:
     return "false" if catalogue.vocabulary_of(column).shape else _declared(catalogue, column)
 
 
-def _identities(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, confidential: str) -> None:
-    """Temp table ``identities(value)``: every distinct text that tells who somebody is, in whatever table it stands.
-
-    An office may number its records as schools are coded (081001): the code of a school that children go to says
-    nothing about a person.
-    """
-    selects = [
+def _identities(catalogue: Catalogue, confidential: str) -> str:
+    """SQL: every text that tells who somebody is, in whatever table it stands, as ``value``."""
+    return " union all ".join(
         f"select {quoted(column.name)} as value from {confidential}.{table.qualified}"
         for table in catalogue.outputs.values()
         for column in table.identifying
         if table.stored and column.type == "VARCHAR"
-    ]
-    con.execute(
-        "create or replace temp table identities as select distinct value from ("
-        + " union all ".join(selects)
-        + f") where length(value) >= {_MIN_LENGTH} except ("
-        f"select school_code from {confidential}.sources.school_register "
-        f"union select school_code from {confidential}.linkage.children)"
     )
 
 

@@ -17,6 +17,7 @@ from kodomo_assets.japan.reading import UNKNOWN, Reading
 from kodomo_assets.japan.text import (
     BLANKS,
     BLANKS_IN_SQL,
+    COMPARABLE_IN_SQL,
     DASH,
     DASHES,
     NO_NUMBER,
@@ -42,7 +43,6 @@ _OLDEST_AGE, _FUTURE_YEARS = 120, 20
 _OLDEST_FISCAL_YEAR, _NEXT_FISCAL_YEAR = 30, 1
 _FIRST_DAY = dt.date(1900, 1, 1)
 _OPEN_END = "9999"
-_CANONICAL_TEXT = "[0-9A-Za-z\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff々〇・、。_-]+"
 # Ctrl-Z ends a file of DOS, and may stand behind its last cell.
 _END_OF_FILE = "\x1a"
 _NOT_AT_THE_ENDS = rf"[{BLANKS_IN_SQL}\x{{1A}}#＃]"
@@ -160,7 +160,7 @@ def _canonical(column: Column, raw: str, reference_date: dt.date) -> tuple[str, 
             ends = f"left({raw}, 1) || right({raw}, 1)"
             return f"not regexp_matches({ends}, '{_NOT_AT_THE_ENDS}')", raw
         case "text":
-            return f"regexp_full_match({raw}, '{_CANONICAL_TEXT}')", raw
+            return f"regexp_full_match({raw}, '{COMPARABLE_IN_SQL}')", raw
         case "kana":
             return f"regexp_full_match({raw}, '{_CANONICAL_KANA}')", raw
         case "id":
