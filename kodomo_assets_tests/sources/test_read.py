@@ -263,6 +263,10 @@ def test_the_era_scheme_is_the_tables(tmp_path):
         ('宛名番号,開始日,扶助種別\n1,2024-04-01,"秘密\n2,2024-04-01,\n', "line 3: found a quotation mark"),
         ("宛名番号,開始日,個人番号\n1,2024-04-01,秘密\n", "マイナンバー"),
         ("宛名番号,開始日,メモ\n" + "1,2024-04-01,123456789018\n" * 5, "column 3 holds マイナンバー"),
+        (
+            "宛名番号,開始日,メモ\n" + "1,2024-04-01,123456789018\n" * 9 + "1,2024-04-01,番号は後日知らせる見込み\n",
+            "column 3 holds マイナンバー (9 of 10 cells",
+        ),
     ],
 )
 def test_a_file_is_refused_before_anything_changes(reader, text, said):

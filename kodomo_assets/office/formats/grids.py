@@ -120,6 +120,11 @@ def is_full_of_numbers(valid: int, filled: int) -> bool:
     return filled >= _FORBIDDEN_CELLS and valid >= filled * _FORBIDDEN_SHARE
 
 
+def may_be_full_of_numbers(most: int) -> bool:
+    """Whether a column can be one of マイナンバー in which at most so many cells are valid numbers."""
+    return most >= _FORBIDDEN_CELLS * _FORBIDDEN_SHARE
+
+
 def individual_numbers_found(column: int, valid: int, filled: int) -> str:
     return (
         f"column {column} holds マイナンバー ({valid} of {filled} cells have a valid check digit); "

@@ -17,16 +17,7 @@ def create_delivered_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue,
     reference date) and ``status``: ``delivered`` for the reference date itself, ``earlier``, ``never``, or ``lapsed``
     where no legal basis is in force (its rows are not used).
     """
-    con.execute("create or replace temp table contract (table_name varchar, lapsed boolean, position integer)")
-    con.executemany(
-        "insert into contract values ($1, $2, $3)",
-        [
-            (table.id, not table.legal.in_force(reference_date), position)
-            for position, table in enumerate(catalogue.tables.values())
-        ],
-    )
-    run_sql(con, "kodomo_assets.japan", "calendar")
-    run_sql(con, __package__, "in_force", {"reference_date": reference_date})
+    _create_delivered(con, catalogue, reference_date)
     for table in catalogue.tables:
         con.execute(
             f"create or replace temp view delivered_{table} as "
@@ -40,11 +31,23 @@ def create_delivered_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue,
     )
 
 
+def _create_delivered(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
+    """Makes the temp table ``delivered``."""
+    con.execute(
+        "create or replace temp table contract as "
+        "select unnest($1::varchar[]) as table_name, unnest($2::boolean[]) as lapsed, "
+        "unnest(range(len($1::varchar[])))::integer as position",
+        [list(catalogue.tables), [not table.legal.in_force(reference_date) for table in catalogue.tables.values()]],
+    )
+    run_sql(con, "kodomo_assets.japan", "calendar")
+    run_sql(con, __package__, "in_force", {"reference_date": reference_date})
+
+
 def delivery_in_force(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable, reference_date: dt.date
 ) -> dt.date | None:
     """The date of the delivery of ``table`` that is in force at ``reference_date``, None where there is none."""
-    create_delivered_views(con, catalogue, reference_date)
+    _create_delivered(con, catalogue, reference_date)
     row = con.execute("select delivered_on from delivered where table_name = $1", [table.id]).fetchone()
     return row[0] if row else None
 

@@ -22,6 +22,7 @@ from kodomo_assets.office.formats.grids import (
     individual_numbers,
     individual_numbers_found,
     is_full_of_numbers,
+    may_be_full_of_numbers,
 )
 from kodomo_assets.office.problems import SheetPlace
 from kodomo_assets.stages.sources.headers import Layout
@@ -297,14 +298,18 @@ def with_individual_numbers(con: duckdb.DuckDBPyConnection, parts: Sequence[Part
 def _numbers_in(con: duckdb.DuckDBPyConnection, source: str, cells: Iterable[str]) -> list[tuple[int, str, int, int]]:
     """Part, column, valid and filled cells of each column that is full of valid numbers.
 
-    Counts by bytes first, which is quick; only a column of long cells is read.
+    Counts by bytes and first sign first, which is quick; only a column of long cells that begin with neither kana nor
+    kanji is read.
     """
     names = list(cells)
-    long_cells = ", ".join(f"count(*) filter (strlen({name}) >= 12)" for name in names)
+    long_cells = ", ".join(
+        f"count(*) filter (strlen({name}) >= 12 and unicode({name}) not between {ord('ぁ')} and {ord('鿿')})"
+        for name in names
+    )
     found = []
     for part, *counts in con.execute(f"select part, {long_cells} from {source} group by part").fetchall():
         for name, long_ones in zip(names, counts, strict=True):
-            if not is_full_of_numbers(long_ones, long_ones):
+            if not may_be_full_of_numbers(long_ones):
                 continue
             row = con.execute(
                 f"select count(*) filter (trim({name}) <> '') from {source} where part = $1", [part]
