@@ -49,23 +49,33 @@ where
     and (f.contribution <> 0 or f.level not in ('not_applicable', 'recorded'));
 
 create or replace temp table gathered_children as
+-- Sorted afterwards: a list of wide rows with an order by takes some 0.3 MB a child while it is made.
 with factors as (
     select
         child_key,
-        list(
-            {
-                item: item,
-                ja: ja,
-                level: level,
-                level_ja: level_ja,
-                points: points,
-                about: about,
-                applies: applies,
-                missing: missing
-            }
-            order by position
+        list_transform(
+            list_sort(
+                list(
+                    {
+                        position: position,
+                        told: {
+                            item: item,
+                            ja: ja,
+                            level: level,
+                            level_ja: level_ja,
+                            points: points,
+                            about: about,
+                            applies: applies,
+                            missing: missing
+                        }
+                    }
+                )
+            ),
+            lambda f: f.told
         ) as factors,
-        list(ja order by position) filter (legacy_hit) as legacy_items
+        list_transform(
+            list_sort(list({ position: position, ja: ja }) filter (legacy_hit)), lambda f: f.ja
+        ) as legacy_items
     from meeting_factors
     group by child_key
 ),
