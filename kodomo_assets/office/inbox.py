@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,7 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
     """
     if not folder.is_dir():
         return []
+    meaning = _meanings(catalogue)
     paths = sorted(folder.iterdir(), key=lambda p: (_nfc(p.name), p.name))
     counted = Counter(_nfc(path.name) for path in paths)
     taken = {path.name for path in paths} | set(counted)
@@ -59,7 +60,7 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
         if path.name.startswith(_SKIPPED) or not (path.is_symlink() or path.is_file()):
             continue
         stat = path.lstat()
-        table, returned, problem = _meaning(path, catalogue)
+        table, returned, problem = meaning(path)
         problem = _why_not_read(path) or problem
         found.append(
             InboxFile(
@@ -97,21 +98,27 @@ def _shown(name: str, taken: set[str]) -> str:
     return shown
 
 
-def _meaning(path: Path, catalogue: Catalogue) -> tuple[str | None, str | None, str | None]:
-    """Table, kind of file that people sent back, and why it is neither: one of the three."""
+def _meanings(catalogue: Catalogue) -> Callable[[Path], tuple[str | None, str | None, str | None]]:
+    """What tells a file's table, its kind if people sent it back, and why it is neither: one of the three."""
     kinds = {names.compared(kind): kind for kind in RETURNED}
     tables = {own: table.id for table in catalogue.tables.values() for own in _own_names(table)}
-    own = names.meant(path.stem, [*kinds, *tables])
-    by_pattern = [t.id for t in catalogue.tables.values() if names.fits(path.name, path.stem, t.files)]
-    if own is None and len(by_pattern) > 1:
-        return None, None, "several_tables"
-    if own is None and not by_pattern:
-        return None, None, "unknown_table"
-    if path.suffix.lower() not in SUFFIXES:
-        return None, None, "wrong_ending"
-    if own is None:
-        return by_pattern[0], None, None
-    return tables.get(own), kinds.get(own), None
+    known = (*kinds, *tables)
+    patterns = {table.id: table.files for table in catalogue.tables.values() if table.files}
+
+    def meaning(path: Path) -> tuple[str | None, str | None, str | None]:
+        own = names.meant(path.stem, known)
+        by_pattern = [table for table, files in patterns.items() if names.fits(path.name, path.stem, files)]
+        if own is None and len(by_pattern) > 1:
+            return None, None, "several_tables"
+        if own is None and not by_pattern:
+            return None, None, "unknown_table"
+        if path.suffix.lower() not in SUFFIXES:
+            return None, None, "wrong_ending"
+        if own is None:
+            return by_pattern[0], None, None
+        return tables.get(own), kinds.get(own), None
+
+    return meaning
 
 
 def is_named_like(name: str, table: SourceTable) -> bool:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 # A date or an era is skipped whatever it belongs to: 2025年度, 令和7年4月1日現在, R7.4.1, 4月分, 1学期.
 _YEAR = r"(?:\d{2,4}|(?:明治|大正|昭和|平成|令和|[mtshr][.]?)\s*(?:元|\d{1,2}))"
@@ -22,16 +23,17 @@ _LEADING = re.compile(rf"{_BRACKETED}|{_DATE}|[^\w]|[\d_]")
 _BEHIND = re.compile(_DATE)
 
 
-def meant(name: str, own: Iterable[str]) -> str | None:
+# every asset of a refresh looks into the same folder
+@lru_cache(maxsize=8192)
+def meant(name: str, own: tuple[str, ...]) -> str | None:
     """Which of ``own`` (names as ``compared`` gives them) ``name`` is, or begins with; the longest wins.
 
     Behind a name may stand any sign that is no letter, kana or kanji, and a date or an era. Before it dates, eras,
     parts in brackets and signs are skipped, as few as possible.
     """
-    words = tuple(own)
     rest = compared(name)
     while rest:
-        fitting = [word for word in words if _begins_with(rest, word)]
+        fitting = [word for word in own if _begins_with(rest, word)]
         if fitting:
             return max(fitting, key=len)
         skipped = _LEADING.match(rest)
