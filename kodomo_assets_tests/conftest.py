@@ -15,6 +15,7 @@ import dagster as dg
 import duckdb
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.defs import build_definitions
@@ -28,6 +29,10 @@ from kodomo_assets.store.connection import connect
 from kodomo_assets_tests.reads import Reads, recorded
 from kodomo_assets_tests.relations import Relations, watched
 from kodomo_assets_tests.town import Town
+
+# no example of any test has to be drawn or run within a time: a machine may be loaded
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # enough for twenty consultations in the lower band, and for ten screened children in a school year
 RESIDENTS = 18_000
@@ -115,9 +120,23 @@ class City:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests refresh a whole city first: one that begins last would run alone, on one core of many."""
-    slow = {item.path for item in items if "delivered_city" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.path not in slow)
+    """Files whose tests refresh a whole city first: one that begins last would run alone, on one core of many.
+
+    First of all the two that share nothing, so that no process waits for the city that another makes.
+    """
+
+    def place(item: pytest.Item) -> int:
+        fixtures = uses[item.path]
+        return next((n for n, name in enumerate(_LONGEST) if name in fixtures), len(_LONGEST))
+
+    uses: dict[Path, set[str]] = {}
+    for item in items:
+        uses.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+    items.sort(key=place)
+
+
+# fixtures of the files that take longest, and the files that read many files of offices
+_LONGEST = ("leaky_city", "village", "refreshed_city", "recorded_date", "begun_city", "delivered_city")
 
 
 @pytest.fixture(scope="session")

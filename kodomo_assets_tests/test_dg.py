@@ -1,4 +1,7 @@
-"""The project as Dagster's own tool sees it: `dg check defs` loads the definitions as its code server does."""
+"""The project as Dagster's own tool sees it: `dg check defs` loads the definitions as its code server does.
+
+~5 s a test: the tool is a process that starts another one, and both import Dagster.
+"""
 
 from __future__ import annotations
 

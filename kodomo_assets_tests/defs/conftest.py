@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
 import openpyxl
 import pytest
 
+from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.definitions import build_defs
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.opening import open_to_write
 
 DAY = "2025-04-01"
 
@@ -50,6 +54,7 @@ class Office:
         return path
 
     def materialize(self, *tables: str, day: str = DAY) -> dg.ExecuteInProcessResult:
+        self._open()
         keys = [dg.AssetKey(table.split(".")) for table in tables]
         definitions = self.definitions
         job = definitions.resolve_implicit_global_asset_job_def().get_subset(
@@ -64,6 +69,14 @@ class Office:
         office.configure((self.settings.data_dir / "city.yaml").read_text("utf-8"))
         return office
 
+    def _open(self) -> None:
+        """With the database and the key of a first start, which would take longer than the run."""
+        if self.settings.database.exists() or self.settings.key_file.exists():
+            return
+        for new, started in zip((self.settings.database, self.settings.key_file), first_start(), strict=True):
+            new.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copy2(started, new)
+
     def query(self, sql: str) -> list[tuple]:
         with connect(self.settings.database, read_only=True) as con:
             return con.execute(sql).fetchall()
@@ -74,6 +87,19 @@ class Office:
         if not path.exists():
             return None
         return [list(row) for row in openpyxl.load_workbook(path).active.iter_rows(min_row=5, values_only=True)]
+
+
+@cache
+def first_start() -> tuple[Path, Path]:
+    """Database and key as the first start of the default configuration leaves them, made once in this process."""
+    root = Path(_FOLDER.name)
+    settings = Settings.from_environment({"KODOMO_DATA_DIR": str(root / "data"), "KODOMO_KEY_FILE": str(root / "key")})
+    with open_to_write(settings, load_catalogue()):
+        pass
+    return settings.database, settings.key_file
+
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="first-start-")  # goes with the process
 
 
 @pytest.fixture

@@ -1,4 +1,8 @@
-"""What is asked for, and when: runs that failed, wait, work or were killed; two that ask at once; days without a daemon."""
+"""What is asked for, and when: runs that failed, wait, work or were killed; two that ask at once; days without a daemon.
+
+Those that take 5 to 10 s carry out whole refreshes of one child, which begin and fail: what is asked for afterwards
+rests on what Dagster keeps of such runs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A city's first refresh: 校務支援学籍 of the year before comes alone and gives new junior-high pupils their old numbers."""
+"""A city's first refresh: 校務支援学籍 of the year before comes alone and gives new junior-high pupils their old numbers.
+
+~3 s for every refresh in a test: sources and linkage of two children through Dagster, as what is told stands in checks.
+"""
 
 from __future__ import annotations
 

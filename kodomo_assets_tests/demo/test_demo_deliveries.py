@@ -113,6 +113,7 @@ def test_the_truth_names_the_child_behind_every_number(data_dir):
 
 
 def test_it_writes_over_itself_and_over_nothing_else(tmp_path):
+    """~8 s: four cities are written, each with all its workbooks."""
     root = tmp_path / "data"
     write_city(root, 6_000, 1)
     assert [folder.stat().st_mode & 0o777 for folder in (root, root / "inbox")] == [0o700, 0o700]

@@ -1,4 +1,7 @@
-"""The Dagster UI in a real browser over a refreshed city: graph, assets, plot, checks, schedules."""
+"""The Dagster UI in a real browser over a refreshed city: graph, assets, plot, checks, schedules.
+
+~15 s: Dagster's web server and its code server are started, and Chromium.
+"""
 
 from __future__ import annotations
 

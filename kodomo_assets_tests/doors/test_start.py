@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kodomo_assets.__main__ import main
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.opening import open_to_write
@@ -78,15 +79,22 @@ def shortened(key: Path) -> None:
     ],
 )
 def test_a_wrong_key_is_refused_before_anything_is_read(
-    installation: Installation, spoil: Callable[[Path], None], told: str
+    installation: Installation,
+    spoil: Callable[[Path], None],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     spoil(installation.settings.key_file)
     before = installation.settings.database.read_bytes()
+    monkeypatch.chdir(installation.root)
+    for variable, value in installation.environment.items():
+        monkeypatch.setenv(variable, value)
     for command in ("refresh", "after-meeting"):
-        refused = installation.run("-m", "kodomo_assets", command, DAY)
-        assert refused.returncode == 2, refused.stderr
-        assert refused.stderr.count("\n") == 1
-        assert told in refused.stderr
+        assert main([command, DAY]) == 2
+        refused = capfd.readouterr().err
+        assert refused.count("\n") == 1
+        assert told in refused
     assert installation.settings.database.read_bytes() == before
     assert spoil is not Path.unlink or not installation.settings.key_file.exists()
 
@@ -117,6 +125,7 @@ print(json.dumps(sorted(made)))
 
 
 def test_a_refresh_writes_nothing_outside_its_folders(installation: Installation) -> None:
+    """Nothing that any library opens to write: ~7 s, a process of its own that imports and runs all of it."""
     run = installation.run("-c", WATCHED, DAY, MPLCONFIGDIR=str(installation.root / "home"))
     assert "生活保護: 1 rows in" in run.stderr
     written = json.loads(run.stdout.splitlines()[-1])

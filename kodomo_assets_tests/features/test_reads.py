@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import duckdb
 import pytest
@@ -11,6 +11,7 @@ from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.stages.features.labels import build_labels
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.linkage.children import build_children
+from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets_tests.dozen import Deliveries, R
 
 CATALOGUE = load_catalogue()
@@ -18,13 +19,18 @@ CATALOGUE = load_catalogue()
 BESIDE = {("resident_register", "address"), ("resident_register", "protection")}
 
 
-def build(catalogue: Catalogue, without: Iterable[tuple[str, str]]) -> None:
-    """Builds spine, matrix and labels of empty tables, from views that lack the columns ``without``."""
-    con = duckdb.connect()
-    Deliveries(con, catalogue)
-    from kodomo_assets.stages.sources.in_force import create_delivered_views
+@pytest.fixture(scope="module")
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Empty tables, all delivered; what is built of them is built again by every test."""
+    with duckdb.connect() as con:
+        Deliveries(con, CATALOGUE)
+        con.execute("create temp table pseudonyms (resident_id varchar, child_key varchar)")
+        yield con
 
-    create_delivered_views(con, catalogue, R)
+
+def build(con: duckdb.DuckDBPyConnection, without: Iterable[tuple[str, str]]) -> None:
+    """Builds spine, matrix and labels of empty tables, from views that lack the columns ``without``."""
+    create_delivered_views(con, CATALOGUE, R)
     lacking: dict[str, list[str]] = {}
     for table, column in without:
         lacking.setdefault(table, []).append(column)
@@ -33,19 +39,18 @@ def build(catalogue: Catalogue, without: Iterable[tuple[str, str]]) -> None:
             f"create or replace temp view delivered_{table} as "
             f"select * exclude ({', '.join(columns)}) from sources.{table}"
         )
-    con.execute("create temp table pseudonyms (resident_id varchar, child_key varchar)")
-    build_children(con, catalogue, R)
-    build_matrix(con, catalogue, R)
-    build_labels(con, catalogue, R)
+    build_children(con, CATALOGUE, R)
+    build_matrix(con, CATALOGUE, R)
+    build_labels(con, CATALOGUE, R)
 
 
 def fed(catalogue: Catalogue) -> set[tuple[str, str]]:
     return {(table.id, name) for table in catalogue.tables.values() for name in catalogue.feeding(table)} | BESIDE
 
 
-def test_nothing_else_is_read():
+def test_nothing_else_is_read(con):
     every = {(table.id, name) for table in CATALOGUE.tables.values() for name in table.columns}
-    build(CATALOGUE, every - fed(CATALOGUE))
+    build(con, every - fed(CATALOGUE))
 
 
 def declared() -> list[tuple[str, str]]:
@@ -59,9 +64,9 @@ def declared() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("table", "column"), declared())
-def test_what_is_declared_is_read(table, column):
+def test_what_is_declared_is_read(con, table, column):
     with pytest.raises(duckdb.BinderException, match=column):
-        build(CATALOGUE, [(table, column)])
+        build(con, [(table, column)])
 
 
 def test_every_item_that_has_levels_says_what_it_reads():

@@ -12,23 +12,30 @@ from kodomo_assets.stages.linkage.links import build_links
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import create_pseudonyms
 from kodomo_assets.store.tables import replace
-from kodomo_assets_tests.template import create_tables
+from kodomo_assets_tests.template import create_tables, declared, fill, once
 
 R = dt.date(2025, 4, 1)
 EARLIER = dt.date(2025, 1, 1)
 SECRET = bytes(32)
 D = dt.date
+CATALOGUE = load_catalogue()
 
 
 class Register:
     """住民記録 and 学齢簿 as delivered, and what links to them by name."""
 
     def __init__(self, catalogue=None, secret: bytes = SECRET, threads: int | None = None) -> None:
-        self.catalogue = catalogue or load_catalogue()
+        self.catalogue = catalogue or CATALOGUE
         self.secret = secret
-        self.con = duckdb.connect(config={"threads": threads} if threads else {})
-        create_tables(self.con, self.catalogue)
         self.number = 0
+        rows = once(("register", declared(self.catalogue)), self._begin)
+        self.con = duckdb.connect(config={"threads": threads} if threads else {})
+        fill(self.con, rows)
+
+    def _begin(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Every table is delivered."""
+        self.con = con
+        create_tables(con, self.catalogue)
         for table in self.catalogue.tables:
             self.deliver(table, R)
 

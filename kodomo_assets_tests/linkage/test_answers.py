@@ -972,7 +972,10 @@ class Town:
 
 
 def test_a_planted_case_is_asked_answered_and_linked_and_nobody_is_named(delivered_city, tmp_path, capfd):
-    """One child, and three pupils of its school who are all of them it by name, birth date and sex."""
+    """One child, and three pupils of its school who are all of them it by name, birth date and sex.
+
+    ~10 s: three refreshes of the linkage, since every word that Dagster keeps is searched for the child.
+    """
     town = Town(delivered_city.copy(tmp_path / "city"))
     kana, name = "ケンサヨウ フタゴ", "検査用　双子"
     town.append("住民記録.csv", f"0975310001,0975310009,{name},{kana},20160229,女,子,検査町九番地,検査,,20160229,,")

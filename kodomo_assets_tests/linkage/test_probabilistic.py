@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -709,14 +710,16 @@ class Outcome:
 class City:
     children: pd.DataFrame
     pupils: pd.DataFrame
-    outcome: Outcome
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        return Outcome.of(deliver(Register(threads=2), self.children, self.pupils))
 
     @classmethod
     def drawn(cls, count: int, seed: int = 1) -> City:
         draw = np.random.default_rng(seed)
         children = people(draw, count)
-        pupils = as_the_office_wrote_it(draw, children)
-        return cls(children, pupils, Outcome.of(deliver(Register(threads=2), children, pupils)))
+        return cls(children, as_the_office_wrote_it(draw, children))
 
 
 @pytest.fixture(scope="module", params=[300, 3_000])

@@ -390,6 +390,7 @@ def test_each_sheet_is_one_printed_page(office: Callable[[str, bytes, str], byte
 
 
 def test_two_hundred_children_of_one_school(opened: Open) -> None:
+    """A sheet a child, as large as a school gets. ~8 s where LibreOffice opens and saves the 202 sheets."""
     children = [SheetChild(f"K{n:04}", 1 + n % 6, str(1 + n % 4), f"児童{n}") for n in range(200)]
     book = opened("many", sheet_workbook("南小学校", DAY, VERSION, children, QUESTIONS))
     assert len(set(book.sheetnames)) == 202

@@ -18,7 +18,7 @@ from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.publish import Stage, publish
-from kodomo_assets_tests.template import create_tables
+from kodomo_assets_tests.template import create_tables, declared, fill, once
 
 CATALOGUE = load_catalogue()
 R = dt.date(2025, 4, 1)
@@ -28,12 +28,16 @@ R = dt.date(2025, 4, 1)
 def kodomo(tmp_path: Path):
     """A confidential database with 12 children of one school and 3 of another."""
     with connect(tmp_path / "kodomo.duckdb") as con:
-        create_tables(con, CATALOGUE)
-        for number in range(15):
-            school = "081001" if number < 12 else "081002"
-            con.execute("insert into linkage.children values ($1, $2, $3, $4, $5, 4, 4, 'upper', false)", [R, f"{number:032x}", f"{number:010d}", "0000000999", school])  # fmt: skip
-            con.execute("insert into sources.resident_register (reference_date, resident_id, household_id, name, birth_date, source_file, source_row, invalid_cells, unknown_cells) values ($1, $2, '0000000999', '架空　花子', date '2015-01-01', 'f', 1, [], [])", [R, f"{number:010d}"])  # fmt: skip
+        fill(con, once(("fifteen children", declared(CATALOGUE)), fifteen_children))
         yield con, tmp_path / "analyst.duckdb"
+
+
+def fifteen_children(con: duckdb.DuckDBPyConnection) -> None:
+    create_tables(con, CATALOGUE)
+    for number in range(15):
+        school = "081001" if number < 12 else "081002"
+        con.execute("insert into linkage.children values ($1, $2, $3, $4, $5, 4, 4, 'upper', false)", [R, f"{number:032x}", f"{number:010d}", "0000000999", school])  # fmt: skip
+        con.execute("insert into sources.resident_register (reference_date, resident_id, household_id, name, birth_date, source_file, source_row, invalid_cells, unknown_cells) values ($1, $2, '0000000999', '架空　花子', date '2015-01-01', 'f', 1, [], [])", [R, f"{number:010d}"])  # fmt: skip
 
 
 def build(con, target, check=None, catalogue=CATALOGUE):

@@ -106,8 +106,9 @@ SCORES = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def con():
+    """To look at: no test changes it."""
     with duckdb.connect() as con:
         load_dozen(con, CATALOGUE)
         build_matrix(con, CATALOGUE, R)
