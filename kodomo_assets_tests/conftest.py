@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import pickle
 import shutil
@@ -117,6 +118,21 @@ class City:
     def copy(self, target: Path) -> City:
         shutil.copytree(self.root, target)
         return City(target)
+
+
+def pytest_configure() -> None:
+    """Each process of a parallel run has one core: DuckDB and BLAS take as many threads as they see cores, and as many
+    processes as cores with as many threads each do less in the same time. Whoever asks for threads gets them."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
