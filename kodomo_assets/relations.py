@@ -200,6 +200,12 @@ _ALL = (
         "child_key",
         "a child whose records are not complete: it is on no list",
     ),
+    _declared(
+        "stages.screening.completeness",
+        "missing_schools",
+        "school_code school_name",
+        "a school that delivered nothing for the date",
+    ),
 )
 
 RELATIONS = {relation.name: relation for relation in _ALL}

@@ -39,6 +39,7 @@ FLAGS: Mapping[str, str] = {
     "known_before": "相談歴あり",
     "tied_at_cut": "境界の同点",
     "incomplete_delivery": "未納品あり",
+    "school_missing": "学校の資料なし",
     "added": "会議で追加",
     "taken_off": "訂正で一覧から外れた",
 }

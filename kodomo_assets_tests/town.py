@@ -138,7 +138,7 @@ class Town:
         self.insert("features.labels", **place, known_before=False, open_consultation=False)
         if selected is None:
             return
-        self.insert("screening.ranking", **place, weights_version=VERSION, band=band, cohort=school_year, rank=rank or number, school_code=school, score=score, own_levels=0, selected=selected, tied_at_cut=False, legacy_hits=0, legacy_flag=False, newly_found=newly_found, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
+        self.insert("screening.ranking", **place, weights_version=VERSION, band=band, cohort=school_year, rank=rank or number, school_code=school, score=score, own_levels=0, selected=selected, share_of="cohort", tied_at_cut=False, newly_found_equal=False, legacy_hits=0, legacy_flag=False, newly_found=newly_found, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
         for item, (level, contribution) in (contributions or {}).items():
             self.insert("screening.contributions", **place, item=item, level=level, contribution=contribution)
 

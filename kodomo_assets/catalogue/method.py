@@ -147,6 +147,13 @@ class Screening(Model):
     min_school_coverage: Share = Field(
         description="a school of which a smaller share of the children concerned has rows is missing from a delivery"
     )
+    missing_school: Literal["own_share", "common"] = Field(
+        description=(
+            "children whose school delivered nothing for a date: `own_share` ranks those of a school year among "
+            "themselves and gives them their own share of places, at least what the common ranking gives them; "
+            "`common` ranks them with all others, where they fall behind"
+        )
+    )
 
 
 class Legacy(Model):

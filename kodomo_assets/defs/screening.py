@@ -7,6 +7,7 @@ from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.stages.screening.completeness import (
     check_acknowledged_faults,
     check_completeness,
+    check_missing_schools,
     check_recorded_years,
     check_silent_schools,
 )
@@ -42,13 +43,14 @@ def _checks(catalogue: Catalogue) -> list[dg.AssetCheckSpec]:
         check(
             _RANKING,
             "ranks_complete",
-            f"順位が1から欠けずに続き、抽出数が上位{share}%の切り捨てである",
+            f"順位が1から欠けずに続き、抽出数が上位{share}%の切り捨てである（資料のない学校の児童は別枠）",
             blocking=True,
         ),
         check(_RANKING, "somebody_ranked", "順位のつく児童が一人以上いる（schools.screened）", blocking=True),
         check(_RANKING, "every_year_selects", "どの学年でも抽出される"),
         check(_RANKING, "deliveries_complete", "学期の資料が全校から納品されている"),
         check(_RANKING, "acknowledged", "承認して受け入れた不備がない"),
+        check(_RANKING, "missing_schools", "この基準日の資料をまったく納品していない学校がない"),
         check(_RANKING, "silent_schools", "一度も資料を納品していない学校がない"),
         check(_RANKING, "recorded_school_years", "学校の記録がまったくない学年がない"),
         check(_RANKING, "named_schools", "設定にある学校が、どれかの学齢簿にある", blocking=True),
@@ -76,6 +78,7 @@ def ranking(step: Step) -> Results:
                 lambda con: check_list(con, step.catalogue, step.day),
                 lambda con: check_completeness(con, step.catalogue),
                 lambda con: [check_acknowledged_faults(con, step.catalogue)],
+                lambda con: [check_missing_schools(con, step.catalogue)],
                 lambda con: [check_silent_schools(con, step.catalogue)],
                 lambda con: [check_recorded_years(con)],
                 lambda con: [check_named_schools(con, step.catalogue)],

@@ -15,7 +15,7 @@ from kodomo_assets.store.publish import published_file
 from kodomo_assets_tests.defs.conftest import Office, checks, said
 
 KEY = "0" * 31 + "a"
-RANKED = "insert into screening.ranking (reference_date, weights_version, band, cohort, rank, child_key, school_code, score, own_levels, selected, tied_at_cut, legacy_hits, open_consultation, known_before, incomplete_delivery, sibling_selected) values (date '2025-04-01', '2025-04-01.1', 'upper', 4, 1, $1, '081001', 0.1, 1, true, false, 0, false, false, false, false)"
+RANKED = "insert into screening.ranking (reference_date, weights_version, band, cohort, rank, child_key, school_code, score, own_levels, selected, share_of, tied_at_cut, newly_found_equal, legacy_hits, open_consultation, known_before, incomplete_delivery, sibling_selected) values (date '2025-04-01', '2025-04-01.1', 'upper', 4, 1, $1, '081001', 0.1, 1, true, 'cohort', false, false, 0, false, false, false, false)"
 NAMED = "insert into sources.resident_register (reference_date, resident_id, household_id, name, birth_date, source_file, source_row, invalid_cells, unknown_cells) values (date '2025-04-01', '0000000001', '0000000001', $1, date '2015-01-01', 'f', 1, [], [])"
 
 

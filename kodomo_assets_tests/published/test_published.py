@@ -138,7 +138,7 @@ def test_this_terms_list_is_that_of_the_newest_date_in_order(kodomo):
         (R, 4, 2, False),
     ]
     for number, (day, cohort, rank, selected) in enumerate(rows):
-        con.execute("insert into screening.ranking (reference_date, weights_version, band, cohort, rank, child_key, school_code, score, own_levels, selected, tied_at_cut, legacy_hits, open_consultation, known_before, incomplete_delivery, sibling_selected) values ($1, '2025-04-01.1', 'upper', $2, $3, $4, '081001', 0.12345, 1, $5, false, 0, false, false, false, false)", [day, cohort, rank, f"{number:032x}", selected])  # fmt: skip
+        con.execute("insert into screening.ranking (reference_date, weights_version, band, cohort, rank, child_key, school_code, score, own_levels, selected, share_of, tied_at_cut, newly_found_equal, legacy_hits, open_consultation, known_before, incomplete_delivery, sibling_selected) values ($1, '2025-04-01.1', 'upper', $2, $3, $4, '081001', 0.12345, 1, $5, 'cohort', false, false, 0, false, false, false, false)", [day, cohort, rank, f"{number:032x}", selected])  # fmt: skip
     build(con, target)
     listed = query(target, "select cohort, rank, child_key[-1], points from views.current_list")
     assert listed == [(4, 1, "3", 123.5), (5, 1, "2", 123.5), (5, 2, "1", 123.5)]

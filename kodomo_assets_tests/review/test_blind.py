@@ -153,7 +153,7 @@ def blind(town: Town) -> Town:
         selected = number <= 3
         contributions = {"(base)": ("(base)", 0.05), "single_parent": ("without_allowance", 0.1)}
         town.child(number, selected=selected, score=1 / number, newly_found=selected, levels=levels, contributions=contributions, household=900 if selected else None)  # fmt: skip
-        town.insert("screening.ranking", reference_date=D(2025, 1, 1), child_key=key(number), weights_version="1", band="lower", cohort=3, rank=number, school_code="081001", score=0.2, own_levels=0, selected=selected, tied_at_cut=False, legacy_hits=0, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
+        town.insert("screening.ranking", reference_date=D(2025, 1, 1), child_key=key(number), weights_version="1", band="lower", cohort=3, rank=number, school_code="081001", score=0.2, own_levels=0, selected=selected, share_of="cohort", tied_at_cut=False, newly_found_equal=False, legacy_hits=0, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
     town.con.execute(
         "update screening.ranking set legacy_flag = selected, tied_at_cut = selected, sibling_selected = selected, "
         "legacy_hits = selected::integer"

@@ -175,7 +175,7 @@ def test_without_a_sample_the_city_says_how_the_score_is_shown(town, mode):
 def test_the_last_term_is_hidden_too(town):
     town.child(1, selected=True)
     town.child(2)
-    town.insert("screening.ranking", reference_date=D(2025, 1, 1), child_key=key(2), weights_version="1", band="lower", cohort=3, rank=7, school_code=NORTH, score=0.2, own_levels=0, selected=False, tied_at_cut=False, legacy_hits=0, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
+    town.insert("screening.ranking", reference_date=D(2025, 1, 1), child_key=key(2), weights_version="1", band="lower", cohort=3, rank=7, school_code=NORTH, score=0.2, own_levels=0, selected=False, share_of="cohort", tied_at_cut=False, newly_found_equal=False, legacy_hits=0, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
     town.list()
     assert seen(town, 2).last_term is None
     for number in (1, 2):
@@ -277,7 +277,7 @@ def test_the_place_at_the_last_reference_date(town):
         (D(2025, 1, 1), 9, 2, False),
         (D(2025, 9, 1), 1, 9, False),
     ]:
-        town.insert("screening.ranking", reference_date=day, child_key=key(number), weights_version="1", band="lower", cohort=3, rank=rank, school_code=NORTH, score=0.2, own_levels=0, selected=selected, tied_at_cut=False, legacy_hits=0, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
+        town.insert("screening.ranking", reference_date=day, child_key=key(number), weights_version="1", band="lower", cohort=3, rank=rank, school_code=NORTH, score=0.2, own_levels=0, selected=selected, share_of="cohort", tied_at_cut=False, newly_found_equal=False, legacy_hits=0, open_consultation=False, known_before=False, incomplete_delivery=False, sibling_selected=False)  # fmt: skip
     town.list()
     last = seen(town, 1).last_term
     assert last is not None

@@ -13,6 +13,8 @@ select
     r.legacy_hits,
     r.legacy_flag,
     r.newly_found,
+    r.newly_found_equal,
+    r.share_of,
     r.open_consultation,
     r.known_before,
     r.incomplete_delivery,

@@ -102,6 +102,7 @@ def _child(row: dict[str, Any], mode: ScoreMode) -> MeetingChild:
         open_consultation=row["open_consultation"],
         known_before=row["known_before"],
         incomplete_delivery=row["incomplete_delivery"],
+        school_missing=row["school_missing"],
         added=row["added"],
         taken_off=row["taken_off"],
         siblings=() if hidden else tuple(row["siblings"]),
@@ -120,7 +121,7 @@ def _cohorts(con: duckdb.DuckDBPyConnection, reference_date: dt.date, mode: Scor
             cohort,
             count(*),
             count(*) filter (selected),
-            round(min(score) filter (selected) * 1000, 1)
+            round(min(score) filter (selected and share_of = 'cohort') * 1000, 1)
         from screening.ranking
         where reference_date = $1
         group by cohort

@@ -176,6 +176,7 @@ select
     coalesce(r.open_consultation, y.open_consultation, false) as open_consultation,
     coalesce(r.known_before, y.known_before, false) as known_before,
     coalesce(r.incomplete_delivery, false) as incomplete_delivery,
+    coalesce(r.share_of = 'missing', false) as school_missing,
     not c.on_list and not c.was_listed as added,
     not c.on_list and c.was_listed as taken_off,
     c.protected and c.release as released,

@@ -88,6 +88,7 @@ class MeetingChild:
     open_consultation: bool
     known_before: bool
     incomplete_delivery: bool
+    school_missing: bool
     added: bool
     siblings: tuple[str, ...]
     last_term: LastTerm | None

@@ -22,7 +22,8 @@ def build_completeness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, ref
     a row in it are incomplete. ``lacking_schools(table_name, school_code, school_name)`` are schools of the register
     that the delivery in force lacks: all their children are incomplete. ``fault_children(table_name, check_name,
     column_name, acknowledged, child_key)`` are the children of the files in which something was found (method §2):
-    those of a file that nobody acknowledged are incomplete. Schools that hold no records with the city
+    those of a file that nobody acknowledged are incomplete. ``missing_schools(school_code, school_name)`` are those
+    that delivered nothing for this date (method §6). Schools that hold no records with the city
     (``schools.without_delivery``) are exempt from the tables of the schools.
     """
     con.execute("create or replace temp table exempt_schools (school_code varchar)")
@@ -210,6 +211,31 @@ def check_silent_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -
         if silent
         else "every school that is expected has delivered",
         facts={"schools": len(silent)},
+    )
+
+
+def check_missing_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
+    """Names the schools that delivered nothing for this date, and what becomes of their children (method §6).
+
+    Reads the temp tables that ``build_completeness`` and the ranking made.
+    """
+    missing = con.execute("select school_code, school_name from missing_schools order by school_code").fetchall()
+    row = con.execute(
+        "select count(*), count(*) filter (selected) from new_ranking semi join missing_schools using (school_code)"
+    ).fetchone()
+    children, selected = row or (0, 0)
+    own = "by places of their own" if catalogue.screening.missing_school == "own_share" else "among all others"
+    return CheckOutcome(
+        name="missing_schools",
+        passed=not missing,
+        blocking=False,
+        message=f"{len(missing)} schools delivered nothing for this date: "
+        f"{_named([f'{code} {name}'.rstrip() for code, name in missing])}; {selected} of their {children} screened "
+        f"children are selected, {own} (screening.missing_school), without anything that the school knows. Ask the "
+        "school for its files and refresh this date again"
+        if missing
+        else "every expected school has delivered for this date",
+        facts={"schools": len(missing), "children": children, "selected": selected},
     )
 
 

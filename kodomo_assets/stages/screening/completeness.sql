@@ -4,7 +4,7 @@
 -- A few rows prove nothing: a child that came from another school brings along the rows that were written there. So a
 -- school is lacking where only a small share of the children that could have rows have any. At the yearly date the rows
 -- are those of the school year before: whoever was in no concerned year then, or has just entered the school, has none.
-create or replace temp table lacking_schools as
+create or replace temp table school_coverage as
 with children as (
     select
         child_key,
@@ -20,6 +20,7 @@ with children as (
 expected as (
     select
         f.table_name,
+        d.delivered_on,
         c.school_code,
         c.child_key
     from contract_facts as f
@@ -36,13 +37,49 @@ expected as (
 
 select
     e.table_name,
+    e.delivered_on,
     e.school_code,
-    coalesce(any_value(n.school_name), '') as school_name
+    coalesce(any_value(n.school_name), '') as school_name,
+    count(*) as concerned,
+    count(p.child_key) as present_children
 from expected as e
 left join present as p using (table_name, child_key)
 left join linkage.schools as n on n.reference_date = $reference_date and n.school_code = e.school_code
-group by e.table_name, e.school_code
-having count(p.child_key) < $min_school_coverage * count(*);
+group by e.table_name, e.delivered_on, e.school_code;
+
+create or replace temp table lacking_schools as
+select
+    table_name,
+    school_code,
+    school_name
+from school_coverage
+where present_children < $min_school_coverage * concerned;
+
+-- A school that delivered nothing (method §6): in more than half of the tables that came for this date, and that came
+-- from other schools, under a tenth of its children have a row.
+create or replace temp table missing_schools as
+with delivered_now as (
+    select
+        *,
+        present_children * 10 >= concerned as has_delivered
+    from school_coverage
+    where delivered_on = $reference_date
+),
+
+of_others as (
+    select
+        *,
+        count(*) filter (has_delivered) over (partition by table_name) as delivering
+    from delivered_now
+)
+
+select
+    school_code,
+    any_value(school_name) as school_name
+from of_others
+where delivering > has_delivered::integer
+group by school_code
+having count(*) filter (not has_delivered) * 2 > count(*);
 
 create or replace temp table incomplete_children as
 select c.child_key

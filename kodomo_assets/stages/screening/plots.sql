@@ -1,10 +1,11 @@
 -- Per school year: how many children have a score within each of $bins stretches between the lowest and the highest
--- score of the date, in points, and the lowest score that was selected.
+-- score of the date, in points, and the lowest score that the ranking of the whole school year selected.
 create or replace temp table score_distribution as
 with points as (
     select
         cohort,
         selected,
+        share_of,
         score * 1000 as points,
         min(score * 1000) over () as low,
         max(score * 1000) over () as high
@@ -36,7 +37,7 @@ cohorts as (
         cohort,
         count(*) as children,
         count(*) filter (selected) as selected,
-        min(points) filter (selected) as cut,
+        min(points) filter (selected and share_of = 'cohort') as cut,
         any_value(low) as low,
         any_value(high) as high
     from placed

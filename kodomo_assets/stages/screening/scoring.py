@@ -48,6 +48,7 @@ def build_screening(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
         "all_schools": catalogue.schools.screened == "all",
         "share_percent": catalogue.screening.share_percent,
         "score_decimals": catalogue.screening.score_decimals,
+        "own_share": catalogue.screening.missing_school == "own_share",
     }
     run_sql(con, __package__, "screened", parameters)
     _require_whole_model(con, version)
@@ -82,19 +83,43 @@ def check_scores(con: duckdb.DuckDBPyConnection) -> Iterable[CheckOutcome]:
 
 
 def check_ranks(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
-    """Ranks are 1..n without gaps and the floor of the share is selected."""
+    """Ranks are 1..n without gaps, and of those who share places the floor of the share is selected.
+
+    Children of schools without a delivery have at least the places that the common ranking would give them.
+    """
     cohorts = con.execute(
         """
         select
             cohort,
-            count(*) as n,
-            count(*) filter (selected) as selected,
-            count(distinct rank) = count(*) and min(rank) = 1 and max(rank) = count(*) as complete
+            count(*) filter (share_of = 'cohort'),
+            count(*) filter (share_of = 'cohort' and selected),
+            count(*) filter (share_of = 'missing'),
+            count(*) filter (share_of = 'missing' and selected),
+            count(distinct rank) = count(*) and min(rank) = 1 and max(rank) = count(*)
         from new_ranking group by cohort order by cohort
         """
     ).fetchall()
     share = catalogue.screening.share_percent
-    wrong = [cohort for cohort, n, selected, complete in cohorts if not complete or selected != n * share // 100]
+    within = dict(
+        con.execute(
+            """
+            select cohort, count(*)
+            from new_ranking as r
+            where
+                share_of = 'missing'
+                and rank <= (select count(*) from new_ranking as a where a.cohort = r.cohort) * $1 // 100
+            group by cohort
+            """,
+            [share],
+        ).fetchall()
+    )
+    wrong = [
+        cohort
+        for cohort, n, selected, missing, missing_selected, complete in cohorts
+        if not complete
+        or selected != n * share // 100
+        or missing_selected != max(missing * share // 100, within.get(cohort, 0))
+    ]
     yield CheckOutcome(
         name="ranks_complete",
         passed=not wrong,

@@ -1,6 +1,6 @@
 -- From levels and weights to the list (method §6). Reads the temp tables that scoring.py loads (model_levels,
 -- model_items, model_tables, counted_bands, difficulties, difficulty_items, legacy_items, legacy_settings), those of
--- screened.sql, incomplete_children, and the labels at the reference date.
+-- screened.sql, incomplete_children, missing_schools, and the labels at the reference date.
 --
 -- Contributions are added as decimals: a sum of doubles would depend on the order in which threads meet the rows.
 
@@ -129,18 +129,35 @@ ranked as (
                 coalesce(o.touched, 0) desc,
                 sha256($reference_date::date::varchar || '|' || c.child_key)
         )::integer as rank,
-        count(*) over (partition by c.cohort) * $share_percent // 100 as places
+        rank <= count(*) over (partition by c.cohort) * $share_percent // 100 as within_cohort,
+        case
+            when $own_share and c.school_code in (select school_code from missing_schools) then 'missing'
+            else 'cohort'
+        end as share_of
     from screened_children as c
     join scores as s using (child_key)
     left join own_levels as o using (child_key)
 ),
 
+-- Children whose school delivered nothing would vanish from the list: they have places of their own, and no fewer than
+-- the common ranking would have given them (method §6).
+placed as (
+    select
+        *,
+        row_number() over (partition by cohort, share_of order by rank) as place,
+        greatest(
+            count(*) over (partition by cohort, share_of) * $share_percent // 100,
+            case when share_of = 'missing' then count(*) filter (within_cohort) over (partition by cohort, share_of) end
+        ) as places
+    from ranked
+),
+
 cut as (
     select
         *,
-        rank <= places as selected,
-        max(case when rank = places then compared_score end) over (partition by cohort) as cut_score
-    from ranked
+        place <= places as selected,
+        max(case when place = places then compared_score end) over (partition by cohort, share_of) as cut_score
+    from placed
 ),
 
 flagged as (
@@ -148,11 +165,25 @@ flagged as (
         *,
         coalesce(
             compared_score = cut_score
-            and bool_or(not selected) over (partition by cohort, compared_score),
+            and bool_or(not selected) over (partition by cohort, share_of, compared_score),
             false
         ) as tied_at_cut,
         count(*) filter (selected) over (partition by household_id) > selected::integer as sibling_selected
     from cut
+),
+
+-- As many children of the school year as are selected, by what データベースみまもり counts.
+legacy_list as (
+    select
+        f.child_key,
+        row_number() over (
+            partition by f.cohort
+            order by
+                coalesce(h.hits, 0) desc,
+                sha256($reference_date::date::varchar || '|' || f.child_key)
+        ) <= count(*) filter (f.selected) over (partition by f.cohort) as is_listed
+    from flagged as f
+    left join legacy_results as h using (child_key)
 )
 
 select
@@ -166,15 +197,18 @@ select
     f.score,
     f.own_levels,
     f.selected,
+    f.share_of,
     f.tied_at_cut,
     coalesce(h.hits, 0) as legacy_hits,
     case when not h.too_few_known then h.flag end as legacy_flag,
     case when not h.too_few_known then f.selected and not h.flag end as newly_found,
+    f.selected and not e.is_listed as newly_found_equal,
     coalesce(b.open_consultation, false) as open_consultation,
     coalesce(b.known_before, false) as known_before,
     f.child_key in (from incomplete_children) as incomplete_delivery,
     f.sibling_selected
 from flagged as f
+join legacy_list as e using (child_key)
 left join legacy_results as h using (child_key)
 left join features.labels as b
     on b.reference_date = $reference_date and b.child_key = f.child_key;

@@ -74,7 +74,8 @@ class ScreeningSummary:
     ``legacy_unknown`` = children with more than the share ``legacy_missing`` of the legacy rule's items missing;
     ``weak_bands`` = bands whose weights order the children hardly better than a draw by lot (weights.model_cards,
     ``is_weak``); ``counted_bands`` = those in which the number of own levels serves; ``compared`` = against
-    which rules it was held (weights.validation; empty where the version was not validated).
+    which rules it was held (weights.validation; empty where the version was not validated); ``of_missing_schools`` =
+    children whose school delivered nothing for the date, ranked among themselves.
     """
 
     reference_date: dt.date
@@ -89,6 +90,7 @@ class ScreeningSummary:
     weak_bands: tuple[str, ...] = ()
     counted_bands: tuple[str, ...] = ()
     compared: tuple[Compared, ...] = ()
+    of_missing_schools: int = 0
 
     @property
     def screened(self) -> int:
@@ -123,6 +125,9 @@ class ScreeningSummary:
         nobody = [str(cohort.school_year) for cohort in self.cohorts if cohort.selected == 0]
         if nobody:
             yield f"  注意 抽出なし nobody is selected in school years: {', '.join(nobody)}"
+        if self.of_missing_schools:
+            apart = "children of schools without a delivery, ranked apart"
+            yield f"  注意 {FLAGS['school_missing']} {self.of_missing_schools:,} {apart}"
         if not self.cohorts:
             yield "  注意 順位のつく児童がいない nobody is ranked"
 
@@ -198,7 +203,7 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
             cohort,
             count(*),
             count(*) filter (selected),
-            round(min(score) filter (selected) * 1000, 1)
+            round(min(score) filter (selected and share_of = 'cohort') * 1000, 1)
         from screening.ranking where reference_date = $1 group by cohort order by cohort
         """,
         [reference_date],
@@ -209,12 +214,13 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
             any_value(weights_version),
             count(*) filter (newly_found),
             count(*) filter (legacy_flag),
-            count(*) filter (legacy_flag is null)
+            count(*) filter (legacy_flag is null),
+            count(*) filter (share_of = 'missing')
         from screening.ranking where reference_date = $1
         """,
         [reference_date],
     ).fetchone()
-    version, newly_found, legacy_flagged, legacy_unknown = row or (None, 0, 0, 0)
+    version, newly_found, legacy_flagged, legacy_unknown, of_missing_schools = row or (None, 0, 0, 0, 0)
     return ScreeningSummary(
         reference_date=reference_date,
         version=version or _NO_VERSION,
@@ -228,6 +234,7 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         weak_bands=_weak_bands(con, version),
         counted_bands=_counted_bands(con, version),
         compared=_compared(con, version),
+        of_missing_schools=of_missing_schools,
     )
 
 
