@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +16,7 @@ from kodomo_assets.definitions import build_defs
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
+from kodomo_assets_tests.internals import instance_in_memory
 
 DAY = "2025-04-01"
 
@@ -25,27 +26,19 @@ class Office:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.settings = Settings.from_environment(
-            {"KODOMO_DATA_DIR": str(root / "data"), "KODOMO_KEY_FILE": str(root / "key")}
-        )
+        self.settings = settings_in(root)
         self.settings.data_dir.mkdir(exist_ok=True)
-        self.instance = dg.DagsterInstance.ephemeral()
-        self._loaded: tuple[str, dg.Definitions] | None = None
+        self.instance = instance_in_memory(root)
         self.configure("{}")
 
     def configure(self, overlay: str) -> None:
         (self.settings.data_dir / "city.yaml").write_text(overlay, "utf-8")
-        self.settings = Settings.from_environment(
-            {"KODOMO_DATA_DIR": str(self.settings.data_dir), "KODOMO_KEY_FILE": str(self.root / "key")}
-        )
+        self.settings = settings_in(self.root)
 
     @property
     def definitions(self) -> dg.Definitions:
         """Loaded anew when city.yaml says something else, as a code server is restarted then."""
-        text = (self.settings.data_dir / "city.yaml").read_text("utf-8")
-        if self._loaded is None or self._loaded[0] != text:
-            self._loaded = text, build_defs(self.settings)
-        return self._loaded[1]
+        return loaded(self.root, (self.settings.data_dir / "city.yaml").read_text("utf-8"))
 
     def deliver(self, name: str, *lines: str, day: str = DAY) -> Path:
         path = self.settings.inbox / day / name
@@ -89,11 +82,24 @@ class Office:
         return [list(row) for row in openpyxl.load_workbook(path).active.iter_rows(min_row=5, values_only=True)]
 
 
+def settings_in(root: Path) -> Settings:
+    return Settings.from_environment({"KODOMO_DATA_DIR": str(root / "data"), "KODOMO_KEY_FILE": str(root / "key")})
+
+
+# as many as the tests of one file ask for
+@lru_cache(maxsize=8)
+def loaded(root: Path, overlay: str) -> dg.Definitions:
+    """The definitions over ``root`` whose city.yaml holds ``overlay``: they know paths and settings, nothing that lies
+    there, and serve every test that begins in that folder."""
+    assert (root / "data" / "city.yaml").read_text("utf-8") == overlay
+    return build_defs(settings_in(root))
+
+
 @cache
 def first_start() -> tuple[Path, Path]:
     """Database and key as the first start of the default configuration leaves them, made once in this process."""
     root = Path(_FOLDER.name)
-    settings = Settings.from_environment({"KODOMO_DATA_DIR": str(root / "data"), "KODOMO_KEY_FILE": str(root / "key")})
+    settings = settings_in(root)
     with open_to_write(settings, load_catalogue()):
         pass
     return settings.database, settings.key_file
@@ -103,8 +109,17 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="first-start-")  # goes with the pr
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
+def office_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Empty, and the same for every test of this process: what was loaded over it is loaded."""
+    folder = tmp_path_factory.getbasetemp() / "office"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def office(office_folder: Path) -> Office:
+    return Office(office_folder)
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:

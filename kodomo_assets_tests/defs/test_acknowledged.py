@@ -134,8 +134,9 @@ def registers(office: Office, years: list[int], births: list[str]) -> None:
 
 def spine(office: Office, day: str = DAY):
     office.deliver("児童相談記録.csv", "相談番号,児童宛名番号,受付日,終結日", "S1,1,2024-06-01,", day=day)
-    assert office.materialize("sources.child_consultations", day=day).success
-    return office.materialize(*REGISTERS, "linkage.children", "linkage.residents", day=day)
+    return office.materialize(
+        "sources.child_consultations", *REGISTERS, "linkage.children", "linkage.residents", day=day
+    )
 
 
 # born in May 2017: school year 2 at 2025-04-01; in May 2012: 7

@@ -42,8 +42,9 @@ def refreshed_once(tmp_path_factory: pytest.TempPathFactory) -> Office:
 
 
 @pytest.fixture
-def refreshed(refreshed_once: Office, tmp_path: Path) -> Office:
-    return refreshed_once.copy(tmp_path / "office")
+def refreshed(refreshed_once: Office, office_folder: Path) -> Office:
+    office_folder.rmdir()
+    return refreshed_once.copy(office_folder)
 
 
 def refresh(office: Office, day: str) -> None:
