@@ -192,10 +192,28 @@ WRITERS: dict[str, tuple[Writer, str]] = {
 }
 
 
+def around_the_eras() -> set[dt.date]:
+    """The month before and after every first and last day, and the years that are called 元年: one name for two."""
+    edges = [dt.date.fromisoformat(day) for era in ERAS for day in era[5:7]]
+    near = {edge + dt.timedelta(days=n) for edge in edges for n in range(-31, 32)}
+    return {day for day in DAYS if day in near or day.year in {era[4] for era in ERAS}}
+
+
+def texts_of_every_day(writer: Writer) -> Iterator[tuple[str, dt.date]]:
+    """Every day in every spelling of the form around the eras, else in one of them, another one from day to day."""
+    near = around_the_eras()
+    for number, day in enumerate(DAYS):
+        texts = list(writer(day))
+        if day not in near and texts:
+            # a step that shares no factor with months or weeks, so that each spelling meets every day of both
+            texts = [texts[number * 5 // 3 % len(texts)]]
+        yield from ((text, day) for text in texts)
+
+
 @pytest.mark.parametrize("form", WRITERS)
 def test_every_day_reads_back_as_itself(form):
     writer, scheme = WRITERS[form]
-    written = [(text, day) for day in DAYS for text in writer(day)]
+    written = list(texts_of_every_day(writer))
     wrong = [(text, day, reading) for text, day in written if (reading := read_date(text, scheme)) != Reading(day)]
     assert wrong[:3] == []
     # serials of five digits begin in May 1927; every other form writes every day
