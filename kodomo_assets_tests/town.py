@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 
-import duckdb
 import openpyxl
 
 from kodomo_assets.catalogue import NOT_APPLICABLE, Catalogue, load_catalogue
@@ -29,7 +28,7 @@ from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers, sh
 from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.levels import keep_levels
 from kodomo_assets_tests.schools import keep_schools
-from kodomo_assets_tests.template import create_tables, fill, save
+from kodomo_assets_tests.template import create_tables, fill, in_memory, save
 
 R = dt.date(2025, 4, 1)
 TODAY = dt.date(2025, 6, 30)
@@ -57,7 +56,7 @@ class Town:
     def __init__(self, root: Path, day: dt.date = R) -> None:
         self.day, self.root = day, root
         self.catalogue: Catalogue = CATALOGUE
-        self.con = duckdb.connect()
+        self.con = in_memory()
         create_tables(self.con, self.catalogue)
         self.clock = dt.datetime(2025, 6, 2, 9, 0, tzinfo=dt.UTC)
         self._row = 0
@@ -78,7 +77,7 @@ class Town:
         town = copy(first)
         town.root, town.inbox = root, root / "inbox"
         town.inbox.mkdir(parents=True, exist_ok=True)
-        town.con = duckdb.connect()
+        town.con = in_memory()
         fill(town.con, rows)
         return town
 

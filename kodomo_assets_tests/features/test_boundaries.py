@@ -16,6 +16,7 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets_tests.dozen import Deliveries, R, key, person, pupil
+from kodomo_assets_tests.template import in_memory
 
 CATALOGUE = load_catalogue()
 NA, BLANK, NONE, YES = "not_applicable", "blank", "no_record", "applicable"
@@ -401,7 +402,7 @@ CASES = {R: [*THRESHOLDS, *WINDOWS, *ACTIVITY, *CHECKUPS, *DOUBTS, *HOUSEHOLDS],
 
 def levels(cases: list[Case], day: dt.date) -> list[str]:
     """The level of each case's item; case k is child k, in school year 5."""
-    with duckdb.connect() as con:
+    with in_memory() as con:
         d = Deliveries(con, CATALOGUE, day)
         for number, one in enumerate(cases):
             d.child(number, 5, **({"relationship": "子"} | dict(one.child)))
@@ -457,7 +458,7 @@ def certified(year: int, kind: str | None, **cells: Any) -> Row:
 )
 def test_school_expense_aid_takes_the_latest_year_that_is_filled(of_2025, level):
     rows = [certified(2024, "準要保護"), certified(2025, "要保護"), certified(2026, "否認定")]
-    with duckdb.connect() as con:
+    with in_memory() as con:
         found = aid(con, {1: rows, 2: [certified(2023, "要保護")]}, {2024: 3, 2025: of_2025, 2026: 50})
     assert found == {1: level, 2: NA}
 
@@ -472,13 +473,13 @@ def test_school_expense_aid_of_tomorrow_in_doubt_or_blank():
         6: [quarantined("school_expense_aid"), certified(2024, "要保護")],
         7: [],
     }
-    with duckdb.connect() as con:
+    with in_memory() as con:
         found = aid(con, children, {2025: 5})
     assert found == {1: "needy", 2: NA, 3: BLANK, 4: BLANK, 5: NA, 6: BLANK, 7: NA}
 
 
 def test_a_child_has_the_rows_of_all_its_numbers_and_of_no_other():
-    with duckdb.connect() as con:
+    with in_memory() as con:
         d = Deliveries(con, CATALOGUE)
         for child in (1, 2):
             d.child(child, 5)
@@ -493,7 +494,7 @@ def test_a_child_has_the_rows_of_all_its_numbers_and_of_no_other():
 
 
 def test_a_child_of_a_facility_stands_alone():
-    with duckdb.connect() as con:
+    with in_memory() as con:
         d = Deliveries(con, CATALOGUE)
         for child in range(1, 5):
             d.child(child, 5)

@@ -11,6 +11,7 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.features.contract import check_matrix
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets_tests.dozen import R, key, load_dozen
+from kodomo_assets_tests.template import in_memory
 
 CATALOGUE = load_catalogue()
 LAST_TERM = dt.date(2025, 1, 1)
@@ -19,7 +20,7 @@ LAST_TERM = dt.date(2025, 1, 1)
 @pytest.fixture
 def stored():
     """The dozen's matrix in the store."""
-    with duckdb.connect() as con:
+    with in_memory() as con:
         load_dozen(con, CATALOGUE)
         build_matrix(con, CATALOGUE, R)
         for name in ("levels", "matrix"):

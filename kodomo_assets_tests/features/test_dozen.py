@@ -13,6 +13,7 @@ from kodomo_assets.stages.features.labels import build_labels
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets_tests.dozen import CHILDREN, R, key, load_dozen
+from kodomo_assets_tests.template import in_memory
 
 CATALOGUE = load_catalogue()
 NA, BLANK, NONE, YES = "not_applicable", "blank", "no_record", "applicable"
@@ -109,7 +110,7 @@ def expected(child: int) -> dict[str, str]:
 
 @pytest.fixture
 def dozen():
-    with duckdb.connect() as con:
+    with in_memory() as con:
         yield load_dozen(con, CATALOGUE)
 
 

@@ -14,6 +14,7 @@ from kodomo_assets.stages.features.labels import build_labels
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets_tests.dozen import CHILDREN, Deliveries, R, key, load_dozen, person, pupil
+from kodomo_assets_tests.template import in_memory
 
 CATALOGUE = load_catalogue()
 NEXT_TERM = dt.date(2025, 9, 1)
@@ -81,7 +82,7 @@ def results(con: duckdb.DuckDBPyConnection) -> set[tuple[Any, ...]]:
 
 @pytest.fixture
 def dozen():
-    with duckdb.connect() as con:
+    with in_memory() as con:
         yield load_dozen(con, CATALOGUE)
 
 

@@ -13,6 +13,7 @@ from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets_tests.dozen import Deliveries, R
+from kodomo_assets_tests.template import in_memory
 
 CATALOGUE = load_catalogue()
 # read by the spine for a count only, or read where every value means something (支援措置)
@@ -22,7 +23,7 @@ BESIDE = {("resident_register", "address"), ("resident_register", "protection")}
 @pytest.fixture(scope="module")
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     """Empty tables, all delivered; what is built of them is built again by every test."""
-    with duckdb.connect() as con:
+    with in_memory() as con:
         Deliveries(con, CATALOGUE)
         con.execute("create temp table pseudonyms (resident_id varchar, child_key varchar)")
         yield con

@@ -12,7 +12,7 @@ from kodomo_assets.stages.linkage.links import build_links
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import create_pseudonyms
 from kodomo_assets.store.tables import replace
-from kodomo_assets_tests.template import create_tables, declared, fill, once
+from kodomo_assets_tests.template import create_tables, declared, fill, in_memory, once
 
 R = dt.date(2025, 4, 1)
 EARLIER = dt.date(2025, 1, 1)
@@ -29,7 +29,7 @@ class Register:
         self.secret = secret
         self.number = 0
         rows = once(("register", declared(self.catalogue)), self._begin)
-        self.con = duckdb.connect(config={"threads": threads} if threads else {})
+        self.con = duckdb.connect(config={"threads": threads}) if threads else in_memory()
         fill(self.con, rows)
 
     def _begin(self, con: duckdb.DuckDBPyConnection) -> None:

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
@@ -34,7 +33,7 @@ from kodomo_assets_tests.linkage.test_clerical_review import (
     two_alike,
 )
 from kodomo_assets_tests.linkage.test_linkage import D, R
-from kodomo_assets_tests.template import fill, save
+from kodomo_assets_tests.template import fill, in_memory, save
 from kodomo_assets_tests.test_end_to_end import decodes
 
 NAME = f"{LINK_REVIEW}.xlsx"
@@ -54,7 +53,7 @@ def asking() -> Office:
     """Three pupils, each of whom may be one of two children; refreshed once, and the test's own to go on with."""
     first, rows = asked_once()
     office = copy(first)
-    office.con = duckdb.connect()
+    office.con = in_memory()
     fill(office.con, rows)
     return office
 

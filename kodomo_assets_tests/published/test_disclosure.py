@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from kodomo_assets.catalogue import OutputColumn, OutputTable, load_catalogue
 from kodomo_assets.catalogue.output_models import Aggregate
 from kodomo_assets.disclosure import ROUND_TO, suppress
 from kodomo_assets_tests.published.test_published import build, query
+from kodomo_assets_tests.template import in_memory
 from kodomo_assets_tests.town import Town
 
 R = dt.date(2025, 4, 1)
@@ -33,7 +33,7 @@ def table(by: tuple[str, ...], *columns: OutputColumn) -> OutputTable:
 
 def told(made: OutputTable, rows: Iterable[tuple]) -> list[tuple]:
     """What is published of ``rows``, in the order of all columns."""
-    with duckdb.connect() as con:
+    with in_memory() as con:
         con.execute(f"create table given ({', '.join(f'{column.name} {column.type}' for column in made.columns)})")
         con.executemany(f"insert into given values ({', '.join('?' * len(made.columns))})", [list(r) for r in rows])
         return con.execute(f"select * from {suppress(con, made, 'given', 10)} order by all").fetchall()

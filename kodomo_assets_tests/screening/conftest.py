@@ -15,7 +15,7 @@ from kodomo_assets.stages.screening.scoring import ScreeningCounts, build_screen
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets_tests.levels import keep_levels
 from kodomo_assets_tests.schools import keep_schools
-from kodomo_assets_tests.template import create_tables
+from kodomo_assets_tests.template import create_tables, in_memory
 
 R = dt.date(2025, 9, 1)
 VERSION = "2025-04-01.1"
@@ -192,11 +192,11 @@ class SmallCity:
 
 @pytest.fixture
 def small_city(tmp_path: Path) -> Iterator[SmallCity]:
-    with duckdb.connect() as con:
+    with in_memory() as con:
         yield SmallCity(con, tmp_path / "city.yaml")
 
 
 @pytest.fixture
 def april_city(tmp_path: Path) -> Iterator[SmallCity]:
-    with duckdb.connect() as con:
+    with in_memory() as con:
         yield SmallCity(con, tmp_path / "city.yaml", day=dt.date(2025, 4, 1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import duckdb
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
@@ -12,6 +11,7 @@ from kodomo_assets.stages.features.labels import build_labels
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets.stages.screening.scoring import build_screening, check_ranks, check_scores
 from kodomo_assets_tests.dozen import R, key, load_dozen
+from kodomo_assets_tests.template import in_memory
 
 CATALOGUE = load_catalogue()
 VERSION = "2025-04-01.1"
@@ -109,7 +109,7 @@ SCORES = {
 @pytest.fixture(scope="module")
 def con():
     """To look at: no test changes it."""
-    with duckdb.connect() as con:
+    with in_memory() as con:
         load_dozen(con, CATALOGUE)
         build_matrix(con, CATALOGUE, R)
         con.execute("insert into features.levels by name from new_levels")
