@@ -13,8 +13,7 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
+from kodomo_assets_tests.template import temporary
 
 R = dt.date(2025, 4, 1)
 CATALOGUE = load_catalogue()
@@ -256,22 +256,10 @@ class Read:
     by_file: Counter[tuple]
 
 
-@functools.cache
-def database() -> duckdb.DuckDBPyConnection:
-    """Stays empty: all that a reading makes is temporary, and of its own connection."""
-    return duckdb.connect(config={"threads": 1})
-
-
-@contextmanager
-def opened() -> Iterator[duckdb.DuckDBPyConnection]:
-    with database().cursor() as con:
-        yield con
-
-
 def read(table: str, contents: dict[str, bytes]) -> Read | None:
     """What became of the files (suffix of the name -> bytes); None where the delivery was refused."""
     source = CATALOGUE.tables[table]
-    with tempfile.TemporaryDirectory(prefix="inbox-") as folder, opened() as con:
+    with tempfile.TemporaryDirectory(prefix="inbox-") as folder, temporary() as con:
         for form, content in contents.items():
             (Path(folder) / f"{source.ja}_{form}").write_bytes(content)
         files = scan_inbox(Path(folder), CATALOGUE)

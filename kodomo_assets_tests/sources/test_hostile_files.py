@@ -426,10 +426,10 @@ def test_a_file_just_too_large(inbox):
 
 # --- size ------------------------------------------------------------------------------------------------------------
 
-# Reads the inboxes one after the other, a sound one first, and prints of each: reason, growth of the peak, processor
-# time (a loaded machine serves others too).
+# Reads the inboxes one after the other, a sound one first, and prints of each: reason, growth of the peak, megabytes
+# read (0 where the system does not count them). No time: a loaded machine serves others too.
 MEASURE = """
-import datetime as dt, json, resource, sys, time
+import datetime as dt, json, resource, sys
 from pathlib import Path
 import duckdb
 from kodomo_assets.catalogue import load_catalogue
@@ -438,12 +438,14 @@ from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.stages.sources.read import read_delivery
 
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+counted = Path("/proc/self/io")
+taken = lambda: int(counted.read_text().split()[1]) / (1 << 20) if counted.exists() else 0
 # a file that asks for more than this fails, and takes nothing from others
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 found = {}
 for folder in map(Path, sys.argv[1:]):
     catalogue = load_catalogue(folder.parent / "city.yaml")
-    before, start = peak(), time.process_time()
+    before, start = peak(), taken()
     try:
         with duckdb.connect() as con:
             table = catalogue.tables["public_assistance"]
@@ -454,10 +456,10 @@ for folder in map(Path, sys.argv[1:]):
         reason = problem.reason
     except Exception as error:
         reason = repr(error)
-    found[folder.name] = reason, peak() - before, time.process_time() - start
+    found[folder.name] = reason, peak() - before, taken() - start
 print(json.dumps(found))
 """
-MOST_MEGABYTES, MOST_SECONDS = 150, 10
+MOST_MEGABYTES = 150
 
 
 def sparse(path: Path, size: int, start: bytes = b"") -> None:
@@ -492,8 +494,7 @@ WIDE_FILES: dict[str, tuple[str, Build]] = {
 
 
 def measure(root: Path, *names: str) -> dict[str, tuple[str | None, float, float]]:
-    """Of each inbox: why its file was refused, growth of the peak of memory in MB, seconds of the
-    processor."""
+    """Of each inbox: why its file was refused, growth of the peak of memory in MB, MB read of files."""
     ran = subprocess.run(
         [sys.executable, "-c", MEASURE, *(str(root / name) for name in names)],
         cwd=ROOT,
@@ -507,11 +508,11 @@ def measure(root: Path, *names: str) -> dict[str, tuple[str | None, float, float
 
 
 def assert_bounded(measured: dict[str, tuple[str | None, float, float]]) -> None:
-    costs = {name: cost for name, (_, *cost) in measured.items() if not name.startswith("sound")}
-    assert all(megabytes < MOST_MEGABYTES and seconds < MOST_SECONDS for megabytes, seconds in costs.values()), costs
+    costs = {name: megabytes for name, (_, megabytes, _) in measured.items() if not name.startswith("sound")}
+    assert all(megabytes < MOST_MEGABYTES for megabytes in costs.values()), costs
 
 
-def test_large_files_are_refused_in_bounded_memory_and_time(tmp_path):
+def test_large_files_are_refused_in_bounded_memory(tmp_path):
     (tmp_path / "city.yaml").write_text("ingest: {max_workbook_mb: 50}")
     for name, (_, ending, write) in LARGE.items():
         (tmp_path / name).mkdir()
@@ -519,12 +520,13 @@ def test_large_files_are_refused_in_bounded_memory_and_time(tmp_path):
     measured = measure(tmp_path, *LARGE)
     assert {name: reason for name, (reason, *_) in measured.items()} == {n: reason for n, (reason, *_) in LARGE.items()}
     assert_bounded(measured)
-    # looked at before a byte of it is read
+    # refused for its size: no more of it is read than its first bytes
     assert measured["two_gigabytes"][2] < 1
+    assert measured["large_book"][2] < 1
 
 
 @pytest.mark.parametrize("name", WIDE_FILES)
-def test_wide_files_take_bounded_memory_and_time(tmp_path, name):
+def test_wide_files_take_bounded_memory(tmp_path, name):
     (tmp_path / "city.yaml").write_text("{}")
     ending, build = WIDE_FILES[name]
     for folder, content in (("sound", CSV), (name, build)):

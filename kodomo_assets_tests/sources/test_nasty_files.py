@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
 import openpyxl
 import pytest
 from openpyxl.styles import PatternFill
@@ -38,6 +37,7 @@ from kodomo_assets_tests.sources.office_files import (
     shared_with_furigana,
     text,
 )
+from kodomo_assets_tests.template import temporary
 
 D = dt.date
 R = D(2025, 4, 1)
@@ -1108,7 +1108,7 @@ class Delivered(AbstractContextManager):
             self.catalogue = load_catalogue(folder / "city.yaml")
         for name, build in case.files.items():
             (self.folder / name).write_bytes(build())
-        self.con = duckdb.connect()
+        self.con = temporary()
 
     def __exit__(self, *_: object) -> None:
         self.con.close()

@@ -19,6 +19,7 @@ from kodomo_assets.errors import DeliveryError
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.stages.sources.checks import check_rows_conserved
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
+from kodomo_assets_tests.template import temporary
 
 R = dt.date(2025, 4, 1)
 CATALOGUE = load_catalogue()
@@ -28,7 +29,7 @@ ATTENDANCE = "学籍番号,年月,授業日数"
 
 @pytest.fixture
 def con():
-    with duckdb.connect() as connection:
+    with temporary() as connection:
         yield connection
 
 
@@ -161,7 +162,7 @@ def test_rows_are_split_as_pythons_strict_reader_splits_them(lines, ends):
         split = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error:
         split = None
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
+    with tempfile.TemporaryDirectory() as folder, temporary() as con:
         files = deliver(Path(folder), "moves", a=text)
         try:
             read(con, "moves", files)

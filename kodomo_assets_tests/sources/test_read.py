@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 from pathlib import Path
 
-import duckdb
 import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +16,7 @@ from kodomo_assets.errors import DeliveryError
 from kodomo_assets.office.inbox import check_known_files, scan_inbox
 from kodomo_assets.stages.sources.checks import check_quarantined_share, check_rows_conserved
 from kodomo_assets.stages.sources.read import DeliveryOutcome, read_delivery
+from kodomo_assets_tests.template import temporary
 
 R = dt.date(2025, 4, 1)
 CATALOGUE = load_catalogue()
@@ -31,7 +31,7 @@ class Reader:
         self.folder.mkdir(exist_ok=True)
         (folder / "city.yaml").write_text(overlay, "utf-8")
         self.catalogue = load_catalogue(folder / "city.yaml")
-        self.con = duckdb.connect()
+        self.con = temporary()
 
     def write(self, name: str, text: str, encoding: str = "utf-8") -> None:
         (self.folder / name).write_bytes(text.encode(encoding))
