@@ -27,6 +27,7 @@ from kodomo_assets.machine.home import make_home
 from kodomo_assets.refreshing.needs import TERMLY
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
+from kodomo_assets_tests.internals import instance_in_memory
 from kodomo_assets_tests.reads import Reads, recorded
 from kodomo_assets_tests.relations import Relations, watched
 from kodomo_assets_tests.town import Town
@@ -80,13 +81,13 @@ class City:
     def make(self, asset: str, *days: dt.date) -> bool:
         """Makes ``asset`` and all that it rests on, as who selects them in the UI: a refresh without what hangs below.
 
-        For tests that look at nothing below it; told is what the command line tells.
+        For tests that look at nothing below it, and at nothing in Dagster's home; told is what the command line tells.
         """
         definitions = build_definitions(self.settings, self.catalogue, loggers={"progress": progress_logger})
         rests_on = dg.AssetSelection.assets(dg.AssetKey(asset.split("."))).upstream().required_multi_asset_neighbors()
         selected = rests_on.resolve(definitions.resolve_asset_graph())
         job = definitions.resolve_job_def(TERMLY).get_subset(asset_selection=selected)
-        with self.instance() as instance:
+        with instance_in_memory(self.root) as instance:
             return all(
                 job.execute_in_process(
                     partition_key=day.isoformat(),

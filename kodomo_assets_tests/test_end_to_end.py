@@ -242,7 +242,7 @@ def test_the_installed_package_refreshes_from_the_command_line_and_shows_the_fun
     assert ranked[0] > ranked[1] > 0
     assert f"{ranked[0]:,}" in done.stdout
     assert f"{ranked[1]:,}" in done.stdout
-    # no version before it: the termly date fits its own, in the same home
+    # no version before it: the termly date fits its own, in the same folder
     assert city.make("weights.coefficients", SEPTEMBER)
     assert city.query("select distinct version from weights.versions order by 1") == [
         ("2024-09-01.1",),
