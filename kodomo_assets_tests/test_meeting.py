@@ -164,7 +164,7 @@ def test_without_decisions_no_school_list_is_made_and_all_the_rest_is(listed_cit
     assert "0 decisions at 2025-04-01, expected at least 1" in said
     assert not list(city.outbox(APRIL).glob("支援対象者_*"))
     assert city.query(
-        "select selected = undecided - below_cut from evaluation.funnel "
+        "select selected = undecided and below_cut = below_cut_undecided from evaluation.funnel "
         f"where reference_date = '{APRIL}' and school_code is null and school_year is null"
     ) == [(True,)]
 
@@ -177,7 +177,7 @@ def test_every_child_of_the_list_is_decided_and_the_funnel_adds_up(met_city):
     assert listed == decided
     assert met_city.query("select count(*) from review.rejections") == [(0,)]
     rows = met_city.query(
-        "select selected + below_cut, accepted + preventive + follow_up + not_supported + undecided, screened "
+        "select selected, accepted + preventive + follow_up + not_supported + undecided, screened "
         "from evaluation.funnel where reference_date = '2025-04-01'"
     )
     assert all(people == decisions for people, decisions, _ in rows)
@@ -269,7 +269,7 @@ def test_a_later_meeting_wins_and_the_earlier_decision_stays(met_city, tmp_path)
         "utf-8",
     )
     preventive = (
-        "select preventive from evaluation.funnel "
+        "select preventive + below_cut_preventive from evaluation.funnel "
         "where reference_date = '2025-04-01' and school_code is null and school_year is null"
     )
     before = city.query(preventive)[0][0]

@@ -15,6 +15,7 @@ import pytest
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.settings import Settings
+from kodomo_assets.stages.evaluation.funnel import build_funnel
 from kodomo_assets.store.connection import connect, in_memory
 from kodomo_assets.store.migrate import known_steps
 from kodomo_assets.store.opening import open_to_write
@@ -151,6 +152,28 @@ def test_its_levels_are_those_of_its_matrix(landed):
     assert wide == landed.query(
         f"select reference_date, child_key, {cells} from features.levels group by all order by all"
     )
+
+
+def test_its_funnels_and_lists_are_those_that_this_version_would_make(landed):
+    """The selected apart from who came from below the cut; newly found against as long a list by legacy hits."""
+    with landed.open() as con:
+        for (day,) in con.execute("select distinct reference_date from screening.ranking").fetchall():
+            build_funnel(con, landed.catalogue, day)
+            stored = f"select * from evaluation.funnel where reference_date = '{day}'"
+            columns = ", ".join(landed.catalogue.output("evaluation.funnel").column_names)
+            assert con.execute(f"select count(*) from ({stored})").fetchone() != (0,)
+            for one, other in ((stored, "from new_funnel"), ("from new_funnel", stored)):
+                left = f"select {columns} from ({one}) except all select {columns} from ({other})"
+                assert con.execute(left).fetchall() == []
+        equal = (
+            "select count(*) filter (selected), sum(places) from (select *, (selected and not newly_found_equal) "
+            "= (rank_by_hits <= chosen and selected) as places from (select *, row_number() over (partition by "
+            "reference_date, cohort order by legacy_hits desc, sha256(reference_date::varchar || '|' || child_key)) as "
+            "rank_by_hits, count(*) filter (selected) over (partition by reference_date, cohort) as chosen "
+            "from screening.ranking)) where share_of = 'cohort'"
+        )
+        children = con.execute("select count(*) from screening.ranking").fetchone()
+        assert con.execute(equal).fetchone()[1:] == children
 
 
 def test_what_counts_of_its_decisions_is_known(landed):

@@ -13,9 +13,12 @@ from kodomo_assets.stages.evaluation.plots import funnel_plot
 from kodomo_assets.told import Told
 from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, SCHOOL_LIST
 
+_FUNNEL = "evaluation.funnel"
+# how the labels of the counts of selected children end
+_OF_SELECTED = "（抽出のうち）"
 (_PREVENTIVE,) = (letter for letter, step in DECISION_STEPS.items() if step == "preventive")
 
-# What the meeting decided and what came of it; which side of the cut it was of is for the page, after the decisions.
+# What the meeting decided and what came of it.
 _TOLD = (
     *DECISION_STEPS.values(),
     "undecided",
@@ -43,17 +46,26 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
 
 
 def funnel_text(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> str:
-    """The steps after the list over all schools, as people read them on a screen; nothing before the first decision."""
-    declared = {column.name: column.ja for column in catalogue.output("evaluation.funnel").columns}
+    """The steps after the list over all schools, as people read them on a screen; nothing before the first decision.
+
+    Until everyone is decided both sides of the cut are told as one: which one a child is of would be easy to tell.
+    """
+    declared = {column.name: column.ja.removesuffix(_OF_SELECTED) for column in catalogue.output(_FUNNEL).columns}
     row = con.execute(
-        f"select {', '.join(_TOLD)} from evaluation.funnel where reference_date = $1 and school_code is null "
-        f"and school_year is null and {' + '.join(DECISION_STEPS.values())} > 0",
+        f"select {', '.join(_TOLD)}, {', '.join(f'below_cut_{name}' for name in _TOLD)} from {_FUNNEL} "
+        "where reference_date = $1 and school_code is null and school_year is null",
         [reference_date],
     ).fetchone()
     if row is None:
         return ""
-    lines = [f"  {children:>7,}   {declared[name]} {name}" for name, children in zip(_TOLD, row, strict=True)]
-    return "\n".join(["\n  判定と支援 after the meeting, children", *lines])
+    selected, below = (dict(zip(_TOLD, half, strict=True)) for half in (row[: len(_TOLD)], row[len(_TOLD) :]))
+    if not any(selected[step] + below[step] for step in DECISION_STEPS.values()):
+        return ""
+    if selected["undecided"] + below["undecided"]:
+        lines = [f"  {selected[name] + below[name]:>7,}   {declared[name]} {name}" for name in _TOLD]
+        return "\n".join(["\n  判定と支援 after the meeting, children", *lines])
+    lines = [f"  {selected[name]:>7,}   {below[name]:>7,}   {declared[name]} {name}" for name in _TOLD]
+    return "\n".join(["\n  判定と支援 after the meeting, children: selected, and from below the cut", *lines])
 
 
 def tell_funnel(con: duckdb.DuckDBPyConnection) -> Told:

@@ -1,5 +1,6 @@
--- How many children reach each step, per school and school year, and over all (NULL). Everyone who was on the meeting's
--- list or was decided counts once: selected + below_cut = those of each decision + undecided.
+-- How many of the selected children reach each step, per school and school year, and over all (NULL). Whoever went to the
+-- meeting from below the cut (the random sample, a child that the meeting added) is counted apart: what became of the
+-- sample says what the list misses, and added to the selected it would say neither. Of each: a + b + c + d + undecided.
 create or replace temp table funnel_children as
 -- A child who takes something up was offered it, and who was offered it was spoken to.
 with helped as (
@@ -51,15 +52,15 @@ select
     (count(*) filter (screened))::integer as screened,
     (count(*) filter (selected))::integer as selected,
     (count(*) filter (below_cut))::integer as below_cut,
-    (count(*) filter (counted_as = 'accepted'))::integer as accepted,
-    (count(*) filter (counted_as = 'preventive'))::integer as preventive,
-    (count(*) filter (counted_as = 'follow_up'))::integer as follow_up,
-    (count(*) filter (counted_as = 'not_supported'))::integer as not_supported,
-    (count(*) filter (undecided))::integer as undecided,
-    (count(*) filter (spoken_to))::integer as spoken_to,
-    (count(*) filter (offered))::integer as offered,
-    (count(*) filter (taken_up))::integer as taken_up,
-    (count(*) filter (supported))::integer as supported,
+    (count(*) filter (selected and counted_as = 'accepted'))::integer as accepted,
+    (count(*) filter (selected and counted_as = 'preventive'))::integer as preventive,
+    (count(*) filter (selected and counted_as = 'follow_up'))::integer as follow_up,
+    (count(*) filter (selected and counted_as = 'not_supported'))::integer as not_supported,
+    (count(*) filter (selected and undecided))::integer as undecided,
+    (count(*) filter (selected and spoken_to))::integer as spoken_to,
+    (count(*) filter (selected and offered))::integer as offered,
+    (count(*) filter (selected and taken_up))::integer as taken_up,
+    (count(*) filter (selected and supported))::integer as supported,
     (count(*) filter (newly_found))::integer as newly_found,
     (count(*) filter (newly_found and counted_as = 'accepted'))::integer as newly_found_accepted,
     (count(*) filter (newly_found and counted_as = 'preventive'))::integer as newly_found_preventive,
@@ -70,7 +71,15 @@ select
     (count(*) filter (newly_found and offered))::integer as newly_found_offered,
     (count(*) filter (newly_found and taken_up))::integer as newly_found_taken_up,
     (count(*) filter (newly_found and supported))::integer as newly_found_supported,
-    (count(*) filter (below_cut and counted_as <> 'not_supported'))::integer as below_cut_supported
+    (count(*) filter (below_cut and counted_as = 'accepted'))::integer as below_cut_accepted,
+    (count(*) filter (below_cut and counted_as = 'preventive'))::integer as below_cut_preventive,
+    (count(*) filter (below_cut and counted_as = 'follow_up'))::integer as below_cut_follow_up,
+    (count(*) filter (below_cut and counted_as = 'not_supported'))::integer as below_cut_not_supported,
+    (count(*) filter (below_cut and undecided))::integer as below_cut_undecided,
+    (count(*) filter (below_cut and spoken_to))::integer as below_cut_spoken_to,
+    (count(*) filter (below_cut and offered))::integer as below_cut_offered,
+    (count(*) filter (below_cut and taken_up))::integer as below_cut_taken_up,
+    (count(*) filter (below_cut and supported))::integer as below_cut_supported
 from funnel_children
 group by cube(school_code, school_year);
 
