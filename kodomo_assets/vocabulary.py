@@ -37,6 +37,8 @@ FLAGS: Mapping[str, str] = {
     "newly_found": "新たに発見",
     "open_consultation": "継続中の相談",
     "known_before": "相談歴あり",
+    "sure": "確実",
+    "borderline": "境界",
     "tied_at_cut": "境界の同点",
     "incomplete_delivery": "未納品あり",
     "school_missing": "学校の資料なし",
@@ -44,6 +46,8 @@ FLAGS: Mapping[str, str] = {
     "taken_off": "訂正で一覧から外れた",
 }
 SIBLINGS = "きょうだい"
+#: The score of the last one selected of a school year, in points.
+CUT_POINTS = "境界の点"
 #: Headings that the page and the workbook of the meeting share.
 SUPPORT_HINTS, MISSING_ITEMS = "支援のヒント", "欠損"
 

@@ -45,6 +45,7 @@ _FACTS = [
     "screening.ranking",
     "screening.contributions",
     "screening.difficulty_scores",
+    "screening.stability",
     "features.levels",
     "features.labels",
     "weights.coefficients",

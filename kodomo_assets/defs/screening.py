@@ -13,6 +13,7 @@ from kodomo_assets.stages.screening.completeness import (
 )
 from kodomo_assets.stages.screening.schools import check_named_schools
 from kodomo_assets.stages.screening.scoring import build_screening, check_list, check_ranks, check_scores
+from kodomo_assets.stages.screening.stability import build_stability, tell_stability
 from kodomo_assets.stages.screening.summary import tell_ranking
 
 _RANKING = "screening.ranking"
@@ -86,3 +87,9 @@ def ranking(step: Step) -> Results:
         ),
         Written("screening.difficulty_scores", "new_difficulty_scores"),
     )
+
+
+@asset("screening.stability", reads=[_RANKING, "screening.contributions", "weights.coefficients", "weights.replicates"])
+def stability(step: Step) -> Results:
+    build_stability(step.con, step.catalogue, step.day)
+    yield from step.store(Written("screening.stability", "new_stability", tell_stability))

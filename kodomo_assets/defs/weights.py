@@ -5,6 +5,7 @@ What a version is worth is a step of its own, so that its cost can be told from 
 
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.stages.weights.quality import check_better_than_chance, check_no_rule_is_better, check_origin
+from kodomo_assets.stages.weights.resampled import refresh_replicates
 from kodomo_assets.stages.weights.summary import check_outcome, tell_cards, tell_coefficients, tell_validation
 from kodomo_assets.stages.weights.validated import refresh_validation
 from kodomo_assets.stages.weights.versions import refresh_weights
@@ -85,4 +86,17 @@ def validation(step: Step) -> Results:
         ),
         also=[("weights.model_cards", outcome.cards[version])] if outcome.cards else [],
         partition={"version": version},
+    )
+
+
+@asset(
+    "weights.replicates",
+    reads=["features.matrix", "features.labels", "linkage.children", "weights.coefficients", "weights.in_force"],
+)
+def replicates(step: Step) -> Results:
+    outcome = refresh_replicates(step.con, step.catalogue, step.day)
+    step.say(f"ブートストラップ: version {outcome.version}, {outcome.reason}")
+    yield from step.store(
+        Written("weights.replicates", "new_replicates" if outcome.made else None, {"version": outcome.version}),
+        partition={"version": outcome.version},
     )

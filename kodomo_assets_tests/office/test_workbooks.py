@@ -289,7 +289,9 @@ def test_meeting_is_printed_on_a3_with_heights_that_fit(opened: Open) -> None:
 
 
 def test_hidden_score_leaves_nothing_that_tells_who_was_selected(opened: Open) -> None:
-    sampled = replace(CHILD, rank=None, points=None, difficulties=None, newly_found=False, tied_at_cut=False)
+    sampled = replace(
+        CHILD, rank=None, points=None, difficulties=None, newly_found=False, tied_at_cut=False, borderline=True
+    )
     factors = tuple(replace(each, points=None) for each in FACTORS)
     content = meeting_workbook(
         a_meeting(CHILD, replace(sampled, sheet_number="K009", factors=factors), mode="hidden"), DIRECTIONS

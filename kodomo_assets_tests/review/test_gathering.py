@@ -132,6 +132,9 @@ def test_while_a_sample_is_undecided_there_is_no_number(town):
     town.child(1, selected=True, newly_found=True, levels=levels, contributions=contributions)
     town.child(2, levels=levels, contributions=contributions)
     town.con.execute("update screening.ranking set tied_at_cut = true")
+    town.con.execute(
+        "insert into screening.stability select reference_date, child_key, 0.9, 'sure' from screening.ranking"
+    )
     town.list()
     meeting = town.meeting()
     assert meeting.score_mode == "hidden"
@@ -139,6 +142,7 @@ def test_while_a_sample_is_undecided_there_is_no_number(town):
     for child in meeting.children:
         assert (child.rank, child.points, child.base_points, child.difficulties) == (None, None, None, None)
         assert (child.tied_at_cut, child.newly_found, child.added) == (False, None, False)
+        assert (child.sure, child.borderline) == (False, False)
         assert [(f.item, f.points, f.raises) for f in child.factors] == [("single_parent", None, None)]
 
 
@@ -148,6 +152,17 @@ def test_a_level_that_only_the_weights_make_visible_is_hidden(town):
     town.child(2)
     town.list()
     assert [child.factors for child in town.meeting().children] == [(), ()]
+
+
+def test_how_sure_a_child_is_on_the_list_is_shown_with_the_score(town):
+    no_sample(town)
+    for number, standing in enumerate(("sure", "borderline", "below"), start=1):
+        town.child(number, selected=True)
+        town.con.execute("insert into screening.stability values ($1, $2, 0.5, $3)", [R, key(number), standing])
+    town.list()
+    assert [(c.sure, c.borderline) for c in (seen(town, n) for n in (1, 2, 3))] == [
+        (True, False), (False, True), (False, False),
+    ]  # fmt: skip
 
 
 def test_when_everyone_is_decided_the_score_is_shown_on_request(town):

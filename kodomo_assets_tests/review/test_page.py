@@ -239,6 +239,8 @@ def test_a_hidden_page_with_numbers_is_refused(careless):
         {"siblings": ("C-003",)},
         {"newly_found": False},
         {"tied_at_cut": True},
+        {"sure": True},
+        {"borderline": True},
     ],
 )
 def test_a_hidden_page_that_tells_the_sample_is_refused(change):

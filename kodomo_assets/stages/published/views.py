@@ -18,6 +18,7 @@ _VIEWS = {
 # What a view works out itself; every other column keeps the comment of the table that it comes from.
 _COLUMNS = {
     "current_list.points": "得点×1000（小数第1位まで。確率ではない）",
+    "current_list.standing": "sure＝確実、borderline＝境界（推定に用いた世帯が違えば抽出されないこともある）",
     "why.factor": "寄与の大きさの順番（1＝最も大きい、上げるものも下げるものも）",
     "why.item_ja": "項目名",
     "why.level_ja": "段階名",

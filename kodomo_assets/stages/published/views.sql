@@ -9,6 +9,7 @@ select
     r.child_key,
     r.school_code,
     round(r.score * 1000, 1) as points,
+    s.standing,
     r.tied_at_cut,
     r.legacy_hits,
     r.legacy_flag,
@@ -21,6 +22,7 @@ select
     r.sibling_selected,
     r.weights_version
 from screening.ranking as r
+left join screening.stability as s using (reference_date, child_key)
 where
     r.selected
     and r.reference_date = (select max(latest.reference_date) from screening.ranking as latest)

@@ -96,6 +96,8 @@ def _child(row: dict[str, Any], mode: ScoreMode) -> MeetingChild:
         ),
         # what follows tells on which side of the cut a child stands, or makes it likely: the child's own facts only
         tied_at_cut=False if hidden else row["tied_at_cut"],
+        sure=False if hidden else row["sure"],
+        borderline=False if hidden else row["borderline"],
         newly_found=None if hidden else row["newly_found"],
         legacy_flag=None if hidden else row["legacy_flag"],
         legacy_items=() if hidden else tuple(row["legacy_items"]),

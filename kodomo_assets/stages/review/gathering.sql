@@ -170,6 +170,8 @@ select
     d.difficulties,
     coalesce(f.factors, []) as factors,
     coalesce(r.tied_at_cut, false) as tied_at_cut,
+    coalesce(v.standing = 'sure', false) as sure,
+    coalesce(v.standing = 'borderline', false) as borderline,
     r.newly_found,
     r.legacy_flag,
     coalesce(f.legacy_items, []) as legacy_items,
@@ -206,6 +208,7 @@ select
     p.* exclude (reference_date, child_key, school_code)
 from meeting_children as c
 left join screening.ranking as r on r.reference_date = $reference_date and r.child_key = c.child_key
+left join screening.stability as v on v.reference_date = $reference_date and v.child_key = c.child_key
 left join features.labels as y on y.reference_date = $reference_date and y.child_key = c.child_key
 left join factors as f on f.child_key = c.child_key
 left join hinted as h on h.child_key = c.child_key

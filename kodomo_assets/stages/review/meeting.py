@@ -67,7 +67,8 @@ class MeetingChild:
     so is what hangs on the list and not on the child: its place in the last term, siblings who are on the list, what
     the old rule made of it. ``siblings``: 配布番号 of children of the household on the list. ``sheet``: question ->
     answer of the returned 個人票. ``released``: a child under 支援措置 of whom its school may be told. Decided
-    and not on the list: ``added`` by the meeting, ``taken_off`` by a correction since.
+    and not on the list: ``added`` by the meeting, ``taken_off`` by a correction since. ``sure`` and ``borderline``:
+    whether it would be selected had other households been there (screening.stability).
     """
 
     child_key: str
@@ -97,6 +98,8 @@ class MeetingChild:
     decision: Decision | None
     released: bool = False
     taken_off: bool = False
+    sure: bool = False
+    borderline: bool = False
 
 
 @dataclass(frozen=True)

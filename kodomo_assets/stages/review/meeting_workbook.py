@@ -74,6 +74,8 @@ _APPLYING = "該当する項目"
 _LAST_TERM = "前回"
 _SHEET_WIDTH = 29
 _MOST_RAISING, _MOST_LOWERING = 5, 3
+# flags that tell on which side of the cut a child stands
+_ON_THE_LIST = ("newly_found", "sure", "borderline", "tied_at_cut", "added", "taken_off")
 _TOO_LONG = "（長いため印刷では途中で切れます。セルを選ぶと全文が読めます）"
 
 
@@ -231,7 +233,7 @@ def _flags(child: MeetingChild, protected: set[str], *, hidden: bool) -> str | N
     """
     siblings = [] if child.protected else [number for number in child.siblings if number not in protected]
     # 支援措置 stands in the place of the school
-    untold = {"protected", *(("newly_found", "tied_at_cut", "added", "taken_off") if hidden else ())}
+    untold = {"protected", *(_ON_THE_LIST if hidden else ())}
     flags = [ja for flag, ja in FLAGS.items() if flag not in untold and getattr(child, flag)]
     if siblings:
         flags.append(f"{SIBLINGS} {'、'.join(siblings)}")

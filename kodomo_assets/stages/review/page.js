@@ -376,7 +376,7 @@
     select("decision", words.decision, [["", "すべて"], ["none", words.undecided], ...Object.entries(data.decisions).map(([id, ja]) => [id, `${id} ${ja}`])]),
   ];
   // a box that finds nobody, because all are hidden, tells that something is
-  const boxes = ["newly_found", "open_consultation", "tied_at_cut"]
+  const boxes = ["newly_found", "open_consultation", "borderline", "tied_at_cut"]
     .filter((id) => !hidden || id === "open_consultation")
     .map((id) => [id, words.flags[id]]);
   const checks = boxes.map(([id, label]) => check(id, label));
@@ -430,7 +430,7 @@
         h(
           "table",
           {},
-          h("tr", {}, h("th", {}, words.school_year), ["対象", ...(hidden ? [] : ["抽出"]), ...(cuts ? ["境界の点"] : [])].map((text) => h("th", { class: "number" }, text))),
+          h("tr", {}, h("th", {}, words.school_year), ["対象", ...(hidden ? [] : ["抽出"]), ...(cuts ? [words.cut_points] : [])].map((text) => h("th", { class: "number" }, text))),
           data.cohorts.map((cohort) =>
             h(
               "tr",

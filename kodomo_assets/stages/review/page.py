@@ -15,6 +15,7 @@ from kodomo_assets.stages.review.meeting import (
     MeetingChild,
 )
 from kodomo_assets.vocabulary import (
+    CUT_POINTS,
     DECIDED_BY,
     DECISION,
     DECISIONS,
@@ -39,6 +40,7 @@ from kodomo_assets.vocabulary import (
 
 #: The words that the page shares with the files and the tables: its program takes these from its data.
 WORDS = {
+    "cut_points": CUT_POINTS,
     "decided_by": DECIDED_BY,
     "decision": DECISION,
     "direction": DIRECTION,
@@ -108,6 +110,8 @@ def _tells_the_sample(meeting: Meeting) -> bool:
         or any(cohort.selected is not None for cohort in meeting.cohorts)
         or any(
             child.tied_at_cut
+            or child.sure
+            or child.borderline
             or child.newly_found is not None
             or child.legacy_flag is not None
             or child.legacy_items

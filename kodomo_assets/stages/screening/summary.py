@@ -12,7 +12,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.told import Grid, Told
-from kodomo_assets.vocabulary import FLAGS, RULES
+from kodomo_assets.vocabulary import CUT_POINTS, FLAGS, RULES
 
 _NO_VERSION = "none"
 
@@ -147,7 +147,7 @@ class ScreeningSummary:
             yield f"  {linked:>24}   {table.in_review:>18,}   {table.ja}"
 
     def _school_years(self) -> Iterator[str]:
-        yield "\n  学年 school year   対象 screened   抽出 selected   境界の点 cut in points"
+        yield f"\n  学年 school year   対象 screened   抽出 selected   {CUT_POINTS} cut in points"
         for cohort in self.cohorts:
             cut = "-" if cohort.cut_points is None else f"{cohort.cut_points:.1f}"
             yield f"  {cohort.school_year:>16}   {cohort.screened:>13,}   {cohort.selected:>13,}   {cut:>22}"
@@ -248,7 +248,7 @@ def tell_ranking(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         "newly_found": summary.newly_found,
         "score_distribution": score_distribution_plot(con, reference_date),
         "school_years": Grid(
-            ["学年", "対象", "抽出", "境界の点"],
+            ["学年", "対象", "抽出", CUT_POINTS],
             [[c.school_year, c.screened, c.selected, c.cut_points] for c in summary.cohorts],
         ),
     }

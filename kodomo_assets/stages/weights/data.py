@@ -124,6 +124,12 @@ def bands(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dict[Band, Ch
     return found
 
 
+def households(con: duckdb.DuckDBPyConnection) -> int:
+    """How many there are in the city; ``bands`` numbers them from 1, in the order of household_id as text."""
+    row = con.execute("select count(*) from fit_households").fetchone()
+    return row[0] if row else 0
+
+
 def records_set_aside(con: duckdb.DuckDBPyConnection) -> dict[Band, int]:
     """Records of each band that do not count because an earlier list may have caused them."""
     return dict(

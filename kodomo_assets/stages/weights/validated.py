@@ -11,9 +11,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import Band, Catalogue
-from kodomo_assets.errors import FitError
 from kodomo_assets.sql import create_from_frame, literal
-from kodomo_assets.stages.weights.data import bands, excluded_items, fingerprint, folds, load_fit_data
+from kodomo_assets.stages.weights.afterwards import Version, children_of, version_in_force, why_not_now
+from kodomo_assets.stages.weights.data import excluded_items, folds
+from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import VALIDATED
 from kodomo_assets.stages.weights.serving import OWN
 from kodomo_assets.stages.weights.validation import AUC, LIFT, PRECISION, RECALL, Row, validate_band
@@ -52,72 +53,47 @@ def refresh_validation(
     Raises:
         FitError: matrix, labels or settings are no longer those of the version.
     """
-    version, made_for, of_version = _in_force(con, reference_date)
-    if _is_validated(con, version):
-        return Validated(version, {}, "validated when the version was made")
-    if made_for != reference_date:
-        return Validated(version, {}, f"the version is of {made_for} and was not validated then")
-    features_at = load_fit_data(con, catalogue, reference_date)
-    if fingerprint(con, catalogue, reference_date, features_at) != of_version:
-        raise FitError(
-            f"the matrix, the labels or the settings of {reference_date} are no longer those that version {version} of "
-            "the weights was fitted to; expected the same. Materialize weights.coefficients first"
-        )
-    origins = dict(con.execute("select band, origin from weights.versions where version = $1", [version]).fetchall())
+    version = version_in_force(con, reference_date)
+    reason = why_not_now(con, version, _VALIDATION, reference_date)
+    if reason is not None:
+        return Validated(version.name, {}, reason)
+    children = children_of(con, catalogue, version, reference_date)
     # BLAS threads that wait for work beside DuckDB's take four times as long on two cores as one thread alone
     with threadpool_limits(limits=1, user_api="blas"):
-        rows = _rows(con, catalogue, reference_date, origins, report)
+        rows = _rows(con, catalogue, reference_date, version, children, report)
     frame = pd.DataFrame(rows, columns=list(Row.__dataclass_fields__)).assign(
-        version=version, reference_date=reference_date
+        version=version.name, reference_date=reference_date
     )
     create_from_frame(con, "new_validation", frame, _types(catalogue, _VALIDATION))
-    return Validated(version, _cards(con, catalogue, version, of_version, rows), "validated with the fit")
+    return Validated(version.name, _cards(con, catalogue, version, rows), "made with the version")
 
 
 def _rows(
     con: duckdb.DuckDBPyConnection,
     catalogue: Catalogue,
     reference_date: dt.date,
-    origins: Mapping[Band, str],
+    version: Version,
+    bands: Mapping[Band, Children],
     report: Callable[[str], None],
 ) -> list[Row]:
     excluded = excluded_items(catalogue, reference_date)
     return [
         row
-        for band, children in bands(con, catalogue).items()
+        for band, children in bands.items()
         for row in validate_band(
-            catalogue, band, children, folds(con, catalogue, children), excluded, origins[band], report
+            catalogue, band, children, folds(con, catalogue, children), excluded, version.origins[band], report
         )
     ]
 
 
-def _in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> tuple[str, dt.date, str]:
-    """The version in force, the date that made it, and what it was fitted to."""
-    row = con.execute(
-        "select version, v.reference_date, v.fingerprint from weights.in_force as f join weights.versions as v "
-        "using (version) where f.reference_date = $1 limit 1",
-        [reference_date],
-    ).fetchone()
-    if row is None:
-        raise FitError(
-            f"no version of weights is in force at {reference_date}, expected one; materialize weights.coefficients"
-        )
-    return row[0], row[1], row[2]
-
-
-def _is_validated(con: duckdb.DuckDBPyConnection, version: str) -> bool:
-    row = con.execute("select 1 from weights.validation where version = $1 limit 1", [version]).fetchone()
-    return row is not None
-
-
 def _cards(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str, of_version: str, rows: Sequence[Row]
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: Version, rows: Sequence[Row]
 ) -> dict[str, str]:
     """The cards of the version and of what is kept beside it, each with the figures of its own rule."""
     kept = con.execute(
         "select version, band, case when version = $1 then origin else $3 end from weights.versions "
         "where fingerprint = $2 and (version = $1 or in_force_from is null) order by version = $1, version, band",
-        [version, of_version, OWN],
+        [version.name, version.fingerprint, OWN],
     ).fetchall()
     figures = pd.DataFrame(
         [{"version": of, "band": band} | _card_figures(catalogue, band, rule, rows) for of, band, rule in kept]
