@@ -37,6 +37,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         weights.coefficients,
         weights.validation,
         weights.replicates,
+        weights.stability,
         screening.ranking,
         screening.stability,
         review.meeting_list,

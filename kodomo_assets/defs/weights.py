@@ -6,6 +6,7 @@ What a version is worth is a step of its own, so that its cost can be told from 
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.stages.weights.quality import check_better_than_chance, check_no_rule_is_better, check_origin
 from kodomo_assets.stages.weights.resampled import refresh_replicates
+from kodomo_assets.stages.weights.stable import refresh_stability, tell_stability
 from kodomo_assets.stages.weights.summary import check_outcome, tell_cards, tell_coefficients, tell_validation
 from kodomo_assets.stages.weights.validated import refresh_validation
 from kodomo_assets.stages.weights.versions import refresh_weights
@@ -99,4 +100,29 @@ def replicates(step: Step) -> Results:
     yield from step.store(
         Written("weights.replicates", "new_replicates" if outcome.made else None, {"version": outcome.version}),
         partition={"version": outcome.version},
+    )
+
+
+@asset(
+    "weights.stability",
+    reads=[
+        "features.matrix",
+        "features.labels",
+        "linkage.children",
+        "weights.coefficients",
+        "weights.in_force",
+        "weights.replicates",
+    ],
+)
+def stability(step: Step) -> Results:
+    outcome = refresh_stability(step.con, step.catalogue, step.day)
+    version = outcome.version
+    step.say(f"項目の安定性: version {version}, {outcome.reason}")
+    yield from step.store(
+        Written(
+            "weights.stability",
+            "new_item_stability" if outcome.made else None,
+            lambda con: tell_stability(con, version),
+        ),
+        partition={"version": version},
     )

@@ -158,7 +158,7 @@ def fit_ols(columns: Predictors, outcome: Array, clusters: Index | None = None, 
     if clusters is None:
         covariance = bread * of.residual_sum / (n - k)
     else:
-        meat, number = _scores_squared(columns, outcome - fitted, clusters)
+        meat, number = scores_squared(columns, outcome - fitted, clusters)
         covariance = number / (number - 1) * (n - 1) / (n - k) * bread @ meat @ bread
     errors = np.sqrt(np.diag(covariance))
     ratio = np.abs(weights / errors)
@@ -196,7 +196,7 @@ def fit_final(columns: Predictors, outcome: Array, clusters: Index) -> Fit:
     )
 
 
-def _scores_squared(columns: Predictors, residuals: Array, clusters: Index) -> tuple[Array, int]:
+def scores_squared(columns: Predictors, residuals: Array, clusters: Index) -> tuple[Array, int]:
     """Sum over the clusters of s s', s = the sum of x u over a cluster's children; and the number of clusters."""
     order = np.argsort(clusters, kind="stable")
     starts = np.flatnonzero(np.diff(clusters[order], prepend=clusters[order[0]] - 1))

@@ -90,12 +90,12 @@ def resampled_weights(columns: Sequence[Indicator], children: Children, drawn: C
     """
     first = len(children.years)
     design = [*children.intercepts, *columns, children.event]
-    products = _weighted_products(design, children, drawn)
+    products = weighted_products(design, children, drawn)
     solved = [_solved(of[:-1, :-1], of[:-1, -1]) for of in products]
     return np.array(solved)[:, first:]
 
 
-def _weighted_products(design: Sequence[Indicator], children: Children, drawn: Counts) -> Array:
+def weighted_products(design: Sequence[Indicator], children: Children, drawn: Counts) -> Array:
     """Replicate x column x column: sums of products over the children, as often as their household is drawn.
 
     Numbers of children: exact in single precision up to 16 million a block.

@@ -120,6 +120,10 @@ class Selection:
 
     # ---- step 1
 
+    def candidates(self) -> list[ItemColumns]:
+        """What step 1 leaves for the search."""
+        return self._without_collinear(self._leave_out())
+
     def _leave_out(self) -> list[ItemColumns]:
         """What cannot be a cause, what fairness or format forbids, has no legal basis, does not vary or is rare."""
         kept = []
