@@ -180,9 +180,10 @@ def delivered_city(shared: Path) -> City:
 
     def make(root: Path) -> None:
         write_city(root / "data", residents=RESIDENTS)
-        # so few events would be counted: what a whole city looks at is fitted weights
+        # so few events would be counted: what a whole city looks at is fitted weights, and of their validation that it
+        # is made; each fold is a fit
         with (root / "data" / "city.yaml").open("a", encoding="utf-8") as file:
-            file.write("weights: {min_events_per_level: 0}\n")
+            file.write("weights: {min_events_per_level: 0, cross_validation_folds: 2}\n")
 
     return City(made_once(shared / "delivered", make))
 

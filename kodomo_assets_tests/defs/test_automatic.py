@@ -20,10 +20,18 @@ from kodomo_assets_tests.defs.conftest import DAY
 
 APRIL = dt.date(2025, 4, 1)
 TOKYO = ZoneInfo("Asia/Tokyo")
-# a village that is fitted all the same: what is tested is who asks for what, not the weights
+# a village that is fitted all the same, in as few folds as may be: what is tested is who asks for what, not the weights
 VILLAGE = """
 ingest: {settle_seconds: 0}
-weights: {min_events_per_level: 0, min_band_events: 2, min_column_children: 2, min_column_events: 1, max_wald_p: 0.99}
+weights:
+  {
+    min_events_per_level: 0,
+    min_band_events: 2,
+    min_column_children: 2,
+    min_column_events: 1,
+    max_wald_p: 0.99,
+    cross_validation_folds: 2,
+  }
 """
 
 
