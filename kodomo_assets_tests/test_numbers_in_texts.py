@@ -66,7 +66,7 @@ def described(overlay: str, tmp_path: Path) -> dict[str, str]:
 def test_texts_follow_the_settings(tmp_path):
     told = described(OTHER, tmp_path)
     checks = [text for text in told.values() if "順位が1から欠けずに続き" in text]
-    assert checks == ["順位が1から欠けずに続き、抽出数が上位13%の切り捨てである"]
+    assert checks == ["順位が1から欠けずに続き、抽出数が上位13%の切り捨てである（資料のない学校の児童は別枠）"]
     assert "5月1日の基準日" in told["yearly_refresh"]
     everything = "\n".join(told.values())
     for of_the_defaults in ("4月1日", "5分割", "抽出数が上位10%", "小1〜小3", "小4〜中3"):
