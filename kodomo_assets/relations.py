@@ -206,6 +206,13 @@ _ALL = (
         "school_code school_name",
         "a school that delivered nothing for the date",
     ),
+    # -- evaluation
+    _declared(
+        "stages.evaluation.funnel",
+        "decision_steps",
+        "decision counted_as",
+        "a decision and the column of the funnel that counts it",
+    ),
 )
 
 RELATIONS = {relation.name: relation for relation in _ALL}

@@ -20,6 +20,8 @@ PROTECTED = "支援措置"
 DECISIONS: Mapping[str, str] = {"a": "受理相当", "b": "予防的支援", "c": "経過観察", "d": "支援対象外"}
 #: The columns of evaluation.funnel that count them.
 DECISION_STEPS: Mapping[str, str] = {"a": "accepted", "b": "preventive", "c": "follow_up", "d": "not_supported"}
+#: What stands for a and b together: whom the meeting would support.
+SUPPORTED = "a_or_b"
 #: Decisions that a school is told; 支援対象外 is none of them.
 TOLD = ("a", "b", "c")
 

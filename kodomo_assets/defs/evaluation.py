@@ -1,12 +1,19 @@
-"""Assets of the stage ``evaluation``: how many children reach each step."""
+"""Assets of the stage ``evaluation``: how many children reach each step, and what the list was worth."""
 
 from kodomo_assets.defs.step import Results, Step, Written, asset
 from kodomo_assets.stages.evaluation.funnel import build_funnel, tell_funnel, tell_indicators
+from kodomo_assets.stages.evaluation.meeting import (
+    build_legacy_comparison,
+    build_meeting_outcome,
+    tell_meeting_outcome,
+)
 
 
 @asset(
     "evaluation.funnel",
     "evaluation.indicators",
+    "evaluation.meeting_outcome",
+    "evaluation.legacy_comparison",
     reads=[
         "linkage.children",
         "screening.ranking",
@@ -18,7 +25,11 @@ from kodomo_assets.stages.evaluation.funnel import build_funnel, tell_funnel, te
 )
 def funnel(step: Step) -> Results:
     build_funnel(step.con, step.catalogue, step.day)
+    build_meeting_outcome(step.con, step.day)
+    build_legacy_comparison(step.con, step.day)
     yield from step.store(
         Written("evaluation.funnel", "new_funnel", tell_funnel),
         Written("evaluation.indicators", "new_indicators", tell_indicators),
+        Written("evaluation.meeting_outcome", "new_meeting_outcome", tell_meeting_outcome),
+        Written("evaluation.legacy_comparison", "new_legacy_comparison"),
     )

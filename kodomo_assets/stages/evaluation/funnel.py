@@ -14,8 +14,6 @@ from kodomo_assets.told import Told
 from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, SCHOOL_LIST
 
 _FUNNEL = "evaluation.funnel"
-# how the labels of the counts of selected children end
-_OF_SELECTED = "（抽出のうち）"
 (_PREVENTIVE,) = (letter for letter, step in DECISION_STEPS.items() if step == "preventive")
 
 # What the meeting decided and what came of it.
@@ -50,7 +48,7 @@ def funnel_text(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
 
     Until everyone is decided both sides of the cut are told as one: which one a child is of would be easy to tell.
     """
-    declared = {column.name: column.ja.removesuffix(_OF_SELECTED) for column in catalogue.output(_FUNNEL).columns}
+    declared = {column.name: column.ja for column in catalogue.output(_FUNNEL).columns}
     row = con.execute(
         f"select {', '.join(_TOLD)}, {', '.join(f'below_cut_{name}' for name in _TOLD)} from {_FUNNEL} "
         "where reference_date = $1 and school_code is null and school_year is null",
