@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from kodomo_assets.disclosure import suppress
 from kodomo_assets.stages.evaluation.funnel import build_funnel
 from kodomo_assets.stages.evaluation.meeting import build_legacy_comparison, build_meeting_outcome
 from kodomo_assets_tests.town import NORTH, R, Town, key
@@ -143,3 +145,23 @@ def test_the_list_against_the_old_rule(town):
     }
     assert found[None]["selected"] == 4
     assert found[None]["only_new"] == 2
+
+
+def published(town: Town, decided: dict[str, int]) -> list[tuple]:
+    """What leaves of a list on which so many children were decided each way."""
+    town.con.execute("create or replace temp table judged (stratum varchar, decision varchar, is_supported boolean, weight double)")  # fmt: skip
+    for decision, children in decided.items():
+        town.con.execute("insert into judged select 'list', $1, $2, 1 from range($3)", [decision, decision in "ab", children])  # fmt: skip
+    table = town.catalogue.output("evaluation.meeting_outcome")
+    statement = resources.files("kodomo_assets.stages.evaluation").joinpath("meeting_outcome.sql").read_text("utf-8")
+    town.con.execute(statement[statement.index("create or replace temp table new_meeting_outcome") :], {"reference_date": R, "supported": "a_or_b", "z": 1.96})  # fmt: skip
+    suppress(town.con, table, "new_meeting_outcome", 10)
+    columns = ", ".join(column.name for column in table.columns if not column.private)
+    return town.rows(f"select {columns} from disclosed order by decision")
+
+
+def test_what_leaves_tells_no_count_under_ten(town):
+    """One child more or less in a: nothing of what is published changes, though all the other counts are told."""
+    nine, eight = {"a": 9, "b": 30, "c": 111, "d": 20}, {"a": 8, "b": 30, "c": 111, "d": 21}
+    assert published(town, nine) == published(town, eight)
+    assert [row[3] for row in published(town, nine)][:2] == [None, 40]

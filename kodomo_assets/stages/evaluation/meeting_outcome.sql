@@ -86,6 +86,7 @@ recall as (
         $supported as decision,
         l.children + m.children as children,
         l.weight + m.weight as weight,
+        round(l.weight + m.weight) as of_stratum,
         l.weight / nullif(l.weight + m.weight, 0) as share,
         l.weight / nullif(l.weight + m.high * m.weighed, 0) as low,
         l.weight / nullif(l.weight + m.low * m.weighed, 0) as high
@@ -99,8 +100,9 @@ select
     stratum,
     decision,
     children::integer as children,
-    weight,
+    of_stratum::integer as decided,
     share,
+    weight,
     low,
     high
 from intervals
@@ -110,8 +112,9 @@ select
     stratum,
     decision,
     children::integer as children,
-    weight,
+    of_stratum::integer as decided,
     share,
+    weight,
     low,
     high
 from recall;
