@@ -46,9 +46,9 @@ def connect(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckD
         StoreFaultError: the file cannot be opened; the message says why and what to do. Nothing was changed.
     """
     with ExitStack() as stack:
-        config = {**_CONFIG, "threads": _threads(database)}
         try:
             _require_database(database)
+            config = {**_CONFIG, "threads": _threads(database)}
             if not read_only:
                 # For the rest of the process: DuckDB makes its log and its temporary files when it needs them.
                 os.umask(_OWNER_ONLY)
