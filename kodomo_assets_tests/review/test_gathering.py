@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from kodomo_assets.stages.review.meeting import MeetingChild
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
+from kodomo_assets_tests.template import fill, save
 from kodomo_assets_tests.town import NORTH, R, Town, key, number_of
 
 D = dt.date
@@ -354,7 +356,10 @@ def test_a_long_list_is_gathered_in_little_memory(town):
             f"insert into {table} by name "
             f"select * exclude n replace (format('{{:030x}}ab', n) as child_key{also}) from {table}, range(2, 801) as r(n)"
         )
-    town.con.execute("set threads = 1; set memory_limit = '170MB'")
+    # the limit is one of the whole instance of DuckDB: one of its own
+    stored = save(town.con)
+    town.con = duckdb.connect(config={"threads": 1, "memory_limit": "170MB"})
+    fill(town.con, stored)
     children = town.meeting().children
     assert len(children) == 800
     assert {len(child.factors) for child in children} == {len(children[0].factors)}

@@ -277,7 +277,7 @@ def test_a_version_is_validated_once_and_its_cards_get_their_figures(city):
     cards = "select version, band, cv_auc, cv_precision_at_10, cv_precision_low from weights.model_cards order by all"
     assert {row[2:] for row in city.con.execute(cards).fetchall()} == {(None, None, None)}
     outcome = city.validate(YEARLY)
-    assert (list(outcome.cards), outcome.reason) == (["2025-04-01.2", "2025-04-01.1"], "validated with the fit")
+    assert (list(outcome.cards), outcome.reason) == (["2025-04-01.2", "2025-04-01.1"], "made with the version")
     figures = "select value, low from weights.validation where version = '2025-04-01.1' and band = $1 and rule = $2 and measure = $3"  # fmt: skip
     for version, band, auc, precision, low in city.con.execute(cards).fetchall():
         rule = "count" if version == "2025-04-01.1" else "own"
@@ -296,7 +296,7 @@ def test_a_version_of_before_is_not_validated_at_a_term(city):
     city.refresh(YEARLY)
     city.refresh(TERM)
     outcome = city.validate(TERM)
-    assert (outcome.cards, outcome.reason) == ({}, "the version is of 2025-04-01 and was not validated then")
+    assert (outcome.cards, outcome.reason) == ({}, "the version is of 2025-04-01, and it was not made then")
     assert check_no_rule_is_better(city.con, outcome.version).passed
 
 

@@ -430,7 +430,7 @@
         h(
           "table",
           {},
-          h("tr", {}, h("th", {}, words.school_year), ["対象", ...(hidden ? [] : ["抽出"]), ...(cuts ? [words.cut_points] : [])].map((text) => h("th", { class: "number" }, text))),
+          h("tr", {}, h("th", {}, words.school_year), ["対象", ...(hidden ? [] : ["抽出"]), ...(cuts ? [words.cut] : [])].map((text) => h("th", { class: "number" }, text))),
           data.cohorts.map((cohort) =>
             h(
               "tr",

@@ -40,7 +40,7 @@ from kodomo_assets.vocabulary import (
 
 #: The words that the page shares with the files and the tables: its program takes these from its data.
 WORDS = {
-    "cut_points": CUT_POINTS,
+    "cut": CUT_POINTS,
     "decided_by": DECIDED_BY,
     "decision": DECISION,
     "direction": DIRECTION,
