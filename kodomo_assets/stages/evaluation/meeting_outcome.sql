@@ -105,16 +105,8 @@ select
     weight,
     low,
     high
-from intervals
-union all by name
-select
-    $reference_date::date as reference_date,
-    stratum,
-    decision,
-    children::integer as children,
-    of_stratum::integer as decided,
-    share,
-    weight,
-    low,
-    high
-from recall;
+from (
+    from intervals
+    union all by name
+    from recall
+);

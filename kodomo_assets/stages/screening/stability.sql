@@ -9,7 +9,7 @@ select
     r.score,
     r.own_levels,
     r.selected,
-    coalesce(r.share_of, 'cohort') as share_of,
+    r.share_of,
     r.weights_version as version,
     v.origin
 from screening.ranking as r
