@@ -4,6 +4,7 @@ What belongs here: facts and their shapes. What does not: anything that reads a 
 """
 
 from kodomo_assets.catalogue.base import Band
+from kodomo_assets.catalogue.decisions import ItemDecision
 from kodomo_assets.catalogue.ingest import TO_FILL_IN, Acknowledgement, Ingest
 from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE, Item
 from kodomo_assets.catalogue.loader import load_catalogue
@@ -29,6 +30,7 @@ __all__ = [
     "Column",
     "Ingest",
     "Item",
+    "ItemDecision",
     "OutputColumn",
     "OutputFile",
     "OutputTable",

@@ -21,7 +21,7 @@ class Item(Model):
     """One screening item: the levels that a child can stand on."""
 
     fixed: ClassVar[frozenset[str]] = frozenset(
-        {"id", "bands", "about", "who", "tables", "reads", "levels", "none", "missing", "comparison", "usual"}
+        {"id", "bands", "about", "who", "tables", "reads", "levels", "none", "missing", "group", "comparison", "usual"}
     )
 
     id: str = Field(description="the item's name in the matrix: its key")
@@ -58,6 +58,12 @@ class Item(Model):
     )
     screen: Literal["fairness", "no_causal_path", "format"] | None = Field(
         default=None, description="why the item is left out before the regression"
+    )
+    group: str | None = Field(
+        default=None,
+        description=(
+            "the fact that several items tell of: those with the same word stay in the selection or leave it together"
+        ),
     )
     count: bool = Field(
         default=True,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Band, Model, Share
+from kodomo_assets.catalogue.decisions import Action, ItemDecision
 
 SchoolCode = Annotated[str, Field(pattern=r"^[0-9A-Z]+$")]
 
@@ -137,6 +138,16 @@ class Weights(Model):
     fixed_items: Mapping[Band, tuple[str, ...]] = Field(
         description="fit exactly these items of a band instead of selecting: `{lower: [...], upper: [...]}`"
     )
+    decisions: tuple[ItemDecision, ...] = Field(
+        description=(
+            "what people decided of single items before the selection; each stands in `weights.selection_log` with the "
+            "reason `person` and its effect"
+        )
+    )
+
+    def decided(self, band: Band, action: Action) -> list[ItemDecision]:
+        """The decisions of this kind that concern ``band``, as they stand in the configuration."""
+        return [one for one in self.decisions if one.action == action and one.band in (None, band)]
 
 
 class Screening(Model):

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Band, Model
+from kodomo_assets.catalogue.decisions import check_decisions
 from kodomo_assets.catalogue.ingest import Ingest, Reason
 from kodomo_assets.catalogue.items import Item
 from kodomo_assets.catalogue.legal import Section
@@ -101,6 +102,7 @@ class Catalogue(Model):
                         f"weights.fixed_items.{band}: {name!r} is left out before any regression "
                         f"({self.items[name].screen}), expected items that may stay"
                     )
+        check_decisions(self.weights.decisions, self.items, self.weights.fixed_items, self.meeting.roles)
         return self
 
     @model_validator(mode="after")

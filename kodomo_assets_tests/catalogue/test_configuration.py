@@ -32,6 +32,11 @@ def withdrawn(**given: object) -> str:
     return "ingest: {withdrawn: [{" + ", ".join(f"{k}: {v}" for k, v in line.items()) + "}]}"
 
 
+def decisions(*lines: str, fixed: str = "{}") -> str:
+    of_people = ", ".join(lines).replace("ROLE", "role: 社会福祉士")
+    return f"weights: {{decisions: [{of_people}], fixed_items: {fixed}}}"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -61,6 +66,22 @@ def withdrawn(**given: object) -> str:
         ("items: {residential_moves: {words: {counted: [引越]}}}", "items.residential_moves.words.counted: 引越 stands in none of its columns"),
         ("items: {single_parent: {words: {child: []}}}", "items.single_parent.words.child"),
         ("weights: {fixed_items: {lower: [absence_days, sex]}}", "'sex' is left out before any regression (fairness)"),
+        # decisions of people that are none
+        (decisions("{item: absense_days, action: keep, ROLE, reason: x}"), "weights.decisions.0.item: no item 'absense_days'"),
+        (decisions("{item: sex, action: exclude, ROLE, reason: x}"), "weights.decisions.0.item: 'sex' is left out before any regression (fairness)"),
+        (decisions("{item: bullied, action: keep, band: lower, ROLE, reason: x}"), "weights.decisions.0.band: no item 'bullied' in band lower, expected upper"),
+        (decisions("{item: absence_days, action: keep, role: 市長, reason: x}"), "weights.decisions.0.role: found '市長', expected one of meeting.roles (こども未来センター職員・社会福祉士"),
+        (decisions("{item: absence_days, action: keep, ROLE, reason: ' '}"), "weights.decisions.0.reason: "),
+        (decisions("{item: absence_days, action: drop, ROLE, reason: x}"), "weights.decisions.0.action: "),
+        (decisions("{item: absence_days, action: keep, levels: [30+], ROLE, reason: x}"), "weights.decisions.0.levels: found '30+', expected none"),
+        (decisions("{item: absence_days, action: merge, levels: [20-29, 40+], ROLE, reason: x}"), "weights.decisions.0.levels: 'absence_days' has no level '40+', expected some of '10-19', '20-29', '30+'"),
+        (decisions("{item: absence_days, action: merge, levels: [10-19, 30+], ROLE, reason: x}"), "weights.decisions.0.levels: found '10-19', '30+', expected two or more neighbours of '10-19', '20-29', '30+'"),
+        (decisions("{item: absence_days, action: merge, levels: [30+], ROLE, reason: x}"), "expected two or more neighbours"),
+        (decisions("{item: absence_days, action: merge, ROLE, reason: x}"), "weights.decisions.0.levels: found none, expected two or more"),
+        (decisions("{item: ssw_family, action: keep, ROLE, reason: x}", "{item: ssw_family, action: exclude, band: upper, ROLE, reason: x}"), "weights.decisions.1.action: found 'exclude' of 'ssw_family', which weights.decisions.0 says to keep"),
+        (decisions("{item: ssw_family, action: keep, ROLE, reason: x}", "{item: ssw_family, action: keep, ROLE, reason: y}"), "weights.decisions.1: the same as weights.decisions.0"),
+        (decisions("{item: absence_days, action: merge, levels: [10-19, 20-29], ROLE, reason: x}", "{item: absence_days, action: merge, levels: [20-29, 30+], ROLE, reason: x}"), "weights.decisions.1.levels: '20-29' stands in weights.decisions.0 too"),
+        (decisions("{item: ssw_family, action: exclude, ROLE, reason: x}", fixed="{lower: [absence_days]}"), "weights.decisions.0.action: found 'exclude' for band lower, whose items are named one by one"),
         # a number that has other places in another table links nothing
         ("tables: {school_roster: {columns: {pupil_id: {digits: 10}}}}", "tables.school_roster.columns.pupil_id: found digits 10"),
         ("tables: {school_register: {columns: {school_code: {digits: 13, letters: true}}}}", "tables.school_roster.columns.school_code: found digits 6"),
@@ -102,6 +123,19 @@ def test_a_wrong_configuration_names_file_and_key(tmp_path, text, told):
         load(tmp_path, text)
     assert str(error.value).startswith("city.yaml: ")
     assert told in str(error.value)
+
+
+def test_decisions_on_two_bands_do_not_contradict_one_another(tmp_path):
+    """And levels of a band whose items are named one by one may be made one."""
+    text = decisions(
+        "{item: ssw_family, action: keep, band: lower, ROLE, reason: x}",
+        "{item: ssw_family, action: exclude, band: upper, ROLE, reason: x}",
+        "{item: absence_days, action: merge, levels: ['30+', '20-29'], ROLE, reason: x}",
+    )
+    taken = load(tmp_path, text).weights.decisions
+    assert [(one.action, one.band) for one in taken] == [("keep", "lower"), ("exclude", "upper"), ("merge", None)]
+    with pytest.raises(ConfigurationError, match=r"decisions\.1\.action: .* for band upper, whose items are named"):
+        load(tmp_path, text.replace("fixed_items: {}", "fixed_items: {upper: [absence_days]}"))
 
 
 def test_both_ways_to_declare_an_absent_column_mean_the_same(tmp_path):

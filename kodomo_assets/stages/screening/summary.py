@@ -318,7 +318,7 @@ def _kept_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: s
             coalesce(s.p_value, c.p_value)
         from weights.coefficients as c
         left join weights.selection_log as s
-            on s.version = c.version and s.band = c.band and s.item = c.item and s.action = 'keep'
+            on s.version = c.version and s.band = c.band and s.item = c.item and s.reason = 'selected'
         where
             c.version = $1
             and not starts_with(c.item, 'table:')

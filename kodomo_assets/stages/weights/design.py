@@ -3,7 +3,7 @@ no_record column per table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -102,8 +102,14 @@ def shortage(chosen: Indicator, children: Children, settings: Weights) -> str | 
     return "school_year" if children.varying(chosen) < settings.min_column_children else None
 
 
-def item_columns(children: Children, item: Item, settings: Weights) -> ItemColumns:
-    """Which columns an item may have; depends on no other item."""
+def item_columns(
+    children: Children, item: Item, settings: Weights, together: Sequence[Sequence[str]] = ()
+) -> ItemColumns:
+    """Which columns an item may have; depends on no other item.
+
+    Args:
+        together: neighbouring levels that a person made one.
+    """
     found = children.levels[item.id].unique()
     if len(found) < 2:
         return ItemColumns(item, (), False, "no_variation", ())
@@ -115,7 +121,7 @@ def item_columns(children: Children, item: Item, settings: Weights) -> ItemColum
         return ItemColumns(item, (), False, "no_reference", ())
     if lacking is not None:
         return ItemColumns(item, (), False, lacking, ())
-    groups, merges = _merge_levels(children, item, settings)
+    groups, merges = _merge_levels(children, item, settings, together)
     blank = children.at(item.id, BLANK)
     no_blank = shortage(blank, children, settings)
     if blank.any() and no_blank is not None:
@@ -123,13 +129,18 @@ def item_columns(children: Children, item: Item, settings: Weights) -> ItemColum
     return ItemColumns(item, groups, no_blank is None, None, tuple(merges))
 
 
-def _merge_levels(children: Children, item: Item, settings: Weights) -> tuple[tuple[tuple[str, ...], ...], list[Merge]]:
+def _merge_levels(
+    children: Children, item: Item, settings: Weights, together: Sequence[Sequence[str]]
+) -> tuple[tuple[tuple[str, ...], ...], list[Merge]]:
     """From the strongest down a weak level joins the next milder one; the mildest joins upwards."""
+    first = {level: min(levels, key=list(item.levels).index) for levels in together for level in levels}
     groups: list[list[str]] = []  # strongest first; the last one may still be open
     open_group: list[str] = []
     reasons: dict[str, str] = {}
     for level in reversed(list(item.levels)):
         open_group.insert(0, level)
+        if first.get(level, level) != level:
+            continue  # it is one with the next milder one
         lacking = shortage(children.at(item.id, *open_group), children, settings)
         if lacking is None:
             groups.append(open_group)
@@ -140,8 +151,23 @@ def _merge_levels(children: Children, item: Item, settings: Weights) -> tuple[tu
         # the item as a whole has enough (tested before), so a stronger group is there
         reasons[groups[-1][0]] = reasons[open_group[0]]
         groups[-1] = open_group + groups[-1]
-    merges = [Merge(item.id, level, group[0], reasons[level]) for group in groups for level in group[1:]]
+    # what a person made one has no reason of the data
+    joined = [(level, group[0]) for group in groups for level in group[1:] if level in reasons]
+    merges = [Merge(item.id, level, into, reasons[level]) for level, into in joined]
     return tuple(tuple(group) for group in reversed(groups)), merges
+
+
+def units(entries: Iterable[ItemColumns], kept: Collection[str] = ()) -> list[tuple[str, ...]]:
+    """What a trial takes as one: an item, or the items that tell of one fact (``group``); in the order of the first.
+
+    Args:
+        kept: items that a person keeps: no trial takes them, nor those who tell of the same fact.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        item = entry.item
+        found.setdefault(("item", item.id) if item.group is None else ("group", item.group), []).append(item.id)
+    return [tuple(unit) for unit in found.values() if set(unit).isdisjoint(kept)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,14 +7,14 @@ candidates on all children: of a replicate's own rows nothing is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kodomo_assets.catalogue import BLANK, Band, Catalogue
-from kodomo_assets.stages.weights.design import Children, Design, ItemColumns
+from kodomo_assets.stages.weights.design import Children, Design, ItemColumns, units
 from kodomo_assets.stages.weights.order import largest_fall
 from kodomo_assets.stages.weights.regression import Array, fit_ols, scores_squared
 from kodomo_assets.stages.weights.resampling import Counts, weighted_products
@@ -43,7 +43,7 @@ def inclusion(
     meat *= clusters / (clusters - 1) * (n - 1) / (n - k)
     kept = dict.fromkeys((entry.item.id for entry in candidates), 0)
     for products in weighted_products([*design.values, children.event], children, drawn):
-        for item in _Replicate(catalogue, design, products, meat).kept():
+        for item in _Replicate(catalogue, design, products, meat, selection.kept).kept():
             kept[item] += 1
     return {item: number / len(drawn) for item, number in kept.items()}
 
@@ -51,8 +51,11 @@ def inclusion(
 class _Replicate:
     """The selection of one replicate."""
 
-    def __init__(self, catalogue: Catalogue, design: Design, products: Array, meat: Array) -> None:
+    def __init__(
+        self, catalogue: Catalogue, design: Design, products: Array, meat: Array, by_people: Collection[str]
+    ) -> None:
         self._settings = catalogue.weights
+        self._by_people = by_people
         self._xx = products[:-1, :-1] + np.eye(len(products) - 1) * _RIDGE
         self._xy, self._yy = products[:-1, -1], float(products[-1, -1])
         self._meat = meat
@@ -100,14 +103,15 @@ class _Replicate:
             left = self._yy - float(weights @ self._xy[now])
             best = min(best, self._aic(left, len(now)))
             trials = []
-            for entry in self._candidates:
-                other = set(self._positions(inside ^ {entry.item.id}))
-                change = self._change(now, sorted(other ^ set(now)), inverse, weights, leaves=entry.item.id in inside)
-                trials.append((self._aic(left + change, len(other)), entry.item.id))
-            aic, item = min(trials, key=lambda trial: trial[0])
+            for unit in units(self._candidates, self._by_people):
+                other = set(self._positions(inside.symmetric_difference(unit)))
+                leaves = inside.issuperset(unit)
+                change = self._change(now, sorted(other ^ set(now)), inverse, weights, leaves=leaves)
+                trials.append((self._aic(left + change, len(other)), unit))
+            aic, moved = min(trials, key=lambda trial: trial[0], default=(np.inf, ()))
             if not aic < best - self._settings.aic_tolerance:
                 break
-            inside ^= {item}
+            inside.symmetric_difference_update(moved)
             best = aic
         return inside
 
@@ -133,12 +137,13 @@ class _Replicate:
                 pooled = [replace(e, groups=fall.groups) if e is fall.entry else e for e in entries]
                 entries = [entry for entry in pooled if entry.groups]
                 continue
-            p_values = _wald(weights, covariance, [places[entry.item.id] for entry in entries])
+            tried = units(entries, self._by_people)
+            p_values = _wald(weights, covariance, [[at for item in unit for at in places[item]] for unit in tried])
             # of equals the later item
-            worst = len(p_values) - 1 - int(np.argmax(p_values[::-1]))
-            if p_values[worst] < self._settings.max_wald_p:
+            worst = len(p_values) - 1 - int(np.argmax(p_values[::-1])) if tried else 0
+            if not tried or p_values[worst] < self._settings.max_wald_p:
                 break
-            entries = [entry for number, entry in enumerate(entries) if number != worst]
+            entries = [entry for entry in entries if entry.item.id not in tried[worst]]
         return entries
 
     def _fit(self, entries: Sequence[ItemColumns]) -> tuple[Array, Array, dict[str, list[int]]]:

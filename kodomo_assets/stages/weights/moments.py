@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kodomo_assets.stages.weights.design import Children, Column, Indicator
+from kodomo_assets.stages.weights.design import Children, Column, Design, Indicator
 from kodomo_assets.stages.weights.regression import DEPENDENT, SINGULAR, Array, are_dependent
 
 
@@ -71,6 +71,10 @@ class Moments:
         """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercepts (method §5)."""
         n = len(self._event)
         return n * float(np.log(2 * np.pi * self.residual_sum(columns) / n)) + n + 2 * len(columns)
+
+    def aic_of(self, design: Design) -> float:
+        """AIC of the regression on the columns of ``design`` beside the intercepts."""
+        return self.aic([*range(len(design.intercepts)), *self.positions(design.columns)])
 
     def correlation(self, columns: Sequence[int]) -> Array:
         """The correlation of ``columns`` (no intercept), centred within school years."""

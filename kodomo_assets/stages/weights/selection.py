@@ -8,7 +8,7 @@ from math import sqrt
 
 import numpy as np
 
-from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.catalogue import Band, Catalogue, Item, ItemDecision
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import (
     Children,
@@ -17,10 +17,11 @@ from kodomo_assets.stages.weights.design import (
     ItemColumns,
     Merge,
     item_columns,
+    units,
 )
 from kodomo_assets.stages.weights.moments import Moments, generalised_vif
 from kodomo_assets.stages.weights.order import largest_fall
-from kodomo_assets.stages.weights.regression import Fit, Triangle, dependent_columns, fit_final, fit_ols, triangle
+from kodomo_assets.stages.weights.regression import Fit, Triangle, Wald, dependent_columns, fit_final, fit_ols, triangle
 from kodomo_assets.stages.weights.search import Move, Search
 
 _PERFECT = 1e-9
@@ -90,15 +91,23 @@ class Selection:
         self.columns = Columns(children, catalogue)
         self.moments = Moments(children)
         self._tell = report
+        self._decisions = [
+            decision
+            for decision in catalogue.weights.decisions
+            if decision.band in (None, band) and band in catalogue.items[decision.item].bands
+        ]
+        self._left_out = {decision.item for decision in self._decisions if decision.action == "exclude"}
+        self.kept = frozenset(decision.item for decision in self._decisions if decision.action == "keep")
 
     def run(self) -> Selected:
         """Raises FitError where no item is left, the search does not end, or the design is separated or not full."""
         design = self.chosen()
         sums = self._triangle(design)
         fit = fit_final(design.values, self.outcome, self.children.household)
-        for entry in design.items:
-            test = fit.wald(design.positions(entry.item.id, own_only=True))
-            self.log.add(3, 0, entry.item.id, "keep", "selected", statistic=test.statistic, p_value=test.p_value)
+        for unit in units(design.items):
+            test = _tested(fit, design, unit)
+            for item in unit:
+                self.log.add(3, 0, item, "keep", "selected", statistic=test.statistic, p_value=test.p_value)
         return Selected(design, sums, fit, self._gvif(design), self.log)
 
     def chosen(self) -> Design:
@@ -134,13 +143,40 @@ class Selection:
             if reason is not None or not item.levels:
                 self.log.add(1, 0, item.id, "drop", reason or "format")
                 continue
-            entry = item_columns(self.children, item, self.settings)
+            if item.id in self._left_out:
+                continue
+            entry = self._columns_of(item)
             if entry.problem is not None:
                 self.log.add(1, 0, item.id, "drop", entry.problem)
                 continue
             self.log.add_merges(1, 0, entry.merges)
             kept.append(entry)
+        for decision in self._decisions:
+            self._log_decision(decision, kept)
         return kept
+
+    def _columns_of(self, item: Item, but: ItemDecision | None = None) -> ItemColumns:
+        """With the levels one that people made one; ``but``: without this decision."""
+        merges = [one for one in self._decisions if one.action == "merge" and one.item == item.id and one is not but]
+        return item_columns(self.children, item, self.settings, [one.levels for one in merges])
+
+    def _log_decision(self, decision: ItemDecision, candidates: Sequence[ItemColumns]) -> None:
+        """An exclusion or a merge, with the AIC of all candidates less what it would be without the decision.
+
+        Above 0 the fit is the worse for it. None where it changes nothing: the item cannot enter anyhow.
+        """
+        if decision.action == "keep":
+            return
+        item = self.catalogue.items[decision.item]
+        others = [entry for entry in candidates if entry.item.id != item.id]
+        otherwise = self._columns_of(item, but=decision)
+        level, effect = None, None
+        if otherwise.problem is None and item.id not in self.excluded:
+            effect = self._aic(candidates) - self._aic([*others, otherwise])
+        if decision.action == "merge":
+            level = "+".join(own for own in item.levels if own in decision.levels)
+        action = "drop" if decision.action == "exclude" else "merge"
+        self.log.add(1, 0, item.id, action, "person", level=level, statistic=effect)
 
     def _fixed(self, candidates: list[ItemColumns], fixed: Sequence[str]) -> list[ItemColumns]:
         for entry in candidates:
@@ -170,7 +206,8 @@ class Selection:
         """From the full set, in each round the best of all removals and re-entries while AIC falls."""
 
         def log_move(move: Move, round_: int) -> None:
-            self.log.add(2, round_, move.item, move.action, "aic", statistic=move.aic)
+            for item in move.items:
+                self.log.add(2, round_, item, move.action, "aic", statistic=move.aic)
             if round_ % _REPORTED_MOVES == 0:
                 self._report(f"{round_} moves of the selection by AIC, now {move.aic:.3f}")
 
@@ -179,18 +216,28 @@ class Selection:
             self.moments,
             candidates,
             self.settings.aic_tolerance,
+            self.kept,
             on_set=lambda design, round_: self.log.add_merges(2, round_, design.merges),
             on_move=log_move,
         )
         try:
-            return search.run()
+            found = search.run()
         except FitError as error:
             raise FitError(f"band {self.band}: {error}") from None
+        self._log_kept(found)
+        return found
+
+    def _log_kept(self, found: Sequence[ItemColumns]) -> None:
+        """What people keep, with the AIC of the set less that without it: above 0 it would have gone."""
+        for unit in units(found):
+            without = [entry for entry in found if entry.item.id not in unit]
+            for item in unit if self.kept.intersection(unit) else ():
+                self.log.add(2, 0, item, "keep", "person", statistic=self._aic(found) - self._aic(without))
 
     # ---- step 3
 
     def _ordered(self, candidates: list[ItemColumns], *, significant: bool) -> list[ItemColumns]:
-        """Until neither acts: levels out of order are pooled, then the worst insignificant item goes.
+        """Until neither acts: levels out of order are pooled, then the worst insignificant item (or fact) goes.
 
         With ``significant`` False only the order acts: a person has named the items.
         """
@@ -223,16 +270,23 @@ class Selection:
     def _without_insignificant(
         self, candidates: list[ItemColumns], design: Design, fit: Fit, round_: int
     ) -> list[ItemColumns] | None:
-        """Without the item whose own levels are jointly least significant; None where all are significant."""
-        tests = {e.item.id: fit.wald(design.positions(e.item.id, own_only=True)) for e in candidates}
-        worst = max(reversed(candidates), key=lambda entry: tests[entry.item.id].p_value)
-        test = tests[worst.item.id]
-        if test.p_value < self.settings.max_wald_p:
+        """Without the item whose own levels are jointly least significant; None where all are, or a person keeps them.
+
+        Items of one fact are tested together, and leave together.
+        """
+        tests = {unit: _tested(fit, design, unit) for unit in units(candidates, self.kept)}
+        worst = max(reversed(tests), key=lambda unit: tests[unit].p_value, default=())
+        if not worst or tests[worst].p_value < self.settings.max_wald_p:
             return None
-        self.log.add(3, round_, worst.item.id, "drop", "wald", statistic=test.statistic, p_value=test.p_value)
-        return [entry for entry in candidates if entry is not worst]
+        for item in worst:
+            test = tests[worst]
+            self.log.add(3, round_, item, "drop", "wald", statistic=test.statistic, p_value=test.p_value)
+        return [entry for entry in candidates if entry.item.id not in worst]
 
     # ---- shared
+
+    def _aic(self, items: Sequence[ItemColumns]) -> float:
+        return self.moments.aic_of(self._design(items))
 
     def _design(self, items: Sequence[ItemColumns]) -> Design:
         return self.columns.design(items)
@@ -268,3 +322,8 @@ class Selection:
     def _require(self, candidates: Sequence[ItemColumns]) -> None:
         if not candidates:
             raise FitError(f"band {self.band}: no item is left after the selection, expected at least one")
+
+
+def _tested(fit: Fit, design: Design, unit: Sequence[str]) -> Wald:
+    """The joint test of the own levels of all items of ``unit``."""
+    return fit.wald([at for item in unit for at in design.positions(item, own_only=True)])

@@ -1,0 +1,118 @@
+"""What people decide of single items before the selection (method §5): leave one out, keep one, make levels one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Literal
+
+from pydantic import Field
+
+from kodomo_assets.catalogue.base import Band, Model, Sentence, Words
+from kodomo_assets.catalogue.items import Item
+
+Action = Literal["exclude", "keep", "merge"]
+
+
+class ItemDecision(Model):
+    """A person's word on one item of the selection."""
+
+    item: str = Field(description="the item")
+    action: Action = Field(
+        description=(
+            "`exclude`: it takes no part in the selection. `keep`: it stays whatever AIC and the test of significance "
+            "say; what is rare, repeats other items, has no legal basis or lowers a score goes all the same. `merge`: "
+            "neighbouring levels are one column from the start"
+        )
+    )
+    levels: Words = Field(default=(), description="of `merge`: two or more of its own levels, each next to another")
+    band: Band | None = Field(default=None, description="the band that it holds for; without it every one of the item")
+    role: str = Field(description="the role of who decided, one of `meeting.roles`")
+    reason: Sentence = Field(description="why")
+
+
+def check_decisions(
+    decisions: Sequence[ItemDecision],
+    items: Mapping[str, Item],
+    fixed: Mapping[Band, Sequence[str]],
+    roles: Sequence[str],
+) -> None:
+    """Every decision has an effect, and no two contradict one another.
+
+    Args:
+        fixed: the bands whose items are named already.
+
+    Raises:
+        ValueError: one does not; the message names its key, what was found and what was expected.
+    """
+    for number, decision in enumerate(decisions):
+        for problem in _problems(decision, items, fixed, roles):
+            raise ValueError(f"weights.decisions.{number}.{problem}")
+    for (first, one), (second, other) in combinations(enumerate(decisions), 2):
+        if one.item == other.item and (one.band == other.band or None in (one.band, other.band)):
+            _check_both(f"weights.decisions.{second}", f"weights.decisions.{first}", other, one)
+
+
+def _problems(
+    decision: ItemDecision, items: Mapping[str, Item], fixed: Mapping[Band, Sequence[str]], roles: Sequence[str]
+) -> Iterator[str]:
+    """Key and sentence of what is wrong with one decision alone."""
+    item = items.get(decision.item)
+    if item is None:
+        yield f"item: no item {decision.item!r}"
+        return
+    if item.screen is not None or not item.levels:
+        yield (
+            f"item: {item.id!r} is left out before any regression ({item.screen or 'format'}), expected an item that "
+            "may stay"
+        )
+    if decision.band is not None and decision.band not in item.bands:
+        yield f"band: no item {item.id!r} in band {decision.band}, expected {' or '.join(item.bands)}"
+    named = [band for band in item.bands if band in fixed and decision.band in (None, band)]
+    if named and decision.action != "merge":
+        yield (
+            f"action: found {decision.action!r} for band {named[0]}, whose items are named one by one "
+            f"(weights.fixed_items.{named[0]}): change that list, or name the other band"
+        )
+    yield from _wrong_levels(decision, item)
+    if decision.role not in roles:
+        yield f"role: found {decision.role!r}, expected one of meeting.roles ({'・'.join(roles)})"
+
+
+def _wrong_levels(decision: ItemDecision, item: Item) -> Iterator[str]:
+    own = list(item.levels)
+    if decision.action != "merge":
+        if decision.levels:
+            yield f"levels: found {_told(decision.levels)}, expected none: {decision.action!r} is about the whole item"
+        return
+    strange = [level for level in decision.levels if level not in own]
+    if strange:
+        yield f"levels: {item.id!r} has no level {_told(strange)}, expected some of {_told(own)}"
+        return
+    at = sorted(own.index(level) for level in decision.levels)
+    if len(at) < 2 or at != list(range(at[0], at[0] + len(at))):
+        yield (
+            f"levels: found {_told(decision.levels)}, expected two or more neighbours of {_told(own)} (mildest first), "
+            "each once"
+        )
+
+
+def _check_both(key: str, before: str, one: ItemDecision, other: ItemDecision) -> None:
+    """Two decisions on one item that hold for the same band."""
+    if one.action == other.action == "merge":
+        both = [level for level in one.levels if level in other.levels]
+        if both:
+            raise ValueError(
+                f"{key}.levels: {_told(both)} stands in {before} too, expected one decision for all of them"
+            )
+    elif one.action == other.action:
+        raise ValueError(f"{key}: the same as {before}, expected each decision once")
+    elif "exclude" in (one.action, other.action):
+        raise ValueError(
+            f"{key}.action: found {one.action!r} of {one.item!r}, which {before} says to {other.action}; expected one "
+            "of the two"
+        )
+
+
+def _told(levels: Sequence[str]) -> str:
+    return ", ".join(map(repr, levels)) or "none"
