@@ -7,7 +7,14 @@ from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.stages.weights.quality import check_better_than_chance, check_no_rule_is_better, check_origin
 from kodomo_assets.stages.weights.resampled import refresh_replicates
 from kodomo_assets.stages.weights.stable import refresh_stability, tell_stability
-from kodomo_assets.stages.weights.summary import check_outcome, tell_cards, tell_coefficients, tell_validation
+from kodomo_assets.stages.weights.summary import (
+    check_outcome,
+    tell_calibration,
+    tell_cards,
+    tell_coefficients,
+    tell_logistic,
+    tell_validation,
+)
 from kodomo_assets.stages.weights.validated import refresh_validation
 from kodomo_assets.stages.weights.versions import refresh_weights
 
@@ -53,10 +60,13 @@ def coefficients(step: Step) -> Results:
 
 @asset(
     "weights.validation",
+    "weights.calibration",
+    "weights.logistic",
     reads=[
         "features.matrix",
         "features.labels",
         "linkage.children",
+        "weights.coefficients",
         "weights.model_cards",
         "weights.in_force",
     ],
@@ -69,6 +79,10 @@ def validation(step: Step) -> Results:
     outcome = refresh_validation(step.con, step.catalogue, step.day, step.say)
     version = outcome.version
     step.say(f"検証: version {version}, {outcome.reason}")
+
+    def new(name: str) -> str | None:
+        return f"new_{name}" if outcome.cards else None
+
     # the own fit that is kept beside the version has a card too; the version comes last: then everything is there
     for kept, cards in outcome.cards.items():
         if kept != version:
@@ -76,7 +90,7 @@ def validation(step: Step) -> Results:
     yield from step.store(
         Written(
             "weights.validation",
-            "new_validation" if outcome.cards else None,
+            new("validation"),
             lambda con: tell_validation(con, version),
             [
                 lambda con: [
@@ -85,6 +99,8 @@ def validation(step: Step) -> Results:
                 ],
             ],
         ),
+        Written("weights.calibration", new("calibration"), lambda con: tell_calibration(con, version)),
+        Written("weights.logistic", new("logistic"), lambda con: tell_logistic(con, version)),
         also=[("weights.model_cards", outcome.cards[version])] if outcome.cards else [],
         partition={"version": version},
     )

@@ -1,4 +1,4 @@
-"""The picture of a version: every coefficient with its 95 % interval, in points, one panel per band."""
+"""The pictures of a version: every coefficient with its interval; what fitted values promise and what is found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kodomo_assets.office.plots import BLUE, GREY, PALE, Picture, Scale
 from kodomo_assets.vocabulary import LEVEL_WORDS
 
 _Z = 1.959964
+_SIDE, _EDGE = 300.0, 50.0
 _ROW, _LABELS, _PANEL, _TOP = 16.0, 300.0, 640.0, 40.0
 
 
@@ -46,3 +47,25 @@ def _label(catalogue: Catalogue, item: str, level: str) -> str:
         return f"{catalogue.tables[item.removeprefix('table:')].ja}の{LEVEL_WORDS[NO_RECORD]}"
     entry = catalogue.items[item]
     return f"{entry.ja} {entry.level_labels.get(level) or LEVEL_WORDS[level]}"
+
+
+def calibration_plot(rows: pd.DataFrame) -> bytes:
+    """SVG of the rows of weights.calibration of one version: a dot per tenth, on the line where both are equal."""
+    bands = list(dict.fromkeys(rows["band"]))
+    picture = Picture((_SIDE + 2 * _EDGE) * max(1, len(bands)), _SIDE + 2 * _EDGE)
+    for number, band in enumerate(bands):
+        part = rows[rows["band"] == band]
+        promised, found = part["fitted"] * 100, part["events"] / part["children"] * 100
+        low, high = min(0.0, float(promised.min())), max(float(promised.max()), float(found.max())) * 1.05
+        left = number * (_SIDE + 2 * _EDGE) + _EDGE
+        across, up = Scale(low, high, left, left + _SIDE), Scale(low, high, _EDGE + _SIDE, _EDGE)
+        picture.text(left, 20, f"{band}: events found in each tenth of the fitted values (%)")
+        picture.line(across.at(low), up.at(low), across.at(high), up.at(high), PALE, dashed=True)
+        for tick in up.ticks():
+            picture.line(left - 4, up.at(tick), left, up.at(tick))
+            picture.text(left - 8, up.at(tick) + 3, f"{tick:g}", size=10, anchor="end")
+        picture.line(left, up.start, left, up.end)
+        for x, y in zip(promised, found, strict=True):
+            picture.dot(across.at(x), up.at(y), BLUE)
+        picture.bottom_axis(across, _EDGE + _SIDE + 4, "fitted (%)")
+    return picture.svg()

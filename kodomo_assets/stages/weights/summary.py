@@ -6,7 +6,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.stages.weights.plots import coefficient_plot
+from kodomo_assets.stages.weights.plots import calibration_plot, coefficient_plot
 from kodomo_assets.stages.weights.validation import DIFFERENCE
 from kodomo_assets.stages.weights.versions import WeightsOutcome
 from kodomo_assets.told import Lines, Told
@@ -89,3 +89,27 @@ def tell_validation(con: duckdb.DuckDBPyConnection, version: str) -> Told:
         "validation": figures,
         "not_told_apart": Lines([f"{band}: {RULES[rule]}と区別できない" for band, rule in alike]),
     }
+
+
+def tell_calibration(con: duckdb.DuckDBPyConnection, version: str) -> Told:
+    """What was promised and what was found, tenth by tenth, as a picture."""
+    rows = con.execute("select * from weights.calibration where version = $1 order by band, tenth", [version]).df()
+    return {"version": version, "calibration": calibration_plot(rows)}
+
+
+def tell_logistic(con: duckdb.DuckDBPyConnection, version: str) -> Told:
+    """How far a logistic regression of the same columns agrees."""
+    agreement = con.sql(
+        """
+        select
+            band,
+            method,
+            round(rank_correlation, 3) as rank_correlation,
+            round(overlap_at_10, 3) as overlap_at_10
+        from weights.logistic
+        where version = $1
+        order by band
+        """,
+        params=[version],
+    )
+    return {"version": version, "logistic": agreement}

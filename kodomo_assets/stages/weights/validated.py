@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import duckdb
 import pandas as pd
@@ -13,13 +13,15 @@ from threadpoolctl import threadpool_limits
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.sql import create_from_frame, literal
 from kodomo_assets.stages.weights.afterwards import Version, children_of, version_in_force, why_not_now
+from kodomo_assets.stages.weights.calibration import calibration, fitted
 from kodomo_assets.stages.weights.data import excluded_items, folds
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import VALIDATED
+from kodomo_assets.stages.weights.logistic import beside
 from kodomo_assets.stages.weights.serving import OWN
 from kodomo_assets.stages.weights.validation import AUC, LIFT, PRECISION, RECALL, Row, validate_band
 
-_VALIDATION = "weights.validation"
+_VALIDATION, _CALIBRATION, _LOGISTIC = "weights.validation", "weights.calibration", "weights.logistic"
 _CARD_FIGURES = {"cv_auc": AUC, "cv_precision_at_10": PRECISION, "cv_recall_at_10": RECALL, "cv_lift_at_10": LIFT}
 
 
@@ -45,7 +47,8 @@ def refresh_validation(
     reference_date: dt.date,
     report: Callable[[str], None] = lambda _: None,
 ) -> Validated:
-    """Validates the version in force where its own refresh has just made it; makes ``new_validation`` and the cards.
+    """Validates the version in force where its own refresh has just made it; makes ``new_validation``, the
+    cards, ``new_calibration`` and ``new_logistic``.
 
     Args:
         report: called with one sentence on how far it is.
@@ -65,6 +68,7 @@ def refresh_validation(
         version=version.name, reference_date=reference_date
     )
     create_from_frame(con, "new_validation", frame, _types(catalogue, _VALIDATION))
+    _make_calibration(con, catalogue, version, children, reference_date)
     return Validated(version.name, _cards(con, catalogue, version, rows), "made with the version")
 
 
@@ -84,6 +88,36 @@ def _rows(
             catalogue, band, children, folds(con, catalogue, children), excluded, version.origins[band], report
         )
     ]
+
+
+def _make_calibration(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    version: Version,
+    bands: Mapping[Band, Children],
+    reference_date: dt.date,
+) -> None:
+    """The temp tables ``new_calibration`` and ``new_logistic``: bands in which nothing was fitted have no rows."""
+    by_tenth, beside_own = [], []
+    decimals = catalogue.screening.score_decimals
+    for band, children in bands.items():
+        rows = con.execute(
+            "select * from weights.coefficients where version = $1 and band = $2 order by item, level",
+            [version.name, band],
+        ).df()
+        found = fitted(catalogue, rows, children)
+        if found is None:
+            continue
+        by_tenth.append(calibration(found.values, children, decimals).assign(band=band))
+        # the order of a count is that of its steps, whatever curve they are put on
+        if version.origins[band] == OWN:
+            agreement = beside(found.scores, found.columns, children, decimals)
+            beside_own.append(pd.DataFrame([asdict(agreement)]).assign(band=band))
+    for table, frames in {_CALIBRATION: by_tenth, _LOGISTIC: beside_own}.items():
+        types = _types(catalogue, table)
+        made = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(types))
+        named = made.assign(version=version.name, reference_date=reference_date)
+        create_from_frame(con, f"new_{table.partition('.')[2]}", named, types)
 
 
 def _cards(
