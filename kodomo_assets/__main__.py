@@ -27,6 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("file", type=Path, help="a file of any table")
     check.add_argument("--date", help="reference date (基準日); default: that of the file's folder, else the newest")
     commands.add_parser("check-config", help="try the configuration, also against what lies in the inbox")
+    one = commands.add_parser("explain", help="why a child stands where it stands; for the centre only, not logged")
+    one.add_argument(
+        "child", help="児童キー, 宛名番号 or 配布番号; - asks for it, so that no history of the shell keeps it"
+    )
+    one.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
     _add_services(commands)
     given = parser.parse_args(arguments)
     if given.command == "refresh" and given.date is None and not given.all:

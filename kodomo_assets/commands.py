@@ -36,6 +36,8 @@ def run(given: argparse.Namespace) -> int:
         return _try(settings, catalogue, given)
     if given.command == "summary":
         return _summary(settings, catalogue, _reference_date(catalogue, given.date))
+    if given.command == "explain":
+        return _explain(settings, catalogue, given.child, _reference_date(catalogue, given.date))
     if given.command == "after-meeting":
         return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
     if given.all:
@@ -58,6 +60,16 @@ def _try(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) ->
         tried = trial.try_file(settings, catalogue, given.file, day)
     print("\n".join(tried.lines))
     return 2 if tried.stops else 0
+
+
+def _explain(settings: Settings, catalogue: Catalogue, child: str, day: dt.date) -> int:
+    from kodomo_assets.doors.explaining import explain_child
+
+    if child == "-":
+        print("児童キー、宛名番号、配布番号のどれか: ", end="", file=sys.stderr, flush=True)
+        child = sys.stdin.readline()
+    print(explain_child(settings, catalogue, child, day))
+    return 0
 
 
 def _serve(settings: Settings, given: argparse.Namespace) -> int:

@@ -13,6 +13,10 @@ class DeliveryError(KodomoError):
     """A delivered file cannot be read as its table, or a delivery that a refresh needs is not there."""
 
 
+class UnknownChildError(KodomoError):
+    """A number is no child's of a reference date, or of one about whom nothing can be told; the number is not named."""
+
+
 class StoreBusyError(KodomoError):
     """Another process holds the database."""
 

@@ -32,6 +32,10 @@ UNDECIDED = "未判定"
 MISSING: Mapping[str, str] = {"no_record": "記録なし", "blank": "未記入"}
 #: What people read for the levels that no item lists itself; ``recorded`` is said of a whole table.
 LEVEL_WORDS: Mapping[str, str] = {**MISSING, "not_applicable": "非該当", "recorded": "記録あり"}
+#: What a score begins with: the rate of the fitted population, before any item.
+BASE_RATE = "基準率"
+#: What a factor does to a score (explanation.factors).
+FACTOR_DIRECTIONS: Mapping[str, str] = {"raises": "上げる", "lowers": "下げる", "none": "変えない"}
 
 #: Yes/no facts of a child that the meeting is shown; the names are fields of ``stages.review.meeting.MeetingChild``.
 FLAGS: Mapping[str, str] = {

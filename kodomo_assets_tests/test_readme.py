@@ -11,7 +11,7 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.demo.parameters import RESIDENTS
 
 ROOT = Path(__file__).parents[1]
-STAGES = ["sources", "linkage", "features", "weights", "screening", "review", "evaluation", "published"]
+STAGES = ["sources", "linkage", "features", "weights", "screening", "explanation", "review", "evaluation", "published"]
 # what each language calls the same placeholder
 PLACEHOLDERS = {"ファイル": "FILE", "<基準日>": "<reference date>"}
 

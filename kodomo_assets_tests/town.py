@@ -14,6 +14,7 @@ import openpyxl
 from kodomo_assets.catalogue import NOT_APPLICABLE, Catalogue, load_catalogue
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.explanation.factors import build_factors
 from kodomo_assets.stages.outcomes.decisions import build_decisions
 from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
 from kodomo_assets.stages.outcomes.support import build_support
@@ -169,8 +170,14 @@ class Town:
         create_numbered_children(self.con, self.day)
 
     def meeting(self) -> Meeting:
-        self.prepare()
+        self.explain()
         return gather_meeting(self.con, self.catalogue, self.day)
+
+    def explain(self) -> None:
+        """The factors of everyone, stored."""
+        self.prepare()
+        build_factors(self.con, self.catalogue, self.day)
+        self._store("explanation.factors", "new_factors")
 
     def workbook(self) -> openpyxl.Workbook:
         """判定会議.xlsx as it is sent to the meeting now."""

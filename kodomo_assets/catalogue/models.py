@@ -202,6 +202,7 @@ class Catalogue(Model):
             CityWords(
                 items=tuple(self.items),
                 levels={item.id: tuple(item.levels) for item in self.matrix_items},
+                level_labels=tuple(label for item in self.matrix_items for label in item.level_labels.values()),
                 fairness_items=tuple(item.id for item in self.matrix_items if item.screen == "fairness"),
                 tables=tuple(self.tables),
                 school_code=school_code(code.digits, letters=code.letters),

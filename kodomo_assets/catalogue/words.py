@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE
-from kodomo_assets.vocabulary import COMPARISON_LEVELS, LINK_METHODS, SHEET_ANSWERS
+from kodomo_assets.vocabulary import BASE_RATE, COMPARISON_LEVELS, LEVEL_WORDS, LINK_METHODS, SHEET_ANSWERS
 
 #: What stands in the place of a text that is none of its declared words.
 OTHER = "その他"
@@ -44,6 +44,7 @@ class CityWords:
 
     Attributes:
         levels: item that has levels -> its own levels, mildest first.
+        level_labels: how people read the own levels of all items.
         fairness_items: those of them that nobody who decides may see.
         school_code: a regular expression.
         school_years: of all bands.
@@ -51,6 +52,7 @@ class CityWords:
 
     items: Sequence[str]
     levels: Mapping[str, Sequence[str]]
+    level_labels: Sequence[str]
     fairness_items: Sequence[str]
     tables: Sequence[str]
     school_code: str
@@ -74,6 +76,8 @@ def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
         "item": Vocabulary((*city.items, *of_tables, "(base)", "(intercept)", "(school_year)")),
         "fairness_item": Vocabulary(tuple(city.fairness_items)),
         "level": Vocabulary(_each_once(_levels(city))),
+        # a city may have called a level otherwise when the row was made
+        "level_ja": Vocabulary(_each_once((*city.level_labels, *LEVEL_WORDS.values(), BASE_RATE)), typed=True),
         "log_level": Vocabulary(_each_once(_log_levels(city))),
         "link_method": Vocabulary(LINK_METHODS),
         "comparison_level": Vocabulary(COMPARISON_LEVELS),

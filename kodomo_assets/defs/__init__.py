@@ -11,7 +11,17 @@ from collections.abc import Mapping
 import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.defs import evaluation, features, linkage, published, review, screening, sources, weights
+from kodomo_assets.defs import (
+    evaluation,
+    explanation,
+    features,
+    linkage,
+    published,
+    review,
+    screening,
+    sources,
+    weights,
+)
 from kodomo_assets.defs.house import House
 from kodomo_assets.defs.jobs import build_jobs, build_schedules
 from kodomo_assets.defs.partitions import reference_dates
@@ -44,6 +54,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         review.personal_sheets,
         review.decisions,
         review.support,
+        explanation.factors,
         review.school_lists,
         review.meeting_files,
         review.key_list,

@@ -6,7 +6,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
 from kodomo_assets.store.tables import comment
-from kodomo_assets.vocabulary import LEVEL_WORDS
+from kodomo_assets.vocabulary import BASE_RATE, FACTOR_DIRECTIONS, LEVEL_WORDS
 
 _NAMES = (
     OutputTable(
@@ -51,6 +51,16 @@ _NAMES = (
         columns=(
             OutputColumn(name="level", type="VARCHAR", ja="段階"),
             OutputColumn(name="ja", type="VARCHAR", ja="段階名"),
+        ),
+    ),
+    OutputTable(
+        db_schema="catalogue",
+        name="directions",
+        ja="寄与の向きの一覧",
+        about="none",
+        columns=(
+            OutputColumn(name="direction", type="VARCHAR", ja="向き"),
+            OutputColumn(name="ja", type="VARCHAR", ja="名前"),
         ),
     ),
     OutputTable(
@@ -127,12 +137,13 @@ def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for position, level in enumerate(item.levels, start=1)
         ],
         "level_words": list(LEVEL_WORDS.items()),
+        "directions": list(FACTOR_DIRECTIONS.items()),
         "names": [
             *((item.id, item.ja) for item in catalogue.items.values()),
             *((f"table:{table.id}", f"{table.ja}の記録") for table in catalogue.tables.values()),
             ("(intercept)", "切片"),
             ("(school_year)", "学年の切片"),
-            ("(base)", "基準率"),
+            ("(base)", BASE_RATE),
         ],
         "settings": [(catalogue.publish.suppress_below,)],
     }

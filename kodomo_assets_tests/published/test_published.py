@@ -113,16 +113,19 @@ def test_a_failed_check_leaves_the_old_file_and_no_other(kodomo):
 def test_why_tells_the_strongest_factor_first_in_japanese(kodomo):
     con, target = kodomo
     key = "0" * 32
-    for item, level, contribution in (
-        ("(base)", "", 0.05),
-        ("absence_days", "30+", 0.0512),
-        ("bullied", "not_applicable", -0.06),
-        ("table:ssw_records", "no_record", 0.0),
+    for item, level, level_ja, contribution, direction, table in (
+        ("(base)", "(base)", "基準率", 0.05, "raises", None),
+        ("absence_days", "30+", "30日以上", 0.0512, "raises", "attendance"),
+        ("bullied", "not_applicable", "非該当", -0.06, "lowers", "school_survey"),
+        ("table:ssw_records", "no_record", "記録なし", 0.0, "none", "ssw_records"),
     ):
         con.execute(
-            "insert into screening.contributions values ($1, $2, $3, $4, $5)", [R, key, item, level, contribution]
+            "insert into explanation.factors values ($1, $2, $3, $4, $5, $6, $7, $8, $1, '出欠_南小学校.csv')",
+            [R, key, item, level, level_ja, contribution, direction, table],
         )
     build(con, target)
+    assert query(target, "select column_name from duckdb_columns() where schema_name in ('explanation', 'views') and column_name = 'file'") == []  # fmt: skip
+    assert query(target, "select source_table, delivered_on from views.why where factor = 2") == [("attendance", R)]
     assert query(target, "select factor, item_ja, level_ja, points, direction from views.why order by factor") == [
         (1, "いじめ被害", "非該当", -60.0, "下げる"),
         (2, "欠席日数", "30日以上", 51.2, "上げる"),

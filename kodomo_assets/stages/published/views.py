@@ -21,7 +21,6 @@ _COLUMNS = {
     "current_list.standing": "sure＝確実、borderline＝境界（推定に用いた世帯が違えば抽出されないこともある）",
     "why.factor": "寄与の大きさの順番（1＝最も大きい、上げるものも下げるものも）",
     "why.item_ja": "項目名",
-    "why.level_ja": "段階名",
     "why.points": "寄与×1000（小数第1位まで）",
     "why.direction": "得点を上げる、下げる、変えない",
     "weights_in_force.origin": "重みの由来（own＝この市で推定、count＝該当する段階の数）",
@@ -35,7 +34,7 @@ _COLUMNS = {
 # The table whose comments a view's columns take.
 _FROM = {
     "current_list": "screening.ranking",
-    "why": "screening.contributions",
+    "why": "explanation.factors",
     "weights_in_force": "weights.coefficients",
     "selection_log": "weights.selection_log",
     "children_per_school": "evaluation.children_per_school",

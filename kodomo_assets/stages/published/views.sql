@@ -30,23 +30,24 @@ order by r.cohort, r.rank;
 
 create view views.why as
 select
-    c.reference_date,
-    c.child_key,
+    f.reference_date,
+    f.child_key,
     row_number() over (
-        partition by c.reference_date, c.child_key
-        order by abs(c.contribution) desc, c.item
+        partition by f.reference_date, f.child_key
+        order by abs(f.contribution) desc, f.item
     ) as factor,
-    c.item,
-    coalesce(i.ja, c.item) as item_ja,
-    c.level,
-    coalesce(l.ja, w.ja, c.level) as level_ja,
-    round(c.contribution * 1000, 1) as points,
-    case when c.contribution > 0 then '上げる' when c.contribution < 0 then '下げる' else '変えない' end as direction
-from screening.contributions as c
+    f.item,
+    coalesce(i.ja, f.item) as item_ja,
+    f.level,
+    f.level_ja,
+    round(f.contribution * 1000, 1) as points,
+    d.ja as direction,
+    f.source_table,
+    f.delivered_on
+from explanation.factors as f
 left join catalogue.names as i using (item)
-left join catalogue.levels as l using (item, level)
-left join catalogue.level_words as w using (level)
-where c.item <> '(base)';
+left join catalogue.directions as d using (direction)
+where f.item <> '(base)';
 
 create view views.weights_in_force as
 select

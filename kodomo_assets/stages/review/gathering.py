@@ -25,7 +25,6 @@ from kodomo_assets.stages.review.meeting import (
 from kodomo_assets.vocabulary import (
     FILLED_BY,
     FILLED_ON,
-    LEVEL_WORDS,
     QUESTIONS,
 )
 
@@ -33,15 +32,15 @@ from kodomo_assets.vocabulary import (
 def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Meeting:
     """The meeting of ``reference_date``; children by school year and 配布番号, which tells nothing of their rank.
 
-    Reads the tables of linkage, features, screening and review, the temp table ``numbered_children`` and the views of
-    the delivered tables. Where a sample of children from below the cut sits among the others, rank and score of all,
-    and whatever else tells the two apart, are left out until everyone on the list is decided (method §7). Items that
-    fairness forbids to look at are seen by nobody who decides (method §6).
+    Reads the tables of linkage, features, screening, explanation and review, the temp table ``numbered_children`` and
+    the views of the delivered tables. Where a sample of children from below the cut sits among the others, rank and
+    score of all, and whatever else tells the two apart, are left out until everyone on the list is decided (method §7).
+    Items that fairness forbids to look at are seen by nobody who decides (method §6).
     """
     _load_names(con, catalogue)
     create_meeting_children(con, reference_date)
     run_sql(con, __package__, "gathering", {"reference_date": reference_date})
-    mode = _score_mode(con, catalogue)
+    mode = score_mode(con, catalogue)
     cursor = con.execute("from gathered_children order by school_year, sheet_number")
     names = [column[0] for column in cursor.description or []]
     children = tuple(_child(dict(zip(names, row, strict=True)), mode) for row in cursor.fetchall())
@@ -62,7 +61,8 @@ def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
     )
 
 
-def _score_mode(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> ScoreMode:
+def score_mode(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> ScoreMode:
+    """How the meeting is shown rank and score; reads the temp table ``meeting_children``."""
     row = con.execute(
         "select bool_or(origin = 'sample'), bool_or(origin is not null and decision is null) from meeting_children"
     ).fetchone()
@@ -154,33 +154,26 @@ def _funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date
 
 
 def _load_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Temp tables of what items, levels and hints are called: item_names, item_levels, level_words, hints and their
-    hint_conditions.
+    """Temp tables of what items, levels and hints are: item_names, item_levels, hints and their hint_conditions.
 
-    An item that is not named is no factor of any child: those that fairness forbids are left out here.
+    An item that is not named is shown of no child: those that fairness forbids are left out here too.
     """
-    con.execute(
-        "create or replace temp table item_names "
-        "(item varchar, position integer, ja varchar, bands varchar[], about varchar[])"
-    )
-    bands = list(catalogue.bands)
+    con.execute("create or replace temp table item_names (item varchar, position integer, ja varchar, about varchar[])")
     tables: list[tuple[object, ...]] = [
-        (f"table:{t.id}", 1000 + n, t.ja, bands, []) for n, t in enumerate(catalogue.tables.values())
+        (f"table:{t.id}", 1000 + n, t.ja, []) for n, t in enumerate(catalogue.tables.values())
     ]
     seen = [item for item in catalogue.matrix_items if item.screen != "fairness"]
-    items = [(i.id, n, i.ja, list(i.bands), list(i.about)) for n, i in enumerate(seen)]
-    con.executemany("insert into item_names values ($1, $2, $3, $4, $5)", [*items, *tables])
-    con.execute("create or replace temp table item_levels (item varchar, level varchar, ja varchar, legacy boolean)")
+    items = [(i.id, n, i.ja, list(i.about)) for n, i in enumerate(seen)]
+    con.executemany("insert into item_names values ($1, $2, $3, $4)", [*items, *tables])
+    con.execute("create or replace temp table item_levels (item varchar, level varchar, legacy boolean)")
     con.executemany(
-        "insert into item_levels values ($1, $2, $3, $4)",
+        "insert into item_levels values ($1, $2, $3)",
         [
-            (item.id, level, ja, item.legacy is not None and level in item.at_least(item.legacy))
+            (item.id, level, item.legacy is not None and level in item.at_least(item.legacy))
             for item in catalogue.matrix_items
-            for level, ja in item.level_labels.items()
+            for level in item.levels
         ],
     )
-    con.execute("create or replace temp table level_words (level varchar, ja varchar)")
-    con.executemany("insert into level_words values ($1, $2)", list(LEVEL_WORDS.items()))
     con.execute("create or replace temp table hints (number integer, ja varchar, school_years integer[])")
     con.execute(
         "create or replace temp table hint_conditions (number integer, item varchar, levels varchar[], must boolean)"

@@ -1,35 +1,12 @@
 -- What the meeting sees of each of its children (`meeting_children`). Points = score x 1000.
 create or replace temp table meeting_factors as
-with levels as (
-    select child_key, item, level
-    from features.levels
-    semi join meeting_children using (child_key)
-    where reference_date = $reference_date
-),
-
--- Items of the model with their contribution, and items beside it that apply or are missing.
-all_factors as (
-    select
-        coalesce(c.child_key, l.child_key) as child_key,
-        coalesce(c.item, l.item) as item,
-        coalesce(c.level, l.level) as level,
-        coalesce(c.contribution, 0) as contribution
-    from levels as l
-    full join (
-        select child_key, item, level, contribution
-        from screening.contributions
-        semi join meeting_children using (child_key)
-        where reference_date = $reference_date and item <> '(base)'
-    ) as c using (child_key, item)
-)
-
 select
     f.child_key,
     n.position,
     f.item,
     n.ja,
     f.level,
-    coalesce(v.ja, w.ja, f.level) as level_ja,
+    f.level_ja,
     round(f.contribution * 1000, 1) as points,
     n.about,
     v.level is not null as applies,
@@ -38,14 +15,12 @@ select
         when f.level in ('no_record', 'blank') and not starts_with(f.item, 'table:') then f.level
     end as missing,
     coalesce(v.legacy, false) as legacy_hit
-from all_factors as f
-join meeting_children as c using (child_key)
+from explanation.factors as f
+semi join meeting_children as c using (child_key)
 join item_names as n using (item)
 left join item_levels as v using (item, level)
-left join level_words as w using (level)
 where
-    -- an item of the other band says nothing about this child
-    list_contains(n.bands, c.band)
+    f.reference_date = $reference_date
     and (f.contribution <> 0 or f.level not in ('not_applicable', 'recorded'));
 
 create or replace temp table gathered_children as
@@ -153,7 +128,7 @@ base as (
     select
         child_key,
         round(contribution * 1000, 1) as base_points
-    from screening.contributions
+    from explanation.factors
     where reference_date = $reference_date and item = '(base)'
 )
 

@@ -1,0 +1,93 @@
+"""``explain CHILD DATE``: why one child stands where it stands, for the centre; nothing is written or logged.
+
+The number by which somebody asks says who the child is: it stands in no message, and in no answer either.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.errors import UnknownChildError
+from kodomo_assets.japan.text import DASHES, comparable
+from kodomo_assets.settings import Settings
+from kodomo_assets.stages.explanation.child import Explanation, read_factors, read_place, told
+from kodomo_assets.stages.review.children import create_meeting_children, create_numbered_children
+from kodomo_assets.stages.review.gathering import score_mode
+from kodomo_assets.stages.screening.summary import require_list
+from kodomo_assets.store.connection import connect
+from kodomo_assets.store.migrate import require_current
+from kodomo_assets.store.pseudonyms import create_sheet_numbers, load_secret
+from kodomo_assets.vocabulary import CHILD_KEY, NUMBER
+
+_NO_DASHES = str.maketrans(dict.fromkeys(DASHES))
+_RESIDENT = "宛名番号"
+
+
+def explain_child(settings: Settings, catalogue: Catalogue, given: str, reference_date: dt.date) -> str:
+    """The place and the factors of one child at ``reference_date``, in Japanese.
+
+    Args:
+        given: a child_key, a 宛名番号 or a 配布番号 of that date, in any width, with or without hyphens.
+
+    Raises:
+        DeliveryError: there is no list of ``reference_date``.
+        UnknownChildError: it is no child's number, that of several, or of one that has no factors.
+    """
+    with connect(settings.database, read_only=True) as con:
+        require_current(con)
+        require_list(con, reference_date)
+        create_sheet_numbers(con, load_secret(settings.key_file), reference_date)
+        create_numbered_children(con, reference_date)
+        create_meeting_children(con, reference_date)
+        child_key, school_year, school, protected = _find(con, catalogue, given, reference_date)
+        explanation = Explanation(
+            reference_date=reference_date,
+            school_year=school_year,
+            school=school,
+            protected=protected,
+            hidden=score_mode(con, catalogue) == "hidden",
+            place=read_place(con, reference_date, child_key),
+            factors=read_factors(con, reference_date, child_key),
+        )
+    if not explanation.factors:
+        raise UnknownChildError(_why_nothing(explanation))
+    return told(catalogue, explanation)
+
+
+def _find(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, given: str, reference_date: dt.date
+) -> tuple[str, int, str, bool]:
+    plain = comparable(given).translate(_NO_DASHES)
+    digits = catalogue.tables["resident_register"].columns["resident_id"].digits or 0
+    rows: list[tuple[str, int, str, bool]] = con.execute(
+        """
+        select child_key, school_year, school, protected
+        from numbered_children
+        where child_key = $1 or resident_id = $2 or replace(sheet_number, '-', '') = $3
+        """,
+        # Excel takes leading zeros off
+        [plain.lower(), plain.upper().zfill(digits), plain.upper()],
+    ).fetchall()
+    if not rows:
+        raise UnknownChildError(
+            f"CHILD: nobody of the children of {reference_date} has it, expected a {CHILD_KEY}, a {_RESIDENT} or a "
+            f"{NUMBER} of that date (a child has another {NUMBER} at every date)"
+        )
+    if len(rows) > 1:
+        raise UnknownChildError(
+            f"CHILD: it is the {_RESIDENT} of one child and the {NUMBER} of another; expected the {CHILD_KEY}"
+        )
+    return rows[0]
+
+
+def _why_nothing(explanation: Explanation) -> str:
+    if explanation.place is None:
+        return f"this child is not ranked at {explanation.reference_date}: its school is not among schools.screened"
+    day = explanation.reference_date
+    return (
+        f"the list of {day} was made by an earlier version of this program, which kept no factors; `python -m "
+        f"kodomo_assets after-meeting {day}` makes them and changes no score"
+    )

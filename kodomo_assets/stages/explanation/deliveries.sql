@@ -1,0 +1,27 @@
+-- What each factor rests on: of its tables the first that is delivered, and the files of that delivery.
+-- Reads the temp table factor_tables (factors.py).
+create or replace temp table factor_items as
+with files as (
+    select
+        d.table_name,
+        d.delivered_on,
+        string_agg(distinct s.file, '、' order by s.file) as names,
+        count(distinct s.file) as number
+    from delivered as d
+    join sources.deliveries as s on s.table_name = d.table_name and s.reference_date = d.delivered_on
+    where
+        s.status = 'accepted'
+        and not s.superseded
+    group by d.table_name, d.delivered_on
+)
+
+select
+    t.item,
+    t.bands,
+    t.table_name as source_table,
+    f.delivered_on,
+    -- which of several files of schools it is, each child's rows say (pupil_files)
+    case when f.number = 1 or not t.of_pupils then f.names end as file
+from factor_tables as t
+left join files as f using (table_name)
+qualify row_number() over (partition by t.item order by f.delivered_on is null, t.position) = 1;

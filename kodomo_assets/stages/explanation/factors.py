@@ -1,0 +1,129 @@
+"""The factors of a reference date: what raises and what lowers each score, and which delivery says so (method §6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.sql import literal, run_sql
+from kodomo_assets.told import Told
+from kodomo_assets.vocabulary import BASE_RATE, LEVEL_WORDS
+
+_MAX_DIFFERENCE = 1e-9
+_BASE = "(base)"
+
+
+def build_factors(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
+    """Makes the temp table ``new_factors`` (explanation.factors): of the ranked, and of whoever was decided.
+
+    A row per child and item of its score, ``(base)`` included, so that a child's contributions sum to its score; and,
+    with contribution 0, per item beside the model that applies or is missing. ``source_table`` is the first table of
+    the item that is delivered, ``delivered_on`` and ``file`` its delivery in force: of several files of schools those
+    that hold rows of the child. Items that fairness forbids to look at are none.
+
+    Reads the temp table ``delivered``, the views of the pupils' tables, and the tables of linkage, features and
+    screening at the reference date.
+    """
+    _load_items(con, catalogue)
+    _load_levels(con, catalogue)
+    con.execute(_pupil_files(catalogue), {"reference_date": reference_date})
+    run_sql(con, __package__, "factors", {"reference_date": reference_date})
+
+
+def check_factors(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Iterable[CheckOutcome]:
+    """The factors of every ranked child sum to its score (1e-9): nothing that moves it is left out or told twice."""
+    row = con.execute(
+        """
+        select
+            count(*),
+            count(*) filter (f.total is null or abs(f.total - r.score) > $max_difference)
+        from screening.ranking as r
+        left join (
+            select child_key, sum(contribution::decimal(18, 15)) as total
+            from new_factors
+            group by child_key
+        ) as f using (child_key)
+        where r.reference_date = $reference_date
+        """,
+        {"reference_date": reference_date, "max_difference": _MAX_DIFFERENCE},
+    ).fetchone()
+    children, wrong = row or (0, 0)
+    yield CheckOutcome(
+        name="factors_sum_to_score",
+        passed=wrong == 0,
+        blocking=True,
+        message=f"the factors of {wrong} of {children} ranked children do not sum to their score, expected 0",
+        facts={"children": children, "wrong": wrong},
+    )
+
+
+def tell_factors(con: duckdb.DuckDBPyConnection) -> Told:
+    """How many children each item of ``new_factors`` raises and lowers."""
+    return {
+        "寄与": con.sql(
+            "select item, count(*) filter (direction = 'raises') as raises, "
+            "count(*) filter (direction = 'lowers') as lowers "
+            f"from new_factors where item <> '{_BASE}' group by item order by raises desc, item"
+        )
+    }
+
+
+def _load_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """Temp table ``factor_items``: whatever may stand beside a child's name, with the delivery that it rests on."""
+    con.execute(
+        "create or replace temp table factor_tables "
+        "(item varchar, bands varchar[], table_name varchar, position integer, of_pupils boolean)"
+    )
+    shown = [item for item in catalogue.matrix_items if item.screen != "fairness"]
+    rows: list[tuple[str, Sequence[str], Sequence[str]]] = [
+        *((item.id, item.bands, item.tables) for item in shown),
+        *((f"table:{table}", tuple(catalogue.bands), [table]) for table in catalogue.tables),
+    ]
+    pupils = {table.id for table in catalogue.tables.values() if table.person.pupil}
+    con.executemany(
+        "insert into factor_tables values ($1, $2, $3, $4, $5)",
+        [
+            *(
+                (item, list(bands), table, position, table in pupils)
+                for item, bands, tables in rows
+                for position, table in enumerate(tables)
+            ),
+            # rests on no single table
+            (_BASE, list(catalogue.bands), None, 0, False),
+        ],
+    )
+    run_sql(con, __package__, "deliveries")
+
+
+def _load_levels(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """Temp table ``factor_levels``: what people read for a level; of every item where ``item`` is NULL."""
+    con.execute("create or replace temp table factor_levels (item varchar, level varchar, level_ja varchar)")
+    con.executemany(
+        "insert into factor_levels values ($1, $2, $3)",
+        [
+            *((item.id, level, ja) for item in catalogue.matrix_items for level, ja in item.level_labels.items()),
+            *((None, level, ja) for level, ja in {**LEVEL_WORDS, _BASE: BASE_RATE}.items()),
+        ],
+    )
+
+
+def _pupil_files(catalogue: Catalogue) -> str:
+    """SQL: of each child the files in which its 学籍番号 stands, per table."""
+    pupils = [table for table in catalogue.tables.values() if table.person.pupil]
+    rows = " union all ".join(
+        f"select {literal(table.id)} as table_name, {table.person.pupil} as pupil_id, source_file "
+        f"from delivered_{table.id} group by all"
+        for table in pupils
+    )
+    return f"""
+    create or replace temp table pupil_files as
+    select p.child_key, r.table_name, string_agg(distinct r.source_file, '、' order by r.source_file) as file
+    from ({rows}) as r
+    join linkage.links as p
+        on p.reference_date = $reference_date and p.table_name = 'school_roster' and p.person_ref = r.pupil_id
+    group by p.child_key, r.table_name
+    """

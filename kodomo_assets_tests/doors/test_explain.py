@@ -1,0 +1,185 @@
+"""``explain CHILD DATE``: one child by any of its numbers, in Japanese; what it refuses; what it never says."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from kodomo_assets.__main__ import main
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.connection import connect
+from kodomo_assets.store.opening import open_to_write
+from kodomo_assets_tests.template import save
+from kodomo_assets_tests.town import SECRET, Town, key, number_of
+
+DAY = "2025-04-01"
+LEVELS = {"single_parent": "without_allowance", "absence_days": "30+", "school_expense_aid": "needy"}
+CONTRIBUTIONS = {
+    "(base)": ("(base)", 0.05),
+    "single_parent": ("without_allowance", 0.12),
+    "absence_days": ("30+", -0.0204),
+}
+
+
+class Centre:
+    """A data folder that holds what a town stores, and its command."""
+
+    def __init__(self, root: Path, town: Town) -> None:
+        self.settings = Settings.from_environment(
+            {"KODOMO_DATA_DIR": str(root / "data"), "KODOMO_KEY_FILE": str(root / "key" / "k")}
+        )
+        self.settings.key_file.parent.mkdir(mode=0o700)
+        self.settings.key_file.write_text(SECRET.hex())
+        self.settings.key_file.chmod(0o600)
+        with open_to_write(self.settings, town.catalogue) as con:
+            con.execute(f"attach '{save(town.con)}' as town (read_only)")
+            for table in town.catalogue.outputs.values():
+                if table.stored and table.db_schema != "store":
+                    con.execute(f"insert into {table.qualified} by name from town.{table.qualified}")
+
+    def everything(self) -> dict[str, bytes]:
+        folder = self.settings.data_dir
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def fill(town: Town) -> None:
+    town.configure("meeting: {sample_below_cut: 0}")
+    town.insert("weights.versions", version="2025-04-01.1", band="upper", reference_date=town.day, fingerprint="f", label="ever", created_at=town.clock, origin="own", in_force_from=town.day, reason="")  # fmt: skip
+    for number in (1, 2, 3):
+        town.child(number, selected=number == 1, score=0.1496, protected=number == 2, levels=LEVELS, contributions=CONTRIBUTIONS)  # fmt: skip
+        town.in_class(number, f"子 {number}", "1")
+        town.insert("sources.deliveries", reference_date=town.day, table_name="attendance", file=f"出欠_{number}校.csv", sha256="", received_at=town.day, superseded=False, status="accepted", rows_in=0, rows_accepted=0, rows_quarantined=0, absent_columns=[], surplus_columns=[])  # fmt: skip
+        town.insert("sources.attendance", reference_date=town.day, pupil_id=f"{number:08d}", month=town.day, absence_days=9, source_file=f"出欠_{number}校.csv", source_row=2, invalid_cells=[], unknown_cells=[])  # fmt: skip
+    town.child(4, selected=None)
+    town.insert("screening.stability", reference_date=town.day, child_key=key(1), selected_share=0.9, standing="sure")
+    town.list()
+    town.explain()
+
+
+@pytest.fixture
+def centre(tmp_path, town, monkeypatch) -> Centre:
+    fill(town)
+    made = Centre(tmp_path, town)
+    monkeypatch.setenv("KODOMO_DATA_DIR", str(made.settings.data_dir))
+    monkeypatch.setenv("KODOMO_KEY_FILE", str(made.settings.key_file))
+    return made
+
+
+def explain(child: str, day: str = DAY) -> int:
+    return main(["explain", child, day])
+
+
+def test_place_points_and_every_factor_with_its_delivery(centre, capsys):
+    assert explain(key(1)) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "基準日 2025-04-01   小4   南小学校",
+        "順位 1 / 3   得点 149.6点   抽出（確実）",
+        "重み 2025-04-01.1（この市で推定した重み）",
+        "参考情報であり、判定ではありません。得点は確率ではありません",
+        "取扱注意：関係者以外に渡さないでください",
+        "",
+        "得点の内訳（点、強い順）",
+        "   +50.0  基準率（だれにも同じ）",
+        "  +120.0  上げる  ひとり親（児童扶養手当なし）：手当なし   "
+        "[住民記録（ほかに医療費助成、児童扶養手当）  2025-04-01の納品  resident_register2025-04-01.csv]",
+        "   -20.4  下げる  欠席日数：30日以上   [出欠  2025-04-01の納品  出欠_1校.csv]",
+        "",
+        "得点を変えないもの（該当、欠損）",
+        "    +0.0  変えない  就学援助：要保護   [就学援助  納品なし]",
+    ]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        key(1),
+        key(1).upper(),
+        "0000000001",
+        "1",
+        "００００００００１",
+        number_of(1),
+        number_of(1).replace("-", ""),
+        number_of(1).lower(),
+        " " + "".join(chr(ord(sign) + 0xFEE0) for sign in number_of(1)) + "\n",
+    ],
+)
+def test_any_of_its_numbers_leads_to_the_child(centre, capsys, number):
+    assert explain(number) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("基準日 2025-04-01   小4   南小学校\n順位 1 / 3")
+    # and the answer does not say whose it is
+    assert not any(told in out for told in (key(1), "0000000001", number_of(1)))
+
+
+def test_the_number_may_be_typed_where_no_history_of_the_shell_keeps_it(centre, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{number_of(1)}\n"))
+    assert explain("-") == 0
+    assert "順位 1 / 3" in capsys.readouterr().out
+
+
+def test_a_protected_child_is_told_of_without_school_and_file(centre, capsys):
+    assert explain(key(2)) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("基準日 2025-04-01   小4   支援措置\n順位 2 / 3   得点 149.6点   抽出されていない\n")
+    assert "校" not in out.replace("学校", "")
+    assert "南小学校" not in out
+    assert "[出欠  2025-04-01の納品  ファイルは示さない（支援措置）]" in out
+
+
+@pytest.mark.parametrize(
+    ("child", "day", "told"),
+    [
+        ("0000000099", DAY, "CHILD: nobody of the children of 2025-04-01 has it, expected a 児童キー"),
+        ("", DAY, "CHILD: nobody of the children of 2025-04-01 has it"),
+        ("0000000004", DAY, "this child is not ranked at 2025-04-01: its school is not among schools.screened"),
+        ("0000000001", "2024-04-01", "2024-04-01: kodomo.duckdb holds no list of this reference date"),
+        ("0000000001", "2025-04-02", "reference date: found '2025-04-02', expected"),
+        ("0000000001", "today", "reference date: found 'today', expected"),
+    ],
+)
+def test_what_cannot_be_told_is_a_sentence_without_the_number(centre, capsys, child, day, told):
+    assert explain(child, day) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: {told}")
+    assert err.count("\n") == 1
+    assert not child or child not in err
+
+
+def test_a_number_of_two_children_is_of_neither(centre, capsys):
+    """A 配布番号 of digits only that is another child's 宛名番号."""
+    with connect(centre.settings.database) as con:
+        con.execute(
+            "update linkage.children set resident_id = $1 where child_key = $2",
+            [number_of(1).replace("-", "").zfill(10), key(2)],
+        )
+    assert explain(number_of(1)) == 2
+    assert "the 宛名番号 of one child and the 配布番号 of another" in capsys.readouterr().err
+
+
+def test_a_list_of_before_factors_were_kept(centre, capsys):
+    with connect(centre.settings.database) as con:
+        con.execute("delete from explanation.factors")
+    assert explain(key(1)) == 2
+    assert "`python -m kodomo_assets after-meeting 2025-04-01` makes them" in capsys.readouterr().err
+
+
+def test_nothing_is_written(centre, capsys):
+    before = centre.everything()
+    for child in (key(1), "0000000099"):
+        explain(child)
+    assert centre.everything() == before
+
+
+def test_while_the_meeting_is_blind_the_centre_is_told_so(tmp_path, town, monkeypatch, capsys):
+    town.child(1, selected=True, levels=LEVELS, contributions=CONTRIBUTIONS)
+    town.child(2, levels=LEVELS, contributions=CONTRIBUTIONS)
+    town.list()
+    town.explain()
+    centre = Centre(tmp_path, town)
+    monkeypatch.setenv("KODOMO_DATA_DIR", str(centre.settings.data_dir))
+    monkeypatch.setenv("KODOMO_KEY_FILE", str(centre.settings.key_file))
+    assert explain(key(2)) == 0
+    assert "判定する人に見せないでください" in capsys.readouterr().out
