@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         "child", help="児童キー, 宛名番号 or 配布番号; - asks for it, so that no history of the shell keeps it"
     )
     one.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
+    _add_weights(commands)
     _add_services(commands)
     given = parser.parse_args(arguments)
     if given.command == "refresh" and given.date is None and not given.all:
@@ -53,6 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
         known = explain(error)
         print(f"error: {known or unexpected(error)}", file=sys.stderr)
         return 2 if known else 1
+
+
+def _add_weights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    of_weights = commands.add_parser("weights", help="try a proposal for the weights").add_subparsers(required=True)
+    proposal = of_weights.add_parser("try", help="compare a proposal with the weights in force; nothing is changed")
+    proposal.add_argument("file", type=Path, help="YAML with keys of `weights` and `items`, as in city.yaml")
+    proposal.add_argument("--validate", action="store_true", help="also out of fold, which takes five times as long")
 
 
 def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

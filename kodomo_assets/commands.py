@@ -34,6 +34,11 @@ def run(given: argparse.Namespace) -> int:
         return _templates(catalogue, given.folder or settings.data_dir / "templates")
     if given.command in ("check", "check-config"):
         return _try(settings, catalogue, given)
+    if given.command == "weights":
+        from kodomo_assets.doors.proposals import try_proposal
+
+        print("\n".join(try_proposal(settings, catalogue, given.file, validate=given.validate)))
+        return 0
     if given.command == "summary":
         return _summary(settings, catalogue, _reference_date(catalogue, given.date))
     if given.command == "explain":

@@ -7,7 +7,7 @@ from kodomo_assets.catalogue.base import Band
 from kodomo_assets.catalogue.decisions import ItemDecision
 from kodomo_assets.catalogue.ingest import TO_FILL_IN, Acknowledgement, Ingest
 from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE, Item
-from kodomo_assets.catalogue.loader import load_catalogue
+from kodomo_assets.catalogue.loader import load_catalogue, load_proposal
 from kodomo_assets.catalogue.meeting import Step
 from kodomo_assets.catalogue.method import Weights
 from kodomo_assets.catalogue.models import Catalogue
@@ -39,4 +39,5 @@ __all__ = [
     "Vocabulary",
     "Weights",
     "load_catalogue",
+    "load_proposal",
 ]

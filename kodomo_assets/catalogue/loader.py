@@ -23,6 +23,8 @@ from kodomo_assets.errors import ConfigurationError
 _PACKAGE = "kodomo_assets.catalogue"
 # Mappings whose keys are a city's own words: anything may be added to them.
 _OPEN = {"headers", "codes", "fixed_items", "serves", "directions", "outcomes"}
+# What a proposal for the weights may hold.
+_OF_WEIGHTS = ("weights", "items")
 # Keys that a city may set although the defaults leave them out.
 _OPTIONAL = {
     "encoding",
@@ -57,6 +59,28 @@ def load_catalogue(overlay: Path | None = None) -> Catalogue:
     Raises:
         ConfigurationError: the file cannot be read as YAML, or a key in it is unknown or has a wrong value.
     """
+    raw, origin = _laid_over(overlay)
+    return _validate(_complete(raw, origin), origin)
+
+
+def load_proposal(overlay: Path | None, proposal: Path) -> Catalogue:
+    """The settings of ``overlay`` with those of ``proposal`` laid over them: ``weights`` and ``items`` alone.
+
+    Raises:
+        ConfigurationError: as ``load_catalogue``; a key of ``proposal`` is no matter of the weights.
+    """
+    raw, _ = _laid_over(overlay)
+    content = _read_overlay(proposal)
+    if others := [str(key) for key in content if key not in _OF_WEIGHTS]:
+        raise ConfigurationError(
+            f"{proposal.name}: {', '.join(others)}: expected {' and '.join(_OF_WEIGHTS)}, as city.yaml has them"
+        )
+    _overlay(raw, content, proposal.name, ())
+    return _validate(_complete(raw, proposal.name), proposal.name)
+
+
+def _laid_over(overlay: Path | None) -> tuple[dict[str, Any], str]:
+    """The defaults with a city's file laid over them, and whose name an error tells."""
     raw = _defaults()
     origin = "catalogue defaults"
     if overlay is not None:
@@ -67,7 +91,7 @@ def load_catalogue(overlay: Path | None = None) -> Catalogue:
             if isinstance(holder.get(key), str):
                 # relative to the city's file, wherever the process was started
                 holder[key] = overlay.parent / holder[key]
-    return _validate(_complete(raw, origin), origin)
+    return raw, origin
 
 
 def _defaults() -> dict[str, Any]:

@@ -1,0 +1,240 @@
+"""What a proposal for the weights would change, for people to read: figures of both versions side by side.
+
+Who enters or leaves the list is counted, never named.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import log, pi
+
+import duckdb
+
+from kodomo_assets.catalogue import NO_RECORD, Band, Catalogue
+from kodomo_assets.vocabulary import LEVEL_WORDS
+
+_FACTS = {
+    "serves": "用いる重み serves（own＝項目ごと、count＝該当する段階の数）",
+    "children": "推定に用いた児童 children",
+    "events": "相談記録のある児童 events",
+    "items": "項目 items",
+    "columns": "列 columns",
+    "events_per_column": "列あたりの相談記録 events per column",
+    "r_squared": "決定係数 R²",
+    "aic": "項目ごとの重みのAIC of the own fit（低いほどよい lower is better）",
+}
+_FIGURES = {"precision_at_10": "上位10%の適合率 precision", "recall_at_10": "上位10%の再現率 recall", "auc": "AUC"}
+_LISTS = ["対象 screened", "現行 in force", "提案 proposed", "両方 both", "入る enter", "出る leave"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The version in force and the one that the proposal makes, of the data of one yearly date.
+
+    Attributes:
+        is_new: whether the proposal makes a version that there was not before.
+    """
+
+    reference_date: dt.date
+    in_force: str
+    proposed: str
+    is_new: bool
+
+
+def told(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: Compared, name: str) -> list[str]:
+    """Line by line; reads the tables of the weights, ``screening.ranking`` and the temp table ``new_ranking``.
+
+    Args:
+        catalogue: the settings with the proposal.
+        name: of the proposal's file.
+    """
+    proposed = "残さない版 not kept" if compared.is_new else compared.proposed
+    lines = [
+        f"{name}: 基準日 {compared.reference_date} の資料で試した。何も変えていない nothing was changed",
+        f"  現行 in force: {compared.in_force}   提案 proposed: {proposed}",
+    ]
+    if compared.proposed == compared.in_force:
+        return [*lines, "  提案は現行と同じ重みになる the proposal makes the version in force"]
+    for band in catalogue.bands:
+        lines += _band(con, catalogue, compared, band)
+    return [*lines, *_lists(con, compared.reference_date)]
+
+
+def _band(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: Compared, band: Band) -> Iterator[str]:
+    cards = [_card(con, version, band) for version in (compared.in_force, compared.proposed)]
+    yield f"\n{band} {catalogue.bands[band].ja}\n{'現行 in force':>13}{'提案 proposed':>15}"
+    for fact, ja in _FACTS.items():
+        yield f"{_shown(cards[0][fact]):>15}{_shown(cards[1][fact]):>17}   {ja}"
+    if any(cards[0][fact] != cards[1][fact] for fact in ("children", "events")):
+        yield "  注意 児童数か相談記録が違うので、AICは比べられない the AIC are of other children or events"
+    yield from _figures(con, compared, band)
+    yield from _decisions(con, catalogue, compared, band)
+    yield "  重み（点）weights in points"
+    for item, level, before, after in _weights(con, compared, band):
+        yield f"{_shown(before):>15}{_shown(after):>17}   {item} ({level})  {_named(catalogue, item, level)}"
+
+
+def _card(con: duckdb.DuckDBPyConnection, version: str, band: Band) -> Mapping[str, object]:
+    """The facts of ``_FACTS``: of what serves, but for the AIC, which the own fit has whether it serves or not."""
+    row = con.execute(
+        "select v.origin, c.children, c.events, c.items, c.columns, c.events_per_column, c.r_squared "
+        "from weights.model_cards as c join weights.versions as v using (version, band) "
+        "where version = $1 and band = $2",
+        [version, band],
+    ).fetchone()
+    if row is None:
+        return dict.fromkeys(_FACTS)
+    fit = con.execute(
+        """
+        select
+            c.children,
+            c.events,
+            c.columns + (
+                select count(*)
+                from weights.coefficients as w
+                where w.version = c.version and w.band = c.band and w.item = '(school_year)'
+            ),
+            c.r_squared
+        from weights.model_cards as c
+        where c.version = $1 and c.band = $2
+        """,
+        [own_fit(con, version, band), band],
+    ).fetchone()
+    return dict(zip(_FACTS, (*row, None if fit is None else aic(*fit)), strict=True))
+
+
+def own_fit(con: duckdb.DuckDBPyConnection, version: str, band: Band) -> str | None:
+    """The version that holds the band's own fit: ``version`` where that serves, else the one kept beside it."""
+    row = con.execute(
+        "select version from weights.versions where band = $2 and origin = 'own' "
+        "and fingerprint = (select any_value(fingerprint) from weights.versions where version = $1) "
+        "order by version = $1 desc, version limit 1",
+        [version, band],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def aic(children: int, events: int, columns: int, r_squared: float) -> float:
+    """n ln(2 pi RSS / n) + n + 2 k (method §5) of a fit whose residual sum its R² tells.
+
+    Args:
+        columns: the intercepts included.
+    """
+    residual_sum = (1 - r_squared) * events * (1 - events / children)
+    return children * log(2 * pi * residual_sum / children) + children + 2 * columns
+
+
+def _figures(con: duckdb.DuckDBPyConnection, compared: Compared, band: Band) -> Iterator[str]:
+    """What serves on children whom the fit did not see, where both were validated."""
+    rows = con.execute(
+        """
+        select f.measure, f.value, f.low, f.high, version = $proposed as proposed
+        from weights.validation as f
+        join weights.versions as v using (version, band)
+        where version in ($in_force, $proposed) and band = $band and f.rule = v.origin
+        """,
+        {"in_force": compared.in_force, "proposed": compared.proposed, "band": band},
+    ).fetchall()
+    found = {(measure, proposed): _interval(*figure) for measure, *figure, proposed in rows}
+    if not any(proposed for _, proposed in found):
+        return
+    yield "  交差検証 out of fold: 値（95%信頼区間）: 現行 in force, 提案 proposed"
+    for measure, ja in _FIGURES.items():
+        both = [found.get((measure, proposed), "-") for proposed in (False, True)]
+        yield f"{both[0]:>25}{both[1]:>25}   {ja}"
+
+
+def _interval(value: float, low: float | None, high: float | None) -> str:
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _decisions(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: Compared, band: Band) -> Iterator[str]:
+    """What people decided of single items, with the AIC that each costs."""
+    rows = con.execute(
+        "select action, item, level, statistic from weights.selection_log "
+        "where version = $1 and band = $2 and reason = 'person' order by sequence",
+        [own_fit(con, compared.proposed, band), band],
+    ).fetchall()
+    if rows:
+        yield "  人が決めたこと decided by people: それによるAICの差（正＝当てはまりが悪くなる）change of the AIC"
+        if own_fit(con, compared.proposed, band) != compared.proposed:
+            yield "  注意 いまは該当する段階の数で並べるので、一覧は変わらない the count serves: they change no list"
+    for action, item, level, cost in rows:
+        of_level = f" ({level})" if level else ""
+        yield f"{_shown(cost):>15}{action:>17}   {item}{of_level}  {catalogue.items[item].ja}"
+
+
+def _weights(
+    con: duckdb.DuckDBPyConnection, compared: Compared, band: Band
+) -> list[tuple[str, str, float | None, float | None]]:
+    """Item, level and points in both versions of every level that one of them weighs; the heaviest items first."""
+    return con.execute(
+        """
+        with points as (
+            select
+                item,
+                level,
+                any_value(weight * 1000) filter (version = $in_force) as before,
+                any_value(weight * 1000) filter (version = $proposed) as after,
+                bool_or(std_error is not null or weight <> 0) as is_weighed
+            from weights.coefficients
+            where band = $band and version in ($in_force, $proposed) and not starts_with(item, '(')
+            group by item, level
+        )
+        select item, level, before, after
+        from points
+        where is_weighed
+        order by max(abs(coalesce(after, before))) over (partition by item) desc, item, coalesce(after, before), level
+        """,
+        {"in_force": compared.in_force, "proposed": compared.proposed, "band": band},
+    ).fetchall()
+
+
+def _named(catalogue: Catalogue, item: str, level: str) -> str:
+    if item.startswith("table:"):
+        return f"{catalogue.tables[item.removeprefix('table:')].ja} {LEVEL_WORDS[NO_RECORD]}"
+    of_item = catalogue.items[item]
+    return f"{of_item.ja} {of_item.level_labels.get(level) or LEVEL_WORDS[level]}"
+
+
+def _lists(con: duckdb.DuckDBPyConnection, day: dt.date) -> Iterator[str]:
+    """Per school year, band and in all: how many stand on both lists, enter and leave, and who of them are known."""
+    rows = con.execute(
+        """
+        select
+            band,
+            cohort,
+            count(*),
+            count(*) filter (b.selected),
+            count(*) filter (a.selected),
+            count(*) filter (a.selected and b.selected),
+            count(*) filter (a.selected and not b.selected) as entering,
+            count(*) filter (b.selected and not a.selected) as leaving,
+            count(*) filter (a.selected and not b.selected and a.known_before),
+            count(*) filter (b.selected and not a.selected and a.known_before)
+        from new_ranking as a
+        join (select child_key, selected from screening.ranking where reference_date = $1) as b using (child_key)
+        group by rollup (band, cohort)
+        order by band nulls last, cohort nulls last
+        """,
+        [day],
+    ).fetchall()
+    yield "\n一覧 list: 児童の数 numbers of children, うち相談記録あり of them with a record"
+    yield "   " + "   ".join(_LISTS) + "   学年 school year"
+    for band, cohort, *counts, known_entering, known_leaving in rows:
+        who = f"{cohort}" if cohort is not None else (f"{band} 計 all" if band is not None else "全体 all")
+        numbers = [f"{number:,}" for number in counts]
+        numbers[-2] += f" ({known_entering:,})"
+        numbers[-1] += f" ({known_leaving:,})"
+        widths = (11, 14, 15, 10, 13, 13)
+        yield "".join(f"{number:>{width}}" for number, width in zip(numbers, widths, strict=True)) + f"   {who}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
