@@ -146,6 +146,12 @@ class Item(Model):
         """On which a child can stand: its own levels, mildest first, and those that no item lists itself."""
         return (*self.levels, NOT_APPLICABLE, BLANK, NO_RECORD)
 
+    @property
+    def steps(self) -> dict[str, int]:
+        """Own level -> its steps in the count: 1 for the mildest, 2 for the next; below 0 for one that ``lowers``."""
+        sign = -1 if self.direction == "lowers" else 1
+        return {level: sign * at for at, level in enumerate(self.levels, start=1)}
+
     def at_least(self, level: str) -> tuple[str, ...]:
         """``level`` and the item's stronger own levels."""
         names = tuple(self.levels)

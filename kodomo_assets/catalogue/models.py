@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cached_property
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
@@ -245,6 +245,19 @@ class Catalogue(Model):
             if item.who != "child" or "resident_register" in item.tables:
                 meant[item.id]["linkage.max_household_size"] = self.linkage.max_household_size
         return {name: json.dumps(facts, ensure_ascii=False, sort_keys=True) for name, facts in meant.items()}
+
+    def without_basis(self, day: dt.date) -> tuple[str, ...]:
+        """Items that may not be used on ``day``: a table of theirs has no legal basis in force (method §8)."""
+        lapsed = {table.id for table in self.tables.values() if not table.legal.in_force(day)}
+        return tuple(item.id for item in self.items.values() if lapsed.intersection(item.tables))
+
+    def counted_items(self, band: Band, excluded: Container[str]) -> list[Item]:
+        """Every item of the band that is a sign of need by itself: screened ones and ``count: false`` are none."""
+        return [
+            item
+            for item in self.matrix_items
+            if band in item.bands and item.count and item.screen is None and item.id not in excluded
+        ]
 
     def band_of(self, school_year: int) -> Band:
         for name, band in self.bands.items():

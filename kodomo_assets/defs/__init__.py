@@ -50,6 +50,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         weights.stability,
         screening.ranking,
         screening.stability,
+        evaluation.backtest,
         review.meeting_list,
         review.personal_sheets,
         review.decisions,

@@ -1,12 +1,23 @@
 """Assets of the stage ``evaluation``: how many children reach each step, and what the list was worth."""
 
 from kodomo_assets.defs.step import Results, Step, Written, asset
+from kodomo_assets.stages.evaluation.backtest import backtest_text, build_backtest, tell_backtest
 from kodomo_assets.stages.evaluation.funnel import build_funnel, tell_funnel, tell_indicators
 from kodomo_assets.stages.evaluation.meeting import (
     build_legacy_comparison,
     build_meeting_outcome,
     tell_meeting_outcome,
 )
+
+
+@asset(
+    "evaluation.backtest",
+    reads=["screening.ranking", "features.levels", "features.labels"],
+)
+def backtest(step: Step) -> Results:
+    build_backtest(step.con, step.catalogue, step.day)
+    step.say(backtest_text(step.con))
+    yield from step.store(Written("evaluation.backtest", "new_backtest", tell_backtest))
 
 
 @asset(

@@ -4,7 +4,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.stages.features.contract import check_matrix
 from kodomo_assets.stages.features.definitions import build_definitions
-from kodomo_assets.stages.features.labels import build_labels, count_labels
+from kodomo_assets.stages.features.labels import build_follow_ups, build_labels, count_labels
 from kodomo_assets.stages.features.matrix import build_matrix, tell_causes
 
 
@@ -35,7 +35,19 @@ def matrix(step: Step) -> Results:
     )
 
 
-@asset("features.labels", reads=["linkage.children", "linkage.links", "sources.child_consultations"])
+_OF_THE_LABELS = [
+    "linkage.children",
+    "linkage.residents",
+    "linkage.links",
+    "sources.child_consultations",
+    "sources.resident_register",
+]
+
+
+@asset("features.labels", reads=_OF_THE_LABELS)
 def labels(step: Step) -> Results:
     build_labels(step.delivered(), step.catalogue, step.day)
-    yield from step.store(Written("features.labels", "new_labels", count_labels))
+    build_follow_ups(step.con, step.catalogue, step.day)
+    yield from step.store(
+        Written("features.labels", "new_labels", count_labels), also=[("features.follow_ups", "new_follow_ups")]
+    )

@@ -12,7 +12,7 @@ import pytest
 import statsmodels.api as sm
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.stages.weights.count import ASSUMED, counted_items, fit_count, steps
+from kodomo_assets.stages.weights.count import ASSUMED, fit_count, steps
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import BandFit
 from kodomo_assets.stages.weights.quality import check_origin
@@ -104,7 +104,7 @@ def test_steps_are_counted_over_all_items_that_are_signs_of_need():
     children.levels.loc[1, ["nursery_attended", "three_generations", "child_services", "sex"]] = "applicable"
     children.levels.loc[2, ["absence_days", "single_parent"]] = ["blank", "no_record"]
     children.levels.loc[3, "school_expense_aid"] = "needy"
-    items = counted_items(CATALOGUE, "lower", {"school_expense_aid": "no_legal_basis"})
+    items = CATALOGUE.counted_items("lower", {"school_expense_aid": "no_legal_basis"})
     assert list(steps(children, items)) == [3 + 1, 0, 0, 0, 0, 0]
     assert not {"nursery_attended", "three_generations", "child_services", "sex"} & {item.id for item in items}
     lowers = CATALOGUE.items["absence_days"].model_copy(update={"direction": "lowers"})
@@ -116,7 +116,7 @@ def test_the_weight_of_a_step_is_that_of_a_regression_on_their_number():
     children = events(band_of(), 150)
     fit = fit_count(CATALOGUE, "lower", bands(children), {})
     column = np.zeros(len(children))
-    for item in counted_items(CATALOGUE, "lower", {}):
+    for item in CATALOGUE.counted_items("lower", {}):
         for at, level in enumerate(item.levels, start=1):
             column[(children.levels[item.id] == level).to_numpy()] += at
     years = [children.school_year == year for year in (1, 2, 3)]
@@ -133,7 +133,7 @@ def test_the_weight_of_a_step_is_that_of_a_regression_on_their_number():
         assert pd.isna(rows.loc[("residential_moves", level), "std_error"])
     assert [rows.loc[("(school_year)", year), "weight"] for year in "123"] == pytest.approx(again.params[:3], abs=1e-12)
     assert not any(item.startswith("table:") for item, _ in rows.index)
-    assert fit.card["items"] == len(counted_items(CATALOGUE, "lower", {}))
+    assert fit.card["items"] == len(CATALOGUE.counted_items("lower", {}))
 
 
 def test_a_band_with_too_few_events_takes_the_step_of_both():
@@ -141,7 +141,7 @@ def test_a_band_with_too_few_events_takes_the_step_of_both():
     fits = {band: fit_count(CATALOGUE, band, bands(lower, upper), {}) for band in ("lower", "upper")}
     both = [np.concatenate(pair) for pair in ((lower.event, upper.event), (lower.school_year, upper.school_year))]
     column = np.concatenate(
-        [steps(of, counted_items(CATALOGUE, band, {})) for band, of in (("lower", lower), ("upper", upper))]
+        [steps(of, CATALOGUE.counted_items(band, {})) for band, of in (("lower", lower), ("upper", upper))]
     )
     design = np.column_stack([*(both[1] == year for year in range(1, 7)), column]).astype(float)
     expected = sm.OLS(both[0].astype(float), design).fit().params[-1]
@@ -161,7 +161,7 @@ def test_where_nothing_can_be_fitted_the_step_is_assumed_and_has_no_error(nothin
     elif nothing == "nobody on any level":
         children.levels.loc[:, :] = NA
     else:
-        counted = steps(children, counted_items(CATALOGUE, "lower", {}))
+        counted = steps(children, CATALOGUE.counted_items("lower", {}))
         children = Children(children.levels, counted == 0, children.household, children.school_year)
     fit = fit_count(CATALOGUE, "lower", bands(children), {})
     assert weights_of(fit, "residential_moves")["2+"] == 2 * ASSUMED

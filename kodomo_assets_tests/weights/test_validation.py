@@ -14,7 +14,6 @@ import statsmodels.api as sm
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import FitError
-from kodomo_assets.stages.weights.count import counted_items
 from kodomo_assets.stages.weights.data import bands, folds, load_fit_data
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.quality import check_no_rule_is_better
@@ -240,7 +239,7 @@ def test_a_fold_without_a_fit_scores_everybody_alike_and_is_counted():
 
 
 def test_the_count_is_ranked_by_steps_alone(whole, rows):
-    items = counted_items(CATALOGUE, "lower", {})
+    items = CATALOGUE.counted_items("lower", {})
     total = sum(
         whole.levels[item.id].map({level: at for at, level in enumerate(item.levels, 1)}).fillna(0) for item in items
     )

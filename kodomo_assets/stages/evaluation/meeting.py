@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from statistics import NormalDist
 
 import duckdb
 
 from kodomo_assets.sql import run_sql
 from kodomo_assets.told import Grid, Told
 from kodomo_assets.vocabulary import SUPPORTED
-
-# of an interval that holds the true share in 95 of 100 such samples
-_Z = NormalDist().inv_cdf(0.975)
 
 
 def build_meeting_outcome(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
@@ -23,7 +19,8 @@ def build_meeting_outcome(con: duckdb.DuckDBPyConnection, reference_date: dt.dat
     probability of being drawn; intervals are Wilson's (1927) with Kish's effective number, which for the recall is
     that of the share missed. Needs the temp table ``decision_steps`` of ``build_funnel``.
     """
-    run_sql(con, __package__, "meeting_outcome", {"reference_date": reference_date, "supported": SUPPORTED, "z": _Z})
+    run_sql(con, __package__, "intervals")
+    run_sql(con, __package__, "meeting_outcome", {"reference_date": reference_date, "supported": SUPPORTED})
 
 
 def build_legacy_comparison(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:

@@ -1,5 +1,6 @@
 -- What the meeting made of the list and of the random sample from below the cut (method §6, fairness and validity): only
--- the sample can say what the list misses. Reads the temp table decision_steps; $z is the normal quantile of the interval.
+-- the sample can say what the list misses. Reads the temp table decision_steps, and the macros
+-- of intervals.sql.
 create or replace temp table judged as
 select
     case l.origin when 'selected' then 'list' else l.origin end as stratum,
@@ -58,9 +59,7 @@ shares as (
         s.of_stratum,
         o.weight / s.weighed as share,
         s.weighed,
-        (share + $z ^ 2 / (2 * s.effective)) / (1 + $z ^ 2 / s.effective) as centre,
-        $z / (1 + $z ^ 2 / s.effective)
-        * sqrt(share * (1 - share) / s.effective + $z ^ 2 / (4 * s.effective ^ 2)) as half
+        s.effective
     from outcomes as o
     join strata as s using (stratum)
 ),
@@ -74,8 +73,8 @@ intervals as (
         of_stratum,
         weighed,
         share,
-        greatest(centre - half, 0) as low,
-        least(centre + half, 1) as high
+        wilson_low(share, effective) as low,
+        wilson_high(share, effective) as high
     from shares
 ),
 

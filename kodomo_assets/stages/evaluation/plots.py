@@ -1,11 +1,11 @@
-"""The funnel as a picture: one bar a step, the newly found ones in another colour."""
+"""What the evaluation shows as pictures: the funnel, one bar a step, and the backtest, one line a rule."""
 
 from __future__ import annotations
 
 import duckdb
 
-from kodomo_assets.office.plots import BLUE, PALE, Picture, Scale
-from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, UNDECIDED
+from kodomo_assets.office.plots import BLUE, GREY, PALE, Picture, Scale
+from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, RULES, UNDECIDED
 
 _ROW, _BAR = 28.0, 20.0
 _STEPS = {
@@ -18,6 +18,38 @@ _STEPS = {
     "taken_up": "利用開始",
     "supported": "支援継続",
 }
+
+
+# the rules of evaluation.backtest that are lists of one length, and everyone
+_LISTS = {
+    "list": "この一覧",
+    "count": RULES["count"],
+    "legacy": "データベースみまもり（同数）",
+    "last_term": "前回の一覧",
+    "cohort": "全員",
+}
+
+
+def backtest_plot(con: duckdb.DuckDBPyConnection) -> bytes:
+    """SVG of the rates of ``new_backtest`` over all lists and bands with their intervals, one group a horizon."""
+    rows = con.execute(
+        "select horizon_months, rule, rate, low, high, first_consultations, followed from new_backtest "
+        "where list_date is null and band is null and rate is not null and list_contains($1, rule) "
+        "order by horizon_months, list_position($1, rule)",
+        [list(_LISTS)],
+    ).fetchall()
+    picture = Picture(720, 80 + _ROW * len(rows))
+    across = Scale(0, max([0.01, *(high for *_, high, _, _ in rows)]), 230, picture.width - 90)
+    picture.text(10, 20, "first consultations after the list / children followed, 95 % intervals")
+    for position, (months, rule, rate, low, high, events, followed) in enumerate(rows):
+        y = 44 + _ROW * position
+        colour = BLUE if rule == "list" else GREY
+        picture.text(across.start - 8, y + 4, f"{months}か月  {_LISTS[rule]}", anchor="end")
+        picture.line(across.at(low), y, across.at(high), y, colour)
+        picture.dot(across.at(rate), y, colour)
+        picture.text(across.at(high) + 6, y + 4, f"{events}/{followed}", size=10)
+    picture.bottom_axis(across, 44 + _ROW * len(rows), "rate")
+    return picture.svg()
 
 
 def funnel_plot(con: duckdb.DuckDBPyConnection) -> bytes:

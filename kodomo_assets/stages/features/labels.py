@@ -23,6 +23,16 @@ def build_labels(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
     run_sql(con, __package__, "labels", parameters)
 
 
+def build_follow_ups(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
+    """Makes the temp table ``new_follow_ups`` (features.follow_ups): one row per child that was ever on a spine.
+
+    First records, the first day on which a list led to something, and until when the child is known to have lived
+    here: whoever looks back at an earlier date follows the children of *its* spine. Needs ``build_labels``.
+    """
+    not_counted = catalogue.weights.caused_by_list == "not_counted"
+    run_sql(con, __package__, "follow_ups", {"reference_date": reference_date, "not_counted": not_counted})
+
+
 def count_labels(con: duckdb.DuckDBPyConnection) -> Told:
     """Of ``new_labels``: children known before or with an open consultation, and the records that do not count."""
     row = con.execute(

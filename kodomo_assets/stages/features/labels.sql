@@ -1,34 +1,34 @@
 -- The dependent variable (児童相談記録の有無) and whether a consultation is still open.
-create or replace temp table new_labels as
+
 -- The first day on which an earlier list led to something for a child: a decision by which the school is told, a talk,
 -- a filled 個人票. A record after that day may be caused by the list, and weights fitted on it would feed on themselves.
-with led_on as (
-    select child_key, min(day) as led_on
-    from (
-        select child_key, meeting_date as day
-        from review.decisions
-        where reference_date < $reference_date and list_contains($told, decision)
-        union all
-        select child_key, given_on
-        from review.support
-        where reference_date < $reference_date
-        union all
-        select child_key, filled_on
-        from review.personal_sheets
-        where reference_date < $reference_date and filled_on is not null
-    )
-    where $not_counted and day <= $reference_date
-    group by child_key
-),
+create or replace temp table led_somewhere as
+select child_key, min(day) as led_on
+from (
+    select child_key, meeting_date as day
+    from review.decisions
+    where reference_date < $reference_date and list_contains($told, decision)
+    union all
+    select child_key, given_on
+    from review.support
+    where reference_date < $reference_date
+    union all
+    select child_key, filled_on
+    from review.personal_sheets
+    where reference_date < $reference_date and filled_on is not null
+)
+where day <= $reference_date
+group by child_key;
 
-records as (
+create or replace temp table new_labels as
+with records as (
     select
         c.reference_date,
         c.child_key,
         r.consultation_id,
         r.received_on,
         r.closed_on,
-        coalesce(r.received_on > d.led_on, false) as set_aside
+        coalesce($not_counted and r.received_on > d.led_on, false) as set_aside
     from linkage.children as c
     left join linkage.links as l
         on
@@ -39,7 +39,7 @@ records as (
         on
             r.consultation_id = l.person_ref
             and r.received_on <= c.reference_date
-    left join led_on as d on d.child_key = c.child_key
+    left join led_somewhere as d on d.child_key = c.child_key
     where c.reference_date = $reference_date
 )
 

@@ -38,26 +38,11 @@ class Slope:
     years: Sequence[int] = ()
 
 
-def counted_items(catalogue: Catalogue, band: Band, excluded: Mapping[str, str]) -> list[Item]:
-    """Every item of the band that is a sign of need by itself: screened ones and ``count: false`` are none."""
-    return [
-        item
-        for item in catalogue.matrix_items
-        if band in item.bands and item.count and item.screen is None and item.id not in excluded
-    ]
-
-
-def steps_of(item: Item) -> dict[str, int]:
-    """Own level -> its steps: 1 for the mildest, 2 for the next; below 0 for an item that ``lowers``."""
-    sign = -1 if item.direction == "lowers" else 1
-    return {level: sign * at for at, level in enumerate(item.levels, start=1)}
-
-
 def steps(children: Children, items: list[Item]) -> Array:
     """The sum of the steps of each child."""
     total = np.zeros(len(children))
     for item in items:
-        of_levels = {level: float(number) for level, number in steps_of(item).items()}
+        of_levels = {level: float(number) for level, number in item.steps.items()}
         total += children.levels[item.id].astype(object).map(of_levels).fillna(0.0).to_numpy(dtype=float)
     return total
 
@@ -71,8 +56,8 @@ def fit_count(catalogue: Catalogue, band: Band, bands: Mapping[Band, Children], 
     Args:
         bands: the children of every band.
     """
-    children, items = bands[band], counted_items(catalogue, band, excluded)
-    of_band = {name: steps(of, counted_items(catalogue, name, excluded)) for name, of in bands.items()}
+    children, items = bands[band], catalogue.counted_items(band, excluded)
+    of_band = {name: steps(of, catalogue.counted_items(name, excluded)) for name, of in bands.items()}
     slope = _slope(catalogue, band, bands, of_band)
     return BandFit(
         coefficients=_coefficients(band, children, items, slope),
@@ -109,7 +94,7 @@ def _coefficients(band: Band, children: Children, items: list[Item], slope: Slop
     n = len(children)
     rows: list[tuple[object, ...]] = []
     for item in items:
-        counts, number = level_counts(children, item), steps_of(item)
+        counts, number = level_counts(children, item), item.steps
         weights = {level: number.get(level, 0) * slope.weight for level in counts}
         mean = sum(weights[level] * count for level, count in counts.items()) / n
         for level, count in counts.items():

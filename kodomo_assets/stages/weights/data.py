@@ -21,14 +21,15 @@ _LEGAL = "no_legal_basis"
 
 def excluded_items(catalogue: Catalogue, reference_date: dt.date) -> dict[str, str]:
     """Items that may not be used because a table of theirs has no legal basis in force (method §8)."""
-    lapsed = {table.id for table in catalogue.tables.values() if not table.legal.in_force(reference_date)}
-    return {item.id: _LEGAL for item in catalogue.items.values() if lapsed.intersection(item.tables)}
+    return dict.fromkeys(catalogue.without_basis(reference_date), _LEGAL)
 
 
 def load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dt.date:
     """Temp table ``fit_data``: the matrix with band, household and event of every child in the fit.
 
-    With the label ``incident_12m`` the features are those of a year ago and the event is a first consultation since.
+    With the label ``incident_12m`` the features are those of a year ago and the event is a first consultation since:
+    of every child that was on the spine then, whether or not it is on one now. Left out is who was known before, and
+    who moved away before the year was over without an event.
 
     Returns:
         the date of the features.
@@ -57,11 +58,7 @@ def load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referenc
 
 def _require_labels(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
     """A child without a label would count as one without a consultation."""
-    row = con.execute(
-        "select count(*) filter (l.child_key is null), count(*) from fit_data as f "
-        "left join features.labels as l on l.reference_date = $1 and l.child_key = f.child_key",
-        [reference_date],
-    ).fetchone()
+    row = con.execute("select count(*) filter (not is_labelled), count(*) from fit_data").fetchone()
     lacking, children = row or (0, 0)
     if lacking:
         raise FitError(

@@ -17,17 +17,24 @@ select
     c.resident_id,
     case
         -- first consultation in the twelve months after the features
-        when $incident then coalesce(l.first_counted_on > $features_at and l.first_counted_on <= $reference_date, false)
+        when $incident then coalesce(f.first_counted_on > $features_at and f.first_counted_on <= $reference_date, false)
         else coalesce(l.counted_before, false)
     end as event,
-    l.records_set_aside
+    case when $incident then f.records_set_aside else l.records_set_aside end as records_set_aside,
+    case when $incident then f.child_key else l.child_key end is not null as is_labelled
 from features.matrix as m
 join linkage.children as c using (reference_date, child_key)
 left join counted_labels as l on l.reference_date = $reference_date and l.child_key = m.child_key
+-- by the children of the features' date: whoever left school in between is on no spine of the reference date
+left join features.follow_ups as f on f.reference_date = $reference_date and f.child_key = m.child_key
 where
     m.reference_date = $features_at
-    -- who was known before is no new event, and who left cannot be followed
+    -- who was known before is no new event; of who moved away before the twelve months were over nobody knows whether
+    -- there would have been one, unless there was
     and not (
         $incident
-        and (l.child_key is null or coalesce(l.first_received_on <= $features_at, false))
+        and (
+            coalesce(f.first_received_on <= $features_at, false)
+            or coalesce(f.first_counted_on is null and f.seen_until < $reference_date, false)
+        )
     );

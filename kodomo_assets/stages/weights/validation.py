@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError
-from kodomo_assets.stages.weights.count import counted_items, steps
+from kodomo_assets.stages.weights.count import steps
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import require_events
 from kodomo_assets.stages.weights.measures import Found, Interval, auc, by_lot, differences, found, places
@@ -71,7 +71,7 @@ def validate_band(
     scores = {
         OWN: own.scores,
         # nothing is chosen by these children's events: whatever a step weighs, the order is that of the steps
-        COUNT: steps(children, counted_items(catalogue, band, excluded)),
+        COUNT: steps(children, catalogue.counted_items(band, excluded)),
         LEGACY: legacy_hits(catalogue, band, children),
         CHANCE: np.zeros(len(children)),
     }
