@@ -166,7 +166,7 @@ def test_what_goes_back_to_the_offices_shows_no_person(leaky_city, screen, ident
 # reference dates, and days that are told by their month
 DATES_OF_NO_BIRTH = {
     "reference_date", "previous_date", "in_force_from", "list_of", "first_received_on", "first_counted_on",
-    "delivered_on",
+    "delivered_on", "list_date",
 }  # fmt: skip
 
 
