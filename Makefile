@@ -6,11 +6,13 @@ BIN := $(VENV)/bin
 export KODOMO_DATA_DIR ?= $(CURDIR)/data
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 RESIDENTS ?= 259000
+WORLD ?= linear
 
 .PHONY: help demo test ui refresh after-meeting summary templates docs lint format lock clean
 
 help:
 	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
+	@echo "                               (RESIDENTS=18000: a small one; WORLD=contact: another truth, see demo/worlds.py)"
 	@echo "make test                      ruff, mypy, import-linter, sqruff (SQL), oxlint (the page's script), pytest"
 	@echo "make ui                        Dagster UI on the same data, http://127.0.0.1:3000"
 	@echo "make refresh DATE=2025-04-01   everything that this reference date needs"
@@ -30,7 +32,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	touch $@
 
 demo: $(VENV)/.runtime
-	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --residents $(RESIDENTS)
+	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --residents $(RESIDENTS) --world $(WORLD)
 	$(BIN)/python -m kodomo_assets refresh --all
 	$(BIN)/python -m kodomo_assets.demo --data-dir "$(KODOMO_DATA_DIR)" --meeting
 	$(BIN)/python -m kodomo_assets after-meeting 2025-04-01

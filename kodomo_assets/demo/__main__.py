@@ -9,6 +9,7 @@ from pathlib import Path
 from kodomo_assets.demo import parameters
 from kodomo_assets.demo.city import write_city
 from kodomo_assets.demo.truth import comparison
+from kodomo_assets.demo.worlds import LINEAR, WORLDS
 from kodomo_assets.demo.year import play_meeting, play_support
 from kodomo_assets.errors import KodomoError
 
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path, required=True, help="folder for inbox/, city.yaml and demo_truth/")
     parser.add_argument("--residents", type=int, default=parameters.RESIDENTS)
     parser.add_argument("--seed", type=int, default=parameters.SEED)
+    parser.add_argument("--world", choices=list(WORLDS), default=LINEAR, help="what is true in the city (worlds.py)")
     parser.add_argument("--compare", action="store_true", help="show how far the last fit found the true items")
     parser.add_argument("--meeting", action="store_true", help="play the schools and the meeting on the newest list")
     parser.add_argument("--support", action="store_true", help="play what the schools report after the meeting")
@@ -30,7 +32,7 @@ def main() -> int:
         elif given.support:
             play_support(given.data_dir)
         else:
-            write_city(given.data_dir, given.residents, given.seed)
+            write_city(given.data_dir, given.residents, given.seed, given.world)
     except KodomoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

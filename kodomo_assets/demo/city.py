@@ -13,23 +13,27 @@ import yaml
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.files import write_table
-from kodomo_assets.demo.footprint import TRUTH, clear_own_files, remember
+from kodomo_assets.demo.footprint import TRUTH, WORLD, clear_own_files, remember
 from kodomo_assets.demo.population import Stream, make_population
-from kodomo_assets.demo.risk import blank_cells, draw_consultations, draw_levels, observed, probability
+from kodomo_assets.demo.risk import blank_cells, draw_consultations, draw_levels, observed
 from kodomo_assets.demo.schools import PRIVATE, make_pupils, make_schools, make_strangers, school_year
 from kodomo_assets.demo.slips import roster_entries
 from kodomo_assets.demo.tables import TABLES, City
+from kodomo_assets.demo.worlds import FEEDBACK, LINEAR, bred, needs, recorded
 
 
-def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED) -> None:
+def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED, world: str = LINEAR) -> None:
     """Writes inbox/, city.yaml and demo_truth/ into ``data_dir``; the same arguments give the same bytes.
+
+    Args:
+        world: one of ``worlds.WORLDS``.
 
     Raises:
         ConfigurationError: the folder holds deliveries or a configuration that are not the demo's.
     """
     clear_own_files(data_dir)
     _say(f"synthetic city of {residents:,} residents")
-    city = make_city(residents, seed)
+    city = make_city(residents, seed, world)
     catalogue = load_catalogue()
     inbox = data_dir / "inbox"
     data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -55,7 +59,7 @@ def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED)
     _write_truth(data_dir, city)
 
 
-def make_city(residents: int, seed: int) -> City:
+def make_city(residents: int, seed: int, world: str = LINEAR) -> City:
     """Draws everything that is true; each part from a stream of its own, so that no part shifts another."""
 
     def stream(name: str) -> np.random.Generator:
@@ -70,13 +74,18 @@ def make_city(residents: int, seed: int) -> City:
     blanks.loc[pupils["case"] > 0] = False
     has = _holders(stream, levels, pupils)
     known = observed(levels, blanks, pupils, has, p.LAST)
-    year = school_year(pupils["birth"], p.LAST).to_numpy()
-    chance, factors = probability(known, year)
-    chance[pupils["case"].to_numpy() > 0] = 0
-    consultations = draw_consultations(stream("consultations"), pupils, chance)
+    need, factors = needs(world, known, school_year(pupils["birth"], p.LAST).to_numpy())
+    chance = recorded(stream, world, need, known, pupils, schools)
+    consultations = draw_consultations(
+        stream("consultations"), pupils, np.where(pupils["case"].to_numpy() > 0, 0, chance)
+    )
+    if world == FEEDBACK:
+        consultations = bred(stream, consultations, pupils, lambda day: observed(levels, blanks, pupils, has, day))
     strangers = make_strangers(stream("strangers"), round(len(pupils) * p.STRANGER_SHARE))
     entries = roster_entries(stream, pupils)
-    return City(stream, people, pupils, levels, blanks, has, consultations, schools, factors, entries, strangers)
+    return City(
+        stream, people, pupils, levels, blanks, has, consultations, schools, factors, entries, strangers, world, need
+    )
 
 
 def _holders(stream: Stream, levels: pd.DataFrame, pupils: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -161,6 +170,11 @@ def _write_truth(data_dir: Path, city: City) -> None:
         for level, weight in zip(catalogue.items[item].levels, values, strict=True)
     ]
     pd.DataFrame(weights, columns=["band", "item", "level", "weight"]).to_csv(folder / "weights.csv", index=False)
+    named = folder / WORLD
+    if city.world == LINEAR:
+        named.unlink(missing_ok=True)
+    else:
+        named.write_text(f"{city.world}\n", "utf-8")
     cases = city.pupils[city.pupils["case"] > 0].sort_values("case")
     cases[["case", "resident_id"]].to_csv(folder / "cases.csv", index=False)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from kodomo_assets.errors import ConfigurationError
 
 TRUTH = "demo_truth"
+#: In that folder: in which world the city lies; without it in the linear one.
+WORLD = "world.txt"
 _LIST = "written.csv"
 
 

@@ -146,6 +146,17 @@ AGAIN_SHARE = 0.2
 # of children whose household draws 生活保護, those whom 就学援助 lists as 要保護 (the others get 教育扶助 instead)
 NEEDY_SHARE = 0.5
 
+# The worlds that are not linear (worlds.py): what counts more together and less alone, and by how much
+AT_HOME = ("single_parent", "child_rearing_allowance", "public_assistance", "nhi_arrears", "household_care")
+AT_SCHOOL = ("absence_days", "late_or_early_leave", "untreated_teeth", "lunch_fee_arrears")
+TOGETHER, ALONE = 2.0, 0.7
+# least and most of the needs that a school reports, and by how much rather who draws one of these is heard of
+REPORTING = (0.3, 1.8)
+WELFARE = ("child_rearing_allowance", "school_expense_aid", "public_assistance", "child_services")
+HEARD_IN_CONTACT = 3.0
+# of a list's children, those who get a consultation that they would not have had, and when it begins
+BRED_SHARE, DAYS_TO_MEETING = 0.6, 60
+
 SHARE_WITH_SSW = 0.05
 SHARE_WITH_COUNSELLING = 0.05
 SHARE_WITH_EPDS = 0.75

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -129,20 +129,32 @@ def probability(known: pd.DataFrame, year: np.ndarray) -> tuple[np.ndarray, dict
         effect = np.zeros(len(known))
         for item, weights in p.WEIGHTS[band].items():
             effect += np.array((0.0, *weights))[known[item].to_numpy()]
-        share = p.CONSULTED_SHARE[band]
-        enough = min(p.FEWEST_CONSULTED / max(1, of_band.sum()), p.CONSULTED_SHARE_BOUND)
-        factors[band] = max(1.0, enough / share)
-        chance = np.clip(effect + _intercept(effect[of_band], share), *p.PROBABILITY_BOUNDS)
+        share, factors[band] = p.CONSULTED_SHARE[band], factor_of(band, int(of_band.sum()))
+        base = base_of(effect[of_band], share)
+        chance = np.clip(effect + base, *p.PROBABILITY_BOUNDS)
         result = np.where(of_band, factors[band] * chance, result)
     return np.minimum(result, p.PROBABILITY_BOUNDS[1]), factors
 
 
-def _intercept(effect: np.ndarray, share: float) -> float:
-    """The base at which the mean probability, within its bounds, is ``share``: by halving, as the bounds bend it."""
-    low, high = -1.0, 1.0
+def factor_of(band: str, children: int) -> float:
+    """By what the chances of a band of so many children are multiplied, so that it holds enough consultations."""
+    enough = min(p.FEWEST_CONSULTED / max(1, children), p.CONSULTED_SHARE_BOUND)
+    return max(1.0, enough / p.CONSULTED_SHARE[band])
+
+
+def base_of(
+    effect: np.ndarray, share: float, bound: float = 1.0, link: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> float:
+    """The base at which the mean probability, within its bounds, is ``share``: by halving, as the bounds bend it.
+
+    Args:
+        bound: the base lies between it and its opposite.
+        link: makes a probability of effect and base together.
+    """
+    low, high = -bound, bound
     for _ in range(50):
         middle = (low + high) / 2
-        mean = np.clip(effect + middle, *p.PROBABILITY_BOUNDS).mean()
+        mean = np.clip(link(effect + middle), *p.PROBABILITY_BOUNDS).mean()
         low, high = (middle, high) if mean < share else (low, middle)
     return low
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 
+from kodomo_assets.demo.footprint import TRUTH, WORLD
+from kodomo_assets.demo.worlds import LINEAR, WORLDS
 from kodomo_assets.sql import read_sql
-
-TRUTH = "demo_truth"
 
 
 def comparison(data_dir: Path) -> str:
@@ -16,8 +16,21 @@ def comparison(data_dir: Path) -> str:
     with duckdb.connect(str(data_dir / "kodomo.duckdb"), read_only=True) as con:
         truth = data_dir / TRUTH
         return "\n".join(
-            ["demo: held against the truth", *_items(con, truth), *_links(con, truth), *_cases(con, truth)]
+            [
+                "demo: held against the truth",
+                _world(truth),
+                *_items(con, truth),
+                *_links(con, truth),
+                *_cases(con, truth),
+            ]
         )
+
+
+def _world(truth: Path) -> str:
+    """In which world the city lies, and what its figures are worth."""
+    path = truth / WORLD
+    world = path.read_text("utf-8").strip() if path.is_file() else LINEAR
+    return f"  WARNING: world {world}: {WORLDS[world]}"
 
 
 def _items(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:

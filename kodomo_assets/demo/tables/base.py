@@ -16,7 +16,8 @@ from kodomo_assets.demo.schools import Schools, attendance_of, school_year
 class City:
     """People, pupils with their levels, consultations and schools; every table is drawn from this.
 
-    ``roster_entries`` is how the schools hold the pupils, ``strangers`` who is at school here and lives elsewhere.
+    ``roster_entries`` is how the schools hold the pupils, ``strangers`` who is at school here and lives elsewhere,
+    ``need`` each pupil's chance that something is amiss, of which in ``world`` a consultation may come.
     """
 
     stream: Stream
@@ -30,6 +31,8 @@ class City:
     factors: dict[str, float]
     roster_entries: pd.DataFrame
     strangers: pd.DataFrame
+    world: str
+    need: np.ndarray
 
     def pupils_at(self, day: dt.date) -> pd.DataFrame:
         """Pupils on the school register at ``day``, with school, year and number."""

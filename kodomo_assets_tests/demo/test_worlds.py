@@ -1,0 +1,119 @@
+"""The demo's five worlds differ in what they say they differ in; the linear one is the city of before."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import chi2
+
+from kodomo_assets.demo import parameters as p
+from kodomo_assets.demo.__main__ import main
+from kodomo_assets.demo.city import make_city, write_city
+from kodomo_assets.demo.footprint import TRUTH, WORLD
+from kodomo_assets.demo.risk import observed
+from kodomo_assets.demo.schools import attendance_of
+from kodomo_assets.demo.tables import City
+from kodomo_assets.demo.worlds import CONTACT, FEEDBACK, INTERACTIONS, LINEAR, SCHOOLS, WORLDS
+from kodomo_assets_tests.demo.test_city import SMALL, digests
+
+RESIDENTS = 120_000
+
+
+@pytest.fixture(scope="module")
+def cities() -> dict[str, City]:
+    return {world: make_city(RESIDENTS, p.SEED, world) for world in WORLDS}
+
+
+def known_of(city: City) -> pd.DataFrame:
+    return observed(city.levels, city.blanks, city.pupils, city.has, p.LAST)
+
+
+def consulted(city: City) -> np.ndarray:
+    return city.pupils.index.isin(city.consultations["pupil"])
+
+
+def upper(city: City) -> np.ndarray:
+    return city.pupils["year_last"].between(4, 9).to_numpy()
+
+
+def test_what_is_reported_differs_and_the_need_does_not(cities):
+    for world in (SCHOOLS, CONTACT, FEEDBACK):
+        np.testing.assert_array_equal(cities[world].need, cities[LINEAR].need)
+        assert not np.array_equal(consulted(cities[world]), consulted(cities[LINEAR]))
+    for world in (LINEAR, INTERACTIONS, SCHOOLS, CONTACT):
+        assert consulted(cities[world]).sum() == pytest.approx(cities[world].need.sum(), rel=0.03)
+
+
+def test_trouble_at_home_and_at_school_multiply_in_one_world_alone(cities):
+    """What both add beyond each: of children with one level at home, at school, with both, with none of the others."""
+    beyond = {}
+    for world in (LINEAR, INTERACTIONS):
+        city = cities[world]
+        known, here = known_of(city), upper(city)
+        columns = [(known[item] == level)[here] for item, of in p.WEIGHTS["upper"].items() for level in range(1, len(of) + 1)]  # fmt: skip
+        home, school = ((known[list(items)] > 0).any(axis=1).to_numpy()[here] for items in (p.AT_HOME, p.AT_SCHOOL))
+        design = np.column_stack([np.ones(here.sum()), *columns, home & school]).astype(float)
+        beyond[world] = np.linalg.lstsq(design, city.need[here], rcond=None)[0][-1]
+    # the floor of the chance bends the linear one a little
+    assert beyond[LINEAR] == pytest.approx(0.01, abs=0.01)
+    assert beyond[INTERACTIONS] > 0.04
+
+
+def spread_over_schools(city: City) -> float:
+    """p value of records against needs, school by school."""
+    code = attendance_of(city.pupils, city.schools, p.LAST)["school_code"].to_numpy()
+    sums = pd.DataFrame({"code": code, "need": city.need, "records": consulted(city)}).groupby("code").sum()
+    return float(chi2.sf(((sums["records"] - sums["need"]) ** 2 / sums["need"]).sum(), len(sums)))
+
+
+def test_schools_differ_in_what_they_report_in_one_world_alone(cities):
+    assert spread_over_schools(cities[LINEAR]) > 0.01
+    assert spread_over_schools(cities[SCHOOLS]) < 1e-9
+
+
+def heard(city: City) -> float:
+    """Records per need of those who draw a benefit, over that of all others."""
+    contact = (known_of(city)[list(p.WELFARE)] > 0).any(axis=1).to_numpy()
+    share = [consulted(city)[of].sum() / city.need[of].sum() for of in (contact, ~contact)]
+    return share[0] / share[1]
+
+
+def test_contact_with_welfare_is_heard_of_three_times_as_often_in_one_world_alone(cities):
+    assert heard(cities[LINEAR]) == pytest.approx(1, abs=0.2)
+    # a chance has a bound, so a little less
+    assert heard(cities[CONTACT]) == pytest.approx(p.HEARD_IN_CONTACT, abs=0.5)
+
+
+def test_a_list_of_the_year_before_breeds_records_in_one_world_alone(cities):
+    """They begin after that year's meeting, among those who had most need by what was known then."""
+    records = {world: cities[world].consultations for world in (LINEAR, FEEDBACK)}
+    after = np.datetime64(p.DATES[0]) + p.DAYS_TO_MEETING
+    late = {world: int((of["received"] >= after).sum()) for world, of in records.items()}
+    children = cities[LINEAR].pupils_at(p.DATES[0])
+    assert late[FEEDBACK] - late[LINEAR] == pytest.approx(len(children) * 0.1 * p.BRED_SHARE, rel=0.1)
+    assert len(records[FEEDBACK]) - len(records[LINEAR]) == late[FEEDBACK] - late[LINEAR]
+    assert records[FEEDBACK]["received"].is_monotonic_increasing
+    more = ~records[FEEDBACK]["pupil"].isin(records[LINEAR]["pupil"])
+    need = cities[LINEAR].need
+    assert need[records[FEEDBACK].loc[more, "pupil"]].mean() > 2.5 * need.mean()
+
+
+def test_a_flag_writes_another_world_and_without_it_the_same_bytes_as_ever(tmp_path: Path, monkeypatch):
+    data = tmp_path / "data"
+    write_city(data, SMALL, seed=5)
+    linear = digests(data)
+    given = ["--data-dir", str(data), "--residents", str(SMALL), "--seed", "5", "--world", CONTACT]
+    monkeypatch.setattr(sys, "argv", ["demo", *given])
+    assert main() == 0
+    assert (data / TRUTH / WORLD).read_text("utf-8") == "contact\n"
+    contact = digests(data)
+    changed = {name for name in linear if linear[name] != contact.get(name)}
+    assert any("児童相談記録" in name for name in changed)
+    assert not any("出欠" in name for name in changed)
+    # and back again: the same bytes, and nothing of the other world
+    write_city(data, SMALL, seed=5)
+    assert digests(data) == linear
