@@ -93,17 +93,29 @@ def _share(part: int, of: int) -> str:
 def _cases(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
     rows = con.execute(
         """
-        select t."case", r.cohort, r.rank, r.selected, r.newly_found
+        select
+            t."case",
+            r.cohort,
+            r.rank,
+            r.selected,
+            r.newly_found,
+            string_agg(l.item || ' ' || l.level, ', ' order by l.item)
         from read_csv($1, all_varchar = true) as t
         join linkage.children as c on c.resident_id = t.resident_id
         join screening.ranking as r using (reference_date, child_key)
+        left join features.levels as l
+            on
+                l.reference_date = r.reference_date
+                and l.child_key = r.child_key
+                and l.level not in ('not_applicable', 'blank', 'no_record')
         where r.reference_date = (select max(reference_date) from screening.ranking)
+        group by all
         order by 1
         """,
         [str(truth / "cases.csv")],
     ).fetchall()
     return [
         f"  case {case} of the report: school year {cohort}, rank {rank}, {'selected' if selected else 'not selected'}"
-        f"{', newly found' if new else ''}"
-        for case, cohort, rank, selected, new in rows
+        f"{', newly found' if new else ''}; all its levels: {levels or 'none'}"
+        for case, cohort, rank, selected, new, levels in rows
     ]

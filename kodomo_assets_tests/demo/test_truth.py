@@ -36,9 +36,9 @@ def data_dir(tmp_path: Path) -> Path:
     lines = [f"{table},{ref},{child or ''},{kind}" for table, ref, child, kind in owners]
     (truth / "links.csv").write_text("\n".join(["table_name,person_ref,resident_id,kind", *lines, ""]), "utf-8")
     (truth / "weights.csv").write_text("band,item,level,weight\nlower,a,1,0.1\n", "utf-8")
-    (truth / "cases.csv").write_text("case,resident_id\n", "utf-8")
+    (truth / "cases.csv").write_text("case,resident_id\n1,0000000003\n", "utf-8")
     with duckdb.connect(str(tmp_path / "kodomo.duckdb")) as con:
-        for schema in ("weights", "linkage", "sources", "screening"):
+        for schema in ("weights", "linkage", "sources", "screening", "features"):
             con.execute(f"create schema {schema}")
         con.execute(
             "create table weights.versions as "
@@ -50,6 +50,9 @@ def data_dir(tmp_path: Path) -> Path:
         con.execute(
             "create table screening.ranking "
             "(reference_date date, child_key varchar, cohort int, rank int, selected boolean, newly_found boolean)"
+        )
+        con.execute(
+            "create table features.levels (reference_date date, child_key varchar, item varchar, level varchar)"
         )
         con.execute(
             "create table linkage.children "
@@ -130,4 +133,19 @@ def test_the_world_stands_beside_the_figures_with_a_warning(data_dir):
     assert (
         "  WARNING: world contact: needs of families that draw benefits are reported three times as often"
         in comparison(data_dir)
+    )
+
+
+def test_a_case_is_shown_with_all_its_levels(data_dir):
+    """What else it stands on: a single parent without benefits alone would be no case of the list."""
+    with duckdb.connect(str(data_dir / "kodomo.duckdb")) as con:
+        con.execute("insert into screening.ranking values ('2025-04-01', 'k3', 5, 1, true, true)")
+        con.execute(
+            "insert into features.levels values ('2025-04-01', 'k3', 'single_parent', 'without_allowance'), "
+            "('2025-04-01', 'k3', 'nhi_arrears', '4+'), ('2025-04-01', 'k3', 'absence_days', 'not_applicable'), "
+            "('2025-04-01', 'k3', 'overweight', 'no_record'), ('2025-01-01', 'k3', 'young_mother', 'applicable')"
+        )
+    assert comparison(data_dir).splitlines()[-1] == (
+        "  case 1 of the report: school year 5, rank 1, selected, newly found; "
+        "all its levels: nhi_arrears 4+, single_parent without_allowance"
     )
