@@ -6,6 +6,8 @@ days; cells of aggregates are suppressed and rounded.
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 
 from kodomo_assets.catalogue import OTHER, OutputColumn, OutputTable, Vocabulary
@@ -42,6 +44,16 @@ def published_column(column: OutputColumn, words: Vocabulary) -> str:
     if column.type == "VARCHAR":
         return f"{published_text(name, words)} as {name}"
     return f"date_trunc('month', {name})::date as {name}" if column.month else name
+
+
+def told_rows(con: duckdb.DuckDBPyConnection, table: OutputTable, condition: str, below: int) -> list[dict[str, Any]]:
+    """The stored rows of ``table`` that fulfil ``condition`` (SQL), as they may be told: by column, none private."""
+    rows = f"(from {table.qualified} where {condition})"
+    if table.counts:
+        rows = suppress(con, table, rows, below)
+    columns = [column.name for column in table.columns if not column.private]
+    found = con.execute(f"select {', '.join(map(quoted, columns))} from {rows} order by all").fetchall()
+    return [dict(zip(columns, row, strict=True)) for row in found]
 
 
 def suppress(con: duckdb.DuckDBPyConnection, table: OutputTable, rows: str, below: int) -> str:

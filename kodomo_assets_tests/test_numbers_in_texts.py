@@ -42,6 +42,8 @@ OWNED = {
     "20 children": "from so many on a check speaks: stages.sources.households",
     "1回": "once a year, the cadence",
     "12 months": "the window of the label incident_12m, which its name tells",
+    "12か月": "the same, as people read it",
+    "100人": "of a hundred children: a share in plain words",
     "0.0%": "a number format of Excel",
     "100%": "the ground of a picture (SVG), as wide and high as it",
 }

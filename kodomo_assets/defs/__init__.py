@@ -60,6 +60,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         review.meeting_files,
         review.key_list,
         evaluation.funnel,
+        review.model_card,
         published.analyst,
         published.refreshes,
     ]

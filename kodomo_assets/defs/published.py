@@ -70,6 +70,7 @@ def _everything(catalogue: Catalogue) -> list[str]:
         "review.school_lists",
         "review.meeting_page",
         "review.meeting_workbook",
+        "review.model_card",
         "evaluation.funnel",
     ]
 

@@ -20,6 +20,8 @@ from kodomo_assets.stages.review.schools import personal_sheets as make_sheets
 from kodomo_assets.stages.review.schools import school_lists as make_lists
 from kodomo_assets.stages.screening.summary import require_list, version_of
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
+from kodomo_assets.stages.weights.card import gather_card
+from kodomo_assets.stages.weights.card_page import card_file
 from kodomo_assets.store.exports import export
 from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
 from kodomo_assets.told import Told
@@ -191,3 +193,28 @@ def key_list(step: Step) -> Results:
     version, cautions = version_of(step.con, step.day), protection_caution(step.catalogue)
     _write(step, (), [key_file(step.day, version, keys, cautions)])
     yield step.made("review.key_list", {"children": len(keys)})
+
+
+@asset(
+    "review.model_card",
+    reads=[
+        "weights.in_force",
+        "weights.coefficients",
+        "weights.selection_log",
+        "weights.model_cards",
+        "weights.validation",
+        "weights.calibration",
+        "weights.logistic",
+        "weights.stability",
+        "screening.ranking",
+        "screening.stability",
+        "evaluation.meeting_outcome",
+        # whether a file is out
+        "review.decisions",
+    ],
+)
+def model_card(step: Step) -> Results:
+    require_list(step.con, step.day)
+    card = gather_card(step.con, step.catalogue, step.day)
+    _write(step, (), [card_file(step.catalogue, card)])
+    yield step.made("review.model_card", {"version": card.version})

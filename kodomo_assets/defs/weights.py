@@ -99,7 +99,7 @@ def validation(step: Step) -> Results:
                 ],
             ],
         ),
-        Written("weights.calibration", new("calibration"), lambda con: tell_calibration(con, version)),
+        Written("weights.calibration", new("calibration"), lambda con: tell_calibration(con, step.catalogue, version)),
         Written("weights.logistic", new("logistic"), lambda con: tell_logistic(con, version)),
         also=[("weights.model_cards", outcome.cards[version])] if outcome.cards else [],
         partition={"version": version},

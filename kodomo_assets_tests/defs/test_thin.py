@@ -80,7 +80,7 @@ def test_after_the_meeting_is_all_that_follows_from_what_comes_back(definitions)
     follows = dg.AssetSelection.assets(*returned).downstream().resolve(graph)
     job = definitions.resolve_job_def("after_meeting").asset_layer.selected_asset_keys
     assert job == follows
-    assert len(job) == 14
+    assert len(job) == 15
 
 
 def test_the_ui_shows_where_an_asset_stands_and_no_folder_of_this_machine(definitions):

@@ -49,17 +49,17 @@ def _label(catalogue: Catalogue, item: str, level: str) -> str:
     return f"{entry.ja} {entry.level_labels.get(level) or LEVEL_WORDS[level]}"
 
 
-def calibration_plot(rows: pd.DataFrame) -> bytes:
+def calibration_plot(rows: pd.DataFrame, catalogue: Catalogue) -> bytes:
     """SVG of the rows of weights.calibration of one version: a dot per tenth, on the line where both are equal."""
     bands = list(dict.fromkeys(rows["band"]))
     picture = Picture((_SIDE + 2 * _EDGE) * max(1, len(bands)), _SIDE + 2 * _EDGE)
     for number, band in enumerate(bands):
         part = rows[rows["band"] == band]
-        promised, found = part["fitted"] * 100, part["events"] / part["children"] * 100
+        promised, found = part["fitted"] * 1000, part["events"] / part["children"] * 1000
         low, high = min(0.0, float(promised.min())), max(float(promised.max()), float(found.max())) * 1.05
         left = number * (_SIDE + 2 * _EDGE) + _EDGE
         across, up = Scale(low, high, left, left + _SIDE), Scale(low, high, _EDGE + _SIDE, _EDGE)
-        picture.text(left, 20, f"{band}: events found in each tenth of the fitted values (%)")
+        picture.text(left, 20, f"{catalogue.bands[band].ja}：相談記録のある児童（千人あたり）")
         picture.line(across.at(low), up.at(low), across.at(high), up.at(high), PALE, dashed=True)
         for tick in up.ticks():
             picture.line(left - 4, up.at(tick), left, up.at(tick))
@@ -67,5 +67,5 @@ def calibration_plot(rows: pd.DataFrame) -> bytes:
         picture.line(left, up.start, left, up.end)
         for x, y in zip(promised, found, strict=True):
             picture.dot(across.at(x), up.at(y), BLUE)
-        picture.bottom_axis(across, _EDGE + _SIDE + 4, "fitted (%)")
+        picture.bottom_axis(across, _EDGE + _SIDE + 4, "予測値（点、十分位の平均）")
     return picture.svg()

@@ -91,10 +91,10 @@ def tell_validation(con: duckdb.DuckDBPyConnection, version: str) -> Told:
     }
 
 
-def tell_calibration(con: duckdb.DuckDBPyConnection, version: str) -> Told:
+def tell_calibration(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> Told:
     """What was promised and what was found, tenth by tenth, as a picture."""
     rows = con.execute("select * from weights.calibration where version = $1 order by band, tenth", [version]).df()
-    return {"version": version, "calibration": calibration_plot(rows)}
+    return {"version": version, "calibration": calibration_plot(rows, catalogue)}
 
 
 def tell_logistic(con: duckdb.DuckDBPyConnection, version: str) -> Told:

@@ -1,0 +1,260 @@
+"""What モデルカード.html says, as facts that may leave the centre: no cell of an aggregate tells of under ten children.
+
+Everything is read through ``disclosure``, as the analysts' database is: the card goes to the assembly and to parents.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.disclosure import ROUND_TO, told_rows
+from kodomo_assets.sql import literal
+from kodomo_assets.stages.weights.validation import AUC, CHANCE, DIFFERENCE, LIFT, PRECISION, RECALL
+from kodomo_assets.vocabulary import LEVEL_WORDS, RULES, SUPPORTED
+
+_TABLE = "table:"
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the validation with its 95 % interval, where it may be told."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of an item: its weight with the standard error, and how many children stood on it (None = untold)."""
+
+    ja: str
+    weight: float
+    std_error: float | None
+    children: int | None
+
+
+@dataclass(frozen=True)
+class ItemCard:
+    """An item, or a table in which a child has no record, with its levels and how often it would have been chosen."""
+
+    ja: str
+    levels: tuple[Level, ...]
+    inclusion_share: float | None
+    sign_share: float | None
+
+    @property
+    def strongest(self) -> float:
+        return max((abs(level.weight) for level in self.levels), default=0.0)
+
+
+@dataclass(frozen=True)
+class BandCard:
+    """What is said of one band.
+
+    Attributes:
+        origin: the rule that serves, as in ``vocabulary.RULES``; ``decided``: a person decided on it.
+        facts: its row of weights.model_cards.
+        figures: rule -> measure -> figure; without a validation empty.
+        calibration: tenth, children, events, fitted.
+        logistic: method, rank correlation and overlap, or None.
+        left_out: reason -> the items that never entered the search.
+        standing: of the selected of the reference date, how many are sure and borderline (None = untold).
+    """
+
+    band: Band
+    ja: str
+    origin: str
+    decided: bool
+    facts: Row
+    figures: Mapping[str, Mapping[str, Figure]]
+    items: tuple[ItemCard, ...]
+    calibration: tuple[Row, ...]
+    logistic: Row | None
+    left_out: Mapping[str, tuple[str, ...]]
+    standing: Mapping[str, int | None]
+
+    @property
+    def serves(self) -> Mapping[str, Figure]:
+        return self.figures.get(self.origin, {})
+
+    @property
+    def compared(self) -> Mapping[str, Figure]:
+        """The other rules in words -> how much more of its top tenth what serves finds than theirs."""
+        return {RULES[rule]: of[DIFFERENCE] for rule, of in self.figures.items() if rule != CHANCE and DIFFERENCE in of}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The newest meeting in which everyone was decided: of the list and of the random sample below the cut the share
+    whom it would support, and of all whom it would support the share that stood on the list.
+    """
+
+    reference_date: dt.date
+    list: Figure
+    sample: Figure
+    recall: Figure
+
+
+@dataclass(frozen=True)
+class Card:
+    """The whole card of a reference date.
+
+    Attributes:
+        made_for: the reference date whose refresh made the version.
+    """
+
+    reference_date: dt.date
+    version: str
+    made_for: dt.date
+    label: str
+    fingerprint: str
+    bands: tuple[BandCard, ...]
+    judged: Judged | None
+
+
+def gather_card(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Card:
+    """The card of the version in force at ``reference_date``."""
+
+    def told(table: str, condition: str) -> list[dict[str, Any]]:
+        return told_rows(con, catalogue.output(table), condition, catalogue.publish.suppress_below)
+
+    row = con.execute("select version from weights.in_force where reference_date = $1", [reference_date]).fetchone()
+    version = str(row[0]) if row else ""
+    of_version = f"version = {literal(version)}"
+    described = {row["band"]: row for row in told("weights.versions", of_version)}
+    decided = dict(
+        con.execute(
+            "select band, decided_by is not null from weights.versions where version = $1", [version]
+        ).fetchall()
+    )
+    tables = {
+        name: told(f"weights.{name}", of_version)
+        for name in ("model_cards", "validation", "coefficients", "stability", "calibration", "logistic")
+    }
+    standing = _standing(con, catalogue, reference_date)
+    bands = tuple(
+        BandCard(
+            band=band,
+            ja=catalogue.bands[band].ja,
+            origin=of["origin"],
+            decided=decided[band],
+            facts=_of(tables["model_cards"], band)[0],
+            figures=_figures(_of(tables["validation"], band)),
+            items=_items(catalogue, _of(tables["coefficients"], band), _of(tables["stability"], band)),
+            calibration=tuple(_of(tables["calibration"], band)),
+            logistic=next(iter(_of(tables["logistic"], band)), None),
+            left_out=_left_out(con, catalogue, version, band),
+            standing=standing.get(band, {}),
+        )
+        for band, of in described.items()
+    )
+    first = next(iter(described.values()))
+    return Card(
+        reference_date=reference_date,
+        version=version,
+        made_for=first["reference_date"],
+        label=first["label"],
+        fingerprint=first["fingerprint"],
+        bands=bands,
+        judged=_judged(con, catalogue, reference_date),
+    )
+
+
+def _of(rows: Sequence[Row], band: Band) -> list[Row]:
+    return [row for row in rows if row["band"] == band]
+
+
+def _figures(rows: Sequence[Row]) -> dict[str, dict[str, Figure]]:
+    found: dict[str, dict[str, Figure]] = {}
+    order = list(RULES)
+    for row in sorted(rows, key=lambda row: order.index(row["rule"])):
+        if row["measure"] in (PRECISION, RECALL, LIFT, AUC, DIFFERENCE):
+            found.setdefault(row["rule"], {})[row["measure"]] = Figure(row["value"], row["low"], row["high"])
+    return found
+
+
+def _items(catalogue: Catalogue, rows: Sequence[Row], stability: Sequence[Row]) -> tuple[ItemCard, ...]:
+    """The items of the model, the heaviest first; levels as the catalogue orders them, without the reference."""
+    stable = {row["item"]: row for row in stability}
+    names = [name for name in dict.fromkeys(row["item"] for row in rows) if not name.startswith("(")]
+    cards = []
+    for name in names:
+        of_item = {row["level"]: row for row in rows if row["item"] == name}
+        item = None if name.startswith(_TABLE) else catalogue.items[name]
+        order = [level for level in (*(item.levels if item else ()), "blank", "no_record") if level in of_item]
+        labels = {**LEVEL_WORDS, **(item.level_labels if item else {})}
+        levels = tuple(
+            Level(labels[level], row["weight"], row["std_error"], row["children"])
+            for level in order
+            # a level that no column tells of counts as the reference, like 非該当
+            if (row := of_item[level])["weight"] or row["std_error"] is not None
+        )
+        ja = item.ja if item else f"{catalogue.tables[name.removeprefix(_TABLE)].ja}の記録"
+        of = stable.get(name, {})
+        if levels:
+            cards.append(ItemCard(ja, levels, of.get("inclusion_share"), of.get("sign_share")))
+    return tuple(sorted(cards, key=lambda card: -card.strongest))
+
+
+def _left_out(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str, band: Band
+) -> dict[str, tuple[str, ...]]:
+    rows = con.execute(
+        "select reason, list(item order by sequence) from weights.selection_log "
+        "where version = $1 and band = $2 and step = 1 and action = 'drop' and level is null "
+        "group by reason order by min(sequence)",
+        [version, band],
+    ).fetchall()
+    return {
+        reason: tuple(catalogue.items[item].ja for item in items if item in catalogue.items) for reason, items in rows
+    }
+
+
+def _standing(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date
+) -> dict[Band, dict[str, int | None]]:
+    """Band -> standing -> selected children, told like every count that leaves; both hidden where one would be."""
+    rows = con.execute(
+        """
+        select
+            r.band,
+            s.standing,
+            count(*) as children
+        from screening.ranking as r
+        join screening.stability as s using (reference_date, child_key)
+        where
+            r.reference_date = $1
+            and r.selected
+        group by r.band, s.standing
+        qualify min(count(*)) over (partition by r.band) >= $2
+        """,
+        [reference_date, catalogue.publish.suppress_below],
+    ).fetchall()
+    found: dict[Band, dict[str, int | None]] = {}
+    for band, standing, children in rows:
+        found.setdefault(band, {})[standing] = ROUND_TO * round(children / ROUND_TO)
+    return found
+
+
+def _judged(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Judged | None:
+    row = con.execute(
+        "select max(reference_date) from evaluation.meeting_outcome where reference_date <= $1", [reference_date]
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    of_meeting = f"reference_date = {literal(row[0].isoformat())}::date and decision = {literal(SUPPORTED)}"
+    outcome = catalogue.output("evaluation.meeting_outcome")
+    told = told_rows(con, outcome, of_meeting, catalogue.publish.suppress_below)
+    shares = {of["stratum"]: of["share"] for of in told}
+    intervals = con.execute(f"select stratum, low, high from evaluation.meeting_outcome where {of_meeting}").fetchall()
+    figures = {stratum: Figure(shares[stratum], low, high) for stratum, low, high in intervals}
+    return Judged(row[0], *(figures.get(stratum, Figure(None, None, None)) for stratum in ("list", "sample", "recall")))

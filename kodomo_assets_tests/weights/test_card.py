@@ -1,0 +1,169 @@
+"""モデルカード.html: what it says of a version, in words worked out here, and what it must not tell."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import re
+
+import numpy as np
+import pytest
+
+from kodomo_assets.stages.weights.card import Card, gather_card
+from kodomo_assets.stages.weights.card_page import model_card
+from kodomo_assets_tests.weights.test_fit import band_of
+from kodomo_assets_tests.weights.test_serving import events
+from kodomo_assets_tests.weights.test_versions import LOWER, UPPER, YEARLY, FittedCity, city
+
+__all__ = ["city"]
+
+
+def made(city: FittedCity) -> tuple[Card, str]:
+    """The card and its text, without the tags."""
+    city.refresh(YEARLY)
+    city.validate(YEARLY)
+    for table in ("calibration", "logistic"):
+        city.con.execute(f"insert into weights.{table} by name from new_{table}")
+    card = gather_card(city.con, city.catalogue, YEARLY)
+    page = model_card(city.catalogue, card).decode()
+    body = page.partition("<body>")[2]
+    return card, re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", body))
+
+
+def test_the_first_third_says_what_the_list_finds_and_what_it_misses(city):
+    city.build(YEARLY, lower=band_of(3_000, seed=1), upper=UPPER)
+    card, text = made(city)
+    lower = card.bands[0]
+    precision, recall = lower.figures["own"]["precision_at_10"], lower.figures["own"]["recall_at_10"]
+    children, event = len(band_of(3_000, seed=1)), int(band_of(3_000, seed=1).event.sum())
+    told = 5 * round(event / 5)
+    assert f"児童{children:,}人のうち、児童相談記録のある{told}人" in text
+    assert f"相談記録のある児童はおよそ{precision.value * 100:.0f}人（95%の幅" in text
+    assert f"一覧に載るのはおよそ{recall.value * 100:.0f}人" in text
+    assert f"くじ引きで選べば、およそ{told / children * 100:.0f}人です" in text
+    assert "性別、国籍、住んでいる地区は、重みにも点にも使いません" in text
+    assert "参考情報であり、判定ではありません" in text
+    assert "%" not in text.partition("当たり方")[2].partition("見落とし")[0].replace("95%の幅", "")
+
+
+def test_another_rule_is_better_worse_or_not_to_be_told_apart_by_its_whole_interval(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    for low, high, words in (
+        (0.01, 0.05, "より多く見つけます（一覧100人あたり+3.0人、95%の幅 +1.0〜+5.0人）"),
+        (-0.01, 0.05, "どちらがよいとも言えません（区別できない。"),
+        (-0.05, -0.01, "確かに少なくなります（"),
+    ):
+        city.con.execute(
+            "update weights.validation set value = 0.03, low = $1, high = $2, found = 40 "
+            "where measure = 'precision_difference' and rule = 'legacy' and band = 'lower'",
+            [low, high],
+        )
+        page = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+        of_lower = page.partition("データベースみまもりの該当数で選ぶ一覧と比べると")[2].partition("</li>")[0]
+        assert words in of_lower
+
+
+def test_every_weight_stands_there_with_its_interval_and_the_reference_does_not(city):
+    city.build(YEARLY, lower=band_of(3_000, seed=1), upper=UPPER)
+    card, text = made(city)
+    rows = city.con.execute(
+        "select level, weight, std_error, children from weights.coefficients "
+        "where band = 'lower' and item = 'public_assistance'"
+    ).fetchall()
+    ((weight, error, held),) = [(w, e, n) for level, w, e, n in rows if level == "applicable"]
+    name = city.catalogue.items["public_assistance"].ja
+    # worked out here: points, 1.96 standard errors, children to the next five
+    low, high = ((weight + side * 1.959964 * error) * 1000 for side in (-1, 1))
+    assert f"{name}該当{weight * 1000:+.1f} {low:+.1f}〜{high:+.1f} {5 * round(held / 5)}人" in text
+    (item,) = [item for item in card.bands[0].items if item.ja == name]
+    assert [level.ja for level in item.levels] == ["該当"]
+
+
+def test_where_the_count_serves_or_nothing_was_fitted_it_says_so(city):
+    city.configure("weights: {serves: {lower: {origin: count, decided_by: 課長, reason: 内緒の理由}}}")
+    city.build(YEARLY, lower=LOWER, upper=events(UPPER, 3))
+    _, text = made(city)
+    assert text.count("当てはまる段階の数で順番を付けています") == 2
+    assert "どれを用いるかは、理由を付けて人が決めました" in text
+    assert "内緒の理由" not in text
+    assert "課長" not in text
+    # three events: neither they nor what is found of them
+    assert "児童相談記録のある－" in text
+
+
+def test_a_version_of_before_the_validation_says_that_nothing_is_known(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    city.refresh(YEARLY)
+    text = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    assert text.count("当たり方は、まだ確かめていません") == 2
+
+
+def judged(city: FittedCity, **strata: tuple[int, int, float, float, float]) -> str:
+    for stratum, (children, decided, share, low, high) in strata.items():
+        city.con.execute(
+            "insert into evaluation.meeting_outcome values ($1, $2, 'a_or_b', $3, $4, $5, $3, $6, $7)",
+            [YEARLY, stratum, children, decided, share, low, high],
+        )
+    text = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    return text.partition("会議の判断")[2].partition("</p>")[0]
+
+
+def test_the_meetings_verdict_is_told_coarsely(city):
+    """39 of 170 is .229, told as 40 of 170; its interval .173 to .298 outwards to fives; none of 20 is not told."""
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    said = judged(city, list=(39, 170, 39 / 170, 0.1726, 0.2982), sample=(0, 20, 0.0, 0.0, 0.2009), recall=(39, 39, 1.0, 0.109, 1.0))  # fmt: skip
+    assert "一覧の児童のうちおよそ24%（95%の幅 15〜30%）" in said
+    assert "検討した児童のうち示せないほど少数" in said
+    assert "一覧に載っていたのはおよそ100%（95%の幅 10〜100%）" in said
+
+
+def test_who_is_sure_and_who_is_borderline_is_counted_by_fives_or_not_at_all(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    for band, sure, borderline in (("lower", 33, 22), ("upper", 40, 9)):
+        for number in range(sure + borderline):
+            key = f"{band}{number}"
+            city.con.execute(
+                "insert into screening.ranking by name select * replace ($1 as child_key, $2 as band) from ("
+                "select $3::date as reference_date, '2025-04-01.1' as weights_version, '' as band, 1 as cohort, "
+                "1 as rank, '' as child_key, '000001' as school_code, 0.1 as score, 1 as own_levels, "
+                "true as selected, 'cohort' as share_of, false as tied_at_cut, 0 as legacy_hits, "
+                "false as newly_found_equal, false as open_consultation, false as known_before, "
+                "false as incomplete_delivery, false as sibling_selected)",
+                [key, band, YEARLY],
+            )
+            standing = "sure" if number < sure else "borderline"
+            city.con.execute("insert into screening.stability values ($1, $2, 0.5, $3)", [YEARLY, key, standing])
+    card = gather_card(city.con, city.catalogue, YEARLY)
+    assert [dict(band.standing) for band in card.bands] == [{"sure": 35, "borderline": 20}, {}]
+    text = model_card(city.catalogue, card).decode()
+    assert "（確実）はおよそ35人" in text
+    assert text.count("（境界）") == 1
+
+
+def test_a_label_of_the_configuration_cannot_break_the_page(city):
+    city.configure('items: {public_assistance: {ja: "<script>alert(1)</script>&"}}')
+    city.build(YEARLY, lower=band_of(3_000, seed=1), upper=UPPER)
+    made(city)
+    page = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+    assert "default-src 'none'" in html.unescape(page)
+
+
+def test_the_same_facts_give_the_same_bytes(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    pages = {model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)) for _ in range(2)}
+    assert len(pages) == 1
+
+
+@pytest.mark.parametrize("day", [YEARLY])
+def test_items_that_never_entered_stand_there_with_why(city, day: dt.date):
+    city.build(day, lower=LOWER, upper=UPPER)
+    card, text = made(city)
+    assert "公平のため使わない項目：性別、国籍" in text
+    assert set(card.bands[0].left_out["fairness"]) == {"性別", "国籍"}
+    assert np.isfinite([item.strongest for item in card.bands[0].items]).all()
