@@ -206,6 +206,12 @@ _ALL = (
         "school_code school_name",
         "a school that delivered nothing for the date",
     ),
+    _declared(
+        "stages.screening.scoring",
+        "rescored",
+        "child_key score",
+        "a child of this list or the one before, and what it would have scored then with the weights of now",
+    ),
     # -- evaluation
     _declared(
         "stages.evaluation.funnel",

@@ -212,6 +212,7 @@ class Catalogue(Model):
                 directions=tuple(self.meeting.directions),
                 roles=self.meeting.roles,
                 outcomes=tuple(self.meeting.outcomes),
+                laws=tuple(law for table in self.tables.values() for law in table.law_changes.values()),
             )
         )
 

@@ -109,6 +109,13 @@ class SourceTable(Model):
         ),
     )
     legal: Legal = Field(description="why and until when the table may be used")
+    law_changes: Mapping[dt.date, str] = Field(
+        default_factory=dict,
+        description=(
+            "day: which law changed on it, so that more or fewer people have a row from then on; said beside what "
+            "moved between two dates (`evaluation.drift`)"
+        ),
+    )
     encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp932"] | None = Field(
         default=None, description="without it BOM, UTF-8, CP932 are tried strictly in this order"
     )

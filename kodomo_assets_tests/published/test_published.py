@@ -133,6 +133,20 @@ def test_why_tells_the_strongest_factor_first_in_japanese(kodomo):
     ]
 
 
+def test_what_moved_and_who_entered_is_told_in_points_and_japanese(kodomo):
+    con, target = kodomo
+    con.execute("insert into evaluation.list_changes by name select $1::date as reference_date, date '2025-01-01' as previous_date, $2 as child_key, 'upper' as band, 'entered' as change, 0.4 as score_change, 0.3 as by_weights, 0.1 as by_child, 'absence_days' as strongest_item", [R, "0" * 32])  # fmt: skip
+    for kind, name, psi, law in (("item", "child_rearing_allowance", 0.41589, "児童扶養手当法の改正（令和6年11月）"), ("score", "score", 0.02, None), ("list", "list", None, None)):  # fmt: skip
+        con.execute("insert into evaluation.drift by name select $1::date as reference_date, $2 as kind, $3 as name, 'upper' as band, 'fit' as against, date '2024-04-01' as previous_date, true as in_model, $4::double as psi, $5 as law, 9 as stayed", [R, kind, name, psi, law])  # fmt: skip
+    build(con, target)
+    assert query(target, "select change, points, points_by_weights, points_by_child, strongest_item_ja from views.list_changes") == [("entered", 400.0, 300.0, 100.0, "欠席日数")]  # fmt: skip
+    assert query(target, "select kind, item, item_ja, psi, law from views.drift") == [
+        ("item", "child_rearing_allowance", "児童扶養手当", 0.416, "児童扶養手当法の改正（令和6年11月）"),
+        ("score", "score", "score", 0.02, None),
+    ]
+    assert query(target, "select distinct stayed from evaluation.drift") == [(None,)]
+
+
 def test_this_terms_list_is_that_of_the_newest_date_in_order(kodomo):
     con, target = kodomo
     rows = [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import duckdb
 
-from kodomo_assets.office.plots import BLUE, GREY, PALE, Picture, Scale
+from kodomo_assets.office.plots import BLUE, GREY, PALE, RED, Picture, Scale
 from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, RULES, UNDECIDED
 
 _ROW, _BAR = 28.0, 20.0
+_MOST_MOVED = 12
 _STEPS = {
     "screened": "対象",
     "selected": "抽出",
@@ -49,6 +52,33 @@ def backtest_plot(con: duckdb.DuckDBPyConnection) -> bytes:
         picture.dot(across.at(rate), y, colour)
         picture.text(across.at(high) + 6, y + 4, f"{events}/{followed}", size=10)
     picture.bottom_axis(across, 44 + _ROW * len(rows), "rate")
+    return picture.svg()
+
+
+def drift_plot(con: duckdb.DuckDBPyConnection, names: Mapping[str, str], bounds: Sequence[float]) -> bytes:
+    """SVG of the largest indices of ``new_drift`` among the items and scores of the weights in force.
+
+    Args:
+        names: what people read for an item.
+        bounds: drawn as lines.
+    """
+    rows = con.execute(
+        "select name, band, against, psi from new_drift where in_model and psi is not null "
+        "order by psi desc, name, band, against limit $1",
+        [_MOST_MOVED],
+    ).fetchall()
+    picture = Picture(720, 80 + _ROW * len(rows))
+    across = Scale(0, max([*bounds, *(psi for *_, psi in rows)]), 330, picture.width - 60)
+    bottom = 40 + _ROW * len(rows)
+    picture.text(10, 20, "population stability index, largest first")
+    for position, (name, band, against, psi) in enumerate(rows):
+        top = 36 + _ROW * position
+        picture.bar(across.start, top, across.at(psi), top + _BAR, RED if psi > max(bounds) else BLUE)
+        picture.text(across.start - 8, top + 14, f"{names.get(name, '得点')} {band} {against}", anchor="end")
+        picture.text(across.at(psi) + 6, top + 14, f"{psi:.2f}", size=10)
+    for bound in bounds:
+        picture.line(across.at(bound), 30, across.at(bound), bottom, dashed=True)
+    picture.bottom_axis(across, bottom, "PSI")
     return picture.svg()
 
 

@@ -12,6 +12,8 @@ _VIEWS = {
     "why": "児童がその位置にある理由：項目ごとの寄与（大きい順、点＝得点×1000）",
     "weights_in_force": "基準日ごとに有効な重み（点＝重み×1000）",
     "selection_log": "項目の選定の記録（順番に読む）",
+    "list_changes": "前回の一覧との違い：だれが残り、入り、外れたか、重みと児童の資料のどちらによるか（点＝得点×1000）",
+    "drift": "項目と得点の分布が、推定のときと前回からどれだけ動いたか（PSIの大きい順）",
     "children_per_school": f"学校と学年ごとの対象児童数（少数のセルは秘匿し、{ROUND_TO}人単位に丸める）",
 }
 
@@ -28,6 +30,12 @@ _COLUMNS = {
     "weights_in_force.points": "重み×1000（小数第1位まで）",
     "weights_in_force.std_error_points": "標準誤差×1000（小数第1位まで）",
     "selection_log.item_ja": "項目名",
+    "list_changes.points": "得点の変化×1000（小数第1位まで）",
+    "list_changes.points_by_weights": "うち重みによる変化×1000（小数第1位まで）",
+    "list_changes.points_by_child": "うち児童の資料による変化×1000（小数第1位まで）",
+    "list_changes.strongest_item_ja": "項目名",
+    "drift.item": "項目ID（得点はscore）",
+    "drift.item_ja": "項目名",
     "children_per_school.children": f"児童数（{ROUND_TO}人単位、NULL＝少数のため秘匿）",
 }
 
@@ -37,6 +45,8 @@ _FROM = {
     "why": "explanation.factors",
     "weights_in_force": "weights.coefficients",
     "selection_log": "weights.selection_log",
+    "list_changes": "evaluation.list_changes",
+    "drift": "evaluation.drift",
     "children_per_school": "evaluation.children_per_school",
 }
 

@@ -85,6 +85,40 @@ from weights.selection_log as s
 left join catalogue.names as i on i.item = s.item
 order by s.version, s.band, s.sequence;
 
+create view views.list_changes as
+select
+    c.reference_date,
+    c.previous_date,
+    c.child_key,
+    c.change,
+    round(c.score_change * 1000, 1) as points,
+    round(c.by_weights * 1000, 1) as points_by_weights,
+    round(c.by_child * 1000, 1) as points_by_child,
+    c.strongest_item,
+    coalesce(i.ja, c.strongest_item) as strongest_item_ja
+from evaluation.list_changes as c
+left join catalogue.names as i on i.item = c.strongest_item
+order by c.reference_date, c.change, abs(c.score_change) desc nulls last, c.child_key;
+
+create view views.drift as
+select
+    d.reference_date,
+    d.against,
+    d.previous_date,
+    d.kind,
+    d.name as item,
+    coalesce(i.ja, d.name) as item_ja,
+    d.band,
+    d.in_model,
+    round(d.psi, 3) as psi,
+    round(d.by_chance, 3) as by_chance,
+    d.verdict,
+    d.law
+from evaluation.drift as d
+left join catalogue.names as i on i.item = d.name
+where d.kind <> 'list'
+order by d.reference_date, d.psi desc, d.name, d.band, d.against;
+
 create view views.children_per_school as
 select
     reference_date,

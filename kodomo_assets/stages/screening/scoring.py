@@ -14,6 +14,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import FitError
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.screening.completeness import build_completeness
+from kodomo_assets.stages.screening.summary import version_of
 
 _MAX_DIFFERENCE = 1e-9
 
@@ -52,10 +53,30 @@ def build_screening(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     }
     run_sql(con, __package__, "screened", parameters)
     _require_whole_model(con, version)
+    run_sql(con, __package__, "contributions", parameters)
     run_sql(con, __package__, "scoring", parameters)
     row = con.execute("select count(*), count(*) filter (selected) from new_ranking").fetchone()
     screened, selected = row or (0, 0)
     return ScreeningCounts(version=version, screened=screened, selected=selected)
+
+
+def rescore(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, previous_date: dt.date | None
+) -> None:
+    """Makes the temp table ``rescored``: what children of an earlier list score with the weights of a later one.
+
+    A row per child of either list that was ranked at both dates: on its levels of ``previous_date``, with the weights
+    and in the band of ``reference_date``. What that differs from its score of then is what the weights changed.
+    """
+    _load_model(con, catalogue, version_of(con, reference_date))
+    parameters = {"reference_date": reference_date, "previous_date": previous_date}
+    run_sql(con, __package__, "rescored", parameters)
+    run_sql(con, __package__, "contributions", parameters)
+    con.execute(
+        "create or replace temp table rescored as "
+        "select child_key, sum(contribution::decimal(18, 15))::double as score "
+        "from new_contributions group by child_key"
+    )
 
 
 def check_scores(con: duckdb.DuckDBPyConnection) -> Iterable[CheckOutcome]:
