@@ -15,14 +15,17 @@ from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, Outp
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.source_columns import Column
 from kodomo_assets.catalogue.source_tables import SourceTable
-from kodomo_assets.catalogue.words import OTHER, Vocabulary
+from kodomo_assets.catalogue.words import GROUP_OF_SEVERAL, OTHER, SCHOOL_GROUP, UNKNOWN_GROUP, Vocabulary
 
 __all__ = [
     "BLANK",
+    "GROUP_OF_SEVERAL",
     "NOT_APPLICABLE",
     "NO_RECORD",
     "OTHER",
+    "SCHOOL_GROUP",
     "TO_FILL_IN",
+    "UNKNOWN_GROUP",
     "Acknowledgement",
     "Band",
     "Calendar",

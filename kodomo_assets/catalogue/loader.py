@@ -22,7 +22,7 @@ from kodomo_assets.errors import ConfigurationError
 
 _PACKAGE = "kodomo_assets.catalogue"
 # Mappings whose keys are a city's own words: anything may be added to them.
-_OPEN = {"headers", "codes", "fixed_items", "serves", "directions", "outcomes"}
+_OPEN = {"headers", "codes", "fixed_items", "serves", "directions", "outcomes", "groups"}
 # What a proposal for the weights may hold.
 _OF_WEIGHTS = ("weights", "items")
 # Keys that a city may set although the defaults leave them out.
@@ -36,6 +36,7 @@ _OPTIONAL = {
     "max",
     "unit",
     "count",
+    "direction",
     "at_most",
     "headers",
     "headers_by_date",
@@ -46,6 +47,8 @@ _OPTIONAL = {
     "ages",
     "codes",
     "screen",
+    "min_ratio",
+    "max_ratio",
     "valid_until",
     "permanent",
     "sensitive",
@@ -155,7 +158,17 @@ def _complete(raw: dict[str, Any], origin: str) -> dict[str, Any]:
         _declare_absent(name, table, origin)
     for name, item in raw["items"].items():
         item["id"] = name
+        _keep_out(name, item.get("screen"), origin)
     return raw
+
+
+def _keep_out(name: str, screen: object, origin: str) -> None:
+    """What the method leaves out of every fit no city lets in; it may leave out more (method §5, §6)."""
+    kept = _packaged()["items"][name].get("screen")
+    if kept is not None and screen != kept:
+        raise ConfigurationError(
+            f"{origin}: items.{name}.screen: found {screen!r}, expected {kept!r}: no city fits a weight to this item"
+        )
 
 
 def _declare_absent(name: str, table: dict[str, Any], origin: str) -> None:

@@ -174,6 +174,43 @@ class Legacy(Model):
     max_missing_share: Share = Field(description="with a larger share of its items missing the legacy flag is unknown")
 
 
+class FairnessGroup(Model):
+    """Children whom an own level of one of the items puts into one group, against all others (method §6)."""
+
+    ja: str = Field(description="how people read the group")
+    items: tuple[str, ...] = Field(
+        min_length=1, description="an own level of one of these items puts a child into the group"
+    )
+    min_ratio: float | None = Field(
+        default=None, ge=0, description="the bound of this group, where it is not that of all (`fairness.min_ratio`)"
+    )
+    max_ratio: float | None = Field(default=None, gt=0, description="the same (`fairness.max_ratio`)")
+
+
+class Fairness(Model):
+    groups: Mapping[str, FairnessGroup] = Field(
+        description=(
+            "group: its name and items. Whom the list selects, finds and misses of each, and of each school, stands in "
+            "`evaluation.fairness`; a city may add groups"
+        )
+    )
+    min_ratio: float = Field(
+        ge=0,
+        le=1,
+        description=(
+            "a group's selection rate over that of all others: below this, and with an interval of the difference that "
+            "excludes 0, the check `groups_alike` warns"
+        ),
+    )
+    max_ratio: float = Field(ge=1, description="above this it warns too")
+    without: tuple[str, ...] = Field(
+        description=(
+            "items of which `evaluation.without_items` says what the list would be without their contributions (no "
+            "new fit): who enters and leaves, in numbers, and the precision"
+        )
+    )
+
+
 class Publish(Model):
     suppress_below: int = Field(
         ge=1,

@@ -20,11 +20,21 @@ from kodomo_assets.catalogue.ingest import Ingest, Reason
 from kodomo_assets.catalogue.items import Item
 from kodomo_assets.catalogue.legal import Section
 from kodomo_assets.catalogue.meeting import Meeting
-from kodomo_assets.catalogue.method import BandSettings, Features, Legacy, Linkage, Publish, Schools, Screening, Weights
+from kodomo_assets.catalogue.method import (
+    BandSettings,
+    Fairness,
+    Features,
+    Legacy,
+    Linkage,
+    Publish,
+    Schools,
+    Screening,
+    Weights,
+)
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.source_tables import SourceTable
-from kodomo_assets.catalogue.words import CityWords, Vocabulary, school_code, vocabularies
+from kodomo_assets.catalogue.words import SCHOOL_GROUP, CityWords, Vocabulary, school_code, vocabularies
 from kodomo_assets.japan.text import flag_word
 
 
@@ -45,6 +55,7 @@ class Catalogue(Model):
     features: Features = Field(description="what is watched of the items")
     weights: Weights = Field(description="how the weights are fitted")
     screening: Screening = Field(description="who is selected")
+    fairness: Fairness = Field(description="whom the list treats otherwise than others, and when that is a warning")
     legacy: Legacy = Field(description="the rule of データベースみまもり, kept for comparison")
     meeting: Meeting = Field(description="what goes to the meeting and to the schools ([meeting.md](meeting.md))")
     publish: Publish = Field(description="what analysts see")
@@ -102,6 +113,12 @@ class Catalogue(Model):
                         f"weights.fixed_items.{band}: {name!r} is left out before any regression "
                         f"({self.items[name].screen}), expected items that may stay"
                     )
+        for where, names in (
+            *((f"groups.{name}.items", group.items) for name, group in self.fairness.groups.items()),
+            ("without", self.fairness.without),
+        ):
+            if unknown := [name for name in names if name not in self.items or not self.items[name].levels]:
+                raise ValueError(f"fairness.{where}: no item with levels {'・'.join(unknown)}")
         check_decisions(self.weights.decisions, self.items, self.weights.fixed_items, self.meeting.roles)
         return self
 
@@ -203,6 +220,7 @@ class Catalogue(Model):
                 items=tuple(self.items),
                 levels={item.id: tuple(item.levels) for item in self.matrix_items},
                 level_labels=tuple(label for item in self.matrix_items for label in item.level_labels.values()),
+                fairness_groups=(*self.fairness.groups, SCHOOL_GROUP),
                 fairness_items=tuple(item.id for item in self.matrix_items if item.screen == "fairness"),
                 tables=tuple(self.tables),
                 school_code=school_code(code.digits, letters=code.letters),

@@ -5,6 +5,7 @@ A text that a person typed leaves only as one of these; whatever else stands in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,6 +18,10 @@ OTHER = "その他"
 
 #: Levels that no item lists itself.
 MISSING = (NO_RECORD, BLANK, NOT_APPLICABLE)
+#: Children are compared by their schools too, beside the groups that the configuration names.
+SCHOOL_GROUP = "school"
+#: How those are called whom an own level of several puts into a group, and those of whom nobody knows.
+GROUP_OF_SEVERAL, UNKNOWN_GROUP = "applicable", "unknown"
 # levels of the rows that stand beside the items
 _BESIDE = ("recorded", "(base)", "(intercept)")
 
@@ -45,6 +50,7 @@ class CityWords:
     Attributes:
         levels: item that has levels -> its own levels, mildest first.
         level_labels: how people read the own levels of all items.
+        fairness_groups: what children are compared by (evaluation.fairness).
         fairness_items: those of them that nobody who decides may see.
         school_code: a regular expression.
         school_years: of all bands.
@@ -53,6 +59,7 @@ class CityWords:
     items: Sequence[str]
     levels: Mapping[str, Sequence[str]]
     level_labels: Sequence[str]
+    fairness_groups: Sequence[str]
     fairness_items: Sequence[str]
     tables: Sequence[str]
     school_code: str
@@ -76,6 +83,8 @@ def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
         "table": Vocabulary(tuple(city.tables)),
         "item": Vocabulary((*city.items, *of_tables, "(base)", "(intercept)", "(school_year)")),
         "drift_subject": Vocabulary((*city.items, "score", "list")),
+        "fairness_attribute": Vocabulary(tuple(city.fairness_groups)),
+        "fairness_group": Vocabulary(shape="|".join([city.school_code, *map(re.escape, _each_once(_groups(city)))])),
         "fairness_item": Vocabulary(tuple(city.fairness_items)),
         "level": Vocabulary(_each_once(_levels(city))),
         # a city may have called a level otherwise when the row was made
@@ -110,6 +119,12 @@ def _levels(city: CityWords) -> Iterator[str]:
     yield from _BESIDE
     # the intercepts of the school years
     yield from map(str, city.school_years)
+
+
+def _groups(city: CityWords) -> Iterator[str]:
+    yield from (GROUP_OF_SEVERAL, UNKNOWN_GROUP, NOT_APPLICABLE)
+    for own in city.levels.values():
+        yield from own
 
 
 def _log_levels(city: CityWords) -> Iterator[str]:

@@ -60,6 +60,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         review.school_lists,
         review.meeting_files,
         review.key_list,
+        evaluation.fairness,
         evaluation.funnel,
         review.model_card,
         published.analyst,

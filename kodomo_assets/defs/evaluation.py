@@ -10,6 +10,12 @@ from kodomo_assets.stages.evaluation.drift import (
     tell_drift,
     tell_list_changes,
 )
+from kodomo_assets.stages.evaluation.fairness import (
+    build_fairness,
+    check_fairness,
+    tell_fairness,
+    tell_without_items,
+)
 from kodomo_assets.stages.evaluation.funnel import build_funnel, tell_funnel, tell_indicators
 from kodomo_assets.stages.evaluation.meeting import (
     build_legacy_comparison,
@@ -27,6 +33,29 @@ def backtest(step: Step) -> Results:
     build_backtest(step.con, step.catalogue, step.day)
     step.say(backtest_text(step.con))
     yield from step.store(Written("evaluation.backtest", "new_backtest", tell_backtest))
+
+
+_FAIRNESS = "evaluation.fairness"
+
+
+@asset(
+    _FAIRNESS,
+    "evaluation.without_items",
+    reads=["screening.ranking", "screening.contributions", "features.levels", "features.labels"],
+    checks=[
+        check(
+            _FAIRNESS,
+            "groups_alike",
+            "どの集団も、ほかの児童とかけ離れた割合で抽出されていない（差の区間と比、設定のfairness）",
+        )
+    ],
+)
+def fairness(step: Step) -> Results:
+    build_fairness(step.con, step.catalogue, step.day)
+    yield from step.store(
+        Written(_FAIRNESS, "new_fairness", tell_fairness, [lambda con: check_fairness(con, step.catalogue)]),
+        Written("evaluation.without_items", "new_without_items", tell_without_items),
+    )
 
 
 @asset(

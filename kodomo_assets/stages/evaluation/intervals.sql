@@ -18,3 +18,12 @@ create or replace temp macro wilson_low(share, n) as (
 create or replace temp macro wilson_high(share, n) as (
     case when n > 0 then least(wilson_centre(share, n) + wilson_half(share, n), 1) end
 );
+
+-- The 95 % interval of the difference of two shares of different people (Newcombe 1998, method 10: of two Wilson's).
+create or replace temp macro newcombe_low(share, n, other, m) as (
+    share - other - sqrt((share - wilson_low(share, n)) ^ 2 + (wilson_high(other, m) - other) ^ 2)
+);
+
+create or replace temp macro newcombe_high(share, n, other, m) as (
+    share - other + sqrt((wilson_high(share, n) - share) ^ 2 + (other - wilson_low(other, m)) ^ 2)
+);

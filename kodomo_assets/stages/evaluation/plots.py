@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
+from kodomo_assets.catalogue import SCHOOL_GROUP
 from kodomo_assets.office.plots import BLUE, GREY, PALE, RED, Picture, Scale
 from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, RULES, UNDECIDED
 
@@ -79,6 +80,30 @@ def drift_plot(con: duckdb.DuckDBPyConnection, names: Mapping[str, str], bounds:
     for bound in bounds:
         picture.line(across.at(bound), 30, across.at(bound), bottom, dashed=True)
     picture.bottom_axis(across, bottom, "PSI")
+    return picture.svg()
+
+
+def fairness_plot(con: duckdb.DuckDBPyConnection) -> bytes:
+    """SVG of ``new_fairness`` but for the schools: how each group's rate differs from that of all others."""
+    rows = con.execute(
+        "select attribute, group_name, difference, difference_low, difference_high, selected, children "
+        "from new_fairness "
+        "where difference is not null and attribute <> $1 and group_name <> 'not_applicable' order by all",
+        [SCHOOL_GROUP],
+    ).fetchall()
+    picture = Picture(720, 90 + _ROW * len(rows))
+    picture.text(10, 20, "selection rate less that of all others, with its 95 % interval; selected of children")
+    values = [value for row in rows for value in row[2:5]]
+    across = Scale(min([0.0, *values]), max([0.01, *values]), 230, picture.width - 110)
+    picture.line(across.at(0), 32, across.at(0), 44 + _ROW * len(rows), GREY, dashed=True)
+    for position, (attribute, group, difference, low, high, selected, children) in enumerate(rows):
+        y = 44 + _ROW * position
+        colour = GREY if low <= 0 <= high else BLUE
+        picture.text(across.start - 8, y + 4, f"{attribute} {group}", anchor="end")
+        picture.line(across.at(low), y, across.at(high), y, colour)
+        picture.dot(across.at(difference), y, colour)
+        picture.text(across.at(high) + 6, y + 4, f"{selected:,}/{children:,}", size=10)
+    picture.bottom_axis(across, 44 + _ROW * len(rows), "difference")
     return picture.svg()
 
 

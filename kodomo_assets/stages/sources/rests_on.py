@@ -22,8 +22,8 @@ RESTS_ON = "published.rests_on"
 _DELIVERY, _SETTING = "delivery", "setting"
 # Read at later dates too: numbers of pupils, and the last household of a person who cannot be read.
 _READ_BACK = ("resident_register", "school_roster")
-# What of the configuration decides no result: words for people, who may read what, when to begin.
-_NO_RESULT = ("reasons", "sections", "publish", "calendar")
+# What of the configuration decides no list: words for people, who may read what, when to begin, whom is compared.
+_NO_RESULT = ("reasons", "sections", "publish", "calendar", "fairness")
 _NO_RESULT_OF_INGEST = {"settle_seconds", "group", "password_file", "acknowledged", "acknowledged_rows", "withdrawn"}
 _COLUMNS = {"reference_date": "date", "kind": "varchar", "name": "varchar", "state": "varchar"}
 
