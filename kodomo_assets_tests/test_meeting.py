@@ -240,6 +240,7 @@ def test_what_the_meeting_saw_is_kept_and_a_second_run_writes_nothing(met_city, 
         "支援対象者",
         "支援記録",
         "配布番号一覧",
+        "モデルカード",
     }
 
 
