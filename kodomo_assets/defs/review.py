@@ -209,6 +209,8 @@ def key_list(step: Step) -> Results:
         "screening.ranking",
         "screening.stability",
         "evaluation.meeting_outcome",
+        "evaluation.fairness",
+        "evaluation.backtest",
         # whether a file is out
         "review.decisions",
     ],

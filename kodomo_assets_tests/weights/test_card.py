@@ -167,3 +167,57 @@ def test_items_that_never_entered_stand_there_with_why(city, day: dt.date):
     assert "公平のため使わない項目：性別、国籍" in text
     assert set(card.bands[0].left_out["fairness"]) == {"性別", "国籍"}
     assert np.isfinite([item.strongest for item in card.bands[0].items]).all()
+
+
+def test_groups_are_told_by_the_catalogues_words_and_schools_are_not_compared(city):
+    """Rates of people by fives: 24 of 120 is 25, 12 of 24 is 10 of 25; eight of 17 are under ten and not told."""
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    for attribute, group, children, selected, recorded in (
+        ("sex", "female", 120, 24, 12),
+        ("sex", "not_applicable", 130, 17, 10),
+        ("single_parent", "applicable", 40, 20, 20),
+        ("single_parent", "not_applicable", 210, 11, 12),
+        ("school", "000001", 250, 31, 22),
+    ):
+        city.con.execute(
+            "insert into evaluation.fairness by name select $1::date as reference_date, '2025-04-01.1' as version, "
+            "$2 as attribute, $3 as group_name, $4::integer as children, $5::integer as selected, "
+            "$6::integer as events, $4::integer - $6::integer as without_record, $5 / $4 as selection_rate, "
+            "0.5 as precision, 0.5 as false_negative_rate, 0.5 as false_positive_rate, false as suppressed",
+            [YEARLY, attribute, group, children, selected, recorded],
+        )
+    card = gather_card(city.con, city.catalogue, YEARLY)
+    assert [(of.ja, [group.ja for group in of.groups]) for of in card.attributes] == [
+        ("性別", ["女", "それ以外"]),
+        ("ひとり親", ["該当", "それ以外"]),
+    ]
+    female, others = card.attributes[0].groups
+    assert (female.children, female.selection_rate, female.precision) == (120, 25 / 120, 10 / 25)
+    assert (others.selection_rate, others.precision) == (15 / 130, None)
+    text = model_card(city.catalogue, card).decode()
+    assert "だれを違って扱うか" in text
+    assert "000001" not in text
+
+
+def test_what_came_of_past_lists_is_told_of_all_of_them_together(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    for rule, version, band, followed, first in (
+        ("list", None, None, 150, 30),
+        ("legacy", None, None, 150, 20),
+        ("cohort", None, None, 1_500, 60),
+        ("list", "2024-04-01.1", None, 150, 75),
+        ("list", None, "lower", 60, 30),
+    ):
+        city.con.execute(
+            "insert into evaluation.backtest by name select $1::date as reference_date, $2 as version, "
+            "case when $2 is not null then date '2024-04-01' end as list_date, 12 as horizon_months, $3 as rule, "
+            "$4 as band, $5::integer as listed, 0 as known_before, $5::integer as followed, 0 as censored, "
+            "$6::integer as first_consultations, 0 as bred, $6 / $5 as rate",
+            [YEARLY, version, rule, band, followed, first],
+        )
+    text = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    said = text.partition("過去の一覧の、その後12か月")[2].partition("</p>")[0]
+    assert "一覧に載った児童100人あたりおよそ<strong>20人</strong>、全体では100人あたりおよそ4人" in said
+    assert "データベースみまもりの該当数で選べば、およそ13人" in said

@@ -12,13 +12,14 @@ from typing import Any
 
 import duckdb
 
-from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.catalogue import GROUP_OF_SEVERAL, NOT_APPLICABLE, UNKNOWN_GROUP, Band, Catalogue
 from kodomo_assets.disclosure import ROUND_TO, told_rows
 from kodomo_assets.sql import literal
 from kodomo_assets.stages.weights.validation import AUC, CHANCE, DIFFERENCE, LIFT, PRECISION, RECALL
 from kodomo_assets.vocabulary import LEVEL_WORDS, RULES, SUPPORTED
 
 _TABLE = "table:"
+_GROUPS = {GROUP_OF_SEVERAL: "該当", NOT_APPLICABLE: "それ以外", UNKNOWN_GROUP: "不明"}
 
 Row = Mapping[str, Any]
 
@@ -105,6 +106,33 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Group:
+    """How the list treats a group of the ranked children; what may not be told is None."""
+
+    ja: str
+    children: int | None
+    selection_rate: float | None
+    precision: float | None
+    false_negative_rate: float | None
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A way to tell children apart, and its groups: whoever belongs to it, and whoever does not."""
+
+    ja: str
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What came of past lists within so many months: by rule the share with a first consultation (None = untold)."""
+
+    horizon_months: int
+    rates: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
 class Card:
     """The whole card of a reference date.
 
@@ -118,6 +146,8 @@ class Card:
     label: str
     fingerprint: str
     bands: tuple[BandCard, ...]
+    attributes: tuple[Attribute, ...]
+    followed: tuple[Followed, ...]
     judged: Judged | None
 
 
@@ -130,6 +160,7 @@ def gather_card(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
     row = con.execute("select version from weights.in_force where reference_date = $1", [reference_date]).fetchone()
     version = str(row[0]) if row else ""
     of_version = f"version = {literal(version)}"
+    of_day = f"reference_date = {literal(reference_date.isoformat())}::date"
     described = {row["band"]: row for row in told("weights.versions", of_version)}
     decided = dict(
         con.execute(
@@ -165,6 +196,11 @@ def gather_card(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
         label=first["label"],
         fingerprint=first["fingerprint"],
         bands=bands,
+        attributes=_attributes(catalogue, told("evaluation.fairness", of_day)),
+        # past lists together, whatever their version and band
+        followed=_followed(
+            told("evaluation.backtest", f"{of_day} and coalesce(version, list_date::varchar, band) is null")
+        ),
         judged=_judged(con, catalogue, reference_date),
     )
 
@@ -217,6 +253,30 @@ def _left_out(
     return {
         reason: tuple(catalogue.items[item].ja for item in items if item in catalogue.items) for reason, items in rows
     }
+
+
+def _attributes(catalogue: Catalogue, rows: Sequence[Row]) -> tuple[Attribute, ...]:
+    """The groups of the configuration, not the schools: a card is no comparison of schools."""
+    found = []
+    for name, group in catalogue.fairness.groups.items():
+        words = {level: ja for item in group.items for level, ja in catalogue.items[item].level_labels.items()}
+        of_group = [row for row in rows if row["attribute"] == name]
+        if of_group:
+            found.append(Attribute(group.ja, tuple(_group({**words, **_GROUPS}, row) for row in of_group)))
+    return tuple(found)
+
+
+def _group(words: Mapping[str, str], row: Row) -> Group:
+    told = (row[name] for name in ("children", "selection_rate", "precision", "false_negative_rate"))
+    return Group(words[row["group_name"]], *told)
+
+
+def _followed(rows: Sequence[Row]) -> tuple[Followed, ...]:
+    horizons = sorted({row["horizon_months"] for row in rows})
+    return tuple(
+        Followed(months, {row["rule"]: row["rate"] for row in rows if row["horizon_months"] == months})
+        for months in horizons
+    )
 
 
 def _standing(
