@@ -14,6 +14,7 @@ from kodomo_assets.stages.evaluation.fairness import (
     build_fairness,
     check_fairness,
     tell_fairness,
+    tell_list_lengths,
     tell_without_items,
 )
 from kodomo_assets.stages.evaluation.funnel import build_funnel, tell_funnel, tell_indicators
@@ -41,6 +42,7 @@ _FAIRNESS = "evaluation.fairness"
 @asset(
     _FAIRNESS,
     "evaluation.without_items",
+    "evaluation.list_lengths",
     reads=["screening.ranking", "screening.contributions", "features.levels", "features.labels"],
     checks=[
         check(
@@ -55,6 +57,7 @@ def fairness(step: Step) -> Results:
     yield from step.store(
         Written(_FAIRNESS, "new_fairness", tell_fairness, [lambda con: check_fairness(con, step.catalogue)]),
         Written("evaluation.without_items", "new_without_items", tell_without_items),
+        Written("evaluation.list_lengths", "new_list_lengths", tell_list_lengths),
     )
 
 

@@ -15,7 +15,13 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.disclosure import suppress
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.stages.evaluation.fairness import build_fairness, check_fairness, tell_fairness, tell_without_items
+from kodomo_assets.stages.evaluation.fairness import (
+    build_fairness,
+    check_fairness,
+    tell_fairness,
+    tell_list_lengths,
+    tell_without_items,
+)
 from kodomo_assets_tests.town import NORTH, SOUTH, VERSION, R, Town, key
 
 ITEMS = ("sex", "nationality", "single_parent", "child_rearing_allowance", "many_children", "child_disability",
@@ -374,6 +380,64 @@ def test_a_city_says_which_items_and_may_say_none(town):
     assert without(town) == []
 
 
+# -- at other lengths --
+
+
+def lengths(town: Town) -> dict[int, tuple]:
+    build_fairness(town.con, town.catalogue, R)
+    rows = town.rows(
+        "select share_percent, listed, entered, left_list, events, precision, false_negative_rate, household_share "
+        "from new_list_lengths"
+    )
+    return {percent: tuple(rest) for percent, *rest in rows}
+
+
+def test_the_list_at_five_and_fifteen_per_cent(town, people):
+    """Forty children of one school year: two, four, six places; a record have the first, third, fifth and last."""
+    for place in range(1, 41):
+        people.add(1, selected=place <= 4, record=place in (1, 3, 5, 40))
+    assert lengths(town) == {
+        5: (2, 0, 2, 4, 1 / 2, 3 / 4, None),
+        10: (4, 0, 0, 4, 2 / 4, 2 / 4, None),
+        15: (6, 2, 0, 4, 3 / 6, 1 / 4, None),
+    }
+    town.configure("screening: {share_percent: 15}")
+    assert set(lengths(town)) == {5, 15}
+
+
+def test_children_of_missing_schools_have_their_places_at_every_length(town, people):
+    """Twenty of a missing school, the last of forty: one and three places of their own, as their number gives them."""
+    people.add(2, selected=True)
+    people.add(18)
+    people.add(20)
+    town.con.execute("update screening.ranking set share_of = 'missing' where rank > 20")
+    town.con.execute("update screening.ranking set selected = true where rank in (21, 22)")
+    assert {percent: row[:3] for percent, row in lengths(town).items()} == {5: (2, 0, 2), 10: (4, 0, 0), 15: (6, 2, 0)}
+    # the first of all are theirs: the common ranking would give them every place
+    town.con.execute(
+        "update screening.ranking set share_of = if(rank > 20, 'cohort', 'missing'), selected = rank <= 4 or rank in (21, 22)"
+    )
+    assert {percent: row[:3] for percent, row in lengths(town).items()} == {5: (3, 0, 3), 10: (6, 0, 0), 15: (9, 3, 0)}
+
+
+def test_what_the_household_makes_of_the_scores(town):
+    """Of what raises those on the list; what lowers a score and the base rate are no part of it."""
+    for number in range(1, 21):
+        town.child(
+            number,
+            selected=number <= 2,
+            contributions={
+                "(base)": ("(base)", 0.5),
+                "absence_days": ("30+", 0.3),
+                "public_assistance": ("applicable", 0.1 * (number == 1)),
+                "household_care": ("heavy", 0.1 * (number == 1)),
+                "many_children": ("not_applicable", -0.1),
+            },
+        )
+    assert lengths(town)[10][-1] == pytest.approx(0.2 / 0.8)
+    assert lengths(town)[5][-1] == pytest.approx(0.2 / 0.5)
+
+
 # -- what leaves, and what the UI shows --
 
 
@@ -403,6 +467,7 @@ def test_metadata_are_a_table_and_a_picture(town, people):
     assert ("own_disability", "applicable", 20, 0.4, 0.3) in [row[:5] for row in told["集団ごと"].fetchall()]
     assert told["differences"].startswith(b"<svg")
     assert b"own_disability applicable" in told["differences"]
+    assert [row[:2] for row in tell_list_lengths(town.con)["一覧の長さ"].fetchall()] == [(5, 6), (10, 12), (15, 18)]
     assert tell_without_items(town.con)["項目なしの一覧"].fetchall() == [("child_disability", 18, 0, 0, 0.5, 0.5)]
 
 

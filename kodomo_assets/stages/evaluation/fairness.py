@@ -16,12 +16,16 @@ from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.evaluation.plots import fairness_plot
 from kodomo_assets.told import Told
 
+#: Per cent of a school year at which the list is looked at beside the one in use (method §6).
+LENGTHS = (5, 15)
 # as many as a sentence holds
 _MOST_TOLD = 10
 
 
 def build_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
-    """Makes the temp tables ``new_fairness`` and ``new_without_items``; reads the list, the levels and the labels.
+    """Makes the temp tables ``new_fairness``, ``new_without_items`` and ``new_list_lengths``.
+
+    Reads the list, the contributions, the levels and the labels.
 
     A row of the first per attribute and group of ranked children. Rates have Wilson's intervals (1927), differences to
     all others Newcombe's (1998, method 10). A record is what counts as an event in the fit (features.labels), by the
@@ -30,6 +34,9 @@ def build_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
 
     A row of the second per item of ``fairness.without``: the list without the item's contributions. The other weights
     stay, so it tells what the item does in this list, not what a fit without it would give.
+
+    A row of the third per length of the list (``LENGTHS``, and the one in use): its precision and misses, and which
+    share of what raises the scores of those on it comes from items about the household or others in it.
     """
     items = catalogue.items
     con.execute(
@@ -50,6 +57,14 @@ def build_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
             "insert into fairness_without values ($1, $2)",
             [(item, list(items[item].levels)) for item in catalogue.fairness.without],
         )
+    con.execute(
+        "create or replace temp table list_shares as select distinct unnest($1::integer[]) as share_percent",
+        [[*LENGTHS, catalogue.screening.share_percent]],
+    )
+    con.execute(
+        "create or replace temp table household_items as select unnest($1::varchar[]) as item",
+        [[item.id for item in catalogue.matrix_items if item.who != "child"]],
+    )
     parameters = {
         "reference_date": reference_date,
         "suppress_below": catalogue.publish.suppress_below,
@@ -57,7 +72,7 @@ def build_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         "unknown": UNKNOWN_GROUP,
         "school": SCHOOL_GROUP,
     }
-    for name in ("intervals", "fairness", "without_items"):
+    for name in ("intervals", "fairness", "without_items", "list_lengths"):
         run_sql(con, __package__, name, parameters)
 
 
@@ -122,5 +137,16 @@ def tell_without_items(con: duckdb.DuckDBPyConnection) -> Told:
         "項目なしの一覧": con.sql(
             "select item, selected, entered, left_list, round(precision, 3) as precision, "
             "round(precision_without, 3) as precision_without from new_without_items order by item"
+        )
+    }
+
+
+def tell_list_lengths(con: duckdb.DuckDBPyConnection) -> Told:
+    """``new_list_lengths`` as a table."""
+    return {
+        "一覧の長さ": con.sql(
+            "select share_percent, listed, entered, left_list, round(precision, 3) as precision, "
+            "round(false_negative_rate, 3) as false_negative_rate, round(household_share, 3) as household_share "
+            "from new_list_lengths order by share_percent"
         )
     }
