@@ -147,6 +147,26 @@ def test_what_moved_and_who_entered_is_told_in_points_and_japanese(kodomo):
     assert query(target, "select distinct stayed from evaluation.drift") == [(None,)]
 
 
+def test_the_old_rule_stands_beside_what_was_decided_and_what_came_later(kodomo):
+    """Of the backtests of two refreshes the newest one counts; of a list too young there is none."""
+    con, target = kodomo
+    then = "2024-04-01"
+    for day in (then, str(R)):
+        con.execute("insert into evaluation.legacy_comparison values ($1, 'upper', null, 50, 30, 20, 30, 10, 0, 40, 12, 15, 20, 25, 10)", [day])  # fmt: skip
+    for made, found in (("2025-01-01", 10), (str(R), 15)):
+        con.execute("insert into evaluation.backtest by name select $1::date as reference_date, '2024-04-01.1' as version, $2::date as list_date, 12 as horizon_months, 'only_list' as rule, 'upper' as band, 30 as listed, 0 as known_before, 30 as followed, 0 as censored, $3 as first_consultations, 0 as bred, $3 / 30 as rate", [made, then, found])  # fmt: skip
+    build(con, target)
+    compared = "select compared, children, supported, horizon_months, followed, first_consultations, rate from views.legacy_comparison where reference_date = '{}'"  # fmt: skip
+    assert query(target, compared.format(then)) == [
+        ("both", 20, 15, None, None, None, None),
+        ("equal_both", 40, 25, None, None, None, None),
+        ("equal_only_list", 10, 10, None, None, None, None),
+        ("only_legacy", 10, None, None, None, None, None),
+        ("only_list", 30, 20, 12, 30, 15, 0.5),
+    ]
+    assert query(target, f"{compared.format(R)} and horizon_months is not null") == []
+
+
 def test_this_terms_list_is_that_of_the_newest_date_in_order(kodomo):
     con, target = kodomo
     rows = [

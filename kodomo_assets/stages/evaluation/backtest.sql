@@ -127,7 +127,8 @@ select
                 case when was_listed then 'last_term' end,
                 case when by_flag then 'legacy_flag' end,
                 case when selected and by_flag then 'both' end,
-                case when selected and not by_flag then 'only_list' end,
+                -- of whom the old rule knows too little is on neither side
+                case when selected and not legacy_flag then 'only_list' end,
                 case when by_flag and not selected then 'only_legacy' end,
                 case when selected and by_legacy then 'equal_both' end,
                 case when selected and not by_legacy then 'equal_only_list' end,

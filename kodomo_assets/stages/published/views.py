@@ -14,6 +14,7 @@ _VIEWS = {
     "selection_log": "項目の選定の記録（順番に読む）",
     "list_changes": "前回の一覧との違い：だれが残り、入り、外れたか、重みと児童の資料のどちらによるか（点＝得点×1000）",
     "drift": "項目と得点の分布が、推定のときと前回からどれだけ動いたか（PSIの大きい順）",
+    "legacy_comparison": "データベースみまもりとの比較（それぞれの人数と同じ人数で）：会議の判定と、その後の児童相談",
     "children_per_school": f"学校と学年ごとの対象児童数（少数のセルは秘匿し、{ROUND_TO}人単位に丸める）",
 }
 
@@ -36,6 +37,16 @@ _COLUMNS = {
     "list_changes.strongest_item_ja": "項目名",
     "drift.item": "項目ID（得点はscore）",
     "drift.item_ja": "項目名",
+    "legacy_comparison.compared": (
+        "どちらの一覧にあるか（both＝両方、only_list＝新方式だけ、only_legacy＝データベースみまもりだけ。"
+        "equal_のつくもの＝同じ人数で比べて）"
+    ),
+    "legacy_comparison.children": "児童数（少数のセルは秘匿）",
+    "legacy_comparison.supported": "うち会議で a・b とされた児童数（only_legacyは会議にかからないのでNULL）",
+    "legacy_comparison.horizon_months": "その後の月数（NULL＝まだ何も言えない）",
+    "legacy_comparison.followed": "うちその期間の終わりまで分かる児童数",
+    "legacy_comparison.first_consultations": "うちその期間に最初の児童相談を受け付けた児童数",
+    "legacy_comparison.rate": "割合（first_consultations÷followed）",
     "children_per_school.children": f"児童数（{ROUND_TO}人単位、NULL＝少数のため秘匿）",
 }
 
@@ -47,6 +58,7 @@ _FROM = {
     "selection_log": "weights.selection_log",
     "list_changes": "evaluation.list_changes",
     "drift": "evaluation.drift",
+    "legacy_comparison": "evaluation.legacy_comparison",
     "children_per_school": "evaluation.children_per_school",
 }
 

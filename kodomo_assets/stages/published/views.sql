@@ -119,6 +119,67 @@ left join catalogue.names as i on i.item = d.name
 where d.kind <> 'list'
 order by d.reference_date, d.psi desc, d.name, d.band, d.against;
 
+create view views.legacy_comparison as
+with groups as (
+    select
+        reference_date,
+        band,
+        unnest(
+            [
+                {
+                    'compared': 'both',
+                    'children': "both",
+                    'supported': both_supported
+                },
+                {
+                    'compared': 'only_list',
+                    'children': only_new,
+                    'supported': only_new_supported
+                },
+                -- the meeting decides on the list, not on whom it left out
+                {
+                    'compared': 'only_legacy',
+                    'children': only_legacy,
+                    'supported': null
+                },
+                {
+                    'compared': 'equal_both',
+                    'children': equal_length_both,
+                    'supported': equal_length_both_supported
+                },
+                {
+                    'compared': 'equal_only_list',
+                    'children': equal_length_only_new,
+                    'supported': equal_length_only_new_supported
+                }
+            ],
+            recursive := true
+        )
+    from evaluation.legacy_comparison
+    where school_year is null
+),
+
+-- what the newest refresh says of each list
+later as (
+    select *
+    from evaluation.backtest
+    qualify reference_date = max(reference_date) over (partition by list_date, horizon_months)
+)
+
+select
+    g.reference_date,
+    g.band,
+    g.compared,
+    g.children,
+    g.supported,
+    b.horizon_months,
+    b.followed,
+    b.first_consultations,
+    b.rate
+from groups as g
+left join later as b on b.list_date = g.reference_date and b.band = g.band and b.rule = g.compared
+order by g.reference_date, g.band, g.compared, b.horizon_months;
+
 create view views.children_per_school as
 select
     reference_date,
