@@ -193,6 +193,14 @@ _ALL = (
         "file sheet row_number given_number schools sent_for given_on report problem",
         "a row of a school's list on which the school reports",
     ),
+    # -- weights
+    _declared(
+        "stages.weights.data",
+        "fit_data",
+        "child_key band school_year household_id resident_id event event_on features_at records_set_aside is_labelled",
+        "a child of the fit: its event and its day, the date of its features, a column per item behind the others",
+        more=True,
+    ),
     # -- screening
     _declared(
         "stages.screening.completeness",

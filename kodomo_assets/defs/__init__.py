@@ -48,6 +48,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         weights.validation,
         weights.replicates,
         weights.stability,
+        weights.leakage,
         screening.ranking,
         screening.stability,
         evaluation.backtest,

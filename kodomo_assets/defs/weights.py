@@ -4,7 +4,13 @@ What a version is worth is a step of its own, so that its cost can be told from 
 """
 
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
-from kodomo_assets.stages.weights.quality import check_better_than_chance, check_no_rule_is_better, check_origin
+from kodomo_assets.stages.weights.leakage import refresh_leakage, tell_leakage
+from kodomo_assets.stages.weights.quality import (
+    check_better_than_chance,
+    check_evidence_before,
+    check_no_rule_is_better,
+    check_origin,
+)
 from kodomo_assets.stages.weights.resampled import refresh_replicates
 from kodomo_assets.stages.weights.stable import refresh_stability, tell_stability
 from kodomo_assets.stages.weights.summary import (
@@ -139,6 +145,35 @@ def stability(step: Step) -> Results:
             "weights.stability",
             "new_item_stability" if outcome.made else None,
             lambda con: tell_stability(con, version),
+        ),
+        partition={"version": version},
+    )
+
+
+@asset(
+    "weights.leakage",
+    reads=[
+        "features.levels",
+        "features.matrix",
+        "features.labels",
+        "linkage.children",
+        "weights.coefficients",
+        "weights.in_force",
+    ],
+    checks=[
+        check("weights.leakage", "evidence_before", "用いる項目の該当の記録が、最初の相談より後に偏っていない"),
+    ],
+)
+def leakage(step: Step) -> Results:
+    outcome = refresh_leakage(step.con, step.catalogue, step.day)
+    version = outcome.version
+    step.say(f"相談より後の記録: version {version}, {outcome.reason}")
+    yield from step.store(
+        Written(
+            "weights.leakage",
+            "new_leakage" if outcome.made else None,
+            lambda con: tell_leakage(con, step.catalogue, version),
+            [lambda con: [check_evidence_before(con, step.catalogue, version)]],
         ),
         partition={"version": version},
     )

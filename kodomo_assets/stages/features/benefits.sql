@@ -4,6 +4,7 @@ create or replace temp table allowances as
 select
     s.child_key,
     a.payment_type,
+    a.certified_on,
     active(a.certified_on, a.disqualified_on, list_contains(a.invalid_cells, 'disqualified_on')) as is_active
 from spine as s
 join delivered_child_rearing_allowance as a on a.child_resident_id = s.resident_id;
@@ -35,7 +36,7 @@ join unclear_medical_subsidies as u on u.person_ref = s.resident_id
 where may_be_active(u.unread, 'eligible_from', u.eligible_from, 'eligible_until', u.eligible_until);
 
 -- ひとり親（児童扶養手当なし）: a NULL on either side is a doubt, and three-valued logic carries it.
-insert into facts
+insert into facts (child_key, item, applies, level)
 with not_alone as (
     select
         m.child_key,
@@ -102,7 +103,8 @@ insert into coded
 select
     child_key,
     'child_rearing_allowance',
-    payment_type
+    payment_type,
+    certified_on
 from allowances
 where is_active;
 
@@ -138,7 +140,8 @@ where y.rows_of_year * 2 >= coalesce(before.rows_of_year, 0);
 create or replace temp table aid as
 select
     s.child_key,
-    u.certification
+    u.certification,
+    u.certified_on
 from usable_aid as u
 join chosen_year using (fiscal_year)
 join spine as s on s.resident_id = u.child_resident_id;
@@ -147,7 +150,8 @@ insert into coded
 select
     child_key,
     'school_expense_aid',
-    certification
+    certification,
+    certified_on
 from aid;
 
 -- A child has one row a 年度, so a readable one of that 年度 decides, 否認定 too.
@@ -171,7 +175,8 @@ select
     m.child_key,
     'public_assistance',
     active(p.started_on, p.ended_on, list_contains(p.invalid_cells, 'ended_on')),
-    'applicable'
+    'applicable',
+    p.started_on
 from household_members as m
 join delivered_public_assistance as p using (resident_id);
 
@@ -184,7 +189,7 @@ join unclear_public_assistance as u on u.person_ref = m.resident_id
 where may_be_active(u.unread, 'started_on', u.started_on, 'ended_on', u.ended_on);
 
 -- 国保税滞納: the largest among the rows active at the reference date, of any member.
-insert into numbers
+insert into numbers (child_key, item, value)
 select
     m.child_key,
     'nhi_arrears',
@@ -204,7 +209,7 @@ where
     may_be_active(u.unread, 'acquired_on', u.acquired_on, 'lost_on', u.lost_on)
     and may_be(u.unread, 'arrears_periods', u.arrears_periods >= lowest_threshold('nhi_arrears'));
 
-insert into numbers
+insert into numbers (child_key, item, value)
 select
     s.child_key,
     'nursery_fee_arrears',
@@ -215,11 +220,12 @@ where not_after(n.entered_on)
 group by s.child_key;
 
 insert into facts
-select distinct
+select
     s.child_key,
     'nursery_attended',
     true,
-    'applicable'
+    'applicable',
+    n.entered_on
 from spine as s
 join delivered_nursery_enrolment as n using (resident_id)
 where not_after(n.entered_on);
@@ -261,7 +267,7 @@ having
 
 -- 医療機関受診なし: a child without an active subsidy is 欠損, which is why every child has a row here. One visit
 -- decides; a sum of 0 does not where a row that cannot be read may hold more.
-insert into numbers
+insert into numbers (child_key, item, value)
 with visits as (
     select
         s.child_key,

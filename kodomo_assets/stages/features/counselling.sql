@@ -4,7 +4,8 @@ insert into coded
 select
     l.child_key,
     unnest(['ssw_family', 'ssw_bullying']),
-    s.consultation_type
+    s.consultation_type,
+    s.consulted_on
 from delivered_ssw_records as s
 join linkage.links as l
     on
@@ -17,7 +18,8 @@ insert into coded
 select
     l.child_key,
     'counselling_truancy',
-    case when e.adaptation_class then 'yes' else coalesce(e.consultation_type, yes_or_no(e.adaptation_class)) end
+    case when e.adaptation_class then 'yes' else coalesce(e.consultation_type, yes_or_no(e.adaptation_class)) end,
+    e.consulted_on
 from delivered_education_counselling as e
 join linkage.links as l
     on

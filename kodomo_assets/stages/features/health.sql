@@ -4,6 +4,7 @@ create or replace temp table certificates as
 select
     m.child_key,
     m.is_child,
+    d.issued_on,
     active(d.issued_on, d.returned_on, list_contains(d.invalid_cells, 'returned_on')) as is_active
 from household_members as m
 join delivered_disability_certificates as d using (resident_id);
@@ -13,7 +14,8 @@ select
     child_key,
     case when is_child then 'child_disability' else 'household_disability' end,
     is_active,
-    'applicable'
+    'applicable',
+    issued_on
 from certificates;
 
 insert into doubts
@@ -29,7 +31,8 @@ select
     s.child_key,
     'child_services',
     active(d.started_on, d.ended_on, list_contains(d.invalid_cells, 'ended_on')),
-    'applicable'
+    'applicable',
+    d.started_on
 from spine as s
 join delivered_disability_child_services as d using (resident_id);
 
@@ -45,6 +48,7 @@ create or replace temp table care as
 select
     m.child_key,
     c.care_level,
+    c.certified_from,
     active(c.certified_from, c.certified_until, list_contains(c.invalid_cells, 'certified_until')) as is_active
 from household_members as m
 join delivered_care_certifications as c using (resident_id)
@@ -54,7 +58,8 @@ insert into coded
 select
     child_key,
     'household_care',
-    care_level
+    care_level,
+    certified_from
 from care
 where is_active;
 
@@ -73,7 +78,8 @@ insert into numbers
 select
     s.child_key,
     unnest(['young_mother', 'late_notification']),
-    unnest([p.age_at_notification, p.weeks_at_notification])
+    unnest([p.age_at_notification, p.weeks_at_notification]),
+    p.notified_on
 from spine as s
 join delivered_pregnancy_notifications as p on p.child_resident_id = s.resident_id
 where not_after(p.notified_on);
@@ -82,6 +88,7 @@ where not_after(p.notified_on);
 create or replace temp table checkups as
 select
     s.child_key,
+    c.due_month,
     case
         when list_contains(c.unknown_cells, 'attended_on') then false
         when c.attended_on <= getvariable('reference_date') then false
@@ -96,7 +103,8 @@ insert into numbers
 select
     child_key,
     'missed_checkups',
-    sum(is_missed::integer) filter (not is_doubtful)
+    sum(is_missed::integer) filter (not is_doubtful),
+    min(due_month) filter (is_missed and not is_doubtful)
 from checkups
 group by child_key;
 
@@ -122,7 +130,8 @@ select
             or coalesce(e.question_10 >= threshold('maternal_epds', 'question_10'), false)
             then 'positive'
         else 'negative'
-    end
+    end,
+    e.conducted_on
 from spine as s
 join delivered_epds as e on e.child_resident_id = s.resident_id
 where not_after(e.conducted_on);

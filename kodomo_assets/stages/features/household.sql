@@ -1,6 +1,6 @@
 -- 住民記録, 異動履歴: household, moves, sex, nationality.
 
-insert into numbers
+insert into numbers (child_key, item, value)
 select
     child_key,
     'many_children',
@@ -22,7 +22,8 @@ insert into numbers
 select
     s.child_key,
     'residential_moves',
-    count(*)
+    count(*),
+    min(m.moved_on)
 from spine as s
 join delivered_moves as m using (resident_id)
 where
@@ -49,7 +50,7 @@ group by s.child_key, n.value
 having coalesce(n.value, 0) + count(distinct u.reading_of) >= lowest_threshold('residential_moves');
 
 -- 三世代同居: the child's own 続柄 decides two of the three ways; where it is blank only a grandparent decides.
-insert into facts
+insert into facts (child_key, item, applies, level)
 select
     s.child_key,
     'three_generations',
@@ -76,7 +77,7 @@ where
         and list_contains(words('three_generations', 'parent_of_head'), relationship)
     );
 
-insert into coded
+insert into coded (child_key, item, code)
 select
     s.child_key,
     'sex',
@@ -85,7 +86,7 @@ from spine as s
 join delivered_resident_register as r using (resident_id);
 
 -- A blank 国籍 is Japanese, so one that cannot be read is in doubt.
-insert into facts
+insert into facts (child_key, item, applies, level)
 select
     s.child_key,
     'nationality',

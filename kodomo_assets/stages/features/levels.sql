@@ -5,7 +5,8 @@ with evidence as (
         n.child_key,
         n.item,
         coalesce(arg_max(t.level, t.position), case when n.value is null then 'blank' else 'not_applicable' end) as level,
-        coalesce(10 + max(t.position), case when n.value is null then 1 else 3 end) as strength
+        coalesce(10 + max(t.position), case when n.value is null then 1 else 3 end) as strength,
+        n.dated_on
     from numbers as n
     left join item_thresholds as t
         on
@@ -15,7 +16,7 @@ with evidence as (
                 when 'at_most' then n.value <= t.value
                 else n.value < t.value
             end
-    group by n.child_key, n.item, n.value
+    group by n.child_key, n.item, n.value, n.dated_on
 
     union all
 
@@ -23,7 +24,8 @@ with evidence as (
         c.child_key,
         c.item,
         coalesce(k.level, case when c.code is null then 'blank' else 'not_applicable' end),
-        coalesce(10 + k.position, case when c.code is null then 1 else 3 end)
+        coalesce(10 + k.position, case when c.code is null then 1 else 3 end),
+        c.dated_on
     from coded as c
     left join item_codes as k using (item, code)
 
@@ -33,7 +35,8 @@ with evidence as (
         child_key,
         item,
         case when applies then level when applies is null then 'blank' else 'not_applicable' end,
-        case when applies then 10 when applies is null then 5 else 3 end
+        case when applies then 10 when applies is null then 5 else 3 end,
+        dated_on
     from facts
 
     union all
@@ -42,7 +45,8 @@ with evidence as (
         child_key,
         item,
         'blank',
-        5
+        5,
+        null
     from doubts
 )
 
@@ -55,7 +59,10 @@ select
         when max(strength) = 5 then 'doubt'
         when max(strength) = 3 then 'said_not'
         else 'blank_cell'
-    end as cause
+    end as cause,
+    -- whatever of it bears no date may be older than all the rest
+    case when bool_and(dated_on is not null) filter (strength >= 10) then min(dated_on) filter (strength >= 10) end
+        as evidence_on
 from evidence
 group by child_key, item;
 
@@ -67,6 +74,7 @@ with causes as (
         i.item,
         i.partial,
         l.level,
+        l.evidence_on,
         case
             when not list_contains(i.bands, s.band) then 'other_band'
             when not i.delivered then 'undelivered'
@@ -86,5 +94,6 @@ select
         when cause in ('other_band', 'no_row') then 'not_applicable'
         else level
     end as level,
-    cause
+    cause,
+    case when cause = 'found' then evidence_on end as evidence_on
 from causes;

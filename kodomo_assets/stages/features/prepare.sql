@@ -67,8 +67,9 @@ where
     and u.person_ref is distinct from s.resident_id
     and may_be(u.unread, 'removed_on', coalesce(u.removed_on > getvariable('reference_date'), true));
 
--- Evidence. A NULL value is a blank cell; a NULL in `applies` is a doubt.
-create or replace temp table numbers (child_key varchar, item varchar, value double);
-create or replace temp table coded (child_key varchar, item varchar, code varchar);
-create or replace temp table facts (child_key varchar, item varchar, applies boolean, level varchar);
+-- Evidence. A NULL value is a blank cell; a NULL in `applies` is a doubt. `dated_on` is the first day of the rows that
+-- say so: of a month its first, NULL where nothing dates what they say (a household as it is, arrears of a whole 年度).
+create or replace temp table numbers (child_key varchar, item varchar, value double, dated_on date);
+create or replace temp table coded (child_key varchar, item varchar, code varchar, dated_on date);
+create or replace temp table facts (child_key varchar, item varchar, applies boolean, level varchar, dated_on date);
 create or replace temp table doubts (child_key varchar, item varchar);

@@ -11,7 +11,8 @@ insert into numbers
 select
     child_key,
     'absence_days',
-    sum(absence_days)
+    sum(absence_days),
+    min(month) filter (absence_days > 0)
 from months
 where
     month >= window_start('absence_days')
@@ -25,7 +26,8 @@ select
     case
         when count(late_arrivals) + count(early_leaves) > 0
             then coalesce(sum(late_arrivals), 0) + coalesce(sum(early_leaves), 0)
-    end
+    end,
+    min(month) filter (late_arrivals > 0 or early_leaves > 0)
 from months
 where
     month >= window_start('late_or_early_leave')
@@ -36,14 +38,15 @@ insert into numbers
 select
     child_key,
     'nurse_office_visits',
-    sum(nurse_office_visits)
+    sum(nurse_office_visits),
+    min(month) filter (nurse_office_visits > 0)
 from months
 where
     month >= window_start('nurse_office_visits')
     and month < getvariable('reference_date')
 group by child_key;
 
-insert into numbers
+insert into numbers (child_key, item, value)
 select
     p.child_key,
     'lunch_fee_arrears',
@@ -60,7 +63,10 @@ select
     p.child_key,
     arg_max(h.untreated_teeth, (h.conducted_on, h.pupil_id)) as untreated_teeth,
     arg_max(h.obesity_percent, (h.conducted_on, h.pupil_id)) as obesity_percent,
-    arg_max(h.vision, (h.conducted_on, h.pupil_id)) as vision
+    arg_max(h.vision, (h.conducted_on, h.pupil_id)) as vision,
+    max(h.conducted_on) filter (h.untreated_teeth is not null) as teeth_on,
+    max(h.conducted_on) filter (h.obesity_percent is not null) as weight_on,
+    max(h.conducted_on) filter (h.vision is not null) as vision_on
 from delivered_school_health_checks as h
 join pupils as p using (pupil_id)
 where not_after(h.conducted_on)
@@ -70,18 +76,20 @@ insert into numbers
 select
     child_key,
     unnest(['untreated_teeth', 'overweight', 'underweight']),
-    unnest([untreated_teeth::double, obesity_percent, obesity_percent])
+    unnest([untreated_teeth::double, obesity_percent, obesity_percent]),
+    unnest([teeth_on, weight_on, weight_on])
 from checks;
 
 insert into coded
 select
     child_key,
     'low_vision',
-    vision
+    vision,
+    vision_on
 from checks;
 
 -- 学力: the mean of the latest 年度 and 学期 that the child has.
-insert into numbers
+insert into numbers (child_key, item, value)
 select
     p.child_key,
     'low_grades',
@@ -112,7 +120,8 @@ select
         yes_or_no(worry_friends),
         yes_or_no(worry_family),
         yes_or_no(bullied)
-    ])
+    ]),
+    conducted_on
 from surveys;
 
 insert into coded
@@ -125,12 +134,14 @@ select
         'family_care_duties',
         'no_one_to_talk_to'
     ]),
-    unnest([breakfast, enjoys_school, self_esteem, family_care, someone_to_talk_to])
+    unnest([breakfast, enjoys_school, self_esteem, family_care, someone_to_talk_to]),
+    conducted_on
 from surveys;
 
 insert into numbers
 select
     child_key,
     unnest(['short_sleep', 'screen_time']),
-    unnest([sleep_hours, screen_hours])
+    unnest([sleep_hours, screen_hours]),
+    conducted_on
 from surveys;

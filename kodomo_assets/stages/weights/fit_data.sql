@@ -10,7 +10,7 @@ from features.labels;
 -- Every child that the fit uses, with its levels, band, household and event.
 create or replace temp table fit_data as
 select
-    m.* exclude (reference_date),
+    m.child_key,
     c.band,
     c.school_year,
     c.household_id,
@@ -20,8 +20,11 @@ select
         when $incident then coalesce(f.first_counted_on > $features_at and f.first_counted_on <= $reference_date, false)
         else coalesce(l.counted_before, false)
     end as event,
+    case when $incident then f.first_counted_on else l.first_counted_on end as event_on,
+    $features_at::date as features_at,
     case when $incident then f.records_set_aside else l.records_set_aside end as records_set_aside,
-    case when $incident then f.child_key else l.child_key end is not null as is_labelled
+    case when $incident then f.child_key else l.child_key end is not null as is_labelled,
+    m.* exclude (reference_date, child_key)
 from features.matrix as m
 join linkage.children as c using (reference_date, child_key)
 left join counted_labels as l on l.reference_date = $reference_date and l.child_key = m.child_key

@@ -9,6 +9,11 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.stages.weights.validated import is_weak
 from kodomo_assets.stages.weights.validation import DIFFERENCE
 
+#: Of the children with the event who hold an own level: more of them with evidence only after it are too many ...
+MOST_AFTER = 0.5
+#: ... where they are this many standard errors more than the days alone would give.
+STANDARD_ERRORS = 3.0
+
 
 def check_better_than_chance(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> CheckOutcome:
     """A warning for each band whose list is hardly better than one drawn by lot, at every date that the version scores.
@@ -68,6 +73,55 @@ def check_no_rule_is_better(con: duckdb.DuckDBPyConnection, version: str) -> Che
             else ""
         ),
         facts={"better_rules": len(worse)},
+    )
+
+
+def check_evidence_before(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> CheckOutcome:
+    """A warning for each item of the model that is on record mostly because a consultation was.
+
+    The share of children whose evidence is all dated after their first consultation lies above a half, and by three
+    standard errors above what the days alone would give (what is asked every year is after most consultations). Of
+    fewer children than may be told of nothing is said.
+    """
+    rows = con.execute(
+        """
+        select
+            band,
+            item,
+            after_share,
+            by_dates_share,
+            weight,
+            weight_without
+        from weights.leakage
+        where
+            version = $1
+            and weight is not null
+            and after_share > $2
+            and after_share - by_dates_share > $3 * sqrt(by_dates_share * (1 - by_dates_share) / dated)
+            and after_share * dated >= $4
+        order by band, item
+        """,
+        [version, MOST_AFTER, STANDARD_ERRORS, catalogue.publish.suppress_below],
+    ).fetchall()
+    said = [
+        f"{item} in band {band}: {after:.0%} (by the days alone {by_dates:.0%}), weight {weight:+.3f}"
+        + ("" if without is None else f", without them {without:+.3f}")
+        for band, item, after, by_dates, weight, without in rows
+    ]
+    return CheckOutcome(
+        name="evidence_before",
+        passed=not rows,
+        blocking=False,
+        message=f"version {version}, children with a consultation whose evidence of an item is all dated after their "
+        f"first one: {'; '.join(said) or 'no item above the bounds'}; expected no more than {MOST_AFTER:.0%}, or what "
+        "the days alone give"
+        + (
+            ". These weights partly tell of the consultation itself: tell the meeting, and let a person decide "
+            "(weights.decisions excludes an item; weights.label: incident_12m fits to what was not yet known)"
+            if rows
+            else ""
+        ),
+        facts={"late_items": len(rows)},
     )
 
 
