@@ -1,3 +1,21 @@
+-- Who is explained: the ranked, and whom the meeting decided, who need not be ranked.
+create or replace temp table explained as
+select
+    child_key,
+    band
+from linkage.children
+where
+    reference_date = $reference_date
+    and child_key in (
+        select child_key
+        from screening.ranking
+        where reference_date = $reference_date
+        union
+        select child_key
+        from review.decisions_in_force
+        where reference_date = $reference_date
+    );
+
 -- What each factor rests on: of its tables the first that is delivered, and the files of that delivery.
 -- Reads the temp table factor_tables (factors.py).
 create or replace temp table factor_items as

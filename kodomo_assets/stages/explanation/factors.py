@@ -29,6 +29,7 @@ def build_factors(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referenc
     screening at the reference date.
     """
     _load_items(con, catalogue)
+    run_sql(con, __package__, "deliveries", {"reference_date": reference_date})
     _load_levels(con, catalogue)
     con.execute(_pupil_files(catalogue), {"reference_date": reference_date})
     run_sql(con, __package__, "factors", {"reference_date": reference_date})
@@ -73,7 +74,7 @@ def tell_factors(con: duckdb.DuckDBPyConnection) -> Told:
 
 
 def _load_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Temp table ``factor_items``: whatever may stand beside a child's name, with the delivery that it rests on."""
+    """Temp table ``factor_tables``: whatever may stand beside a child's name, with the tables that it rests on."""
     con.execute(
         "create or replace temp table factor_tables "
         "(item varchar, bands varchar[], table_name varchar, position integer, of_pupils boolean)"
@@ -96,7 +97,6 @@ def _load_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             (_BASE, list(catalogue.bands), None, 0, False),
         ],
     )
-    run_sql(con, __package__, "deliveries")
 
 
 def _load_levels(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
@@ -115,15 +115,20 @@ def _pupil_files(catalogue: Catalogue) -> str:
     """SQL: of each child the files in which its 学籍番号 stands, per table."""
     pupils = [table for table in catalogue.tables.values() if table.person.pupil]
     rows = " union all ".join(
-        f"select {literal(table.id)} as table_name, {table.person.pupil} as pupil_id, source_file "
-        f"from delivered_{table.id} group by all"
+        f"select distinct p.child_key, {literal(table.id)} as table_name, t.source_file "
+        f"from delivered_{table.id} as t join pupils_explained as p on p.pupil_id = t.{table.person.pupil}"
         for table in pupils
     )
     return f"""
     create or replace temp table pupil_files as
-    select p.child_key, r.table_name, string_agg(distinct r.source_file, '、' order by r.source_file) as file
-    from ({rows}) as r
-    join linkage.links as p
-        on p.reference_date = $reference_date and p.table_name = 'school_roster' and p.person_ref = r.pupil_id
-    group by p.child_key, r.table_name
+    with pupils_explained as (
+        select child_key, person_ref as pupil_id
+        from linkage.links
+        semi join explained using (child_key)
+        where reference_date = $reference_date and table_name = 'school_roster'
+    )
+
+    select child_key, table_name, string_agg(source_file, '、' order by source_file) as file
+    from ({rows})
+    group by child_key, table_name
     """

@@ -1,27 +1,8 @@
 -- What moves a score, and the items beside it that apply or are missing, in words, with the delivery behind each.
--- Reads the temp tables that factors.py loads (factor_items, factor_levels, factor_directions, pupil_files).
+-- Reads the temp tables that factors.py and deliveries.sql make (explained, factor_items, factor_levels, pupil_files).
 
 create or replace temp table new_factors as
-with explained as (
-    select
-        child_key,
-        band
-    from linkage.children
-    where
-        reference_date = $reference_date
-        and child_key in (
-            select child_key
-            from screening.ranking
-            where reference_date = $reference_date
-            union
-            -- whom the meeting added need not be ranked
-            select child_key
-            from review.decisions_in_force
-            where reference_date = $reference_date
-        )
-),
-
-levels as (
+with levels as (
     select
         l.child_key,
         l.item,
