@@ -55,6 +55,13 @@ class Meeting(Model):
     interview_window_days: int = Field(
         ge=1, le=366, description="days after the reference date by which the school lists should be out (面談)"
     )
+    minutes_per_case: float | None = Field(
+        gt=0,
+        le=480,
+        description=(
+            "minutes that the meeting takes for a child; with it `evaluation.indicators` tells its hours per 予防的支援"
+        ),
+    )
     directions: Mapping[str, str] = Field(
         description=(
             "支援の方向性 that the meeting chooses from: what the school reads of it, nothing that tells a benefit"

@@ -216,3 +216,12 @@ def test_the_share_of_b_who_were_spoken_to(town):
 def test_without_a_b_there_is_no_share(town):
     town.con.execute("delete from review.decisions_in_force where decision = 'b'")
     assert indicators(town)["spoken_to_share"] == (None, 1.0)
+
+
+def test_the_meetings_hours_per_b_where_its_minutes_are_configured(town):
+    """Six children decided, 20 minutes each: two hours for three b; without the setting, or a b, there is none."""
+    assert "hours_per_preventive" not in indicators(town)
+    town.configure("meeting: {sample_below_cut: 0, minutes_per_case: 20}")
+    assert indicators(town)["hours_per_preventive"] == (pytest.approx(2 / 3), None)
+    town.con.execute("delete from review.decisions_in_force where decision = 'b'")
+    assert indicators(town)["hours_per_preventive"] == (None, None)

@@ -38,6 +38,8 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         "interview_window_days": catalogue.meeting.interview_window_days,
         "timezone": catalogue.calendar.timezone,
         "school_list": SCHOOL_LIST,
+        "minutes_per_case": catalogue.meeting.minutes_per_case,
+        "hours_per_preventive": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童1人あたりの判定会議の時間（時間）",
         "spoken_to_share": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童のうち声かけをした割合",
     }
     run_sql(con, __package__, "funnel", parameters)

@@ -92,6 +92,7 @@ with lists as (
 
 preventive as (
     select
+        count(*) filter (counted_as is not null) as decided,
         count(*) filter (counted_as = 'preventive') as children,
         count(*) filter (counted_as = 'preventive' and spoken_to) as spoken_to
     from funnel_children
@@ -113,4 +114,15 @@ select
     spoken_to / nullif(children, 0) as value,
     1.0 as target,
     children::integer as children
-from preventive;
+from preventive
+union all by name
+-- list and sample: the meeting spends its time on both
+select
+    $reference_date::date as reference_date,
+    'hours_per_preventive' as indicator,
+    $hours_per_preventive as ja,
+    decided * $minutes_per_case / 60 / nullif(children, 0) as value,
+    null::double as target,
+    children::integer as children
+from preventive
+where $minutes_per_case is not null;
