@@ -222,7 +222,7 @@ def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
     from kodomo_assets.store.publish import published_file
 
     with connect(settings.database, read_only=True) as con:
-        require_current(con)
+        require_current(con, catalogue)
         print(funnel_summary(con, catalogue, day).text())
         if decided := funnel_text(con, catalogue, day):
             print(decided)

@@ -37,7 +37,7 @@ def explain_child(settings: Settings, catalogue: Catalogue, given: str, referenc
         UnknownChildError: it is no child's number, that of several, or of one that has no factors.
     """
     with connect(settings.database, read_only=True) as con:
-        require_current(con)
+        require_current(con, catalogue)
         require_list(con, reference_date)
         create_sheet_numbers(con, load_secret(settings.key_file), reference_date)
         create_numbered_children(con, reference_date)

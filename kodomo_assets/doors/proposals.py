@@ -57,7 +57,7 @@ def try_proposal(settings: Settings, catalogue: Catalogue, file: Path, *, valida
         )
     with ExitStack() as stack:
         con = stack.enter_context(connect(settings.database, read_only=True))
-        require_current(con)
+        require_current(con, catalogue)
         own = stack.enter_context(scratch(settings.data_dir / SCRATCH))
         con.execute(f"set temp_directory = {literal(str(own / 'duckdb'))}")
         day = _yearly_date(con, catalogue)

@@ -57,7 +57,7 @@ def is_complete(settings: Settings, catalogue: Catalogue, day: dt.date, last_run
     """
     try:
         with connect(settings.database, read_only=True) as con:
-            require_current(con)
+            require_current(con, catalogue)
             known, left, written = accounts(con), _left(con, day), _written_since(con, day)
             own_runs, newest = _runs(con, day)
         files = {name: state for (kind, name), state in left.items() if kind == _FILE} | written

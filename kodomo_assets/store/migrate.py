@@ -73,19 +73,22 @@ def require_known(con: duckdb.DuckDBPyConnection, steps: Sequence[Step] | None =
         )
 
 
-def require_current(con: duckdb.DuckDBPyConnection) -> None:
+def require_current(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """For who only reads: refuses a database with other tables than this version's.
 
     Raises:
-        StoreVersionError: a newer version wrote it, or steps are due.
+        StoreVersionError: a newer version wrote it, steps are due, or a declared table is not made yet.
     """
     require_known(con)
-    done = _done(con)
-    due = [str(step) for step in known_steps() if (step.number, step.name) not in done]
+    done, stored = _done(con), stored_columns(con)
+    due = [f"step {step}" for step in known_steps() if (step.number, step.name) not in done]
+    due += [
+        f"table {name}" for name, table in catalogue.outputs.items() if table.stored and table.qualified not in stored
+    ]
     if due:
         raise StoreVersionError(
-            f"kodomo.duckdb is of an earlier version of this program: step {', '.join(due)} is due. Refresh any date "
-            "first, which brings it to this version"
+            f"kodomo.duckdb is of an earlier version of this program: {', '.join(due)} is due. Refresh any date first "
+            "(or make its `after-meeting`), which brings it to this version"
         )
 
 

@@ -166,6 +166,17 @@ def test_a_list_of_before_factors_were_kept(centre, capsys):
     assert "`python -m kodomo_assets after-meeting 2025-04-01` makes them" in capsys.readouterr().err
 
 
+def test_a_database_of_an_earlier_version_is_refused_in_one_sentence(centre, capsys):
+    """As it lay before there were factors: every numbered step done, the tables of now not made."""
+    with connect(centre.settings.database) as con:
+        con.execute("drop table explanation.factors; drop table features.follow_ups")
+    assert explain(key(1)) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: kodomo.duckdb is of an earlier version of this program: table ")
+    assert err.endswith("Refresh any date first (or make its `after-meeting`), which brings it to this version\n")
+    assert err.count("\n") == 1
+
+
 def test_nothing_is_written(centre, capsys):
     before = centre.everything()
     for child in (key(1), "0000000099"):

@@ -197,3 +197,15 @@ def test_a_city_without_a_yearly_list_is_told_so(office):
     code, said = office.propose(OWN)
     assert code == 2
     assert "holds no list of a yearly reference date (04-01)" in said
+
+
+def test_a_database_of_an_earlier_version_is_refused_in_one_sentence(office):
+    office.configure(OWN)
+    with open_to_write(office.settings, office.catalogue) as con:
+        con.execute("drop table features.follow_ups")
+    code, said = office.propose(OWN)
+    assert code == 2
+    assert said.startswith(
+        "error: kodomo.duckdb is of an earlier version of this program: table features.follow_ups is due. Refresh any"
+    )
+    assert said.count("\n") == 1

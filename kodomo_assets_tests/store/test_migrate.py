@@ -47,7 +47,7 @@ def test_a_new_database_is_made_as_declared_and_notes_the_steps_that_it_never_ne
     assert con.execute("select number, name from store.migrations order by all").fetchall() == [
         (step.number, step.name) for step in known_steps()
     ]
-    require_current(con)
+    require_current(con, CATALOGUE)
 
 
 def test_steps_that_are_due_run_in_order_and_once(con):
@@ -100,7 +100,7 @@ def test_a_database_newer_than_the_program_is_refused_unchanged(con):
     for refusing in (
         lambda: bring_up_to_date(con, CATALOGUE),
         lambda: require_known(con),
-        lambda: require_current(con),
+        lambda: require_current(con, CATALOGUE),
     ):
         with pytest.raises(StoreVersionError, match=expected):
             refusing()
@@ -110,8 +110,22 @@ def test_a_database_newer_than_the_program_is_refused_unchanged(con):
 def test_who_only_reads_is_told_that_a_step_is_due(con):
     con.execute("drop table store.migrations")
     with pytest.raises(StoreVersionError, match=r"step 0001 columns_of_the_second_landing.* is due. Refresh any date"):
-        require_current(con)
+        require_current(con, CATALOGUE)
     require_known(con)
+
+
+def test_who_only_reads_is_told_that_a_declared_table_is_not_made_yet(con):
+    """A database of a version that did every numbered step and declared fewer tables."""
+    con.execute("drop table explanation.factors; drop table features.follow_ups")
+    with pytest.raises(
+        StoreVersionError,
+        match=r"of an earlier version of this program: table \S+, table \S+ is due\. Refresh any date first",
+    ) as refused:
+        require_current(con, CATALOGUE)
+    assert "explanation.factors" in str(refused.value)
+    assert "features.follow_ups" in str(refused.value)
+    bring_up_to_date(con, CATALOGUE)
+    require_current(con, CATALOGUE)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +151,7 @@ def test_a_step_that_fails_leaves_what_was(con):
     with pytest.raises(duckdb.Error, match="nowhere"):
         bring_up_to_date(con, CATALOGUE, (*known_steps(), broken))
     assert columns(con, "sources.inbox")["bytes"] == "BIGINT not null"
-    require_current(con)
+    require_current(con, CATALOGUE)
 
 
 KILLED = """
@@ -166,7 +180,7 @@ def test_a_kill_in_the_middle_leaves_the_old_state(tmp_path):
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with duckdb.connect(str(database)) as con:
         assert columns(con, "sources.inbox")["bytes"] == "BIGINT not null"
-        require_current(con)
+        require_current(con, CATALOGUE)
 
 
 def test_a_city_that_no_longer_needs_a_column_may_leave_it_empty(tmp_path, con):
