@@ -30,6 +30,21 @@ _LISTS = ["対象 screened", "現行 in force", "提案 proposed", "両方 both"
 
 
 @dataclass(frozen=True)
+class InForce:
+    """The version in force at a yearly date, and what it stands for under the settings of today.
+
+    Attributes:
+        is_of_today: whether data and settings of today, without the proposal, would make this version.
+        moved: children whom its list of today selects and the stored list does not, or the other way round.
+    """
+
+    reference_date: dt.date
+    version: str
+    is_of_today: bool
+    moved: int
+
+
+@dataclass(frozen=True)
 class Compared:
     """The version in force and the one that the proposal makes, of the data of one yearly date.
 
@@ -37,33 +52,50 @@ class Compared:
         is_new: whether the proposal makes a version that there was not before.
     """
 
-    reference_date: dt.date
-    in_force: str
+    in_force: InForce
     proposed: str
     is_new: bool
 
 
 def told(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: Compared, name: str) -> list[str]:
-    """Line by line; reads the tables of the weights, ``screening.ranking`` and the temp table ``new_ranking``.
+    """Line by line; reads the tables of the weights and the temp tables ``in_force_ranking`` and ``new_ranking``.
 
     Args:
         catalogue: the settings with the proposal.
         name: of the proposal's file.
     """
+    in_force = compared.in_force
     proposed = "残さない版 not kept" if compared.is_new else compared.proposed
     lines = [
-        f"{name}: 基準日 {compared.reference_date} の資料で試した。何も変えていない nothing was changed",
-        f"  現行 in force: {compared.in_force}   提案 proposed: {proposed}",
+        f"{name}: 基準日 {in_force.reference_date} の資料で試した。何も変えていない nothing was changed",
+        f"  現行 in force: {in_force.version}   提案 proposed: {proposed}",
+        *_since_then(in_force),
     ]
-    if compared.proposed == compared.in_force:
+    if compared.proposed == in_force.version:
         return [*lines, "  提案は現行と同じ重みになる the proposal makes the version in force"]
     for band in catalogue.bands:
         lines += _band(con, catalogue, compared, band)
-    return [*lines, *_lists(con, compared.reference_date)]
+    return [*lines, *_lists(con)]
+
+
+def _since_then(in_force: InForce) -> Iterator[str]:
+    """What lies between the version in force and today without any proposal."""
+    if not in_force.is_of_today:
+        yield (
+            f"  注意 city.yaml（weights、items等）か資料が {in_force.version} の後に変わった。その分も差に入る "
+            f"settings or data changed since {in_force.version}: that is part of the difference; refresh first to see "
+            "the proposal alone"
+        )
+    if in_force.moved:
+        yield (
+            f"  注意 保存された一覧とは {in_force.moved:,}人が違う。現行も提案も、いまの city.yaml で並べた "
+            f"{in_force.moved:,} children stand otherwise in the stored list: both lists are made with city.yaml as it "
+            "is now"
+        )
 
 
 def _band(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: Compared, band: Band) -> Iterator[str]:
-    cards = [_card(con, version, band) for version in (compared.in_force, compared.proposed)]
+    cards = [_card(con, version, band) for version in (compared.in_force.version, compared.proposed)]
     yield f"\n{band} {catalogue.bands[band].ja}\n{'現行 in force':>13}{'提案 proposed':>15}"
     for fact, ja in _FACTS.items():
         yield f"{_shown(cards[0][fact]):>15}{_shown(cards[1][fact]):>17}   {ja}"
@@ -135,7 +167,7 @@ def _figures(con: duckdb.DuckDBPyConnection, compared: Compared, band: Band) -> 
         join weights.versions as v using (version, band)
         where version in ($in_force, $proposed) and band = $band and f.rule = v.origin
         """,
-        {"in_force": compared.in_force, "proposed": compared.proposed, "band": band},
+        {"in_force": compared.in_force.version, "proposed": compared.proposed, "band": band},
     ).fetchall()
     found = {(measure, proposed): _interval(*figure) for measure, *figure, proposed in rows}
     if not any(proposed for _, proposed in found):
@@ -188,7 +220,7 @@ def _weights(
         where is_weighed
         order by max(abs(coalesce(after, before))) over (partition by item) desc, item, coalesce(after, before), level
         """,
-        {"in_force": compared.in_force, "proposed": compared.proposed, "band": band},
+        {"in_force": compared.in_force.version, "proposed": compared.proposed, "band": band},
     ).fetchall()
 
 
@@ -199,13 +231,13 @@ def _named(catalogue: Catalogue, item: str, level: str) -> str:
     return f"{of_item.ja} {of_item.level_labels.get(level) or LEVEL_WORDS[level]}"
 
 
-def _lists(con: duckdb.DuckDBPyConnection, day: dt.date) -> Iterator[str]:
+def _lists(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """Per school year, band and in all: how many stand on both lists, enter and leave, and who of them are known."""
     rows = con.execute(
         """
         select
-            band,
-            cohort,
+            a.band,
+            a.cohort,
             count(*),
             count(*) filter (b.selected),
             count(*) filter (a.selected),
@@ -215,11 +247,10 @@ def _lists(con: duckdb.DuckDBPyConnection, day: dt.date) -> Iterator[str]:
             count(*) filter (a.selected and not b.selected and a.known_before),
             count(*) filter (b.selected and not a.selected and a.known_before)
         from new_ranking as a
-        join (select child_key, selected from screening.ranking where reference_date = $1) as b using (child_key)
-        group by rollup (band, cohort)
-        order by band nulls last, cohort nulls last
-        """,
-        [day],
+        join in_force_ranking as b using (child_key)
+        group by rollup (a.band, a.cohort)
+        order by a.band nulls last, a.cohort nulls last
+        """
     ).fetchall()
     yield "\n一覧 list: 児童の数 numbers of children, うち相談記録あり of them with a record"
     yield "   " + "   ".join(_LISTS) + "   学年 school year"

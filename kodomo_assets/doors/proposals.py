@@ -12,13 +12,14 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, load_proposal
-from kodomo_assets.doors.comparison import Compared, told
+from kodomo_assets.doors.comparison import Compared, InForce, told
 from kodomo_assets.errors import ConfigurationError, FitError
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.settings import Settings
 from kodomo_assets.sql import literal, quoted
 from kodomo_assets.stages.screening.scoring import build_screening
 from kodomo_assets.stages.sources.in_force import create_delivered_views
+from kodomo_assets.stages.weights.data import fingerprint, load_fit_data
 from kodomo_assets.stages.weights.validated import refresh_validation
 from kodomo_assets.stages.weights.versions import refresh_weights
 from kodomo_assets.store.connection import connect
@@ -61,9 +62,10 @@ def try_proposal(settings: Settings, catalogue: Catalogue, file: Path, *, valida
         own = stack.enter_context(scratch(settings.data_dir / SCRATCH))
         con.execute(f"set temp_directory = {literal(str(own / 'duckdb'))}")
         day = _yearly_date(con, catalogue)
+        _require_matrix_of_today(con, catalogue, day, settings.overlay.name if settings.overlay else "the defaults")
         _require_same_levels(con, proposal, day, file.name)
         _see_through(con)
-        compared = _make(con, proposal, day)
+        compared = _make(con, proposal, _as_it_is(con, catalogue, day))
         if validate:
             _validate(con, proposal, compared)
         return told(con, proposal, compared, file.name)
@@ -80,15 +82,28 @@ def _yearly_date(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dt.dat
     return dates[0]
 
 
-def _require_same_levels(con: duckdb.DuckDBPyConnection, proposal: Catalogue, day: dt.date, name: str) -> None:
-    """What decides on which level a child stands cannot be tried: the matrix that is stored was made without it."""
+def _require_matrix_of_today(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.date, name: str) -> None:
+    """A proposal is laid over the city's own file, so that file is what the stored matrix must have been made with."""
+    if other := _other_levels(con, catalogue, day):
+        raise ConfigurationError(
+            f"{name}: {', '.join(other)}: changed since the matrix of {day} was made, which has other levels; expected "
+            f"the settings of then. Refresh {day} first, then try the proposal"
+        )
+
+
+def _other_levels(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.date) -> list[str]:
+    """The items whose levels mean something else in the matrix of ``day``."""
     stored = dict(
         con.execute(
             "select item, definition from features.item_definitions where reference_date = $1", [day]
         ).fetchall()
     )
-    other = [item for item, meant in proposal.definitions.items() if item in stored and stored[item] != meant]
-    if other:
+    return [item for item, meant in catalogue.definitions.items() if item in stored and stored[item] != meant]
+
+
+def _require_same_levels(con: duckdb.DuckDBPyConnection, proposal: Catalogue, day: dt.date, name: str) -> None:
+    """What decides on which level a child stands cannot be tried: the matrix that is stored was made without it."""
+    if other := _other_levels(con, proposal, day):
         raise ConfigurationError(
             f"{name}: {', '.join(other)}: other levels than in the matrix of {day}, expected what the fit alone "
             "decides (weights, and screen, count and direction of items). For thresholds, codes, words and windows "
@@ -110,11 +125,35 @@ def _see_through(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"create {kind} {table} as select * from {file}.{table}")
 
 
-def _make(con: duckdb.DuckDBPyConnection, proposal: Catalogue, day: dt.date) -> Compared:
-    """Weights as a refresh of ``day`` would make them, and the list (temp table ``new_ranking``)."""
+def _as_it_is(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.date) -> InForce:
+    """The list that the weights in force make under the city's settings of today (temp table ``in_force_ranking``).
+
+    The stored list may be of other settings: what only those changed would be blamed on the proposal.
+    """
+    create_delivered_views(con, catalogue, day)
+    version = build_screening(con, catalogue, day).version
+    con.execute("create or replace temp table in_force_ranking as from new_ranking")
     row = con.execute(
-        "select any_value(weights_version) from screening.ranking where reference_date = $1", [day]
+        "select count(*) filter (a.selected is distinct from b.selected) from in_force_ranking as a "
+        "full join (from screening.ranking where reference_date = $1) as b using (child_key)",
+        [day],
     ).fetchone()
+    return InForce(day, version, _is_of_today(con, catalogue, day, version), row[0] if row else 0)
+
+
+def _is_of_today(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.date, version: str) -> bool:
+    """Whether a refresh without any proposal would come back to ``version``."""
+    try:
+        of_today = fingerprint(con, catalogue, day, load_fit_data(con, catalogue, day))
+    except FitError:
+        return False
+    made_of = con.execute("select distinct fingerprint from weights.versions where version = $1", [version]).fetchall()
+    return made_of == [(of_today,)]
+
+
+def _make(con: duckdb.DuckDBPyConnection, proposal: Catalogue, in_force: InForce) -> Compared:
+    """Weights as a refresh would make them, and the list (temp table ``new_ranking``)."""
+    day = in_force.reference_date
     outcome = refresh_weights(con, proposal, day)
     if outcome.fit_error is not None and not outcome.refitted:
         raise FitError(f"the proposal makes no weights: {outcome.fit_error}")
@@ -124,12 +163,11 @@ def _make(con: duckdb.DuckDBPyConnection, proposal: Catalogue, day: dt.date) -> 
         [(proposal.output(table), source) for table, source in [*made, (_IN_FORCE, "new_in_force")]],
         {"reference_date": day, "version": outcome.version},
     )
-    create_delivered_views(con, proposal, day)
     build_screening(con, proposal, day)
-    return Compared(day, row[0] if row else "", outcome.version, outcome.refitted)
+    return Compared(in_force, outcome.version, outcome.refitted)
 
 
 def _validate(con: duckdb.DuckDBPyConnection, proposal: Catalogue, compared: Compared) -> None:
-    outcome = refresh_validation(con, proposal, compared.reference_date)
+    outcome = refresh_validation(con, proposal, compared.in_force.reference_date)
     if outcome.cards:
         replace(con, [(proposal.output(_VALIDATION), "new_validation")], {"version": compared.proposed})

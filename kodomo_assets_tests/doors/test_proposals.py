@@ -169,6 +169,43 @@ def test_a_proposal_that_changes_nothing_is_told_as_that(office):
     assert "提案は現行と同じ" in told
 
 
+def test_what_city_yaml_changed_without_a_refresh_is_not_the_proposals(office):
+    """The share is doubled after the list was made: both sides are lists of the doubled share."""
+    office.made(OWN)
+    code, told = office.propose(EXCLUDED)
+    assert code == 0
+    assert "注意 " not in told
+    stored = len(office.selected())
+    office.configure(OWN + "screening: {share_percent: 20}\n")
+    code, told = office.propose(EXCLUDED)
+    assert code == 0
+    (line,) = [line for line in told.splitlines() if "全体 all" in line]
+    doubled = sum(n * 20 // 100 for (n,) in office._read("select count(*) from screening.ranking group by cohort"))
+    assert stored < doubled
+    assert numbers(line)[1:3] == [str(doubled)] * 2
+    assert f"{doubled - stored} children stand otherwise in the stored list" in told
+    assert "settings or data changed" not in told
+
+
+def test_weights_of_other_settings_than_those_of_city_yaml_are_told(office):
+    office.made(OWN)
+    office.configure("weights: {min_events_per_level: 0, max_wald_p: 0.04}")
+    code, told = office.propose(EXCLUDED)
+    assert code == 0
+    assert "settings or data changed since 2025-04-01.1: that is part of the difference" in told
+
+
+def test_a_threshold_that_the_matrix_does_not_have_yet_is_city_yamls(office):
+    office.made(OWN)
+    office.configure(OWN + 'items: {absence_days: {thresholds: {"30+": 25}}}')
+    code, said = office.propose(EXCLUDED)
+    assert code == 2
+    assert said == (
+        "error: city.yaml: absence_days: changed since the matrix of 2025-04-01 was made, which has other levels; "
+        "expected the settings of then. Refresh 2025-04-01 first, then try the proposal\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
