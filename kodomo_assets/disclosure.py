@@ -133,9 +133,11 @@ def _told(table: OutputTable, column: OutputColumn, below: int) -> str:
     name = quoted(column.name)
     if column.children:
         return f"t.{name}"
-    if column.follows:
-        followed = next(other for other in table.columns if other.name == column.follows)
-        return f"case when {_told(table, followed, below)} is not null then n.{name} end"
+    if column.followed:
+        followed = [other for other in table.columns if other.name in column.followed]
+        told = " and ".join(f"{_told(table, other, below)} is not null" for other in followed)
+        value = f"n.{name}" if column.places is None else f"round(n.{name}, {column.places})"
+        return f"case when {told} then {value} end"
     if column.share_of:
         base = quoted(column.share_of)
         told = f"t.{base}" if column.share_of in table.counts else f"n.{base}"

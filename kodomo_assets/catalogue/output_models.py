@@ -28,7 +28,15 @@ class OutputColumn(Model):
     month: bool = Field(default=False, description="a day in somebody's life: published as the first of its month")
     children: bool | None = Field(default=None, description="whether a number of an aggregate counts people")
     share_of: str | None = Field(default=None, description="the column of which this is a share")
-    follows: str | None = Field(default=None, description="the column with which this is suppressed")
+    follows: str | tuple[str, ...] | None = Field(
+        default=None, description="the column with which this is suppressed; of several with any one of them"
+    )
+    places: int | None = Field(default=None, description="what is told of an aggregate's number is rounded to so many")
+
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """The columns with any of which this is suppressed."""
+        return (self.follows,) if isinstance(self.follows, str) else self.follows or ()
 
 
 class Aggregate(Model):
@@ -127,7 +135,7 @@ class OutputTable(Output):
             return "a published number needs `children`: whether it counts people"
         if column.children and (about_a_child or self.aggregate is None):
             return "`children` belongs to a table with `aggregate` that is about nobody"
-        for name in (column.share_of, column.follows):
+        for name in (column.share_of, *column.followed):
             if name is not None and name not in self.column_names:
                 return f"names column {name!r}, which the table does not have"
         return None

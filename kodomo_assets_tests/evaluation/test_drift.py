@@ -124,9 +124,23 @@ def test_of_a_few_children_the_same_index_is_chance(town):
     for day, applies in ((THEN, 5), (NOW, 2)):
         stood(town, day, [LEVEL] * applies + ["not_applicable"] * (10 - applies))
     look(town)
+    assert town.rows(f"select children_now, children_then from new_drift where name = '{ITEM}' and against = 'fit'") == [(10, 10)]  # fmt: skip
     ((psi, by_chance, verdict),) = town.rows(f"select psi, by_chance, verdict from new_drift where name = '{ITEM}' and against = 'fit'")  # fmt: skip
     assert (psi, by_chance, verdict) == (pytest.approx(0.4159, abs=1e-4), pytest.approx(0.6652, abs=1e-4), "stable")
     assert check_drift(town.con, town.catalogue).passed
+
+
+def test_what_dagster_keeps_tells_no_index_of_few_children(town):
+    """Of 100 children each: told, ln(2) / 2 + 0.495 ln(100) = 2.63; of nine: that it moved, and no number."""
+    moved(town, 0)
+    told = tell_drift(town.con, town.catalogue)["動いた項目"]
+    assert told.columns == ["against", "band", "kind", "name", "psi", "verdict", "in_model", "law"]
+    assert told.fetchone() == ("fit", "upper", "item", ITEM, 2.63, "shifted", True, None)
+    town.con.execute("update new_drift set children_now = 9")
+    assert tell_drift(town.con, town.catalogue)["動いた項目"].fetchall() == []
+    message = check_drift(town.con, town.catalogue).message
+    assert f"upper {town.catalogue.items[ITEM].ja} (fit, few children)" in message
+    assert "2.63" not in message
 
 
 def test_children_without_a_record_are_no_shift(town):

@@ -137,14 +137,34 @@ def test_what_moved_and_who_entered_is_told_in_points_and_japanese(kodomo):
     con, target = kodomo
     con.execute("insert into evaluation.list_changes by name select $1::date as reference_date, date '2025-01-01' as previous_date, $2 as child_key, 'upper' as band, 'entered' as change, 0.4 as score_change, 0.3 as by_weights, 0.1 as by_child, 'absence_days' as strongest_item", [R, "0" * 32])  # fmt: skip
     for kind, name, psi, law in (("item", "child_rearing_allowance", 0.41589, "児童扶養手当法の改正（令和6年11月）"), ("score", "score", 0.02, None), ("list", "list", None, None)):  # fmt: skip
-        con.execute("insert into evaluation.drift by name select $1::date as reference_date, $2 as kind, $3 as name, 'upper' as band, 'fit' as against, date '2024-04-01' as previous_date, true as in_model, $4::double as psi, $5 as law, 9 as stayed", [R, kind, name, psi, law])  # fmt: skip
+        con.execute("insert into evaluation.drift by name select $1::date as reference_date, $2 as kind, $3 as name, 'upper' as band, 'fit' as against, date '2024-04-01' as previous_date, true as in_model, $4::double as psi, $5 as law, 9 as stayed, 40 as children_now, 12 as children_then", [R, kind, name, psi, law])  # fmt: skip
     build(con, target)
     assert query(target, "select change, points, points_by_weights, points_by_child, strongest_item_ja from views.list_changes") == [("entered", 400.0, 300.0, 100.0, "欠席日数")]  # fmt: skip
     assert query(target, "select kind, item, item_ja, psi, law from views.drift") == [
-        ("item", "child_rearing_allowance", "児童扶養手当", 0.416, "児童扶養手当法の改正（令和6年11月）"),
+        ("item", "child_rearing_allowance", "児童扶養手当", 0.42, "児童扶養手当法の改正（令和6年11月）"),
         ("score", "score", "score", 0.02, None),
     ]
     assert query(target, "select distinct stayed from evaluation.drift") == [(None,)]
+
+
+def test_an_index_tells_nobody_how_few_children_it_is_of(kodomo):
+    """By chance (1/2 + 1/2) x (1 + 1.645 x sqrt(2)) of two levels: whoever reads it to its digits reads two and two."""
+    con, target = kodomo
+    for item, now, then in (
+        ("absence_days", 2, 2),
+        ("many_children", 40, 9),
+        ("bullied", 9, 40),
+        ("short_sleep", 13, 10),
+    ):
+        con.execute("insert into evaluation.drift by name select $1::date as reference_date, 'item' as kind, $2 as name, 'upper' as band, 'fit' as against, date '2024-04-01' as previous_date, true as in_model, $3 as children_now, $4 as children_then, 0.41589 as psi, 3.3264 as by_chance, 'shifted' as verdict", [R, item, now, then])  # fmt: skip
+    build(con, target)
+    assert query(target, "select name, children_now, children_then, psi, verdict from evaluation.drift order by 1") == [
+        ("absence_days", None, None, None, "shifted"),
+        ("bullied", None, 40, None, "shifted"),
+        ("many_children", 40, None, None, "shifted"),
+        ("short_sleep", 15, 10, 0.42, "shifted"),
+    ]
+    assert query(target, "select distinct column_name from duckdb_columns() where column_name = 'by_chance'") == []
 
 
 def test_the_old_rule_stands_beside_what_was_decided_and_what_came_later(kodomo):

@@ -74,13 +74,14 @@ def build_drift(
 def check_drift(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
     """No item of the weights in force, and no band's scores, moved much; those that did are named, with the law."""
     rows = con.execute(
-        "select kind, name, band, against, psi, law from new_drift where in_model and verdict = 'shifted' "
-        "order by psi desc, name, band, against"
+        "select kind, name, band, against, psi, law, least(children_now, children_then) as fewest from new_drift "
+        "where in_model and verdict = 'shifted' order by new_drift.psi desc, name, band, against"
     ).fetchall()
     found = [
-        f"{band} {catalogue.items[name].ja if kind == 'item' else '得点'} {psi:.2f} ({against}"
+        f"{band} {catalogue.items[name].ja if kind == 'item' else '得点'} "
+        + (f"{psi:.2f} ({against}" if fewest >= catalogue.publish.suppress_below else f"({against}, few children")
         + (f"; {law})" if law else ")")
-        for kind, name, band, against, psi, law in rows
+        for kind, name, band, against, psi, law, fewest in rows
     ]
     return CheckOutcome(
         name="no_drift",
@@ -102,14 +103,17 @@ def tell_list_changes(con: duckdb.DuckDBPyConnection) -> Told:
 
 
 def tell_drift(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Told:
-    """What moved most of ``new_drift``, as a table and a picture; and which laws changed in between."""
+    """What moved most of ``new_drift``, as a table and a picture; and which laws changed in between.
+
+    An index of few children is left out, and what is chance: both would tell how many they are.
+    """
     laws = con.execute("select distinct law from new_drift where law is not null order by law").fetchall()
     return {
         "動いた項目": con.sql(
-            "select against, band, kind, name, round(psi, 3) as psi, round(by_chance, 3) as by_chance, verdict, "
-            "in_model, law from new_drift where psi is not null "
+            "select against, band, kind, name, round(psi, 2) as psi, verdict, in_model, law "
+            f"from new_drift where least(children_now, children_then) >= {catalogue.publish.suppress_below} "
             "order by new_drift.psi desc, name, band, against limit 20"
         ),
-        "drift": drift_plot(con, {item.id: item.ja for item in catalogue.matrix_items}, (MODERATE, SHIFTED)),
+        "drift": drift_plot(con, catalogue, (MODERATE, SHIFTED)),
         **({"法改正": "、".join(law for (law,) in laws)} if laws else {}),
     }

@@ -128,6 +128,8 @@ stability as (
         kind,
         name,
         band,
+        any_value(all_now) as children_now,
+        any_value(all_before) as children_then,
         sum((p - q) * ln(p / q)) as psi,
         -- the mean of that chi-squared variable and as many of its deviations as 95 of 100 stay below
         (1 / any_value(all_now) + 1 / any_value(all_before))
@@ -171,6 +173,8 @@ select
     s.against,
     s.then_on as previous_date,
     s.kind = 'score' or m.item is not null as in_model,
+    s.children_now::integer as children_now,
+    s.children_then::integer as children_then,
     s.psi,
     s.by_chance,
     null::integer as stayed,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import duckdb
 
-from kodomo_assets.catalogue import SCHOOL_GROUP
+from kodomo_assets.catalogue import SCHOOL_GROUP, Catalogue
 from kodomo_assets.office.plots import BLUE, GREY, PALE, RED, Picture, Scale
 from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, RULES, UNDECIDED
 
@@ -56,17 +56,17 @@ def backtest_plot(con: duckdb.DuckDBPyConnection) -> bytes:
     return picture.svg()
 
 
-def drift_plot(con: duckdb.DuckDBPyConnection, names: Mapping[str, str], bounds: Sequence[float]) -> bytes:
+def drift_plot(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, bounds: Sequence[float]) -> bytes:
     """SVG of the largest indices of ``new_drift`` among the items and scores of the weights in force.
 
     Args:
-        names: what people read for an item.
         bounds: drawn as lines.
     """
+    names = {item.id: item.ja for item in catalogue.matrix_items}
     rows = con.execute(
-        "select name, band, against, psi from new_drift where in_model and psi is not null "
+        "select name, band, against, psi from new_drift where in_model and least(children_now, children_then) >= $2 "
         "order by psi desc, name, band, against limit $1",
-        [_MOST_MOVED],
+        [_MOST_MOVED, catalogue.publish.suppress_below],
     ).fetchall()
     picture = Picture(720, 80 + _ROW * len(rows))
     across = Scale(0, max([*bounds, *(psi for *_, psi in rows)]), 330, picture.width - 60)

@@ -110,8 +110,9 @@ select
     coalesce(i.ja, d.name) as item_ja,
     d.band,
     d.in_model,
-    round(d.psi, 3) as psi,
-    round(d.by_chance, 3) as by_chance,
+    d.children_now,
+    d.children_then,
+    d.psi,
     d.verdict,
     d.law
 from evaluation.drift as d
