@@ -74,6 +74,12 @@ def _problems(
             f"action: found {decision.action!r} for band {named[0]}, whose items are named one by one "
             f"(weights.fixed_items.{named[0]}): change that list, or name the other band"
         )
+    for band in named if decision.action == "merge" else ():
+        if item.id not in fixed[band]:
+            yield (
+                f"item: weights.fixed_items.{band} leaves {item.id!r} out, expected one of its items: change that "
+                "list, or name the other band"
+            )
     yield from _wrong_levels(decision, item)
     if decision.role not in roles:
         yield f"role: found {decision.role!r}, expected one of meeting.roles ({'・'.join(roles)})"

@@ -183,11 +183,15 @@ def _interval(value: float, low: float | None, high: float | None) -> str:
 
 
 def _decisions(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: Compared, band: Band) -> Iterator[str]:
-    """What people decided of single items, with the AIC that each costs."""
+    """What people decided of single items, with the AIC that each costs; not what a list of fixed items leaves out."""
     rows = con.execute(
         "select action, item, level, statistic from weights.selection_log "
-        "where version = $1 and band = $2 and reason = 'person' order by sequence",
-        [own_fit(con, compared.proposed, band), band],
+        "where version = $1 and band = $2 and reason = 'person' and list_contains($3, item) order by sequence",
+        [
+            own_fit(con, compared.proposed, band),
+            band,
+            [of.item for of in catalogue.weights.decisions if of.band in (None, band)],
+        ],
     ).fetchall()
     if rows:
         yield "  人が決めたこと decided by people: それによるAICの差（正＝当てはまりが悪くなる）change of the AIC"

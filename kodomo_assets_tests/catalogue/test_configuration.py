@@ -82,6 +82,7 @@ def decisions(*lines: str, fixed: str = "{}") -> str:
         (decisions("{item: ssw_family, action: keep, ROLE, reason: x}", "{item: ssw_family, action: keep, ROLE, reason: y}"), "weights.decisions.1: the same as weights.decisions.0"),
         (decisions("{item: absence_days, action: merge, levels: [10-19, 20-29], ROLE, reason: x}", "{item: absence_days, action: merge, levels: [20-29, 30+], ROLE, reason: x}"), "weights.decisions.1.levels: '20-29' stands in weights.decisions.0 too"),
         (decisions("{item: ssw_family, action: exclude, ROLE, reason: x}", fixed="{lower: [absence_days]}"), "weights.decisions.0.action: found 'exclude' for band lower, whose items are named one by one"),
+        (decisions("{item: absence_days, action: merge, levels: [10-19, 20-29], ROLE, reason: x}", fixed="{lower: [single_parent]}"), "weights.decisions.0.item: weights.fixed_items.lower leaves 'absence_days' out, expected one of its items"),
         # a number that has other places in another table links nothing
         ("tables: {school_roster: {columns: {pupil_id: {digits: 10}}}}", "tables.school_roster.columns.pupil_id: found digits 10"),
         ("tables: {school_register: {columns: {school_code: {digits: 13, letters: true}}}}", "tables.school_roster.columns.school_code: found digits 6"),

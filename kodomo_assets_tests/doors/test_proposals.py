@@ -162,6 +162,15 @@ def test_decisions_where_the_count_serves_are_told_to_change_no_list(office):
     assert [numbers(line)[4:6] for line in told.splitlines() if "全体 all" in line] == [["0", "0"]]
 
 
+def test_what_a_fixed_list_leaves_out_is_no_decision_of_an_item(office):
+    office.made(OWN)
+    fixed = "weights: {min_events_per_level: 0, fixed_items: {lower: [public_assistance]}}"
+    code, told = office.propose(fixed)
+    assert code == 0
+    assert "人が決めたこと" not in told
+    assert "child_disability (applicable)" in told
+
+
 def test_a_proposal_that_changes_nothing_is_told_as_that(office):
     office.made(OWN)
     code, told = office.propose("weights: {}")

@@ -131,6 +131,20 @@ def test_levels_that_a_person_makes_one_share_a_weight(decided):
     assert row["statistic"] == pytest.approx(cost, abs=1e-6)
 
 
+def test_a_merge_in_a_fixed_list_costs_what_it_costs_among_its_items(decided):
+    """Not among all candidates: what the list leaves out is in no fit."""
+    children = absent()
+    strong = (np.arange(2400) >= 1600) & np.isin(np.arange(2400) % 20, [0, 1, 15, 16, 17])
+    children.levels["public_assistance"] = np.where(strong, "applicable", NA).astype(object)
+    catalogue = decided('item: absence_days, action: merge, levels: ["30+", "20-29"]')
+    settings = catalogue.weights.model_copy(update={"fixed_items": {"lower": ("absence_days",)}})
+    fit = fit_band(catalogue.model_copy(update={"weights": settings}), "lower", children, {})
+    rows = fit.log[(fit.log["reason"] == "person") & (fit.log["action"] == "merge")]
+    mild, middle, most = (np.asarray(children.levels["absence_days"] == of) for of in ("10-19", "20-29", "30+"))
+    cost = aic(children, mild, middle | most) - aic(children, mild, middle, most)
+    assert rows["statistic"].item() == pytest.approx(cost, abs=1e-6)
+
+
 def test_a_rare_level_joins_levels_that_a_person_made_one(decided):
     """The strongest level has too few children: it joins its milder neighbour, both of which are one already."""
     children = absent()

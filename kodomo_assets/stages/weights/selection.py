@@ -151,8 +151,9 @@ class Selection:
                 continue
             self.log.add_merges(1, 0, entry.merges)
             kept.append(entry)
+        fixed = self.settings.fixed_items.get(self.band)
         for decision in self._decisions:
-            self._log_decision(decision, kept)
+            self._log_decision(decision, [entry for entry in kept if fixed is None or entry.item.id in fixed])
         return kept
 
     def _columns_of(self, item: Item, but: ItemDecision | None = None) -> ItemColumns:
