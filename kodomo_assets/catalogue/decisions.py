@@ -49,8 +49,18 @@ def check_decisions(
         for problem in _problems(decision, items, fixed, roles):
             raise ValueError(f"weights.decisions.{number}.{problem}")
     for (first, one), (second, other) in combinations(enumerate(decisions), 2):
-        if one.item == other.item and (one.band == other.band or None in (one.band, other.band)):
-            _check_both(f"weights.decisions.{second}", f"weights.decisions.{first}", other, one)
+        if not _bands(one, items) & _bands(other, items):
+            continue
+        keys = f"weights.decisions.{second}", f"weights.decisions.{first}"
+        if one.item == other.item:
+            _check_both(*keys, other, one)
+        elif items[one.item].group is not None and items[one.item].group == items[other.item].group:
+            _check_fact(*keys, other, one)
+
+
+def _bands(decision: ItemDecision, items: Mapping[str, Item]) -> set[Band]:
+    """Those that it holds for."""
+    return {band for band in items[decision.item].bands if decision.band in (None, band)}
 
 
 def _problems(
@@ -117,6 +127,15 @@ def _check_both(key: str, before: str, one: ItemDecision, other: ItemDecision) -
         raise ValueError(
             f"{key}.action: found {one.action!r} of {one.item!r}, which {before} says to {other.action}; expected one "
             "of the two"
+        )
+
+
+def _check_fact(key: str, before: str, one: ItemDecision, other: ItemDecision) -> None:
+    """Two decisions on two items of one fact (``group``), which stay or go together."""
+    if {one.action, other.action} == {"keep", "exclude"}:
+        raise ValueError(
+            f"{key}.action: found {one.action!r} of {one.item!r}, and {before} says to {other.action} {other.item!r}, "
+            "which tells of the same fact; expected one of the two: items of one fact stay or go together"
         )
 
 

@@ -200,6 +200,24 @@ def _decisions(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: C
     for action, item, level, cost in rows:
         of_level = f" ({level})" if level else ""
         yield f"{_shown(cost):>15}{action:>17}   {item}{of_level}  {catalogue.items[item].ja}"
+    yield from _kept_in_vain(con, catalogue, compared, band)
+
+
+def _kept_in_vain(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: Compared, band: Band
+) -> Iterator[str]:
+    """What people keep and no fit can weigh: it is rare, repeats others, or all its levels stand on 非該当."""
+    kept = [of.item for of in catalogue.weights.decisions if of.action == "keep" and of.band in (None, band)]
+    rows = con.execute(
+        "select item, reason from weights.selection_log "
+        "where version = $1 and band = $2 and action = 'drop' and list_contains($3, item) order by sequence",
+        [own_fit(con, compared.proposed, band), band, kept],
+    ).fetchall()
+    for item, reason in rows:
+        yield (
+            f"  注意 残すと決めた {item} {catalogue.items[item].ja} に重みはつかない（{reason}） "
+            f"kept by people, and without a weight all the same ({reason})"
+        )
 
 
 def _weights(

@@ -83,6 +83,7 @@ def decisions(*lines: str, fixed: str = "{}") -> str:
         (decisions("{item: absence_days, action: merge, levels: [10-19, 20-29], ROLE, reason: x}", "{item: absence_days, action: merge, levels: [20-29, 30+], ROLE, reason: x}"), "weights.decisions.1.levels: '20-29' stands in weights.decisions.0 too"),
         (decisions("{item: ssw_family, action: exclude, ROLE, reason: x}", fixed="{lower: [absence_days]}"), "weights.decisions.0.action: found 'exclude' for band lower, whose items are named one by one"),
         (decisions("{item: absence_days, action: merge, levels: [10-19, 20-29], ROLE, reason: x}", fixed="{lower: [single_parent]}"), "weights.decisions.0.item: weights.fixed_items.lower leaves 'absence_days' out, expected one of its items"),
+        (decisions("{item: single_parent, action: keep, ROLE, reason: x}", "{item: child_rearing_allowance, action: exclude, band: upper, ROLE, reason: x}"), "weights.decisions.1.action: found 'exclude' of 'child_rearing_allowance', and weights.decisions.0 says to keep 'single_parent', which tells of the same fact"),
         # a number that has other places in another table links nothing
         ("tables: {school_roster: {columns: {pupil_id: {digits: 10}}}}", "tables.school_roster.columns.pupil_id: found digits 10"),
         ("tables: {school_register: {columns: {school_code: {digits: 13, letters: true}}}}", "tables.school_roster.columns.school_code: found digits 6"),
@@ -137,6 +138,15 @@ def test_decisions_on_two_bands_do_not_contradict_one_another(tmp_path):
     assert [(one.action, one.band) for one in taken] == [("keep", "lower"), ("exclude", "upper"), ("merge", None)]
     with pytest.raises(ConfigurationError, match=r"decisions\.1\.action: .* for band upper, whose items are named"):
         load(tmp_path, text.replace("fixed_items: {}", "fixed_items: {upper: [absence_days]}"))
+
+
+def test_items_of_one_fact_may_be_decided_alike_and_apart_in_two_bands(tmp_path):
+    for one, other in (("keep", "keep"), ("exclude", "exclude"), ("keep, band: lower", "exclude, band: upper")):
+        text = decisions(
+            f"{{item: single_parent, action: {one}, ROLE, reason: x}}",
+            f"{{item: child_rearing_allowance, action: {other}, ROLE, reason: x}}",
+        )
+        assert len(load(tmp_path, text).weights.decisions) == 2
 
 
 def test_both_ways_to_declare_an_absent_column_mean_the_same(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from kodomo_assets.__main__ import main
@@ -47,11 +48,11 @@ class Office(FittedCity):
         self._overlay.write_text(text, "utf-8")
         self.catalogue = load_catalogue(self._overlay)
 
-    def made(self, text: str) -> None:
+    def made(self, text: str, lower: Children = LOWER) -> None:
         """With the settings ``text``: the matrix, the weights and the list of the yearly date."""
         self.configure(text)
         with open_to_write(self.settings, self.catalogue) as self.con:
-            self.build(YEARLY, lower=LOWER, upper=UPPER)
+            self.build(YEARLY, lower=lower, upper=UPPER)
             items = ", ".join(item.id for item in self.catalogue.matrix_items)
             self.con.execute(
                 "insert into features.levels by name select reference_date, child_key, item, level "
@@ -169,6 +170,23 @@ def test_what_a_fixed_list_leaves_out_is_no_decision_of_an_item(office):
     assert code == 0
     assert "人が決めたこと" not in told
     assert "child_disability (applicable)" in told
+
+
+def test_what_is_kept_and_has_no_weight_all_the_same_is_told_with_the_reason(office):
+    """Of who has child_disability five have a record, fewer than of the others: all of it joins 非該当."""
+    held = LOWER.levels["child_disability"].to_numpy() == "applicable"
+    event = LOWER.event & (~held | (np.cumsum(LOWER.event & held) <= 5))
+    assert event[held].sum() == 5
+    assert event[held].mean() < event[~held].mean()
+    office.made(OWN, lower=Children(LOWER.levels, event, LOWER.household, LOWER.school_year))
+    kept = OWN.replace("}", ", decisions: [{item: child_disability, action: keep, role: 社会福祉士, reason: 試行}]}")
+    code, told = office.propose(kept)
+    assert code == 0
+    lower, upper, _ = re.split(r"\n\n", told.split("\n\n", 1)[1])
+    said = "child_disability 本人の障害者手帳 に重みはつかない（sign）"
+    assert said in lower
+    assert "without a weight all the same (sign)" in lower
+    assert said not in upper
 
 
 def test_a_proposal_that_changes_nothing_is_told_as_that(office):
