@@ -19,7 +19,7 @@ from kodomo_assets.stages.review.gathering import score_mode
 from kodomo_assets.stages.screening.summary import require_list
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import require_current
-from kodomo_assets.store.pseudonyms import create_sheet_numbers, load_secret
+from kodomo_assets.store.pseudonyms import create_sheet_numbers, load_own_secret
 from kodomo_assets.vocabulary import CHILD_KEY, NUMBER
 
 _NO_DASHES = str.maketrans(dict.fromkeys(DASHES))
@@ -33,13 +33,16 @@ def explain_child(settings: Settings, catalogue: Catalogue, given: str, referenc
         given: a child_key, a 宛名番号 or a 配布番号 of that date, in any width, with or without hyphens.
 
     Raises:
+        ConfigurationError: the key is not the one of the database.
         DeliveryError: there is no list of ``reference_date``.
         UnknownChildError: it is no child's number, that of several, or of one that has no factors.
     """
     with connect(settings.database, read_only=True) as con:
         require_current(con, catalogue)
+        # with another key no 配布番号 would be anybody's
+        secret = load_own_secret(con, settings.key_file)
         require_list(con, reference_date)
-        create_sheet_numbers(con, load_secret(settings.key_file), reference_date)
+        create_sheet_numbers(con, secret, reference_date)
         create_numbered_children(con, reference_date)
         create_meeting_children(con, reference_date)
         child_key, school_year, school, protected = _find(con, catalogue, given, reference_date)

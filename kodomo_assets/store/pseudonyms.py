@@ -101,9 +101,25 @@ def require_key(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, path: Path
     if stored is None and (not keyed or any(child_key(secret, number) == key for number, key in keyed)):
         _store_check_value(con, catalogue.output("store.key_check"), value)
     elif stored != value:
-        raise ConfigurationError(
-            f"{path}: is not the pseudonym key that kodomo.duckdb was made with: nothing was read. {_REMEDY}"
-        )
+        raise _another_key(path)
+
+
+def load_own_secret(con: duckdb.DuckDBPyConnection, path: Path) -> bytes:
+    """For who only reads a database of this version: the secret in ``path``, which is the one it was made with.
+
+    Raises:
+        ConfigurationError: as ``load_secret``; the key is another.
+    """
+    secret = load_secret(path)
+    if _stored_check_value(con) != check_value(secret):
+        raise _another_key(path)
+    return secret
+
+
+def _another_key(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path}: is not the pseudonym key that kodomo.duckdb was made with: nothing was read. {_REMEDY}"
+    )
 
 
 _REMEDY = (

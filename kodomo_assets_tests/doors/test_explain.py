@@ -177,6 +177,18 @@ def test_a_database_of_an_earlier_version_is_refused_in_one_sentence(centre, cap
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("day", [DAY, "2024-04-01"])
+def test_another_key_is_refused_before_anything_is_read(centre, capsys, day):
+    """Also by a child_key, which needs no key to be found, and of a date without a list."""
+    path = centre.settings.key_file
+    path.write_text("ab" * 32)
+    for child in (key(1), "0000000001", number_of(1)):
+        assert explain(child, day) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"error: {path}: is not the pseudonym key that kodomo.duckdb was made with: nothing was")
+
+
 def test_nothing_is_written(centre, capsys):
     before = centre.everything()
     for child in (key(1), "0000000099"):
