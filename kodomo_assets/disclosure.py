@@ -20,6 +20,11 @@ _SEPARATORS = r"[・、，,／/]"
 _JOINT = "・"
 
 
+def told_count(people: float) -> int:
+    """A count as it leaves, where it is not too small to."""
+    return ROUND_TO * round(people / ROUND_TO)
+
+
 def published_text(column: str, words: Vocabulary) -> str:
     """SQL: the text where it is declared, その他 where it is not, NULL where there is none."""
     text = f"array_to_string({_parts(column)}, '{_JOINT}')" if words.joined else column
@@ -131,12 +136,17 @@ def _hide(con: duckdb.DuckDBPyConnection, part: str, keys: list[str], below: int
 def _told(table: OutputTable, column: OutputColumn, below: int) -> str:
     """SQL: what is told of a column of an aggregate, from the rows ``n`` and what is told of their counts, ``t``."""
     name = quoted(column.name)
+    value = f"n.{quoted(column.told_as or column.name)}"
+    if column.end:
+        # an exact interval tells the exact counts
+        value = f"{'floor' if column.end == 'low' else 'ceil'}({value} * 100) / 100"
+    if column.places is not None:
+        value = f"round({value}, {column.places})"
     if column.children:
         return f"t.{name}"
     if column.followed:
         followed = [other for other in table.columns if other.name in column.followed]
         told = " and ".join(f"{_told(table, other, below)} is not null" for other in followed)
-        value = f"n.{name}" if column.places is None else f"round(n.{name}, {column.places})"
         return f"case when {told} then {value} end"
     if column.share_of:
         base = quoted(column.share_of)
@@ -146,4 +156,4 @@ def _told(table: OutputTable, column: OutputColumn, below: int) -> str:
         # what is no share (days) has no people; a share without them is one of an older version
         alone = f"case when not (n.{name} > 0 and n.{name} < 1) then n.{name} end"
         return f"case when n.{base} is null then {alone} when {people} >= {below} then {share} end"
-    return f"n.{name}"
+    return value

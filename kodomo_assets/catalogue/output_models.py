@@ -32,6 +32,12 @@ class OutputColumn(Model):
         default=None, description="the column with which this is suppressed; of several with any one of them"
     )
     places: int | None = Field(default=None, description="what is told of an aggregate's number is rounded to so many")
+    end: Literal["low", "high"] | None = Field(
+        default=None, description="an end of an interval: told outwards to the next hundredth"
+    )
+    told_as: str | None = Field(
+        default=None, description="the private column that is told in its place: the same of rounded counts"
+    )
 
     @property
     def followed(self) -> tuple[str, ...]:
@@ -135,7 +141,7 @@ class OutputTable(Output):
             return "a published number needs `children`: whether it counts people"
         if column.children and (about_a_child or self.aggregate is None):
             return "`children` belongs to a table with `aggregate` that is about nobody"
-        for name in (column.share_of, *column.followed):
+        for name in (column.share_of, column.told_as, *column.followed):
             if name is not None and name not in self.column_names:
                 return f"names column {name!r}, which the table does not have"
         return None

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,9 @@ from scipy.optimize import linprog
 from kodomo_assets.catalogue import OutputColumn, OutputTable, load_catalogue
 from kodomo_assets.catalogue.output_models import Aggregate
 from kodomo_assets.disclosure import ROUND_TO, suppress
+from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.measures import Interval, found, places
+from kodomo_assets.stages.weights.validation import _figures
 from kodomo_assets_tests.published.test_published import build, query
 from kodomo_assets_tests.template import in_memory
 from kodomo_assets_tests.town import Town
@@ -178,6 +182,32 @@ def test_a_share_is_worked_out_from_what_is_told_of_its_people():
         ("f", None, None, None),
         ("g", 40, None, 0.7),
     ]
+
+
+def test_a_figure_is_told_as_that_of_rounded_counts_and_an_interval_outwards():
+    made = table(("item",), count("found"), OutputColumn(name="figure", type="DOUBLE", ja="f", follows="found", told_as="rounded"), OutputColumn(name="rounded", type="DOUBLE", ja="r", private=True), OutputColumn(name="low", type="DOUBLE", ja="l", follows="found", end="low"), OutputColumn(name="high", type="DOUBLE", ja="h", follows="found", end="high"))  # fmt: skip
+    rows = [("a", 27, 27 / 66, 25 / 65, 0.2987, 0.5302), ("c", 28, 0.4, None, -0.0149, 0.3)]  # fmt: skip
+    assert [(*row[:3], *row[4:]) for row in told(made, rows)] == [
+        ("a", 25, 25 / 65, 0.29, 0.54),
+        ("c", 30, None, -0.02, 0.3),
+    ]
+    ((_, *of_few),) = told(made, [("b", 9, 9 / 66, 10 / 65, 0.07, 0.24)])
+    assert (*of_few[:2], *of_few[3:]) == (None, None, None, None)
+
+
+def test_one_corrected_record_changes_no_figure_of_the_validation():
+    """A card before and after: 66 and 67 children with a record, 27 found of them on a list of 150, are told alike."""
+    seen = []
+    for events in (66, 67):
+        children = Children(pd.DataFrame(index=range(1_500)), np.arange(1_500) < events, np.arange(1_500), np.full(1_500, 1))  # fmt: skip
+        # 27 with a record and 123 without have the highest score
+        scores = np.where((np.arange(1_500) < 27) | (np.arange(1_500) >= 1_377), 1.0, 0.0)
+        what = found(places(scores, children.school_year, 9), children)
+        assert (what.places, what.events) == (150, 27)
+        told_figures = {m: r for m, _, r, _ in _figures("own", what, Interval(0.838), None, what, 0)}
+        seen.append(told_figures)
+    assert seen[0] == seen[1]
+    assert seen[0] == {"precision_at_10": 25 / 150, "recall_at_10": 25 / 65, "lift_at_10": pytest.approx((25 / 150) / (65 / 1_500)), "auc": 0.84, "folds_without_fit": 0.0}  # fmt: skip
 
 
 # -- in the published file --

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.calibration import tenths
 from kodomo_assets_tests.weights.test_fit import band_of
 from kodomo_assets_tests.weights.test_serving import events
@@ -88,3 +89,15 @@ def test_children_with_equal_values_stand_in_one_tenth():
     values = np.array([0.0] * 10 + [float(number) for number in range(1, 11)])
     assert list(tenths(values, 9)) == [3] * 10 + [6, 6, 7, 7, 8, 8, 9, 9, 10, 10]
     assert list(tenths(np.array([0.1, 0.1 + 1e-12]), 9)) == [6, 6]
+
+
+def test_a_comparison_that_finds_no_end_stops_no_refresh(city, monkeypatch):
+    def endless(*_: object) -> None:
+        raise FitError("found no end")
+
+    # what a design does to Firth's steps cannot be made to order: the failure itself is what is looked at
+    monkeypatch.setattr("kodomo_assets.stages.weights.logistic.firth", endless)
+    monkeypatch.setattr("kodomo_assets.stages.weights.logistic.logit", lambda _: None)
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    assert calibrated(city)["lower"]
+    assert city.con.execute("from new_logistic").fetchall() == []

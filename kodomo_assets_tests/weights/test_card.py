@@ -50,12 +50,12 @@ def test_another_rule_is_better_worse_or_not_to_be_told_apart_by_its_whole_inter
     city.build(YEARLY, lower=LOWER, upper=UPPER)
     made(city)
     for low, high, words in (
-        (0.01, 0.05, "より多く見つけます（一覧100人あたり+3.0人、95%の幅 +1.0〜+5.0人）"),
+        (0.01, 0.05, "より多く見つけます（一覧100人あたり+3人、95%の幅 +1〜+5人）"),
         (-0.01, 0.05, "どちらがよいとも言えません（区別できない。"),
         (-0.05, -0.01, "確かに少なくなります（"),
     ):
         city.con.execute(
-            "update weights.validation set value = 0.03, low = $1, high = $2, found = 40 "
+            "update weights.validation set value = 0.03, rounded = 0.03, low = $1, high = $2, found = 40 "
             "where measure = 'precision_difference' and rule = 'legacy' and band = 'lower'",
             [low, high],
         )

@@ -83,3 +83,20 @@ def test_overlap_counts_places_of_the_top_tenth_and_shares_those_at_the_cut():
     # one of the two is of the four that tie: half a place of two is shared
     scores[0], scores[-1] = 0, 1
     assert beside(scores, [held], children, 9).overlap_at_10 == 0.25
+
+
+def test_firths_fit_ends_where_plain_steps_swing_to_and_fro():
+    """Many columns of few children, nearly all without an event: the fit of a village, by random draws."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        columns = [rng.random(300) < share for share in rng.uniform(0.02, 0.2, 25)]
+        children = children_of(rng.random(300) < 0.08, rng.integers(1, 4, 300))
+        alike = rows_alike([*children.intercepts, *columns], children)
+        weights = firth(alike)
+        # the score that it solves, written out here for every child
+        design = alike.columns[alike.of_child]
+        share = 1 / (1 + np.exp(-design @ weights))
+        spread = share * (1 - share)
+        hat = spread * np.einsum("ij,jk,ik->i", design, np.linalg.inv(design.T @ (design * spread[:, None])), design)
+        score = design.T @ (children.event - share + hat * (0.5 - share))
+        assert np.abs(score).max() < 1e-5, seed

@@ -8,17 +8,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import duckdb
 
 from kodomo_assets.catalogue import GROUP_OF_SEVERAL, NOT_APPLICABLE, UNKNOWN_GROUP, Band, Catalogue
-from kodomo_assets.disclosure import ROUND_TO, told_rows
+from kodomo_assets.disclosure import told_count, told_rows
 from kodomo_assets.sql import literal
 from kodomo_assets.stages.weights.validation import AUC, CHANCE, DIFFERENCE, LIFT, PRECISION, RECALL
 from kodomo_assets.vocabulary import LEVEL_WORDS, RULES, SUPPORTED
 
 _TABLE = "table:"
+_HUNDREDTHS, _TWENTIETHS = 100, 20
 _GROUPS = {GROUP_OF_SEVERAL: "該当", NOT_APPLICABLE: "それ以外", UNKNOWN_GROUP: "不明"}
 
 Row = Mapping[str, Any]
@@ -26,11 +28,24 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the validation with its 95 % interval, where it may be told."""
+    """A figure with its 95 % interval, where it may be told; ``beyond``: on which side of 0 the whole interval lies.
+
+    An exact interval tells the exact counts: both ends stand outwards, to the next hundredth or twentieth.
+    """
 
     value: float | None
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
+    beyond: int = 0
+
+    @classmethod
+    def outwards(cls, value: float | None, low: float | None, high: float | None, steps: int) -> Figure:
+        """``steps``: into how many a whole is divided."""
+        if value is None or low is None or high is None:
+            return cls(value)
+        # a half of the last digit that a float has: .3 * 100 is above 30
+        ends = floor(low * steps + 1e-9) / steps, ceil(high * steps - 1e-9) / steps
+        return cls(value, *ends, beyond=(low > 0) - (high < 0))
 
 
 @dataclass(frozen=True)
@@ -179,7 +194,7 @@ def gather_card(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
             origin=of["origin"],
             decided=decided[band],
             facts=_of(tables["model_cards"], band)[0],
-            figures=_figures(_of(tables["validation"], band)),
+            figures=_figures(_of(tables["validation"], band), _intervals(con, version, band)),
             items=_items(catalogue, _of(tables["coefficients"], band), _of(tables["stability"], band)),
             calibration=tuple(_of(tables["calibration"], band)),
             logistic=next(iter(_of(tables["logistic"], band)), None),
@@ -209,12 +224,22 @@ def _of(rows: Sequence[Row], band: Band) -> list[Row]:
     return [row for row in rows if row["band"] == band]
 
 
-def _figures(rows: Sequence[Row]) -> dict[str, dict[str, Figure]]:
+def _intervals(con: duckdb.DuckDBPyConnection, version: str, band: Band) -> dict[tuple[str, str], tuple[float, float]]:
+    rows = con.execute(
+        "select rule, measure, low, high from weights.validation where version = $1 and band = $2", [version, band]
+    ).fetchall()
+    return {(rule, measure): (low, high) for rule, measure, low, high in rows}
+
+
+def _figures(
+    rows: Sequence[Row], intervals: Mapping[tuple[str, str], tuple[float, float]]
+) -> dict[str, dict[str, Figure]]:
     found: dict[str, dict[str, Figure]] = {}
     order = list(RULES)
     for row in sorted(rows, key=lambda row: order.index(row["rule"])):
         if row["measure"] in (PRECISION, RECALL, LIFT, AUC, DIFFERENCE):
-            found.setdefault(row["rule"], {})[row["measure"]] = Figure(row["value"], row["low"], row["high"])
+            ends = intervals[row["rule"], row["measure"]]
+            found.setdefault(row["rule"], {})[row["measure"]] = Figure.outwards(row["value"], *ends, _HUNDREDTHS)
     return found
 
 
@@ -268,7 +293,8 @@ def _attributes(catalogue: Catalogue, rows: Sequence[Row]) -> tuple[Attribute, .
 
 def _group(words: Mapping[str, str], row: Row) -> Group:
     told = (row[name] for name in ("children", "selection_rate", "precision", "false_negative_rate"))
-    return Group(words[row["group_name"]], *told)
+    # made under a configuration in which the group had another level
+    return Group(words.get(row["group_name"], row["group_name"]), *told)
 
 
 def _followed(rows: Sequence[Row]) -> tuple[Followed, ...]:
@@ -301,7 +327,7 @@ def _standing(
     ).fetchall()
     found: dict[Band, dict[str, int | None]] = {}
     for band, standing, children in rows:
-        found.setdefault(band, {})[standing] = ROUND_TO * round(children / ROUND_TO)
+        found.setdefault(band, {})[standing] = told_count(children)
     return found
 
 
@@ -316,5 +342,5 @@ def _judged(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date
     told = told_rows(con, outcome, of_meeting, catalogue.publish.suppress_below)
     shares = {of["stratum"]: of["share"] for of in told}
     intervals = con.execute(f"select stratum, low, high from evaluation.meeting_outcome where {of_meeting}").fetchall()
-    figures = {stratum: Figure(shares[stratum], low, high) for stratum, low, high in intervals}
-    return Judged(row[0], *(figures.get(stratum, Figure(None, None, None)) for stratum in ("list", "sample", "recall")))
+    figures = {of: Figure.outwards(shares[of], low, high, _TWENTIETHS) for of, low, high in intervals}
+    return Judged(row[0], *(figures.get(stratum, Figure(None)) for stratum in ("list", "sample", "recall")))

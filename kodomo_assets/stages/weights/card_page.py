@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import resources
-from math import ceil, floor
 from typing import Any
 
 import pandas as pd
@@ -138,20 +137,23 @@ def _compared(figure: Figure) -> str:
     """In words, by the whole interval."""
     if figure.value is None or figure.low is None or figure.high is None:
         return "比べられるだけの記録がありません"
-    size = f"一覧100人あたり{figure.value * 100:+.1f}人、95%の幅 {figure.low * 100:+.1f}〜{figure.high * 100:+.1f}人"
-    if figure.low > 0:
+    size = f"一覧100人あたり{_more(figure.value)}人、95%の幅 {_more(figure.low)}〜{_more(figure.high)}人"
+    if figure.beyond > 0:
         return f"相談記録のある児童を、より多く見つけます（{size}）。"
-    if figure.high < 0:
+    if figure.beyond < 0:
         return f"相談記録のある児童を見つける数が、確かに少なくなります（{size}）。"
     return f"どちらがよいとも言えません（区別できない。{size}）。"
 
 
+def _more(share: float) -> str:
+    # no -0
+    return f"{round(share * 100) + 0:+d}"
+
+
 def _judged(figure: Figure) -> str:
-    """An exact interval tells the exact count: both ends are told outwards to the next five."""
-    if figure.value is None:
+    if figure.value is None or figure.low is None or figure.high is None:
         return "示せないほど少数"
-    low, high = floor((figure.low or 0.0) * 20) * 5, ceil((figure.high if figure.high is not None else 1.0) * 20) * 5
-    return f"およそ{figure.value:.0%}（95%の幅 {low}〜{high}%）"
+    return f"およそ{figure.value:.0%}（95%の幅 {figure.low * 100:.0f}〜{figure.high:.0%}）"
 
 
 def _figure(value: float | None, form: str) -> str:

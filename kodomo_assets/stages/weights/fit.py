@@ -25,6 +25,8 @@ VALIDATED = (
     "cv_lift_at_10",
     "cv_precision_low",
     "cv_precision_high",
+    "cv_precision_rounded",
+    "cv_lift_rounded",
     "is_weak",
 )
 

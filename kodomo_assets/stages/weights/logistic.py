@@ -21,7 +21,7 @@ from kodomo_assets.stages.weights.regression import Array
 LOGIT, FIRTH = "logit", "firth"
 # log odds: beyond it a column separates those with an event from those without, and the estimate grows without end
 _SEPARATED = 15.0
-_MOST_STEPS, _LONGEST_STEP, _SETTLED = 200, 2.0, 1e-8
+_MOST_STEPS, _MOST_HALVINGS, _LONGEST_STEP, _SETTLED = 200, 20, 2.0, 1e-8
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,18 @@ def logit(alike: Alike) -> Array | None:
 def firth(alike: Alike) -> Array:
     """Firth's bias-reduced coefficients (Biometrika 80, 1993), finite where a column separates.
 
-    Newton's steps on the score with (1/2 - p) times the leverage added, each no longer than 2 in any coefficient.
+    Newton's steps on the score with (1/2 - p) times the leverage added, each no longer than 2 in any coefficient, and
+    halved while the penalized likelihood falls (Heinze and Schemper, Statistics in Medicine 21, 2002).
 
     Raises:
         FitError: the steps find no end, or a column depends on others.
     """
     columns, number = alike.columns, alike.children
     weights: Array = np.zeros(columns.shape[1])
+    reached = _penalized(alike, weights)
     for _ in range(_MOST_STEPS):
-        expected = 1 / (1 + np.exp(-columns @ weights))
-        information = columns.T @ (columns * (number * expected * (1 - expected))[:, np.newaxis])
+        expected = _expected(columns, weights)
+        information = _information(alike, expected)
         try:
             half = np.linalg.solve(information, columns.T).T
         except np.linalg.LinAlgError:
@@ -127,7 +129,32 @@ def firth(alike: Alike) -> Array:
         longest = float(np.abs(step).max())
         if not np.isfinite(longest):
             break
-        weights = weights + step * min(1.0, _LONGEST_STEP / max(longest, _SETTLED))
         if longest < _SETTLED:
             return weights
+        step = step * min(1.0, _LONGEST_STEP / longest)
+        for _ in range(_MOST_HALVINGS):
+            there = _penalized(alike, weights + step)
+            # equal to the last digits: as far as it goes
+            if there >= reached - _SETTLED * abs(reached):
+                break
+            step = step / 2
+        weights, reached = weights + step, there
     raise FitError("the logistic regression beside the weights found no end, Firth's either")
+
+
+def _expected(columns: Array, weights: Array) -> Array:
+    # beyond 30 the share is 0 or 1 to the last digit
+    return np.asarray(1 / (1 + np.exp(-np.clip(columns @ weights, -30, 30))))
+
+
+def _information(alike: Alike, expected: Array) -> Array:
+    weighted = alike.columns * (alike.children * expected * (1 - expected))[:, np.newaxis]
+    return np.asarray(alike.columns.T @ weighted)
+
+
+def _penalized(alike: Alike, weights: Array) -> float:
+    """The log likelihood with half the log determinant of the information added."""
+    expected = _expected(alike.columns, weights)
+    missed = alike.children - alike.events
+    likelihood = float(alike.events @ np.log(expected) + missed @ np.log1p(-expected))
+    return likelihood + 0.5 * float(np.linalg.slogdet(_information(alike, expected))[1])

@@ -11,6 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.errors import FitError
 from kodomo_assets.sql import create_from_frame, literal
 from kodomo_assets.stages.weights.afterwards import Version, children_of, version_in_force, why_not_now
 from kodomo_assets.stages.weights.calibration import calibration, fitted
@@ -68,7 +69,7 @@ def refresh_validation(
         version=version.name, reference_date=reference_date
     )
     create_from_frame(con, "new_validation", frame, _types(catalogue, _VALIDATION))
-    _make_calibration(con, catalogue, version, children, reference_date)
+    _make_calibration(con, catalogue, version, children, reference_date, report)
     return Validated(version.name, _cards(con, catalogue, version, rows), "made with the version")
 
 
@@ -96,6 +97,7 @@ def _make_calibration(
     version: Version,
     bands: Mapping[Band, Children],
     reference_date: dt.date,
+    report: Callable[[str], None],
 ) -> None:
     """The temp tables ``new_calibration`` and ``new_logistic``: bands in which nothing was fitted have no rows."""
     by_tenth, beside_own = [], []
@@ -111,8 +113,13 @@ def _make_calibration(
         by_tenth.append(calibration(found.values, children, decimals).assign(band=band))
         # the order of a count is that of its steps, whatever curve they are put on
         if version.origins[band] == OWN:
-            agreement = beside(found.scores, found.columns, children, decimals)
-            beside_own.append(pd.DataFrame([asdict(agreement)]).assign(band=band))
+            try:
+                agreement = beside(found.scores, found.columns, children, decimals)
+            except FitError as error:
+                # a comparison that fails stops no refresh
+                report(f"band {band}: {error}; weights.logistic has no row")
+            else:
+                beside_own.append(pd.DataFrame([asdict(agreement)]).assign(band=band))
     for table, frames in {_CALIBRATION: by_tenth, _LOGISTIC: beside_own}.items():
         types = _types(catalogue, table)
         made = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(types))
@@ -154,6 +161,8 @@ def _card_figures(catalogue: Catalogue, band: Band, rule: str, rows: Sequence[Ro
         **{column: of_rule[measure].value for column, measure in _CARD_FIGURES.items()},
         "cv_precision_low": precision.low,
         "cv_precision_high": precision.high,
+        "cv_precision_rounded": precision.rounded,
+        "cv_lift_rounded": of_rule[LIFT].rounded,
         "is_weak": is_weak(auc.value, precision.low, rate, catalogue.weights.min_cv_auc),
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.disclosure import told_count
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.count import steps
 from kodomo_assets.stages.weights.design import Children
@@ -28,6 +29,7 @@ DIFFERENCE, WITHOUT_FIT = "precision_difference", "folds_without_fit"
 class Row:
     """A row of weights.validation but for its version.
 
+    ``rounded``: the figure of counts as they leave; an exact one beside a rounded count tells the exact count.
     ``found``: the children with an event on whom the figure rests; of a difference the fewer of both.
     """
 
@@ -35,6 +37,7 @@ class Row:
     rule: str
     measure: str
     value: float
+    rounded: float | None
     low: float | None
     high: float | None
     children: int
@@ -82,9 +85,9 @@ def validate_band(
     others = {rule: held for rule, held in shares.items() if rule != serves}
     against = differences(shares[serves], others, children, catalogue.weights.seed)
     return [
-        _row(band, rule, measure, value, children, number)
+        _row(band, rule, measure, value, rounded, children, number)
         for rule, what in by_rule.items()
-        for measure, value, number in _figures(
+        for measure, value, rounded, number in _figures(
             rule,
             what,
             Interval(0.5) if rule == CHANCE else auc(scores[rule], children, decimals),
@@ -97,22 +100,31 @@ def validate_band(
 
 def _figures(
     rule: str, what: Found, order: Interval, against: Interval | None, serves: Found, without_fit: int
-) -> Iterator[tuple[str, Interval, float]]:
-    """Measure, figure, and the children with an event on whom it rests."""
+) -> Iterator[tuple[str, Interval, float | None, float]]:
+    """Measure, figure, the same of rounded counts, and the children with an event on whom it rests."""
     everyone = float(what.children.event.sum())
-    yield PRECISION, what.precision, what.events
-    yield RECALL, what.recall, what.events
-    yield LIFT, what.lift, what.events
-    yield AUC, order, everyone
+    precision = _share(what.events, what.places)
+    yield PRECISION, what.precision, precision, what.events
+    yield RECALL, what.recall, _share(what.events, everyone), what.events
+    rate = _share(everyone, len(what.children))
+    yield LIFT, what.lift, precision / rate if precision is not None and rate else None, what.events
+    yield AUC, order, round(order.value, 2), everyone
     if against is not None:
-        yield DIFFERENCE, against, min(what.events, serves.events)
+        yield DIFFERENCE, against, round(against.value, 2), min(what.events, serves.events)
     if rule == OWN:
-        yield WITHOUT_FIT, Interval(float(without_fit)), everyone
+        yield WITHOUT_FIT, Interval(float(without_fit)), float(without_fit), everyone
 
 
-def _row(band: Band, rule: str, measure: str, value: Interval, children: Children, number: float) -> Row:
+def _share(part: float, of: float) -> float | None:
+    """Of the counts as they leave."""
+    return told_count(part) / told_count(of) if told_count(of) else None
+
+
+def _row(
+    band: Band, rule: str, measure: str, value: Interval, rounded: float | None, children: Children, number: float
+) -> Row:
     events = int(children.event.sum())
-    return Row(band, rule, measure, value.value, value.low, value.high, len(children), events, round(number))
+    return Row(band, rule, measure, value.value, rounded, value.low, value.high, len(children), events, round(number))
 
 
 def out_of_fold(
