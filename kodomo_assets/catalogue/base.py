@@ -25,3 +25,11 @@ class Model(BaseModel):
 
     #: Fields that are part of the method: a city leaves them as they are (docs/configuration.md says so).
     fixed: ClassVar[frozenset[str]] = frozenset()
+    #: Fields that a later version added and that change nothing while they are empty: no hash may count them then, or
+    #: an upgrade would look like another setting.
+    added: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def empty_additions(self) -> set[str]:
+        """Those of ``added`` in which nothing stands."""
+        return {name for name in self.added if getattr(self, name) in (None, (), {})}

@@ -23,6 +23,7 @@ class Item(Model):
     fixed: ClassVar[frozenset[str]] = frozenset(
         {"id", "bands", "about", "who", "tables", "reads", "levels", "none", "missing", "group", "comparison", "usual"}
     )
+    added: ClassVar[frozenset[str]] = frozenset({"group"})
 
     id: str = Field(description="the item's name in the matrix: its key")
     ja: str = Field(description="how people read the item")

@@ -22,7 +22,7 @@ from kodomo_assets.errors import ConfigurationError
 
 _PACKAGE = "kodomo_assets.catalogue"
 # Mappings whose keys are a city's own words: anything may be added to them.
-_OPEN = {"headers", "codes", "fixed_items", "serves", "directions", "outcomes", "groups"}
+_OPEN = {"headers", "codes", "fixed_items", "serves", "directions", "outcomes", "groups", "law_changes"}
 # What a proposal for the weights may hold.
 _OF_WEIGHTS = ("weights", "items")
 # Keys that a city may set although the defaults leave them out.
@@ -53,6 +53,7 @@ _OPTIONAL = {
     "permanent",
     "sensitive",
     "retention_years",
+    "law_changes",
 }
 
 
@@ -155,6 +156,9 @@ def _complete(raw: dict[str, Any], origin: str) -> dict[str, Any]:
         for column, facts in table["columns"].items():
             if isinstance(facts, dict):
                 facts["name"] = column
+        if isinstance(table.get("law_changes"), dict):
+            # YAML reads a day as a date unless it is quoted: one day is one key, and an error names it as it stands
+            table["law_changes"] = {str(day): law for day, law in table["law_changes"].items()}
         _declare_absent(name, table, origin)
     for name, item in raw["items"].items():
         item["id"] = name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,8 @@ Step = Literal["spoken_to", "offered", "declined", "taken_up", "supported", "end
 
 
 class Meeting(Model):
+    added: ClassVar[frozenset[str]] = frozenset({"minutes_per_case"})
+
     sample_below_cut: int = Field(
         ge=0,
         le=100_000,

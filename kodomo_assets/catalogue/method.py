@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -96,6 +96,8 @@ class Serves(Model):
 
 
 class Weights(Model):
+    added: ClassVar[frozenset[str]] = frozenset({"decisions"})
+
     label: Literal["ever", "incident_12m"] = Field(
         description=(
             "what the regression predicts: `ever` = any consultation by the reference date; "
@@ -144,6 +146,11 @@ class Weights(Model):
             "reason `person` and its effect"
         )
     )
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """What a fit depends on: all but by whom and why people decided, in which a slip may be mended."""
+        return self.model_dump(mode="json", exclude={"decisions": {"__all__": {"role", "reason"}}})
 
     def decided(self, band: Band, action: Action) -> list[ItemDecision]:
         """The decisions of this kind that concern ``band``, as they stand in the configuration."""

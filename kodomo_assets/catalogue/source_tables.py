@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.about import About
-from kodomo_assets.catalogue.base import Model
+from kodomo_assets.catalogue.base import Model, Sentence
 from kodomo_assets.catalogue.legal import Legal
 from kodomo_assets.catalogue.source_columns import Column, compared_once
 from kodomo_assets.japan.dates import ERA_DIGITS
@@ -109,7 +109,7 @@ class SourceTable(Model):
         ),
     )
     legal: Legal = Field(description="why and until when the table may be used")
-    law_changes: Mapping[dt.date, str] = Field(
+    law_changes: Mapping[dt.date, Sentence] = Field(
         default_factory=dict,
         description=(
             "day: which law changed on it, so that more or fewer people have a row from then on; said beside what "

@@ -162,7 +162,7 @@ def notes(catalogue: Catalogue, known: Mapping[dt.date, Account]) -> list[str]:
         if account.rests_on is None:
             continue
         again = f"`refresh {day}` makes it anew"
-        other = _differing(now, account.rests_on.settings)
+        other = account.rests_on.changed_settings(now)
         if other:
             told.append(f"{day} was made with other settings of {_named(catalogue, other)}; {again}")
         gone = account.rests_on.to_confirm(account.rests_on.changed_deliveries(catalogue, day))

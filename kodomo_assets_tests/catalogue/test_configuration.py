@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,7 +12,7 @@ import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.stages.sources.rests_on import settings_in_force
+from kodomo_assets.stages.sources.rests_on import RestsOn, settings_in_force
 
 SHA = "0" * 63 + "a"
 
@@ -117,6 +119,8 @@ def decisions(*lines: str, fixed: str = "{}") -> str:
          "ingest.acknowledged_rows.0.reference_date: found 2205-04-01"),
         (withdrawn(day="2205-04-01"), "ingest.withdrawn.0.day: found 2205-04-01"),
         (withdrawn(reference_date="2205-04-01"), "ingest.withdrawn.0.reference_date: found 2205-04-01"),
+        ("tables: {attendance: {law_changes: {April: x}}}", "tables.attendance.law_changes.April"),
+        ("tables: {attendance: {law_changes: {2026-04-01: ' '}}}", "tables.attendance.law_changes.2026-04-01"),
         ("items: {nationality: {most_others: {foreign: 0.5}}}", "unknown key items.nationality.most_others.foreign"),
     ],
 )  # fmt: skip
@@ -192,5 +196,67 @@ def test_an_upgrade_that_declares_another_table_is_told_as_no_other_setting():
     """What a city cannot set (outputs, files) is no setting that a list was made with."""
     assert {name.partition(".")[0] for name in settings_in_force(load_catalogue())} == {
         "tables", "items", "bands", "difficulties", "schools", "ingest", "linkage", "features", "weights", "screening",
-        "legacy", "meeting",
+        "legacy", "meeting", "fairness", "law_changes",
     }  # fmt: skip
+
+
+def test_an_upgrade_that_adds_an_empty_field_is_told_as_no_other_setting():
+    """A hash of before is that of the fields of before, and a key that nobody knew then differs from nothing."""
+    catalogue = load_catalogue()
+    now = settings_in_force(catalogue)
+
+    def of_before(told: object) -> str:
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+    before = {
+        "tables.child_rearing_allowance": of_before(
+            catalogue.tables["child_rearing_allowance"].model_dump_json(exclude={"law_changes"})
+        ),
+        "items.absence_days": of_before(catalogue.items["absence_days"].model_dump_json(exclude={"group"})),
+        "weights": of_before({"weights": catalogue.weights.model_dump(mode="json", exclude={"decisions"})}),
+        "meeting": of_before({"meeting": catalogue.meeting.model_dump(mode="json", exclude={"minutes_per_case"})}),
+    }
+    assert {name: now[name] for name in before} == before
+    known = {name: state for name, state in now.items() if name not in ("fairness", "law_changes")}
+    assert RestsOn(known, {}, {}, frozenset(), decided=False).changed_settings(now) == set()
+    # but what was known then and is no more, or is new, is another setting
+    assert RestsOn({**known, "items.gone": "x"}, {}, {}, frozenset(), decided=False).changed_settings(
+        {**now, "items.new": "y"}
+    ) == {"items.gone", "items.new"}
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        # what evaluation.fairness and evaluation.drift say of a date
+        ("fairness: {groups: {disability: {items: [household_disability]}}}", {"fairness"}),
+        ("fairness: {without: []}", {"fairness"}),
+        ("tables: {attendance: {law_changes: {2025-01-01: 学校教育法施行規則の改正}}}", {"law_changes"}),
+        ("meeting: {minutes_per_case: 6}", {"meeting"}),
+        (decisions("{item: absence_days, action: keep, ROLE, reason: x}"), {"weights"}),
+        ("publish: {suppress_below: 20}", set()),
+    ],
+)
+def test_what_changes_a_result_is_told_by_its_key(tmp_path, text, changed):
+    before = RestsOn(settings_in_force(load_catalogue()), {}, {}, frozenset(), decided=False)
+    assert before.changed_settings(settings_in_force(load(tmp_path, text))) == changed
+
+
+def test_a_slip_that_is_mended_in_a_reason_is_no_other_setting(tmp_path):
+    """Nor other weights: who decided and why stands beside the fit and changes nothing of it."""
+    one, other, another = (
+        load(tmp_path, decisions(f"{{item: absence_days, action: {action}, role: {role}, reason: {reason}}}"))
+        for action, role, reason in (("keep", "社会福祉士", "登校しぶり"), ("keep", "公認心理師", "登校渋り"), ("exclude", "公認心理師", "登校渋り"))
+    )  # fmt: skip
+    assert one.weights.deciding == other.weights.deciding != another.weights.deciding
+    assert one.weights.deciding["decisions"] == [{"item": "absence_days", "action": "keep", "levels": [], "band": None}]
+    assert settings_in_force(one) == settings_in_force(other)
+
+
+def test_a_law_change_can_be_said_of_every_table_beside_those_that_are_shipped(tmp_path):
+    told = "tables: {{{}: {{law_changes: {{2026-04-01: 施行規則の改正}}}}}}"
+    day = dt.date(2026, 4, 1)
+    assert load(tmp_path, told.format("attendance")).tables["attendance"].law_changes == {day: "施行規則の改正"}
+    allowance = load(tmp_path, told.format("child_rearing_allowance"))
+    assert list(allowance.tables["child_rearing_allowance"].law_changes) == [dt.date(2024, 11, 1), day]
+    assert "施行規則の改正" in allowance.vocabularies["law"].listed

@@ -16,14 +16,19 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.catalogue.base import Model
 from kodomo_assets.sql import create_from_frame, read_sql
 
 RESTS_ON = "published.rests_on"
 _DELIVERY, _SETTING = "delivery", "setting"
 # Read at later dates too: numbers of pupils, and the last household of a person who cannot be read.
 _READ_BACK = ("resident_register", "school_roster")
-# What of the configuration decides no list: words for people, who may read what, when to begin, whom is compared.
-_NO_RESULT = ("reasons", "sections", "publish", "calendar", "fairness")
+# What of the configuration decides no result: words for people, who may read what, when to begin.
+_NO_RESULT = ("reasons", "sections", "publish", "calendar")
+# What no table itself holds: said beside its drift, under a key of its own.
+_LAW_CHANGES = "law_changes"
+# Keys that dates of an earlier version do not know: nothing of them differs.
+_ADDED = ("fairness", _LAW_CHANGES)
 _NO_RESULT_OF_INGEST = {"settle_seconds", "group", "password_file", "acknowledged", "acknowledged_rows", "withdrawn"}
 _COLUMNS = {"reference_date": "date", "kind": "varchar", "name": "varchar", "state": "varchar"}
 
@@ -57,6 +62,11 @@ class RestsOn:
             and (table is None or table.legal.in_force(day))
         }
 
+    def changed_settings(self, now: Mapping[str, str]) -> set[str]:
+        """The keys of the configuration that stand otherwise ``now`` (``settings_in_force``)."""
+        names = self.settings.keys() | (now.keys() - set(_ADDED))
+        return {name for name in names if now.get(name) != self.settings.get(name)}
+
     def to_confirm(self, changed: Iterable[str]) -> set[str]:
         """Those of ``changed`` for which a date with decisions is not done anew by itself: withdrawals."""
         return set(changed) & self.taken_away if self.decided else set()
@@ -66,10 +76,21 @@ def settings_in_force(catalogue: Catalogue) -> dict[str, str]:
     """Key of the configuration -> hash of what stands there, for every key that decides a result."""
     facts: dict[str, object] = {}
     for name in type(catalogue).model_fields:
+        value = getattr(catalogue, name)
         if name in ("tables", "items"):
-            facts |= {f"{name}.{key}": one.model_dump_json() for key, one in getattr(catalogue, name).items()}
+            facts |= {
+                f"{name}.{key}": one.model_dump_json(exclude=one.empty_additions | {_LAW_CHANGES})
+                for key, one in value.items()
+            }
         elif name not in (*catalogue.fixed, *_NO_RESULT):
-            facts[name] = catalogue.model_dump(mode="json", include={name})
+            empty = {name: value.empty_additions} if isinstance(value, Model) else None
+            facts[name] = catalogue.model_dump(mode="json", include={name}, exclude=empty)
+    weights = catalogue.weights
+    facts["weights"] = {
+        "weights": {name: value for name, value in weights.deciding.items() if name not in weights.empty_additions}
+    }
+    laws = {table.id: table.model_dump(mode="json")[_LAW_CHANGES] for table in catalogue.tables.values()}
+    facts[_LAW_CHANGES] = {table: changes for table, changes in laws.items() if changes}
     facts["ingest"] = catalogue.ingest.model_dump(mode="json", exclude=_NO_RESULT_OF_INGEST)
     return {
         name: hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16] for name, told in facts.items()

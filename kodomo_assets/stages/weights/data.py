@@ -79,7 +79,7 @@ def fingerprint(
         "from fit_data"
     ).fetchone()
     settings = {
-        "weights": catalogue.weights.model_dump(mode="json"),
+        "weights": catalogue.weights.deciding,
         "items": [item.model_dump(mode="json") for item in catalogue.items.values()],
         "tables": list(catalogue.tables),
         "excluded": excluded_items(catalogue, reference_date),
