@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -10,6 +11,8 @@ from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Band, Model, Share
 from kodomo_assets.catalogue.decisions import Action, ItemDecision
+from kodomo_assets.catalogue.items import Item
+from kodomo_assets.catalogue.words import SCHOOL_GROUP
 
 SchoolCode = Annotated[str, Field(pattern=r"^[0-9A-Z]+$")]
 
@@ -216,6 +219,43 @@ class Fairness(Model):
             "new fit): who enters and leaves, in numbers, and the precision"
         )
     )
+
+    def check(self, items: Mapping[str, Item]) -> None:
+        """Every group is one of its own and can be told, and every item of ``without`` can weigh.
+
+        Raises:
+            ValueError: one does not; the message names its key, what was found and what was expected.
+        """
+        if SCHOOL_GROUP in self.groups:
+            raise ValueError(
+                f"fairness.groups.{SCHOOL_GROUP}: the schools are compared under this name, expected another one"
+            )
+        named = [(f"groups.{name}.items", group.items) for name, group in self.groups.items()]
+        for where, names in (*named, ("without", self.without)):
+            if unknown := [name for name in names if name not in items or not items[name].levels]:
+                raise ValueError(f"fairness.{where}: no item with levels {'・'.join(unknown)}")
+            if again := [name for name, times in Counter(names).items() if times > 1]:
+                raise ValueError(f"fairness.{where}: found {'・'.join(again)} more than once, expected each item once")
+        for name in self.without:
+            if items[name].screen is not None:
+                raise ValueError(
+                    f"fairness.without: {name!r} is left out before any regression ({items[name].screen}) and "
+                    "contributes to no score, expected an item that may weigh"
+                )
+        for name in self.groups:
+            least, most = self.bounds(name)
+            if least > most:
+                raise ValueError(
+                    f"fairness.groups.{name}: found min_ratio {least:g} above max_ratio {most:g} (its own or that of "
+                    "all), expected it below"
+                )
+
+    def bounds(self, group: str) -> tuple[float, float]:
+        """Between which ratios a group may lie: its own bounds, or those of all."""
+        own = self.groups.get(group)
+        least = self.min_ratio if own is None or own.min_ratio is None else own.min_ratio
+        most = self.max_ratio if own is None or own.max_ratio is None else own.max_ratio
+        return least, most
 
 
 class Publish(Model):

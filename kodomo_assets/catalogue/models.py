@@ -113,12 +113,7 @@ class Catalogue(Model):
                         f"weights.fixed_items.{band}: {name!r} is left out before any regression "
                         f"({self.items[name].screen}), expected items that may stay"
                     )
-        for where, names in (
-            *((f"groups.{name}.items", group.items) for name, group in self.fairness.groups.items()),
-            ("without", self.fairness.without),
-        ):
-            if unknown := [name for name in names if name not in self.items or not self.items[name].levels]:
-                raise ValueError(f"fairness.{where}: no item with levels {'・'.join(unknown)}")
+        self.fairness.check(self.items)
         check_decisions(self.weights.decisions, self.items, self.weights.fixed_items, self.meeting.roles)
         return self
 

@@ -97,12 +97,11 @@ def check_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iter
     ).fetchall()
     unlike = []
     for attribute, group, rate, difference, low, high, ratio in rows:
-        bounds = fairness.groups.get(attribute)
-        least = fairness.min_ratio if bounds is None or bounds.min_ratio is None else bounds.min_ratio
-        most = fairness.max_ratio if bounds is None or bounds.max_ratio is None else bounds.max_ratio
+        known = fairness.groups.get(attribute)
+        least, most = fairness.bounds(attribute)
         # where nobody else is selected there is no ratio, and it is beyond every bound
         if not low <= 0 <= high and (ratio is None or not least <= ratio <= most):
-            name = bounds.ja if bounds else "学校"
+            name = known.ja if known else "学校"
             interval = f"difference {difference:+.1%}, {low:+.1%} to {high:+.1%}"
             unlike.append(f"{name} {group}: {rate:.1%} selected, all others {rate - difference:.1%} ({interval})")
     more = f"; and {len(unlike) - _MOST_TOLD} more" if len(unlike) > _MOST_TOLD else ""
