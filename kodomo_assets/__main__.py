@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from kodomo_assets.errors import KodomoError
+
+#: Commands whose only effect is what they print.
+_TELLING = frozenset({"explain", "weights", "summary", "check", "check-config"})
+#: What a shell tells of a process that a closed pipe ended: 128 and the number of SIGPIPE.
+_CLOSED_PIPE = 141
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,10 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.command == "refresh" and given.date is None and not given.all:
         parser.error("refresh needs a reference date or --all")
     try:
-        # after the arguments: a question for help must not wait for pandas
-        from kodomo_assets.commands import run
-
-        return run(given)
+        return _run(given)
     except KodomoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -54,6 +57,23 @@ def main(arguments: list[str] | None = None) -> int:
         known = explain(error)
         print(f"error: {known or unexpected(error)}", file=sys.stderr)
         return 2 if known else 1
+
+
+def _run(given: argparse.Namespace) -> int:
+    """Who reads what a command tells may go away before its end (``| head``): no error of the command."""
+    # after the arguments: a question for help must not wait for pandas
+    from kodomo_assets.commands import run
+
+    try:
+        code = run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if given.command not in _TELLING:
+            raise
+        # Python would complain of what is left in its buffer when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
+    return code
 
 
 def _add_weights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

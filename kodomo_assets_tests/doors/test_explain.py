@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from kodomo_assets.store.opening import open_to_write
 from kodomo_assets_tests.template import save
 from kodomo_assets_tests.town import SECRET, Town, key, number_of
 
+ROOT = Path(__file__).parents[2]
 DAY = "2025-04-01"
 LEVELS = {"single_parent": "without_allowance", "absence_days": "30+", "school_expense_aid": "needy"}
 CONTRIBUTIONS = {
@@ -187,6 +191,16 @@ def test_another_key_is_refused_before_anything_is_read(centre, capsys, day):
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith(f"error: {path}: is not the pseudonym key that kodomo.duckdb was made with: nothing was")
+
+
+def test_a_reader_that_went_away_is_no_error(centre):
+    """As `explain | head` meets it."""
+    gone, pipe = os.pipe()
+    os.close(gone)
+    command = [sys.executable, "-m", "kodomo_assets", "explain", key(1), DAY]
+    with os.fdopen(pipe, "w") as out:
+        ended = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 def test_nothing_is_written(centre, capsys):
