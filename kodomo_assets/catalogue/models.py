@@ -9,7 +9,7 @@ import datetime as dt
 import json
 from collections.abc import Container, Mapping
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
@@ -259,6 +259,12 @@ class Catalogue(Model):
             if item.who != "child" or "resident_register" in item.tables:
                 meant[item.id]["linkage.max_household_size"] = self.linkage.max_household_size
         return {name: json.dumps(facts, ensure_ascii=False, sort_keys=True) for name, facts in meant.items()}
+
+    def standing(self, key: str) -> dict[str, Any]:
+        """What stands under a key of the configuration, by that key; without what a later version left empty there."""
+        value = getattr(self, key)
+        empty = {key: value.empty_additions} if isinstance(value, Model) else None
+        return self.model_dump(mode="json", include={key}, exclude=empty)
 
     def without_basis(self, day: dt.date) -> tuple[str, ...]:
         """Items that may not be used on ``day``: a table of theirs has no legal basis in force (method §8)."""

@@ -16,7 +16,6 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.catalogue.base import Model
 from kodomo_assets.sql import create_from_frame, read_sql
 
 RESTS_ON = "published.rests_on"
@@ -76,15 +75,13 @@ def settings_in_force(catalogue: Catalogue) -> dict[str, str]:
     """Key of the configuration -> hash of what stands there, for every key that decides a result."""
     facts: dict[str, object] = {}
     for name in type(catalogue).model_fields:
-        value = getattr(catalogue, name)
         if name in ("tables", "items"):
             facts |= {
                 f"{name}.{key}": one.model_dump_json(exclude=one.empty_additions | {_LAW_CHANGES})
-                for key, one in value.items()
+                for key, one in getattr(catalogue, name).items()
             }
         elif name not in (*catalogue.fixed, *_NO_RESULT):
-            empty = {name: value.empty_additions} if isinstance(value, Model) else None
-            facts[name] = catalogue.model_dump(mode="json", include={name}, exclude=empty)
+            facts[name] = catalogue.standing(name)
     weights = catalogue.weights
     facts["weights"] = {
         "weights": {name: value for name, value in weights.deciding.items() if name not in weights.empty_additions}
