@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -16,6 +18,12 @@ def _as_words(value: object) -> object:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+
+
+def did_you_mean(found: object, known: Iterable[object]) -> str:
+    """What follows the sentence that nothing has the name ``found``: the known name most like it, where one is."""
+    near = get_close_matches(str(found), [str(name) for name in known], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class Model(BaseModel):

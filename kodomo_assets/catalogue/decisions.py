@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kodomo_assets.catalogue.base import Band, Model, Sentence, Words
+from kodomo_assets.catalogue.base import Band, Model, Sentence, Words, did_you_mean
 from kodomo_assets.catalogue.items import Item
 
 Action = Literal["exclude", "keep", "merge"]
@@ -69,7 +69,7 @@ def _problems(
     """Key and sentence of what is wrong with one decision alone."""
     item = items.get(decision.item)
     if item is None:
-        yield f"item: no item {decision.item!r}"
+        yield f"item: no item {decision.item!r}{did_you_mean(decision.item, items)}"
         return
     if item.screen is not None or not item.levels:
         yield (

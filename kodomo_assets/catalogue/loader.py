@@ -5,7 +5,6 @@ A key that the defaults do not have is an error that names file and key: a missp
 
 from __future__ import annotations
 
-import difflib
 from copy import deepcopy
 from functools import cache
 from importlib import resources
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from kodomo_assets.catalogue.base import did_you_mean
 from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.catalogue.outputs import output_files, output_tables, read_yaml, repeated_key
 from kodomo_assets.catalogue.source_tables import SourceTable
@@ -116,7 +116,9 @@ def _read_overlay(path: Path) -> dict[str, Any]:
         text = path.read_text("utf-8-sig")
         repeated = repeated_key(text)
         content = read_yaml(text)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path.name}: is not in UTF-8 (is it in Shift_JIS?); save it as UTF-8") from None
+    except OSError as error:
         raise ConfigurationError(f"{path.name}: cannot be read ({type(error).__name__})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -136,9 +138,7 @@ def _overlay(base: dict[str, Any], change: dict[str, Any], file: str, path: tupl
         where = ".".join((*path, str(key)))
         open_mapping = bool(path) and path[-1] in _OPEN
         if key not in base and not open_mapping and key not in _OPTIONAL:
-            near = difflib.get_close_matches(str(key), [str(known) for known in base], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigurationError(f"{file}: unknown key {where}{hint}")
+            raise ConfigurationError(f"{file}: unknown key {where}{did_you_mean(key, base)}")
         if isinstance(base.get(key), dict):
             if not isinstance(value, dict):
                 raise ConfigurationError(f"{file}: {where}: expected keys with values, found {value!r}")
@@ -182,8 +182,7 @@ def _declare_absent(name: str, table: dict[str, Any], origin: str) -> None:
         raise ConfigurationError(f"{origin}: tables.{name}.without: expected a reason per column, found {declared!r}")
     for column, reason in declared.items():
         if column not in table["columns"]:
-            near = difflib.get_close_matches(str(column), list(table["columns"]), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(column, table["columns"])
             raise ConfigurationError(f"{origin}: tables.{name}.without: no column {column!r}{hint}")
         table["columns"][column]["without"] = reason
 
@@ -198,6 +197,7 @@ def _validate(raw: dict[str, Any], origin: str) -> Catalogue:
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_url=False, include_context=False):
-            where = ".".join(str(part) for part in problem["loc"])
-            lines.append(f"{origin}: {where or 'the file'}: {problem['msg']}")
+            # what the whole catalogue refuses names its key itself
+            where = [".".join(map(str, problem["loc"]))] if problem["loc"] else []
+            lines.append(": ".join([origin, *where, problem["msg"].removeprefix("Value error, ")]))
         raise ConfigurationError("\n".join(lines)) from None

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from kodomo_assets.catalogue.base import Band, Model
+from kodomo_assets.catalogue.base import Band, Model, did_you_mean
 from kodomo_assets.catalogue.decisions import check_decisions
 from kodomo_assets.catalogue.ingest import Ingest, Reason
 from kodomo_assets.catalogue.items import Item
@@ -107,7 +107,10 @@ class Catalogue(Model):
         for band, names in self.weights.fixed_items.items():
             for name in names:
                 if name not in self.items or band not in self.items[name].bands:
-                    raise ValueError(f"weights.fixed_items.{band}: no item {name!r} in this band")
+                    of_band = [item.id for item in self.items.values() if band in item.bands]
+                    raise ValueError(
+                        f"weights.fixed_items.{band}: no item {name!r} in this band{did_you_mean(name, of_band)}"
+                    )
                 if self.items[name].screen is not None:
                     raise ValueError(
                         f"weights.fixed_items.{band}: {name!r} is left out before any regression "

@@ -69,7 +69,7 @@ def decisions(*lines: str, fixed: str = "{}") -> str:
         ("items: {single_parent: {words: {child: []}}}", "items.single_parent.words.child"),
         ("weights: {fixed_items: {lower: [absence_days, sex]}}", "'sex' is left out before any regression (fairness)"),
         # decisions of people that are none
-        (decisions("{item: absense_days, action: keep, ROLE, reason: x}"), "weights.decisions.0.item: no item 'absense_days'"),
+        (decisions("{item: absense_days, action: keep, ROLE, reason: x}"), "city.yaml: weights.decisions.0.item: no item 'absense_days'; did you mean 'absence_days'?"),
         (decisions("{item: sex, action: exclude, ROLE, reason: x}"), "weights.decisions.0.item: 'sex' is left out before any regression (fairness)"),
         (decisions("{item: bullied, action: keep, band: lower, ROLE, reason: x}"), "weights.decisions.0.band: no item 'bullied' in band lower, expected upper"),
         (decisions("{item: absence_days, action: keep, role: 市長, reason: x}"), "weights.decisions.0.role: found '市長', expected one of meeting.roles (こども未来センター職員・社会福祉士"),
@@ -91,12 +91,13 @@ def decisions(*lines: str, fixed: str = "{}") -> str:
         ("tables: {school_register: {columns: {school_code: {digits: 13, letters: true}}}}", "tables.school_roster.columns.school_code: found digits 6"),
         ("tables: {epds: {columns: {child_resident_id: {digits: 12}}}}", "tables.epds.columns.child_resident_id: found digits 12"),
         ("ingest: {no_words: [無, あり]}", "yes_words and no_words share あり"),
-        ("calendar: {timezone: Mars/Olympus}", "calendar.timezone: Value error, found 'Mars/Olympus'"),
+        ("calendar: {timezone: Mars/Olympus}", "calendar.timezone: found 'Mars/Olympus'"),
         ("calendar: {timezone: ../../etc/passwd}", "calendar.timezone"),
         ("schools: {screened: []}", "schools.screened"),
         ("schools: {screened: 012345}", "schools.screened"),
         ("calendar: {terms: ['04-01', '04-01', '09-01', '01-01']}", "expected each date once"),
         ("weights: {fixed_items: {lower: [no_such_item]}}", "no item 'no_such_item' in this band"),
+        ("weights: {fixed_items: {lower: [absense_days]}}", "city.yaml: weights.fixed_items.lower: no item 'absense_days' in this band; did you mean 'absence_days'?"),
         # columns that the city does not have
         ("tables: {epds: {without: {total_scor: x}}}", "tables.epds.without: no column 'total_scor'; did you mean 'total_score'?"),
         ("tables: {epds: {without: {total_score: ''}}}", "tables.epds.columns.total_score.without"),
@@ -105,7 +106,7 @@ def decisions(*lines: str, fixed: str = "{}") -> str:
         ("tables: {grades: {one_file: true}}", "one_file: only tables whose rows of two schools are summed"),
         ("tables: {school_roster: {school_year_style: per_school}}", "only the table whose 学年 places the children"),
         # acknowledgements that say nothing
-        (acknowledged(role="記入"), "ingest.acknowledged.0.role: Value error, found 記入"),
+        (acknowledged(role="記入"), "ingest.acknowledged.0.role: found 記入"),
         (acknowledged(reason="' '"), "ingest.acknowledged.0.reason"),
         (acknowledged(day="記入"), "ingest.acknowledged.0.day"),
         (acknowledged(sha256="abc"), "ingest.acknowledged.0.sha256"),
@@ -137,6 +138,12 @@ def test_a_wrong_configuration_names_file_and_key(tmp_path, text, told):
         load(tmp_path, text)
     assert str(error.value).startswith("city.yaml: ")
     assert told in str(error.value)
+
+
+def test_a_file_in_another_encoding_is_told_how_to_save_it(tmp_path):
+    (tmp_path / "city.yaml").write_bytes("meeting: {roles: [係長]}".encode("cp932"))
+    with pytest.raises(ConfigurationError, match=r"^city\.yaml: is not in UTF-8 .*; save it as UTF-8$"):
+        load_catalogue(tmp_path / "city.yaml")
 
 
 def test_decisions_on_two_bands_do_not_contradict_one_another(tmp_path):
