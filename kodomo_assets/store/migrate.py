@@ -27,6 +27,8 @@ from kodomo_assets.store.tables import (
 )
 
 MIGRATIONS = "store.migrations"
+# so many steps and tables that are due are named
+_TOLD = 3
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql$")
 
 
@@ -86,9 +88,10 @@ def require_current(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Non
         f"table {name}" for name, table in catalogue.outputs.items() if table.stored and table.qualified not in stored
     ]
     if due:
+        more = f" and {len(due) - _TOLD} more" if len(due) > _TOLD else ""
         raise StoreVersionError(
-            f"kodomo.duckdb is of an earlier version of this program: {', '.join(due)} is due. Refresh any date first "
-            "(or make its `after-meeting`), which brings it to this version"
+            f"kodomo.duckdb is of an earlier version of this program: {', '.join(due[:_TOLD])}{more} is due. Refresh "
+            "any date first (or make its `after-meeting`), which brings it to this version"
         )
 
 
