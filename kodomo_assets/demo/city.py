@@ -13,7 +13,7 @@ import yaml
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.files import write_table
-from kodomo_assets.demo.footprint import TRUTH, WORLD, clear_own_files, remember
+from kodomo_assets.demo.footprint import TRUTH, WORLD, clear_own_files, remember, require_world
 from kodomo_assets.demo.population import Stream, make_population
 from kodomo_assets.demo.risk import blank_cells, draw_consultations, draw_levels, observed
 from kodomo_assets.demo.schools import PRIVATE, make_pupils, make_schools, make_strangers, school_year
@@ -29,8 +29,10 @@ def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED,
         world: one of ``worlds.WORLDS``.
 
     Raises:
-        ConfigurationError: the folder holds deliveries or a configuration that are not the demo's.
+        ConfigurationError: the folder holds deliveries or a configuration that are not the demo's, or was refreshed
+            in another world.
     """
+    require_world(data_dir, world, LINEAR)
     clear_own_files(data_dir)
     _say(f"synthetic city of {residents:,} residents")
     city = make_city(residents, seed, world)

@@ -12,6 +12,7 @@ from kodomo_assets.errors import ConfigurationError
 TRUTH = "demo_truth"
 #: In that folder: in which world the city lies; without it in the linear one.
 WORLD = "world.txt"
+DATABASE = "kodomo.duckdb"
 _LIST = "written.csv"
 
 
@@ -34,7 +35,7 @@ def clear_own_files(data_dir: Path) -> None:
     found = [path for path in (data_dir / "city.yaml", *sorted((data_dir / "inbox").rglob("*"))) if path.is_file()]
     foreign = [path for path in found if own.get(path.relative_to(data_dir).as_posix()) != _digest(path)]
     if not own:
-        foreign += [data_dir / name for name in ("inbox", "kodomo.duckdb") if (data_dir / name).exists()]
+        foreign += [data_dir / name for name in ("inbox", DATABASE) if (data_dir / name).exists()]
     if foreign:
         raise ConfigurationError(
             f"{data_dir.name}/{foreign[0].relative_to(data_dir).as_posix()} is there and is not the demo's, or was changed "
@@ -46,6 +47,37 @@ def clear_own_files(data_dir: Path) -> None:
     for folder in sorted((data_dir / "inbox").rglob("*"), reverse=True):
         folder.rmdir()
     (data_dir / TRUTH / _LIST).unlink(missing_ok=True)
+
+
+def require_world(data_dir: Path, world: str, default: str) -> None:
+    """A city that was refreshed stays in its world: lists, decisions and weights of another one would be mixed with it.
+
+    Raises:
+        ConfigurationError: the city in ``data_dir`` was refreshed and lies in another world; nothing was changed.
+    """
+    lies_in = world_of(data_dir, default)
+    if (data_dir / DATABASE).exists() and (data_dir / TRUTH).is_dir() and lies_in != world:
+        raise ConfigurationError(
+            f"{data_dir.name}/{DATABASE} holds lists of the world {lies_in}, expected none for a city of the world "
+            f"{world}; choose another --data-dir (KODOMO_DATA_DIR), or delete the synthetic one first"
+        )
+
+
+def world_of(data_dir: Path, default: str) -> str:
+    """In which world the city of ``data_dir`` lies."""
+    path = data_dir / TRUTH / WORLD
+    return path.read_text("utf-8").strip() if path.is_file() else default
+
+
+def require_refreshed(data_dir: Path) -> None:
+    """There is a synthetic city, and a refresh of it.
+
+    Raises:
+        ConfigurationError: one is missing.
+    """
+    for name, todo in ((TRUTH, "write the synthetic city first"), (DATABASE, "refresh its reference dates first")):
+        if not (data_dir / name).exists():
+            raise ConfigurationError(f"{data_dir.name}/{name} is not there, expected that of the demo: {todo}")
 
 
 def _own_files(data_dir: Path) -> dict[str, str]:

@@ -6,19 +6,21 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.demo.footprint import TRUTH, WORLD
+from kodomo_assets.demo.footprint import DATABASE, TRUTH, require_refreshed, world_of
 from kodomo_assets.demo.worlds import LINEAR, WORLDS
 from kodomo_assets.sql import read_sql
+from kodomo_assets.store.connection import connect
 
 
 def comparison(data_dir: Path) -> str:
     """A few lines on the newest version of weights, the newest list and its links. Synthetic people only."""
-    with duckdb.connect(str(data_dir / "kodomo.duckdb"), read_only=True) as con:
+    require_refreshed(data_dir)
+    with connect(data_dir / DATABASE, read_only=True) as con:
         truth = data_dir / TRUTH
         return "\n".join(
             [
                 "demo: held against the truth",
-                _world(truth),
+                _world(data_dir),
                 *_items(con, truth),
                 *_links(con, truth),
                 *_cases(con, truth),
@@ -26,10 +28,9 @@ def comparison(data_dir: Path) -> str:
         )
 
 
-def _world(truth: Path) -> str:
+def _world(data_dir: Path) -> str:
     """In which world the city lies, and what its figures are worth."""
-    path = truth / WORLD
-    world = path.read_text("utf-8").strip() if path.is_file() else LINEAR
+    world = world_of(data_dir, LINEAR)
     return f"  WARNING: world {world}: {WORLDS[world]}"
 
 

@@ -9,12 +9,12 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.demo import parameters as p
-from kodomo_assets.demo.footprint import TRUTH, remember
+from kodomo_assets.demo.footprint import DATABASE, TRUTH, remember, require_refreshed
+from kodomo_assets.store.connection import connect
 
 _MEETING = dt.date(2025, 5, 20)
 # Of the selected: 30 b and 111 c as in the report; the other 29 are split.
@@ -39,6 +39,7 @@ def play_meeting(data_dir: Path) -> None:
     That schools spoke to a child comes back on their lists (``play_support``); only of a child of whom no school is told
     does the centre write it.
     """
+    require_refreshed(data_dir)
     outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
     decisions = _decided(data_dir)
     for source in sorted(outbox.glob("個人票_*.xlsx")):
@@ -51,6 +52,7 @@ def play_meeting(data_dir: Path) -> None:
 
 def play_support(data_dir: Path) -> None:
     """Fills in the 支援対象者 that the schools got after the meeting and puts them into the inbox."""
+    require_refreshed(data_dir)
     outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
     _, first, last, days = _OUTCOMES[0]
     children = set(_preventive(_decided(data_dir))[first:last])
@@ -63,7 +65,7 @@ def play_support(data_dir: Path) -> None:
 
 def _numbers(data_dir: Path) -> list[tuple[str, str, bool]]:
     """child_key, 配布番号 and whether no school is told, of everyone on the list."""
-    with duckdb.connect(str(data_dir / "kodomo.duckdb"), read_only=True) as con:
+    with connect(data_dir / DATABASE, read_only=True) as con:
         return con.execute(
             "select l.child_key, l.sheet_number, c.protected from review.meeting_list as l "
             "join linkage.children as c using (reference_date, child_key) where l.reference_date = $1",
@@ -82,7 +84,7 @@ def _fill_list(source: Path, target: Path, numbers: set[str], day: dt.date) -> P
 
 def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
     """child_key -> decision and direction: the higher the score, the graver; the report's two cases get b."""
-    with duckdb.connect(str(data_dir / "kodomo.duckdb"), read_only=True) as con:
+    with connect(data_dir / DATABASE, read_only=True) as con:
         rows = con.execute(
             """
             select

@@ -18,6 +18,7 @@ from kodomo_assets.demo.risk import observed
 from kodomo_assets.demo.schools import attendance_of
 from kodomo_assets.demo.tables import City
 from kodomo_assets.demo.worlds import CONTACT, FEEDBACK, INTERACTIONS, LINEAR, SCHOOLS, WORLDS
+from kodomo_assets.errors import ConfigurationError
 from kodomo_assets_tests.demo.test_city import SMALL, digests
 
 RESIDENTS = 120_000
@@ -114,6 +115,22 @@ def test_a_flag_writes_another_world_and_without_it_the_same_bytes_as_ever(tmp_p
     changed = {name for name in linear if linear[name] != contact.get(name)}
     assert any("児童相談記録" in name for name in changed)
     assert not any("出欠" in name for name in changed)
+    # once it was refreshed, the city stays in its world
+    (data / "kodomo.duckdb").touch()
+    with pytest.raises(ConfigurationError, match=r"kodomo\.duckdb holds lists of the world contact, .* of the world linear"):  # fmt: skip
+        write_city(data, SMALL, seed=5)
+    (data / "kodomo.duckdb").unlink()
+    assert digests(data) == contact
     # and back again: the same bytes, and nothing of the other world
     write_city(data, SMALL, seed=5)
     assert digests(data) == linear
+
+
+@pytest.mark.parametrize("flag", ["--compare", "--meeting", "--support"])
+def test_what_needs_a_refresh_says_so(tmp_path: Path, monkeypatch, capsys, flag: str):
+    monkeypatch.setattr(sys, "argv", ["demo", "--data-dir", str(tmp_path), flag])
+    for there, missing in ((), "demo_truth"), (("demo_truth",), "kodomo.duckdb"):
+        for name in there:
+            (tmp_path / name).mkdir()
+        assert main() == 2
+        assert f"{tmp_path.name}/{missing} is not there, expected that of the demo: " in capsys.readouterr().err
