@@ -67,7 +67,7 @@ def test_how_sure_the_list_is_of_being_better_is_said(ranked):
     for rule, value, low, high in (("own", 0.01, -0.02, 0.03), ("legacy", 0.05, 0.01, 0.09), ("chance", -0.02, -0.03, -0.01)):  # fmt: skip
         ranked.con.execute(
             "insert into weights.validation values ('2025-04-01.1', '2025-04-01', 'lower', $1, 'precision_difference', "
-            "$2, $3, $4, 900, 50, 20)",
+            "$2, $2, $3, $4, 900, 50, 20)",
             [rule, value, low, high],
         )
     summary = funnel_summary(ranked.con, ranked.catalogue, ranked.day)
