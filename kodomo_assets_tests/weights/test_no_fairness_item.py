@@ -65,7 +65,7 @@ TAKEN = [
     "items: {three_generations: {words: {grandparent: [女, 外国籍]}, count: true}}",
     "weights: {max_wald_p: 0.99, min_column_children: 1, min_column_events: 1, max_gvif: 1000}",
     f"weights: {{decisions: [{{item: low_vision, action: keep, {SAID}}}]}}",
-    "fairness: {without: [sex, nationality]}",
+    "fairness: {without: [child_disability]}",
 ]
 
 

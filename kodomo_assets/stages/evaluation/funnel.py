@@ -11,7 +11,7 @@ from kodomo_assets.catalogue import Catalogue, Step
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.evaluation.plots import funnel_plot
 from kodomo_assets.told import Told
-from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, SCHOOL_LIST
+from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, MEETING, SCHOOL_LIST
 
 _FUNNEL = "evaluation.funnel"
 (_PREVENTIVE,) = (letter for letter, step in DECISION_STEPS.items() if step == "preventive")
@@ -39,7 +39,7 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         "timezone": catalogue.calendar.timezone,
         "school_list": SCHOOL_LIST,
         "minutes_per_case": catalogue.meeting.minutes_per_case,
-        "hours_per_preventive": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童1人あたりの判定会議の時間（時間）",
+        "hours_per_preventive": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童ひとりあたりの{MEETING}の時間数",
         "spoken_to_share": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童のうち声かけをした割合",
     }
     run_sql(con, __package__, "funnel", parameters)
