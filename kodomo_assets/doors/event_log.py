@@ -6,13 +6,15 @@ Files, tables and what is written are Dagster's: either class reads what the oth
 
 Connections are kept while this process writes a run, from the events that Dagster plans to the run's end. Otherwise
 each is closed after use, as Dagster's are: a UI that idles holds no file, so that its home may be copied and put back.
+So long what the log answered of an asset's materializations is kept too, until the asset is materialized again: Dagster
+asks for them anew for every check of the asset and for every asset that reads it.
 """
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ class KeptEventLog(SqliteEventLogStorage):
         # before Dagster's: it already connects
         self._engines: OrderedDict[str, tuple[db.Engine, _Identity]] = OrderedDict()
         self._tables: set[str] = set()
+        self._answers: defaultdict[dg.AssetKey | None, dict[str, Any]] = defaultdict(dict)
         self._process = os.getpid()
         self._of_parent: list[object] = []
         self._writes_a_run = False
@@ -66,9 +69,33 @@ class KeptEventLog(SqliteEventLogStorage):
         try:
             super().store_event(event)
         finally:
+            if kind is dg.DagsterEventType.ASSET_MATERIALIZATION:
+                self._answers.pop(event.get_dagster_event().asset_key, None)
             if kind in _END:
                 self._writes_a_run = False
+                self._answers.clear()
                 self._close_all()
+
+    def get_latest_tags_by_partition(self, asset_key: dg.AssetKey, *args: Any, **kwargs: Any) -> Any:
+        """Dagster's, of the asset's materializations kept while a run is written."""
+        ask = super().get_latest_tags_by_partition
+        return self._answered(asset_key, ("tags", args, kwargs), lambda: ask(asset_key, *args, **kwargs))
+
+    def fetch_materializations(self, records_filter: Any, *args: Any, **kwargs: Any) -> Any:
+        """Dagster's, kept while a run is written."""
+        ask = super().fetch_materializations
+        asset_key = records_filter if isinstance(records_filter, dg.AssetKey) else records_filter.asset_key
+        question = ("materializations", records_filter, args, kwargs)
+        return self._answered(asset_key, question, lambda: ask(records_filter, *args, **kwargs))
+
+    def _answered(self, asset_key: dg.AssetKey | None, question: object, ask: Callable[[], Any]) -> Any:
+        if not self._writes_a_run:
+            return ask()
+        # of the index as it lies there: it may have been put back from a copy
+        answers, asked = self._answers[asset_key], repr((_identity(Path(self.path_for_shard("index"))), question))
+        if asked not in answers:
+            answers[asked] = ask()
+        return answers[asked]
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:

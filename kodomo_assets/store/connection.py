@@ -20,6 +20,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
     "memory_limit": "1GB",
+    "allocator_flush_threshold": "1GB",
     # one checkpoint at the end of a refresh, not one in every few steps
     "checkpoint_threshold": "1GB",
     # a misspelt table must be an error and never a local variable of that name

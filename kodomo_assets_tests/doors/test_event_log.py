@@ -136,6 +136,57 @@ def test_checks_open_nothing_more(instance, opened):
     assert opened["index"] <= 3
 
 
+@pytest.fixture
+def asked() -> Iterator[Counter[str]]:
+    """How often the index was asked for materializations, or for their data versions."""
+    found: Counter[str] = Counter()
+
+    def count(_connection, _cursor, statement, _parameters, _context, _many) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            found["versions"] += "asset_event_tags.value" in statement
+            found["materializations"] += " ".join(statement.split()).startswith(
+                "SELECT event_logs.id, event_logs.event FROM event_logs WHERE event_logs.dagster_event_type = ?"
+            )
+
+    db.event.listen(db.engine.Engine, "before_cursor_execute", count)
+    yield found
+    db.event.remove(db.engine.Engine, "before_cursor_execute", count)
+
+
+def test_of_a_materialization_a_run_asks_once_and_anew_when_there_is_a_newer_one(instance, asked):
+    days = dg.DailyPartitionsDefinition("2025-04-01")
+    names = [f"check_{number}" for number in range(10)]
+
+    @dg.asset(partitions_def=days, check_specs=[dg.AssetCheckSpec(name, asset="checked") for name in names])
+    def checked() -> dg.MaterializeResult:
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name=name, passed=True) for name in names])
+
+    def reader(number: int) -> dg.AssetsDefinition:
+        @dg.multi_asset(
+            name=f"read_{number}", specs=[dg.AssetSpec(f"reader_{number}", deps=["checked"], partitions_def=days)]
+        )
+        def read() -> dg.MaterializeResult:
+            return dg.MaterializeResult(asset_key=f"reader_{number}")
+
+        return read
+
+    readers = [reader(number) for number in range(5)]
+    targets = []
+    for _ in range(2):
+        asked.clear()
+        result = dg.materialize([checked, *readers], instance=instance, partition_key="2025-04-02")
+        assert result.success
+        assert asked == {"materializations": 1, "versions": 1}
+        newest = instance.fetch_materializations(dg.AssetKey("checked"), limit=1).records[0]
+        assert newest.run_id == result.run_id
+        found = {
+            evaluation.target_materialization_data.storage_id for evaluation in result.get_asset_check_evaluations()
+        }
+        assert found == {newest.storage_id}
+        targets.append(newest.storage_id)
+    assert targets[0] < targets[1]
+
+
 def test_files_lie_where_dagster_puts_them_and_dagster_reads_them(home, instance):
     run_id = run(instance)
     instance.dispose()

@@ -6,6 +6,7 @@ The file is looked at as it lies there, whatever wrote it: what is declared is a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import duckdb
 
@@ -62,11 +63,7 @@ def _words_outcome(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, texts: list[tuple[OutputTable, OutputColumn]]
 ) -> CheckOutcome:
     """Whether every text is one of its declared words: a name inside a longer text is none."""
-    guilty = [
-        f"{table.qualified}.{column.name}"
-        for table, column in texts
-        if _any(con, table, f"not ({_declared(catalogue, column)})")
-    ]
+    guilty = _guilty(con, [(table, column.name, f"not ({_declared(catalogue, column)})") for table, column in texts])
     return _outcome("declared_words", guilty, len(texts), "text columns hold a text that is not declared for them")
 
 
@@ -79,17 +76,26 @@ def _own_words_outcome(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, texts: list[tuple[OutputTable, OutputColumn]]
 ) -> CheckOutcome:
     """Whether その他 stands only where people type: elsewhere a word of the program's own is missing in words.py."""
-    guilty = [
-        f"{table.qualified}.{column.name}"
-        for table, column in texts
-        if not catalogue.vocabulary_of(column).typed and _any(con, table, f"{quoted(column.name)} = '{OTHER}'")
-    ]
+    guilty = _guilty(
+        con,
+        [
+            (table, column.name, f"{quoted(column.name)} = '{OTHER}'")
+            for table, column in texts
+            if not catalogue.vocabulary_of(column).typed
+        ],
+    )
     lacking = f"text columns that nobody types in say {OTHER}: a word is missing among those declared"
     return _outcome("own_words_known", guilty, len(texts), lacking, blocking=False)
 
 
-def _any(con: duckdb.DuckDBPyConnection, table: OutputTable, condition: str) -> bool:
-    return con.execute(f"select 1 from {table.qualified} where {condition} limit 1").fetchone() is not None
+def _guilty(con: duckdb.DuckDBPyConnection, columns: Iterable[tuple[OutputTable, str, str]]) -> list[str]:
+    """The columns that hold a row of which their condition is true, each table read once: of (table, name, SQL)."""
+    found: list[str] = []
+    for table, of_table in groupby(columns, key=lambda column: column[0].qualified):
+        names, conditions = zip(*((name, condition) for _, name, condition in of_table), strict=True)
+        held = con.execute(f"select {', '.join(f'bool_or({one})' for one in conditions)} from {table}").fetchone()
+        found += [f"{table}.{name}" for name, holds in zip(names, held or (), strict=True) if holds]
+    return found
 
 
 def _cells_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
@@ -98,11 +104,9 @@ def _cells_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Chec
     below = catalogue.publish.suppress_below
     # rounding may take a cell just at the limit below it
     least = ROUND_TO * round(below / ROUND_TO)
-    guilty = [
-        f"{table.qualified}.{name}"
-        for table, name in cells
-        if _any(con, table, f"{quoted(name)} < {least} or {quoted(name)} % {ROUND_TO} <> 0")
-    ]
+    guilty = _guilty(
+        con, [(table, name, f"{quoted(name)} < {least} or {quoted(name)} % {ROUND_TO} <> 0") for table, name in cells]
+    )
     return _outcome("no_small_cell", guilty, len(cells), f"columns of counts tell a cell under {below} or an exact one")
 
 
