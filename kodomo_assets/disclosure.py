@@ -48,7 +48,13 @@ def published_column(column: OutputColumn, words: Vocabulary) -> str:
     name = quoted(column.name)
     if column.type == "VARCHAR":
         return f"{published_text(name, words)} as {name}"
-    return f"date_trunc('month', {name})::date as {name}" if column.month else name
+    return f"date_trunc('month', {name})::date as {name}" if column.month else _rounded(column)
+
+
+def _rounded(column: OutputColumn) -> str:
+    """SQL: a figure to as many places as it leaves with, under its name: exact ones tell the counts behind them."""
+    name = quoted(column.name)
+    return name if column.places is None else f"round({name}, {column.places}) as {name}"
 
 
 def told_rows(con: duckdb.DuckDBPyConnection, table: OutputTable, condition: str, below: int) -> list[dict[str, Any]]:
@@ -56,9 +62,9 @@ def told_rows(con: duckdb.DuckDBPyConnection, table: OutputTable, condition: str
     rows = f"(from {table.qualified} where {condition})"
     if table.counts:
         rows = suppress(con, table, rows, below)
-    columns = [column.name for column in table.columns if not column.private]
-    found = con.execute(f"select {', '.join(map(quoted, columns))} from {rows} order by all").fetchall()
-    return [dict(zip(columns, row, strict=True)) for row in found]
+    columns = [column for column in table.columns if not column.private]
+    found = con.execute(f"select {', '.join(map(_rounded, columns))} from {rows} order by all").fetchall()
+    return [dict(zip((column.name for column in columns), row, strict=True)) for row in found]
 
 
 def suppress(con: duckdb.DuckDBPyConnection, table: OutputTable, rows: str, below: int) -> str:
@@ -140,8 +146,6 @@ def _told(table: OutputTable, column: OutputColumn, below: int) -> str:
     if column.end:
         # an exact interval tells the exact counts
         value = f"{'floor' if column.end == 'low' else 'ceil'}({value} * 100) / 100"
-    if column.places is not None:
-        value = f"round({value}, {column.places})"
     if column.children:
         return f"t.{name}"
     if column.followed:

@@ -34,8 +34,9 @@ from kodomo_assets.catalogue.method import (
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.source_tables import SourceTable
-from kodomo_assets.catalogue.words import SCHOOL_GROUP, CityWords, Vocabulary, school_code, vocabularies
+from kodomo_assets.catalogue.words import SCHOOL_GROUP, TABLE_RECORD, CityWords, Vocabulary, school_code, vocabularies
 from kodomo_assets.japan.text import flag_word
+from kodomo_assets.vocabulary import LEVEL_WORDS
 
 
 class Catalogue(Model):
@@ -293,6 +294,18 @@ class Catalogue(Model):
         """What Dagster shows as an asset, by its qualified name: tables with a description, and the files."""
         tables = {name: table for name, table in self.outputs.items() if table.description}
         return {**tables, **self.files}
+
+    def item_name(self, item: str) -> str:
+        """What people read for an item or for ``table:<id>``; the id of one that only a stored version has."""
+        if item in self.items:
+            return self.items[item].ja
+        table = item.removeprefix(TABLE_RECORD)
+        return f"{self.tables[table].ja}の記録" if item != table and table in self.tables else item
+
+    def level_name(self, item: str, level: str) -> str:
+        """What people read for a level of it; likewise."""
+        own = self.items[item].level_labels if item in self.items else {}
+        return own.get(level) or LEVEL_WORDS.get(level, level)
 
     def output(self, qualified: str) -> OutputTable:
         """The declared table ``schema.name``."""

@@ -31,7 +31,7 @@ class OutputColumn(Model):
     follows: str | tuple[str, ...] | None = Field(
         default=None, description="the column with which this is suppressed; of several with any one of them"
     )
-    places: int | None = Field(default=None, description="what is told of an aggregate's number is rounded to so many")
+    places: int | None = Field(default=None, description="decimal places to which a figure is rounded as it leaves")
     end: Literal["low", "high"] | None = Field(
         default=None, description="an end of an interval: told outwards to the next hundredth"
     )

@@ -22,6 +22,8 @@ MISSING = (NO_RECORD, BLANK, NOT_APPLICABLE)
 SCHOOL_GROUP = "school"
 #: How those are called whom an own level of several puts into a group, and those of whom nobody knows.
 GROUP_OF_SEVERAL, UNKNOWN_GROUP = "applicable", "unknown"
+#: What stands before a table's id where the table itself, not an item, has a weight: of whom it has no record.
+TABLE_RECORD = "table:"
 # levels of the rows that stand beside the items
 _BESIDE = ("recorded", "(base)", "(intercept)")
 
@@ -74,7 +76,7 @@ class CityWords:
 
 def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
     """Every vocabulary by its name, as the city's configuration makes them."""
-    of_tables = (f"table:{table}" for table in city.tables)
+    of_tables = (f"{TABLE_RECORD}{table}" for table in city.tables)
     return {
         "child_key": Vocabulary(shape="[0-9a-f]{32}"),
         "school_code": Vocabulary(shape=city.school_code),

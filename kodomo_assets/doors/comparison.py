@@ -12,8 +12,7 @@ from math import log, pi
 
 import duckdb
 
-from kodomo_assets.catalogue import NO_RECORD, Band, Catalogue
-from kodomo_assets.vocabulary import LEVEL_WORDS
+from kodomo_assets.catalogue import Band, Catalogue
 
 _FACTS = {
     "serves": "用いる重み serves（own＝項目ごと、count＝該当する段階の数）",
@@ -247,10 +246,7 @@ def _weights(
 
 
 def _named(catalogue: Catalogue, item: str, level: str) -> str:
-    if item.startswith("table:"):
-        return f"{catalogue.tables[item.removeprefix('table:')].ja} {LEVEL_WORDS[NO_RECORD]}"
-    of_item = catalogue.items[item]
-    return f"{of_item.ja} {of_item.level_labels.get(level) or LEVEL_WORDS[level]}"
+    return f"{catalogue.item_name(item)} {catalogue.level_name(item, level)}"
 
 
 def _lists(con: duckdb.DuckDBPyConnection) -> Iterator[str]:

@@ -140,7 +140,7 @@ def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         "directions": list(FACTOR_DIRECTIONS.items()),
         "names": [
             *((item.id, item.ja) for item in catalogue.items.values()),
-            *((f"table:{table.id}", f"{table.ja}の記録") for table in catalogue.tables.values()),
+            *((name, catalogue.item_name(name)) for name in (f"table:{table}" for table in catalogue.tables)),
             ("(intercept)", "切片"),
             ("(school_year)", "学年の切片"),
             ("(base)", BASE_RATE),

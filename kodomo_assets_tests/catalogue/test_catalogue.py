@@ -141,3 +141,17 @@ def test_nothing_that_tells_who_somebody_is_gets_published():
         named_for_an_item = {column.name for column in table.columns if column.words == "drift_subject"}
         assert not (public - named_for_an_item) & identity, table.qualified
         assert not (table.published and table.db_schema == "sources")
+
+
+def test_what_only_a_stored_version_has_keeps_its_id_as_its_name():
+    catalogue = load_catalogue()
+    assert catalogue.item_name("public_assistance") == "生活保護"
+    assert catalogue.item_name("table:attendance") == "出欠の記録"
+    assert [catalogue.item_name(former) for former in ("former_item", "table:former", "attendance")] == [
+        "former_item",
+        "table:former",
+        "attendance",
+    ]
+    assert catalogue.level_name("absence_days", "no_record") == "記録なし"
+    assert catalogue.level_name("former_item", "former_level") == "former_level"
+    assert catalogue.level_name("former_item", "not_applicable") == "非該当"

@@ -8,6 +8,7 @@ import pytest
 
 from kodomo_assets import vocabulary
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.stages.explanation.child import Explanation, Factor, told
 from kodomo_assets.stages.explanation.factors import build_factors, check_factors, tell_factors
 from kodomo_assets_tests.town import R, Town, key
 
@@ -155,3 +156,16 @@ def test_a_city_that_calls_a_level_otherwise_is_told_in_its_words(town):
     assert factors(town, "level_ja")["school_expense_aid"] == ("要",)
     build_factors(town.con, load_catalogue(), R)
     assert town.rows("select level_ja from new_factors where item = 'school_expense_aid'") == [("要保護",)]
+
+
+def test_a_factor_of_an_item_that_no_setting_has_any_more_is_told_by_its_id():
+    explanation = Explanation(
+        reference_date=dt.date(2025, 4, 1),
+        school_year=5,
+        school="青葉小",
+        protected=False,
+        hidden=False,
+        place=None,
+        factors=(Factor("former_item", "former_level", 12.3, "raises", None, None, None),),
+    )
+    assert "+12.3  上げる  former_item：former_level   [納品なし]" in told(load_catalogue(), explanation)

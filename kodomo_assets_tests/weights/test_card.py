@@ -221,3 +221,139 @@ def test_what_came_of_past_lists_is_told_of_all_of_them_together(city):
     said = text.partition("過去の一覧の、その後12か月")[2].partition("</p>")[0]
     assert "一覧に載った児童100人あたりおよそ<strong>20人</strong>、全体では100人あたりおよそ4人" in said
     assert "データベースみまもりの該当数で選べば、およそ13人" in said
+
+
+def told_late(city: FittedCity, *rows: tuple) -> str:
+    for row in rows:
+        city.con.execute(
+            "insert into weights.leakage values ('2025-04-01.1', $1, 'lower', $2, $3, $3, $4, $5, $6, $7)",
+            [YEARLY, *row],
+        )
+    page = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    return re.sub(r"<[^>]+>", "|", page.partition("最初の相談より後の記録")[2].partition("</table>")[0])
+
+
+def test_what_late_evidence_makes_of_a_weight_is_told_by_quarters(city):
+    """Of .1000 there is .0635 left: nearer to three quarters than to a half. What lies beyond is said in words."""
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    text = told_late(
+        city,
+        # item, children and dated, share after, by the days, weight, without
+        ("public_assistance", 40, 0.75, 0.512, 0.1, 0.0635),
+        # all of it late: no column is left
+        ("ssw_family", 40, 1.0, 0.96, 0.05, None),
+        # ten late of 19: a quarter of 19 would be fewer than five
+        ("absence_days", 19, 10 / 19, 0.5, 0.08, 0.04),
+        # nine late are told to nobody
+        ("low_grades", 40, 9 / 40, 0.1, 0.03, 0.02),
+        ("short_sleep", 40, 0.5, 0.5, 0.04, 0.05),
+        ("household_care", 40, 0.25, 0.5, 0.04, -0.01),
+    )
+    cells = [[cell for cell in row.split("|") if cell.strip()] for row in text.split("\n")]
+    names = {i: city.catalogue.items[i].ja for i in ("public_assistance", "ssw_family", "absence_days", "low_grades", "short_sleep", "household_care")}  # fmt: skip
+    found = {row[-5]: row[-4:] for row in cells if len(row) >= 5 and row[-5] in names.values()}
+    assert found == {
+        names["ssw_family"]: ["100%", "100%", "+50.0", "－"],
+        names["public_assistance"]: ["75%", "50%", "+100.0", "およそ4分の3（+75）"],
+        names["absence_days"]: ["50%", "50%", "+80.0", "－"],
+        names["short_sleep"]: ["50%", "50%", "+40.0", "減らない"],
+        names["household_care"]: ["25%", "50%", "+40.0", "ほとんど残らない（+0）"],
+    }
+    assert list(found)[:2] == [names["ssw_family"], names["public_assistance"]]
+    assert names["low_grades"] not in text
+
+
+def moved(city: FittedCity, name: str, psi: float, verdict: str, children: int = 400, law: str | None = None) -> None:
+    city.con.execute(
+        "insert into evaluation.drift by name select $1::date as reference_date, $2 as kind, $3 as name, 'lower' as band, "
+        "'fit' as against, date '2024-04-01' as previous_date, true as in_model, $4::integer as children_now, "
+        "$4::integer as children_then, $5::double as psi, $6 as verdict, $7 as law",
+        [YEARLY, "score" if name == "score" else "item", name, children, psi, verdict, law],
+    )
+
+
+def test_what_moved_is_told_with_its_law_and_an_index_of_few_is_not(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    moved(city, "public_assistance", 0.1234, "moderate", law="生活保護法の改正")
+    moved(city, "score", 0.3, "shifted")
+    moved(city, "short_sleep", 0.05, "stable")
+    moved(city, "absence_days", 0.9, "shifted", children=9)
+    city.con.execute(
+        "insert into evaluation.drift by name select $1::date as reference_date, 'list' as kind, 'list' as name, "
+        "'last_term' as against, date '2025-01-01' as previous_date, true as in_model, 81 as stayed, 23 as entered, "
+        "9 as left_list, 0 as not_screened",
+        [YEARLY],
+    )
+    page = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    text = re.sub(r"<[^>]+>", "|", page.partition("推定のときと前回から動いたもの")[2].partition("一覧の長さ")[0])
+    rows = [[cell for cell in row.split("|") if cell.strip()] for row in text.split("\n")]
+    name = city.catalogue.items["public_assistance"].ja
+    assert [row for row in rows if "推定のとき" in row] == [
+        ["小1〜小3", "得点", "推定のとき", "0.30", "大きく動いた"],
+        ["小1〜小3", name, "推定のとき", "0.12", "やや動いた", "生活保護法の改正"],
+    ]
+    assert "両方にいる児童 80人、新たに載った児童 25人、載らなくなった児童 －" in text
+    assert "（PSI）3個のうち" in text
+
+
+def test_nothing_that_moved_is_said_in_a_sentence(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    assert "推定のときと前回から動いたもの" not in model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()  # fmt: skip
+    moved(city, "public_assistance", 0.0, "stable")
+    page = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    assert "前回からも、ほとんど動いていません" in page
+
+
+def test_other_lengths_and_the_list_without_an_item_stand_there_coarsely(city):
+    """Of 52 listed 13 with a record: 15 of 50 is .30; of 31 events 18 missed: 20 of 30; 38.71 % is 39 %."""
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    city.con.execute(
+        "insert into evaluation.list_lengths values ($1, '2025-04-01.1', 5, 52, 0, 48, 31, 13 / 52, 18 / 31, 0.3871)",
+        [YEARLY],
+    )
+    city.con.execute(
+        "insert into evaluation.without_items values ($1, '2025-04-01.1', 'child_disability', 100, 12, 12, 0.2, 0.24)",
+        [YEARLY],
+    )
+    page = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    text = re.sub(r"<[^>]+>", "|", page.partition("一覧の長さや項目を変えたとき")[2].partition("</table>")[0])
+    rows = [[cell for cell in row.split("|") if cell.strip()] for row in text.split("\n")]
+    assert ["学年の5%", "50人", "－", "50人", "30%", "67%", "39%"] in rows
+    assert ["「本人の障害者手帳」を点に入れない", "100人", "10人", "10人", "25%", "－", "－"] in rows
+
+
+def test_an_item_that_the_catalogue_has_no_more_keeps_its_rows_under_its_id(city):
+    """Dropped from the configuration, or with another level than the version had: the card of the version stays whole."""
+    city.build(YEARLY, lower=band_of(3_000, seed=1), upper=UPPER)
+    made(city)
+    for table in ("coefficients", "stability", "selection_log"):
+        city.con.execute(f"update weights.{table} set item = 'former_item' where item = 'public_assistance'")
+    city.con.execute("update weights.coefficients set level = 'former_level' where item = 'former_item' and level = 'applicable'")  # fmt: skip
+    city.con.execute(
+        "update weights.selection_log set item = 'former_sex', reason = 'former_reason' where item = 'sex'"
+    )
+    moved(city, "former_item", 0.3, "shifted")
+    city.con.execute("insert into weights.leakage values ('2025-04-01.1', $1, 'lower', 'former_item', 40, 40, .5, .5, .1, .1)", [YEARLY])  # fmt: skip
+    city.con.execute("insert into evaluation.without_items values ($1, '2025-04-01.1', 'former_item', 100, 12, 12, 0.2, 0.24)", [YEARLY])  # fmt: skip
+    card = gather_card(city.con, city.catalogue, YEARLY)
+    (item,) = [item for item in card.bands[0].items if item.ja == "former_item"]
+    assert [level.ja for level in item.levels] == ["former_level"]
+    assert "former_reason：former_sex" in model_card(city.catalogue, card).decode()
+
+
+def test_figures_leave_with_as_many_places_as_are_declared(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    city.con.execute(
+        "update weights.model_cards set r_squared = 0.123456, condition_number = 17.77, max_gvif = 1.2345, "
+        "cv_auc = 0.76543 where band = 'lower'"
+    )
+    facts = gather_card(city.con, city.catalogue, YEARLY).bands[0].facts
+    told = [facts[name] for name in ("r_squared", "condition_number", "max_gvif", "cv_auc")]
+    assert told == [0.123, 17.8, 1.23, 0.77]
+    page = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    assert '決定係数 R²</th><td class="number">0.123</td>' in page

@@ -149,9 +149,9 @@ def _factors(catalogue: Catalogue, explanation: Explanation) -> Iterator[str]:
 
 def _line(catalogue: Catalogue, factor: Factor, explanation: Explanation) -> str:
     points = f"{factor.points:+8.1f}  {FACTOR_DIRECTIONS[factor.direction]}"
-    told_level = f"{_item_ja(catalogue, factor)}：{factor.level_ja}"
+    told_level = f"{catalogue.item_name(factor.item)}：{factor.level_ja}"
     delivered = f"{factor.delivered_on}の納品" if factor.delivered_on else "納品なし"
-    shown = [catalogue.tables[factor.source_table or ""].ja + _others(catalogue, factor), delivered]
+    shown = [*_tables(catalogue, factor), delivered]
     if explanation.protected:
         shown.append(f"ファイルは示さない（{PROTECTED}）")
     elif factor.file:
@@ -159,16 +159,11 @@ def _line(catalogue: Catalogue, factor: Factor, explanation: Explanation) -> str
     return f"{points}  {told_level}   [{'  '.join(shown)}]"
 
 
-def _item_ja(catalogue: Catalogue, factor: Factor) -> str:
-    """A whole table stands for its own record."""
-    if factor.item in catalogue.items:
-        return catalogue.items[factor.item].ja
-    return f"{catalogue.tables[factor.source_table or ''].ja}の記録"
-
-
-def _others(catalogue: Catalogue, factor: Factor) -> str:
-    """The further tables that the item reads."""
-    if factor.item not in catalogue.items:
-        return ""
-    others = [catalogue.tables[t].ja for t in catalogue.items[factor.item].tables if t != factor.source_table]
-    return f"（ほかに{'、'.join(others)}）" if others else ""
+def _tables(catalogue: Catalogue, factor: Factor) -> Iterator[str]:
+    """The table that the item reads first, with the further ones; none of what no setting has any more."""
+    table = catalogue.tables.get(factor.source_table or "")
+    if table is None:
+        return
+    read = catalogue.items[factor.item].tables if factor.item in catalogue.items else ()
+    others = [catalogue.tables[other].ja for other in read if other != table.id]
+    yield table.ja + (f"（ほかに{'、'.join(others)}）" if others else "")

@@ -331,6 +331,6 @@ def _kept_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: s
         [version],
     ).fetchall()
     return tuple(
-        KeptItem(band, item, catalogue.items[item].ja, catalogue.items[item].level_labels[level], points, p)
+        KeptItem(band, item, catalogue.item_name(item), catalogue.level_name(item, level), points, p)
         for band, item, level, points, p in rows
     )

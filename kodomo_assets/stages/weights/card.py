@@ -16,10 +16,10 @@ import duckdb
 from kodomo_assets.catalogue import GROUP_OF_SEVERAL, NOT_APPLICABLE, UNKNOWN_GROUP, Band, Catalogue
 from kodomo_assets.disclosure import told_count, told_rows
 from kodomo_assets.sql import literal
+from kodomo_assets.stages.weights.card_beside import Beside, gather_beside
 from kodomo_assets.stages.weights.validation import AUC, CHANCE, DIFFERENCE, LIFT, PRECISION, RECALL
-from kodomo_assets.vocabulary import LEVEL_WORDS, RULES, SUPPORTED
+from kodomo_assets.vocabulary import RULES, SUPPORTED
 
-_TABLE = "table:"
 _HUNDREDTHS, _TWENTIETHS = 100, 20
 _GROUPS = {GROUP_OF_SEVERAL: "該当", NOT_APPLICABLE: "それ以外", UNKNOWN_GROUP: "不明"}
 
@@ -153,6 +153,7 @@ class Card:
 
     Attributes:
         made_for: the reference date whose refresh made the version.
+        beside: evidence that came too late, what moved, and the list at other lengths.
     """
 
     reference_date: dt.date
@@ -164,6 +165,7 @@ class Card:
     attributes: tuple[Attribute, ...]
     followed: tuple[Followed, ...]
     judged: Judged | None
+    beside: Beside
 
 
 def gather_card(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Card:
@@ -217,6 +219,7 @@ def gather_card(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
             told("evaluation.backtest", f"{of_day} and coalesce(version, list_date::varchar, band) is null")
         ),
         judged=_judged(con, catalogue, reference_date),
+        beside=gather_beside(con, catalogue, version, reference_date, told),
     )
 
 
@@ -250,19 +253,18 @@ def _items(catalogue: Catalogue, rows: Sequence[Row], stability: Sequence[Row]) 
     cards = []
     for name in names:
         of_item = {row["level"]: row for row in rows if row["item"] == name}
-        item = None if name.startswith(_TABLE) else catalogue.items[name]
-        order = [level for level in (*(item.levels if item else ()), "blank", "no_record") if level in of_item]
-        labels = {**LEVEL_WORDS, **(item.level_labels if item else {})}
+        # what the version had and no setting has any more comes last, as it was stored
+        known = catalogue.items[name].every_level if name in catalogue.items else ()
+        order = [level for level in dict.fromkeys((*known, *of_item)) if level in of_item]
         levels = tuple(
-            Level(labels[level], row["weight"], row["std_error"], row["children"])
+            Level(catalogue.level_name(name, level), row["weight"], row["std_error"], row["children"])
             for level in order
             # a level that no column tells of counts as the reference, like 非該当
             if (row := of_item[level])["weight"] or row["std_error"] is not None
         )
-        ja = item.ja if item else f"{catalogue.tables[name.removeprefix(_TABLE)].ja}の記録"
         of = stable.get(name, {})
         if levels:
-            cards.append(ItemCard(ja, levels, of.get("inclusion_share"), of.get("sign_share")))
+            cards.append(ItemCard(catalogue.item_name(name), levels, of.get("inclusion_share"), of.get("sign_share")))
     return tuple(sorted(cards, key=lambda card: -card.strongest))
 
 
@@ -272,12 +274,11 @@ def _left_out(
     rows = con.execute(
         "select reason, list(item order by sequence) from weights.selection_log "
         "where version = $1 and band = $2 and step = 1 and action = 'drop' and level is null "
+        "and not starts_with(item, 'table:') "
         "group by reason order by min(sequence)",
         [version, band],
     ).fetchall()
-    return {
-        reason: tuple(catalogue.items[item].ja for item in items if item in catalogue.items) for reason, items in rows
-    }
+    return {reason: tuple(map(catalogue.item_name, items)) for reason, items in rows}
 
 
 def _attributes(catalogue: Catalogue, rows: Sequence[Row]) -> tuple[Attribute, ...]:

@@ -14,6 +14,7 @@ from kodomo_assets.disclosure import ROUND_TO
 from kodomo_assets.office.pages import policy
 from kodomo_assets.office.written import Export
 from kodomo_assets.stages.weights.card import BandCard, Card, Figure, Level
+from kodomo_assets.stages.weights.card_beside import QUARTERS, Late
 from kodomo_assets.stages.weights.measures import REPLICATES, Z
 from kodomo_assets.stages.weights.plots import calibration_plot
 from kodomo_assets.vocabulary import MODEL_CARD, NO_JUDGEMENT, RULES
@@ -43,17 +44,20 @@ _REASONS = {
     "school_year": "学年でほぼ決まる項目",
     "gvif": "ほかの項目とほぼ同じことを言う項目",
 }
-# of weights.model_cards: column, words, form
-_FACTS = (
-    ("children", "児童", "people"),
-    ("events", "相談記録のある児童", "people"),
-    ("households", "世帯", "people"),
-    ("events_per_column", "列あたりの相談記録のある児童", "1"),
-    ("r_squared", "決定係数 R²", "3"),
-    ("condition_number", "条件数", "1"),
-    ("max_gvif", "最大のGVIF^(1/(2 df))", "2"),
-    ("negative_fitted_share", "予測値が負の児童の割合", "2"),
-)
+# of weights.model_cards; with how many places a figure leaves is declared there
+_FACTS = {
+    "children": "児童",
+    "events": "相談記録のある児童",
+    "households": "世帯",
+    "events_per_column": "列あたりの相談記録のある児童",
+    "r_squared": "決定係数 R²",
+    "condition_number": "条件数",
+    "max_gvif": "最大のGVIF^(1/(2 df))",
+    "negative_fitted_share": "予測値が負の児童の割合",
+}
+_AGAINST = {"fit": "推定のとき", "last_term": "前回"}
+_VERDICTS = {"moderate": "やや動いた", "shifted": "大きく動いた"}
+_QUARTERS = ("ほとんど残らない", "およそ4分の1", "およそ半分", "およそ4分の3", "ほぼ同じ")
 
 
 def model_card(catalogue: Catalogue, card: Card) -> bytes:
@@ -64,6 +68,7 @@ def model_card(catalogue: Catalogue, card: Card) -> bytes:
     page, style = (resources.files(__package__).joinpath(f"card.{kind}").read_text("utf-8") for kind in ("html", "css"))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= _FILTERS
+    facts = {column.name: column for column in catalogue.output("weights.model_cards").columns}
     return (
         environment.from_string(page)
         .render(
@@ -81,7 +86,9 @@ def model_card(catalogue: Catalogue, card: Card) -> bytes:
             rules=RULES,
             measures=_MEASURES,
             reasons=_REASONS,
-            fact_rows=_FACTS,
+            fact_rows=[(name, ja, facts[name].places) for name, ja in _FACTS.items()],
+            against=_AGAINST,
+            verdicts=_VERDICTS,
             calibration=_calibration(card, catalogue),
         )
         .encode()
@@ -156,10 +163,20 @@ def _judged(figure: Figure) -> str:
     return f"およそ{figure.value:.0%}（95%の幅 {figure.low * 100:.0f}〜{figure.high:.0%}）"
 
 
-def _figure(value: float | None, form: str) -> str:
+def _figure(value: float | None, places: int | None) -> str:
+    """``places`` None: people."""
     if value is None:
         return _UNTOLD
-    return f"{value:,}" if form == "people" else f"{value:.{form}f}"
+    return f"{value:,}" if places is None else f"{value:.{places}f}"
+
+
+def _left(late: Late) -> str:
+    """What is left of a weight, in points and in words."""
+    if late.quarters is None or late.weight_without is None:
+        return _UNTOLD
+    if late.quarters > QUARTERS:
+        return "減らない"
+    return f"{_QUARTERS[late.quarters]}（{late.weight_without * 1000:+.0f}）"
 
 
 _FILTERS: Mapping[str, Callable[..., Any]] = {
@@ -173,4 +190,5 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "compared": _compared,
     "judged": _judged,
     "figure": _figure,
+    "left": _left,
 }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from kodomo_assets.catalogue import NO_RECORD, Catalogue
+from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.office.plots import BLUE, GREY, PALE, Picture, Scale
-from kodomo_assets.vocabulary import LEVEL_WORDS
 
 _Z = 1.959964
 _SIDE, _EDGE = 300.0, 50.0
@@ -43,10 +42,7 @@ def _panel(picture: Picture, left: float, band: str, part: pd.DataFrame, catalog
 
 
 def _label(catalogue: Catalogue, item: str, level: str) -> str:
-    if item.startswith("table:"):
-        return f"{catalogue.tables[item.removeprefix('table:')].ja}の{LEVEL_WORDS[NO_RECORD]}"
-    entry = catalogue.items[item]
-    return f"{entry.ja} {entry.level_labels.get(level) or LEVEL_WORDS[level]}"
+    return f"{catalogue.item_name(item)} {catalogue.level_name(item, level)}"
 
 
 def calibration_plot(rows: pd.DataFrame, catalogue: Catalogue) -> bytes:
