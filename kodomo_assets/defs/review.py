@@ -51,6 +51,7 @@ _FACTS = [
     "features.labels",
     "weights.coefficients",
     "weights.model_cards",
+    "weights.validation",
 ]
 
 

@@ -317,6 +317,47 @@ def test_where_the_count_serves_it_says_so(town, std_error):
     )
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.05, 0.01, True),
+        (0.0, 0.05, True),
+        (0.001, 0.05, False),
+        (-0.05, -0.001, False),
+        (None, None, False),
+    ],
+)
+def test_a_rule_that_cannot_be_told_apart_from_what_serves_is_named(town, low, high, said):
+    """By the whole interval of the difference; of another version and of a band without a list nothing."""
+    town.configure("meeting: {sample_below_cut: 0}")
+    cohort(town, 10, 1)
+    figure = {"reference_date": R, "measure": "precision_difference", "value": 0.0, "children": 500, "events": 60, "found": 20}  # fmt: skip
+    for version, band, rule, ends in (
+        (VERSION, "upper", "legacy", (low, high)),
+        (VERSION, "upper", "count", (-0.1, 0.1)),
+        (VERSION, "lower", "count", (-0.1, 0.1)),
+        ("2024-04-01.1", "upper", "own", (-0.1, 0.1)),
+    ):
+        town.insert("weights.validation", version=version, band=band, rule=rule, low=ends[0], high=ends[1], **figure)
+    town.list()
+    rules = "該当する段階の数・データベースみまもりの該当数" if said else "該当する段階の数"
+    assert town.meeting().cautions == (
+        f"小4〜中3の順位は、{rules}による順位と、どちらがよく見つけるか区別できません（交差検証）",
+    )
+
+
+def test_whom_a_tie_cannot_tell_apart_is_counted_once_everyone_is_decided(town):
+    """Of ten in a school year the second to the fourth share the score of the one place that is left."""
+    town.configure("meeting: {sample_below_cut: 3}")
+    cohort(town, 20, 2)
+    town.con.execute("update screening.ranking set tied_at_cut = true where rank in (2, 3, 4)")
+    town.list()
+    assert not [said for said in town.meeting().cautions if "区別できない" in said]
+    for (child,) in town.rows("select ('0x' || left(child_key, 30))::integer from review.meeting_list"):
+        town.decide(child, "d")
+    assert town.meeting().cautions == ("境界の同点で区別できない児童：小4 3人（うち抽出1人）",)
+
+
 # items that fairness forbids
 
 

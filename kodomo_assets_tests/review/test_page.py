@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from kodomo_assets import vocabulary
 from kodomo_assets.stages.review.meeting import (
     Cohort,
     Decision,
@@ -790,3 +791,26 @@ def test_what_to_know_before_anything_else_stands_at_the_top_and_on_every_printe
 def test_a_released_child_has_a_sheet_to_wait_for(show):
     page = show(with_children(dataclasses.replace(THIRD, released=True)))
     assert part(page, "学校からの個人票").inner_text().endswith("未返却")
+
+
+@in_browser
+@pytest.mark.parametrize("width", [1366, 960])
+def test_no_tag_of_a_row_is_cut_however_many_a_child_has(show, width):
+    """Four, and all at once; the row below begins where this one ends."""
+    four = dataclasses.replace(FIRST, newly_found=True, open_consultation=True, known_before=True, borderline=True, siblings=())  # fmt: skip
+    flags = dict.fromkeys(vocabulary.FLAGS, True)
+    everything = dataclasses.replace(SECOND, **flags, siblings=("10000001",))
+    page = show(with_children(four, everything, THIRD))
+    page.set_viewport_size({"width": width, "height": 768})
+    for row in page.locator(".row").all():
+        box = row.bounding_box()
+        for tag in row.locator(".badge, .verdict").all():
+            inner = tag.bounding_box()
+            assert inner["x"] >= box["x"]
+            assert inner["x"] + inner["width"] <= box["x"] + box["width"]
+            assert inner["y"] + inner["height"] <= box["y"] + box["height"]
+            # not hidden by what the row cuts
+            assert tag.evaluate("t => { const b = t.getBoundingClientRect(); return [[b.left + 1, b.bottom - 1], [b.right - 1, b.top + 1]].every(([x, y]) => t.contains(document.elementFromPoint(x, y))); }")  # fmt: skip
+    boxes = sorted((row.bounding_box() for row in page.locator(".row, .group").all()), key=lambda box: box["y"])
+    assert all(one["y"] + one["height"] == pytest.approx(other["y"], abs=1) for one, other in zip(boxes, boxes[1:]))
+    assert page.locator(".row .badge").count() > 14

@@ -7,7 +7,7 @@ import datetime as dt
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.vocabulary import school_year_ja
+from kodomo_assets.vocabulary import RULES, school_year_ja
 
 #: 住民記録 comes without the column: nobody is known to be protected.
 NO_PROTECTION = "支援措置の情報なし"
@@ -21,15 +21,17 @@ def protection_caution(catalogue: Catalogue) -> tuple[str, ...]:
 def meeting_cautions(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, *, hidden: bool
 ) -> tuple[str, ...]:
-    """For the meeting's files, besides: bands whose weights are a mere count or hardly better than chance, and school
-    years without selected children.
+    """For the meeting's files, besides: bands whose weights are a mere count, hardly better than chance or no better than
+    another rule, school years without selected children, and whom a tie cannot tell apart.
 
-    While the sample is hidden such a school year is not named: a child of it on the list could only be of the sample.
+    While the sample is hidden neither is named: a child of such a school year on the list could only be of the sample.
     """
     return (
         *protection_caution(catalogue),
         *_counted(con, catalogue, reference_date),
         *_weak_models(con, catalogue, reference_date),
+        *_not_told_apart(con, catalogue, reference_date),
+        *(() if hidden else _tied(con, reference_date)),
         *_nobody_selected(con, reference_date, hidden=hidden),
     )
 
@@ -74,6 +76,54 @@ def _weak_models(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
     ).fetchall()
     ja = {name: band.ja for name, band in catalogue.bands.items()}
     return [f"{ja[band]}の順位は偶然とほとんど変わりません（交差検証のAUC {auc:.2f}）" for band, auc in rows]
+
+
+def _not_told_apart(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
+    """Rules than which what serves is neither surely better nor surely worse: the interval holds 0 (method §5)."""
+    rows = con.execute(
+        """
+        select
+            d.band,
+            list(d.rule order by d.rule)
+        from weights.validation as d
+        join (select distinct weights_version, band from screening.ranking where reference_date = $1) as r
+            on r.weights_version = d.version and r.band = d.band
+        where d.measure = 'precision_difference' and d.low <= 0 and d.high >= 0
+        group by d.band
+        order by d.band
+        """,
+        [reference_date],
+    ).fetchall()
+    return [
+        f"{catalogue.bands[band].ja}の順位は、{'・'.join(RULES[rule] for rule in rules)}による順位と、"
+        "どちらがよく見つけるか区別できません（交差検証）"
+        for band, rules in rows
+    ]
+
+
+def _tied(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> list[str]:
+    """Of each school year the children at the cut whom their scores do not tell apart, and how many of them are in."""
+    rows = con.execute(
+        """
+        select
+            cohort,
+            count(*),
+            count(*) filter (selected)
+        from screening.ranking
+        where
+            reference_date = $1
+            and tied_at_cut
+        group by cohort
+        order by cohort
+        """,
+        [reference_date],
+    ).fetchall()
+    if not rows:
+        return []
+    told = "、".join(
+        f"{school_year_ja(year)} {children}人（うち抽出{selected}人）" for year, children, selected in rows
+    )
+    return [f"境界の同点で区別できない児童：{told}"]
 
 
 def _nobody_selected(con: duckdb.DuckDBPyConnection, reference_date: dt.date, *, hidden: bool) -> list[str]:

@@ -16,6 +16,10 @@
   // A child's row in rem (the style's --row), and how much of it the heading of a school year takes.
   const ROW = 3.6;
   const GROUP = 0.55;
+  // A further line of tags in parts of a row; in rem a sign of a tag and of a verdict, what a tag has around it, and what
+  // the row and the verdict have.
+  const TAG_LINE = 0.45;
+  const [TAG_SIGN, VERDICT_SIGN, AROUND_TAG, AROUND_ROW] = [0.8, 0.85, 1.15, 2.3];
 
   // Until everyone is decided nothing may tell the random sample from the list: no number, no count, no place of before.
   const hidden = data.score_mode === "hidden";
@@ -298,14 +302,13 @@
     return element;
   }
 
-  function badges(child) {
-    return h(
-      "div",
-      { class: "badges" },
-      child.flags.map((flag) => h("span", { class: STRONG.has(flag) ? "badge strong" : "badge" }, words.flags[flag])),
-      child.siblings.length > 0 && h("span", { class: "badge" }, words.siblings),
-    );
+  function tags(child) {
+    const found = child.flags.map((flag) => ({ text: words.flags[flag], strong: STRONG.has(flag) }));
+    return child.siblings.length > 0 ? [...found, { text: words.siblings, strong: false }] : found;
   }
+
+  const badges = (child) =>
+    h("div", { class: "badges" }, tags(child).map((tag) => h("span", { class: tag.strong ? "badge strong" : "badge" }, tag.text)));
 
   function childArticle(child, paper) {
     const hints = child.hints.length > 0 && section(words.hints, h("ul", { class: "hints" }, child.hints.map((hint) => h("li", {}, hint))));
@@ -484,15 +487,11 @@
       rows.push({ at: child.at, place: at });
     });
     let group;
-    let top = 0;
     for (const row of rows) {
       if (row.year) group = row;
       else group.children += 1;
-      row.top = top;
-      top += row.year ? GROUP : 1;
     }
-    height = top;
-    space.style.height = `${height * rowHeight()}px`;
+    layOut();
     status.textContent = `${count(children.length)}名のうち${count(shown.length)}名を表示`;
     printButton.textContent = `印刷（${count(shown.length)}名）`;
     printButton.disabled = !shown.length;
@@ -539,7 +538,35 @@
   }
 
   // ---- the list: only the rows in sight are in the document
-  const rowHeight = () => ROW * parseFloat(getComputedStyle(document.documentElement).fontSize);
+  // A row is as high as its tags need: none is cut, however many a child has.
+  function layOut() {
+    const room = list.clientWidth / remSize() - AROUND_ROW;
+    height = 0;
+    for (const row of rows) {
+      row.top = height;
+      row.size = row.year ? GROUP : 1 + TAG_LINE * (tagLines(children[row.at], room) - 1);
+      height += row.size;
+    }
+    space.style.height = `${height * rowHeight()}px`;
+  }
+
+  function tagLines(child, room) {
+    const line = room - VERDICT_SIGN * verdict(child).length;
+    let lines = 1;
+    let used = 0;
+    for (const tag of tags(child)) {
+      const size = TAG_SIGN * tag.text.length + AROUND_TAG;
+      if (used && used + size > line) {
+        lines += 1;
+        used = 0;
+      }
+      used += size;
+    }
+    return lines;
+  }
+
+  const remSize = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const rowHeight = () => ROW * remSize();
 
   function drawRows() {
     const unit = rowHeight();
@@ -549,6 +576,7 @@
       ...rows.filter((row) => (row.top >= from && row.top <= to) || row.at === current).map((row) => {
         const element = row.year ? groupRow(row) : childRow(row);
         element.style.top = `${row.top * unit}px`;
+        element.style.height = `${row.size * unit}px`;
         return element;
       }),
     );
@@ -560,7 +588,6 @@
 
   function childRow({ at, place }) {
     const child = children[at];
-    const made = child.decision;
     return h(
       "div",
       {
@@ -575,9 +602,11 @@
         h("span", { class: "school" }, schoolOf(child)),
         scoreShown && child.points !== undefined && h("span", { class: "place" }, `${points(child.points)}点`),
       ),
-      h("div", {}, badges(child), h("span", { class: made ? "verdict" : "verdict open" }, made ? `${made.decision} ${data.decisions[made.decision] || ""}` : words.undecided)),
+      h("div", {}, badges(child), h("span", { class: child.decision ? "verdict" : "verdict open" }, verdict(child))),
     );
   }
+
+  const verdict = (child) => (child.decision ? `${child.decision.decision} ${data.decisions[child.decision.decision] || ""}` : words.undecided);
 
   function reveal() {
     const at = rows.findIndex((row) => row.at === current);
@@ -585,7 +614,7 @@
     const unit = rowHeight();
     // the heading of the school year stays in sight above its first child
     const top = rows[rows[at - 1].year ? at - 1 : at].top * unit;
-    const bottom = (rows[at].top + 1) * unit;
+    const bottom = (rows[at].top + rows[at].size) * unit;
     if (top < list.scrollTop) list.scrollTop = top;
     else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   }
@@ -632,7 +661,7 @@
     event.preventDefault();
   });
   window.addEventListener("resize", () => {
-    space.style.height = `${height * rowHeight()}px`;
+    layOut();
     reveal();
     drawRows();
   });
