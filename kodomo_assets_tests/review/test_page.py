@@ -9,6 +9,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -812,5 +813,5 @@ def test_no_tag_of_a_row_is_cut_however_many_a_child_has(show, width):
             # not hidden by what the row cuts
             assert tag.evaluate("t => { const b = t.getBoundingClientRect(); return [[b.left + 1, b.bottom - 1], [b.right - 1, b.top + 1]].every(([x, y]) => t.contains(document.elementFromPoint(x, y))); }")  # fmt: skip
     boxes = sorted((row.bounding_box() for row in page.locator(".row, .group").all()), key=lambda box: box["y"])
-    assert all(one["y"] + one["height"] == pytest.approx(other["y"], abs=1) for one, other in zip(boxes, boxes[1:]))
+    assert all(one["y"] + one["height"] == pytest.approx(other["y"], abs=1) for one, other in pairwise(boxes))
     assert page.locator(".row .badge").count() > 14
