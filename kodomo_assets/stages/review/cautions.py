@@ -21,8 +21,8 @@ def protection_caution(catalogue: Catalogue) -> tuple[str, ...]:
 def meeting_cautions(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, *, hidden: bool
 ) -> tuple[str, ...]:
-    """For the meeting's files, besides: bands whose weights are a mere count, hardly better than chance or not to be told
-    from another rule, school years without selected children, and whom a tie cannot tell apart.
+    """For the meeting's files, besides: bands whose weights are a mere count, hardly better than chance or not to be
+    told from another rule, school years without selected children, and whom a tie cannot tell apart.
 
     While the sample is hidden neither is named: a child of such a school year on the list could only be of the sample.
     """
