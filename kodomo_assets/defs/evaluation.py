@@ -28,7 +28,7 @@ from kodomo_assets.stages.screening.scoring import rescore
 
 @asset(
     "evaluation.backtest",
-    reads=["screening.ranking", "features.levels", "features.labels"],
+    reads=["screening.ranking", "linkage.children", "features.levels", "features.labels"],
 )
 def backtest(step: Step) -> Results:
     build_backtest(step.con, step.catalogue, step.day)

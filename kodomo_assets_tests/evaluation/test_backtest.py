@@ -75,6 +75,48 @@ def test_who_had_been_told_of_by_an_earlier_list_is_known(town):
     assert backtest(town)[THEN, 12, "list"] == (1, 1, 0, 0, 0, 0)
 
 
+def test_siblings_are_no_strangers_in_an_interval(town):
+    """Rao and Scott's effective number by hand, for three ways in which eight children of five households fare.
+
+    Households of 3, 2 and three of one child. With y of n in a household and the rate p = 3 / 8 the linearized variance
+    over that of strangers is H / (H - 1) * sum (y - p n)^2 / (8 p (1 - p)); no less than 1 and no more than that of
+    households that fare alike, (9 + 4 + 3) / 8 = 2.
+    """
+    households = {1: "A", 2: "A", 3: "A", 4: "B", 5: "B", 6: "C", 7: "D", 8: "E"}
+    for number, household in households.items():
+        selected(town, number)
+        town.con.execute("update linkage.children set household_id = $1 where child_key = $2", [household, key(number)])
+    sizes = {"A": 3, "B": 2, "C": 1, "D": 1, "E": 1}
+    rates = {}
+    for consulted in ((1, 4, 6), (1, 2, 6), (1, 2, 3)):
+        town.con.execute("delete from sources.child_consultations")
+        for number in consulted:
+            town.consulted(number, JUNE)
+        backtest(town)
+        ((rate, low, high),) = town.rows("select rate, low, high from new_backtest where rule = 'list' and list_date is not null and band is null")  # fmt: skip
+        found = {of: sum(households[number] == of for number in consulted) for of in sizes}
+        between = sum((found[of] - rate * n) ** 2 for of, n in sizes.items())
+        effect = 5 / 4 * between / (8 * 3 / 8 * 5 / 8)
+        assert rate == 3 / 8
+        effective = 8 / min(max(effect, 1), 2)
+        assert (low, high) == tuple(map(pytest.approx, proportion_confint(3 / 8 * effective, effective, method="wilson")))  # fmt: skip
+        rates[consulted] = effective
+    # spread over the households; two of three siblings; all three
+    assert rates[1, 4, 6] == 8
+    assert 5 < rates[1, 2, 6] < 7
+    assert rates[1, 2, 3] == 4
+
+
+def test_where_nobody_or_everybody_is_consulted_households_are_taken_to_fare_alike(town):
+    """Of three children of one household and one of another: (3 + 1)^2 over (3^2 + 1^2)."""
+    for number in (1, 2, 3, 4):
+        selected(town, number)
+    town.con.execute("update linkage.children set household_id = 'A' where resident_id <> '0000000004'")
+    backtest(town)
+    ((low, high),) = town.rows("select low, high from new_backtest where rule = 'list' and list_date is not null and band is null")  # fmt: skip
+    assert (low, high) == tuple(map(pytest.approx, proportion_confint(0, 1.6, method="wilson")))
+
+
 def talk(town: Followed, number: int, day: dt.date) -> None:
     town.insert("review.support", reference_date=THEN, child_key=key(number), given_on=day, kind="面談", outcome="継続", step="spoken_to")  # fmt: skip
 

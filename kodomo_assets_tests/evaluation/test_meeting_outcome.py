@@ -11,7 +11,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from kodomo_assets.disclosure import suppress
-from kodomo_assets.sql import run_sql
+from kodomo_assets.intervals import create_intervals
 from kodomo_assets.stages.evaluation.funnel import build_funnel
 from kodomo_assets.stages.evaluation.meeting import build_legacy_comparison, build_meeting_outcome
 from kodomo_assets_tests.town import NORTH, R, Town, key
@@ -154,7 +154,7 @@ def published(town: Town, decided: dict[str, int]) -> list[tuple]:
     for decision, children in decided.items():
         town.con.execute("insert into judged select 'list', $1, $2, 1 from range($3)", [decision, decision in "ab", children])  # fmt: skip
     table = town.catalogue.output("evaluation.meeting_outcome")
-    run_sql(town.con, "kodomo_assets.stages.evaluation", "intervals")
+    create_intervals(town.con)
     statement = resources.files("kodomo_assets.stages.evaluation").joinpath("meeting_outcome.sql").read_text("utf-8")
     town.con.execute(statement[statement.index("create or replace temp table new_meeting_outcome") :], {"reference_date": R, "supported": "a_or_b"})  # fmt: skip
     suppress(town.con, table, "new_meeting_outcome", 10)

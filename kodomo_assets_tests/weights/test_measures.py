@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from kodomo_assets.intervals import wilson
 from kodomo_assets.stages.weights.design import Children
-from kodomo_assets.stages.weights.measures import Interval, auc, by_lot, differences, found, places, wilson
+from kodomo_assets.stages.weights.measures import Interval, auc, by_lot, differences, found, places
 
 
 def children_of(event: object, year: object, household: object = None) -> Children:

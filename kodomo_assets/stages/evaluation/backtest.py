@@ -7,6 +7,7 @@ import datetime as dt
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.intervals import create_intervals
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.evaluation.plots import backtest_plot
 from kodomo_assets.told import Told
@@ -21,7 +22,8 @@ def build_backtest(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
     """Makes the temp table ``new_backtest``: a row per list, horizon (months), rule and band (NULL = all).
 
     Under ``list_date`` NULL lists are added up whose horizons do not overlap. Empty while no list is as old as the
-    shortest horizon. Who is followed, censored and left out stands in backtest.sql; intervals are Wilson's.
+    shortest horizon. Who is followed, censored and left out stands in backtest.sql; intervals are Wilson's of
+    as many children as their households make of them.
     """
     counted = [
         (band, item.id, level, steps)
@@ -31,7 +33,7 @@ def build_backtest(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
     ]
     con.execute("create or replace temp table counted_steps (band varchar, item varchar, level varchar, steps integer)")
     con.executemany("insert into counted_steps values ($1, $2, $3, $4)", counted)
-    run_sql(con, __package__, "intervals")
+    create_intervals(con)
     run_sql(con, __package__, "backtest", {"reference_date": reference_date, "horizons": list(HORIZONS)})
 
 

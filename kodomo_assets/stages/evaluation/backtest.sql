@@ -14,6 +14,8 @@
 -- decision a, b or c, a talk, a filled 個人票) may be there because of it. It is no first consultation of any rule,
 -- whatever the label counts; the child stays among the followed, so that a list can only lose by it. `bred` says how
 -- many they are: with all of them the rate would be (first_consultations + bred) / followed.
+-- Intervals are Wilson's with as many children as their households make of them (intervals.sql): siblings are consulted
+-- about together, and a child may be on the lists of several years.
 
 create or replace temp table past_lists as
 with dates as (
@@ -68,8 +70,11 @@ select
     or coalesce(f.led_on <= r.reference_date, false) as was_known,
     f.first_received_on,
     coalesce(f.first_received_on > f.led_on, false) as is_bred,
-    f.seen_until
+    f.seen_until,
+    -- whoever stands on no spine any more stands alone
+    coalesce(s.household_id, r.child_key) as household_id
 from screening.ranking as r
+left join linkage.children as s using (reference_date, child_key)
 left join features.follow_ups as f on f.reference_date = $reference_date and f.child_key = r.child_key
 where r.reference_date in (select list_date from past_lists);
 
@@ -140,7 +145,8 @@ select
     was_known,
     first_received_on,
     is_bred,
-    seen_until
+    seen_until,
+    household_id
 from rules;
 
 create or replace temp table new_backtest as
@@ -152,6 +158,7 @@ with outcomes as (
         p.horizon_months,
         r.rule,
         r.band,
+        r.household_id,
         r.was_known,
         not r.was_known and coalesce(r.first_received_on <= p.until, false) as is_consulted,
         r.is_bred,
@@ -169,13 +176,15 @@ lists as (
     where is_pooled
 ),
 
-counted as (
+-- Siblings, and the same children on the lists of several years, are of one household.
+of_households as (
     select
         version,
         list_date,
         horizon_months,
         rule,
         band,
+        household_id,
         count(*) as listed,
         count(*) filter (was_known) as known_before,
         count(*) filter (is_followed) as followed,
@@ -183,7 +192,36 @@ counted as (
         count(*) filter (is_consulted and not is_bred) as first_consultations,
         count(*) filter (is_consulted and is_bred) as bred
     from lists
-    group by version, list_date, horizon_months, rule, cube(band)
+    group by version, list_date, horizon_months, rule, household_id, cube(band)
+),
+
+counted as (
+    select
+        version,
+        list_date,
+        horizon_months,
+        rule,
+        band,
+        sum(listed) as all_listed,
+        sum(known_before) as all_known_before,
+        sum(followed) as all_followed,
+        sum(censored) as all_censored,
+        sum(first_consultations) as all_consulted,
+        sum(bred) as all_bred,
+        all_consulted / nullif(all_followed, 0) as rate,
+        count(*) filter (followed > 0) as households,
+        sum(followed ^ 2) as sizes,
+        sum(followed * first_consultations) as products,
+        sum(first_consultations ^ 2) as squares
+    from of_households
+    group by version, list_date, horizon_months, rule, band
+),
+
+clustered as (
+    select
+        *,
+        effective_number(rate, all_followed, households, sizes, products, squares) as effective
+    from counted
 )
 
 select
@@ -193,13 +231,13 @@ select
     horizon_months,
     rule,
     band,
-    listed::integer as listed,
-    known_before::integer as known_before,
-    followed::integer as followed,
-    censored::integer as censored,
-    first_consultations::integer as first_consultations,
-    bred::integer as bred,
-    first_consultations / nullif(followed, 0) as rate,
-    wilson_low(rate, followed) as low,
-    wilson_high(rate, followed) as high
-from counted;
+    all_listed::integer as listed,
+    all_known_before::integer as known_before,
+    all_followed::integer as followed,
+    all_censored::integer as censored,
+    all_consulted::integer as first_consultations,
+    all_bred::integer as bred,
+    rate,
+    wilson_low(rate, effective) as low,
+    wilson_high(rate, effective) as high
+from clustered;

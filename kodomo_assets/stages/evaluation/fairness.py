@@ -12,6 +12,7 @@ import duckdb
 
 from kodomo_assets.catalogue import GROUP_OF_SEVERAL, SCHOOL_GROUP, UNKNOWN_GROUP, Catalogue
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.intervals import create_intervals
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.evaluation.plots import fairness_plot
 from kodomo_assets.told import Told
@@ -72,7 +73,8 @@ def build_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         "unknown": UNKNOWN_GROUP,
         "school": SCHOOL_GROUP,
     }
-    for name in ("intervals", "fairness", "without_items", "list_lengths"):
+    create_intervals(con)
+    for name in ("fairness", "without_items", "list_lengths"):
         run_sql(con, __package__, name, parameters)
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 
 import duckdb
 
+from kodomo_assets.intervals import create_intervals
 from kodomo_assets.sql import run_sql
 from kodomo_assets.told import Grid, Told
 from kodomo_assets.vocabulary import SUPPORTED
@@ -19,7 +20,7 @@ def build_meeting_outcome(con: duckdb.DuckDBPyConnection, reference_date: dt.dat
     probability of being drawn; intervals are Wilson's (1927) with Kish's effective number, which for the recall is
     that of the share missed. Needs the temp table ``decision_steps`` of ``build_funnel``.
     """
-    run_sql(con, __package__, "intervals")
+    create_intervals(con)
     run_sql(con, __package__, "meeting_outcome", {"reference_date": reference_date, "supported": SUPPORTED})
 
 

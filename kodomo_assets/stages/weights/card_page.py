@@ -11,11 +11,12 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.disclosure import ROUND_TO
+from kodomo_assets.intervals import Z
 from kodomo_assets.office.pages import policy
 from kodomo_assets.office.written import Export
 from kodomo_assets.stages.weights.card import BandCard, Card, Figure, Level
 from kodomo_assets.stages.weights.card_beside import QUARTERS, Late
-from kodomo_assets.stages.weights.measures import REPLICATES, Z
+from kodomo_assets.stages.weights.measures import REPLICATES
 from kodomo_assets.stages.weights.plots import calibration_plot
 from kodomo_assets.vocabulary import MODEL_CARD, NO_JUDGEMENT, RULES
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kodomo_assets.intervals import Z, wilson
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.regression import Array
 
-#: The 97.5th percentile of the normal distribution.
-Z = 1.959963984540054
 #: Bootstraps of households from which the interval of a difference is read.
 REPLICATES = 2_000
 # households drawn that stand in memory at a time (16 MB)
@@ -99,14 +97,6 @@ class Found:
 def found(shares: Array, children: Children) -> Found:
     """What those find who hold ``shares`` of the places."""
     return Found(float(shares.sum()), float(shares[children.event].sum()), children)
-
-
-def wilson(successes: float, n: float) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927); ``successes`` may be a sum of shares."""
-    share = successes / n
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def auc(scores: Array, children: Children, decimals: int) -> Interval:

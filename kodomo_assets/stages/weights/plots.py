@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.intervals import Z
 from kodomo_assets.office.plots import BLUE, GREY, PALE, Picture, Scale
 
-_Z = 1.959964
 _SIDE, _EDGE = 300.0, 50.0
 _ROW, _LABELS, _PANEL, _TOP = 16.0, 300.0, 640.0, 40.0
 
@@ -26,7 +26,7 @@ def coefficient_plot(coefficients: pd.DataFrame, catalogue: Catalogue) -> bytes:
 
 def _panel(picture: Picture, left: float, band: str, part: pd.DataFrame, catalogue: Catalogue) -> None:
     """The coefficients of one band, the largest on top."""
-    points, reach = part["weight"] * 1000, part["std_error"] * _Z * 1000
+    points, reach = part["weight"] * 1000, part["std_error"] * Z * 1000
     low, high = min(0.0, (points - reach).min()), max(0.0, (points + reach).max())
     across = Scale(float(low), float(high), left + _LABELS, left + _PANEL - 20)
     bottom = _TOP + _ROW * len(part)
