@@ -197,3 +197,73 @@ def test_what_bears_no_date_is_said_and_not_guessed(city):
     items = {item for (item,) in city.con.execute("select item from weights.leakage").fetchall()}
     assert not items & {"sex", "nationality"}
     assert not refresh_leakage(city.con, city.catalogue, YEARLY).made
+
+
+BEFORE = YEARLY.replace(year=YEARLY.year - 1)
+
+
+class IncidentCity(DatedCity):
+    """The features of a year ago; every child with the event was first consulted about on a day of the year after."""
+
+    def fitted(self, evidence: str, *changes: str) -> str:
+        """The version, made of children whose own level of ``ITEM`` a year ago bears the day that ``evidence`` says."""
+        self.configure(
+            "weights: {label: incident_12m, serves: {upper: {origin: count, decided_by: 課長, reason: 試行}}}"
+        )
+        for day in (BEFORE, YEARLY):
+            self.build(day, lower=LOWER, upper=UPPER)
+        keep_levels(self.con)
+        self.con.execute(
+            "insert into features.follow_ups by name select $1::date as reference_date, child_key, f.day as "
+            "first_received_on, f.day as first_counted_on, 0 as records_set_aside, $1::date as seen_until "
+            "from (select *, case when known_before then reference_date + 1 + (('0x' || child_key[-6:])::int % 360) end "
+            "as day from features.labels where reference_date = $2) as f",
+            [YEARLY, BEFORE],
+        )
+        for change in (
+            # today's levels say another thing, and nothing asks them
+            f"update features.levels set evidence_on = '{YEARLY}' where item = '{ITEM}' and reference_date = '{YEARLY}'",
+            f"update features.levels set evidence_on = {evidence} from features.follow_ups as f where f.child_key = "
+            f"levels.child_key and item = '{ITEM}' and levels.reference_date = '{BEFORE}'",
+            *changes,
+        ):
+            self.con.execute(change)
+        version = self.refresh(YEARLY).version
+        assert refresh_leakage(self.con, self.catalogue, YEARLY).made
+        replace(self.con, [(self.catalogue.output("weights.leakage"), "new_leakage")], {"version": version})
+        return version
+
+
+@pytest.fixture
+def incidents(tmp_path: Path) -> Iterator[IncidentCity]:
+    with in_memory() as con:
+        yield IncidentCity(con, tmp_path / "city.yaml")
+
+
+def test_with_a_label_of_the_year_after_no_evidence_is_late(incidents):
+    """The latest day that a level of then can bear is before every consultation: nothing to take out.
+
+    Whoever was known before is no child of the fit, and neither is one who moved away in between.
+    """
+    known, moved = (f"0{child:031x}" for child in of_events()[:2])
+    version = incidents.fitted(
+        f"date '{BEFORE}'",
+        f"update features.follow_ups set first_received_on = '{BEFORE}' where child_key = '{known}'",
+        "update features.follow_ups set first_received_on = null, first_counted_on = null, "
+        f"seen_until = '{BEFORE + 9 * DAY}' where child_key = '{moved}'",
+    )
+    children, dated, after, by_dates, weight, without = incidents.row()
+    assert (children, dated, after, by_dates) == (len(of_events()) - 2, len(of_events()) - 2, 0.0, 0.0)
+    assert weight > 0.1
+    assert without == pytest.approx(weight)
+    assert incidents.checked(version).passed
+    # the count has no weight without
+    assert incidents.row("upper")[2:4] == (0.0, 0.0)
+    assert incidents.row("upper")[5] is None
+
+
+def test_with_that_label_evidence_dated_after_the_consultation_warns_all_the_same(incidents):
+    """No level of then may bear a day after the features; one that does is told like any other."""
+    version = incidents.fitted("first_counted_on + 1")
+    assert incidents.row()[:3] == (len(of_events()), len(of_events()), 1.0)
+    assert not incidents.checked(version).passed
