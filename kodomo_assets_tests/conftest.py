@@ -66,6 +66,7 @@ class City:
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
+        """Dagster with its home on the disk, for a test that looks into it or into an earlier run: an event takes longer."""
         make_home(self.settings)
         with pytest.MonkeyPatch.context() as patch:
             # dagster.yaml says by it where the event log lies: a tick makes the instance once more
@@ -74,9 +75,17 @@ class City:
                 yield instance
 
     def refresh(self, *days: dt.date) -> bool:
-        """Refreshes the dates in order, as the command line does; whether all of them succeeded."""
-        with self.instance() as instance:
+        """Refreshes the dates in order, as the command line does; whether all of them succeeded.
+
+        What Dagster keeps of it is gone afterwards (``instance``).
+        """
+        with instance_in_memory(self.root) as instance:
             return all(refresh(self.settings, self.catalogue, day, instance) for day in days)
+
+    def refresh_at_home(self, day: dt.date) -> bool:
+        """``refresh`` with Dagster's home, which keeps the run on record."""
+        with self.instance() as instance:
+            return refresh(self.settings, self.catalogue, day, instance)
 
     def make(self, asset: str, *days: dt.date) -> bool:
         """Makes ``asset`` and all that it rests on, as who selects them in the UI: a refresh without what hangs below.
@@ -99,8 +108,8 @@ class City:
             )
 
     def after_meeting(self, day: dt.date) -> bool:
-        """Reads what came back for the date and makes what follows; whether every step succeeded."""
-        with self.instance() as instance:
+        """Reads what came back for the date and makes what follows; whether every step succeeded; as ``refresh``."""
+        with instance_in_memory(self.root) as instance:
             return after_meeting(self.settings, self.catalogue, day, instance)
 
     def outbox(self, day: dt.date) -> Path:
@@ -214,10 +223,10 @@ def recorded_date(delivered_city: City, shared: Path) -> tuple[Reads, Relations]
 
 @pytest.fixture(scope="session")
 def begun_city(delivered_city: City, shared: Path) -> City:
-    """The small city after the refresh of its first reference date. Do not change it: copy it."""
+    """The small city after the refresh of its first reference date, which is on record. Do not change it: copy it."""
 
     def make(root: Path) -> None:
-        assert delivered_city.copy(root).refresh(DATES[0])
+        assert delivered_city.copy(root).refresh_at_home(DATES[0])
 
     return City(made_once(shared / "begun", make))
 
