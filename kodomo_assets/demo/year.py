@@ -14,6 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.footprint import DATABASE, TRUTH, remember, require_refreshed
+from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.store.connection import connect
 
 _MEETING = dt.date(2025, 5, 20)
@@ -38,29 +39,49 @@ def play_meeting(data_dir: Path) -> None:
 
     That schools spoke to a child comes back on their lists (``play_support``); only of a child of whom no school is told
     does the centre write it.
+
+    Raises:
+        ConfigurationError: there is no workbook of the meeting to fill in; nothing was written.
     """
     require_refreshed(data_dir)
     outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
+    _sent(outbox, "判定会議.xlsx", f"refresh {p.LAST} first")
     decisions = _decided(data_dir)
-    for source in sorted(outbox.glob("個人票_*.xlsx")):
-        if "_旧" not in source.name:
-            remember(data_dir, [_fill_sheets(source, inbox / source.name)])
+    for source in _files(outbox, "個人票_*.xlsx"):
+        remember(data_dir, [_fill_sheets(source, inbox / source.name)])
     remember(data_dir, [_fill_meeting(outbox / "判定会議.xlsx", inbox / "判定会議.xlsx", decisions)])
     unseen = {child for child, _, protected in _numbers(data_dir) if protected}
     remember(data_dir, [_write_support(inbox / "支援記録.csv", decisions, unseen)])
 
 
 def play_support(data_dir: Path) -> None:
-    """Fills in the 支援対象者 that the schools got after the meeting and puts them into the inbox."""
+    """Fills in the 支援対象者 that the schools got after the meeting and puts them into the inbox.
+
+    Raises:
+        ConfigurationError: the schools have no lists yet.
+    """
     require_refreshed(data_dir)
     outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
+    sent = _sent(outbox, "支援対象者_*.xlsx", f"play the meeting (--meeting), then `after-meeting {p.LAST}`")
     _, first, last, days = _OUTCOMES[0]
     children = set(_preventive(_decided(data_dir))[first:last])
     numbers = {number for child, number, _ in _numbers(data_dir) if child in children}
-    for source in sorted(outbox.glob("支援対象者_*.xlsx")):
-        if "_旧" not in source.name:
-            day = _MEETING + dt.timedelta(days=days)
-            remember(data_dir, [_fill_list(source, inbox / source.name, numbers, day)])
+    for source in sent:
+        day = _MEETING + dt.timedelta(days=days)
+        remember(data_dir, [_fill_list(source, inbox / source.name, numbers, day)])
+
+
+def _files(outbox: Path, pattern: str) -> list[Path]:
+    """In force, not those that were set aside."""
+    return [path for path in sorted(outbox.glob(pattern)) if "_旧" not in path.name]
+
+
+def _sent(outbox: Path, pattern: str, todo: str) -> list[Path]:
+    """The files that people fill in; raises ConfigurationError where there is none."""
+    found = _files(outbox, pattern)
+    if not found:
+        raise ConfigurationError(f"outbox/{outbox.name} holds no {pattern}, expected what a refresh writes: {todo}")
+    return found
 
 
 def _numbers(data_dir: Path) -> list[tuple[str, str, bool]]:

@@ -134,3 +134,27 @@ def test_what_needs_a_refresh_says_so(tmp_path: Path, monkeypatch, capsys, flag:
             (tmp_path / name).mkdir()
         assert main() == 2
         assert f"{tmp_path.name}/{missing} is not there, expected that of the demo: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flag", "lacking", "todo"),
+    [
+        ("--meeting", "判定会議.xlsx", "refresh 2025-04-01 first"),
+        ("--support", "支援対象者_*.xlsx", "play the meeting (--meeting), then `after-meeting 2025-04-01`"),
+    ],
+)
+def test_what_people_would_fill_in_is_asked_for_before_anything_is_written(
+    tmp_path: Path, monkeypatch, capsys, flag: str, lacking: str, todo: str
+):
+    """Another date was refreshed, or the file was taken away; one that was set aside is none."""
+    monkeypatch.setattr(sys, "argv", ["demo", "--data-dir", str(tmp_path), flag])
+    (tmp_path / "demo_truth").mkdir()
+    (tmp_path / "kodomo.duckdb").touch()
+    outbox = tmp_path / "outbox" / "2025-04-01"
+    outbox.mkdir(parents=True)
+    (outbox / "支援対象者_081001_旧20250501.xlsx").touch()
+    (outbox / "個人票_081001.xlsx").touch()
+    assert main() == 2
+    said = f"error: outbox/2025-04-01 holds no {lacking}, expected what a refresh writes: {todo}"
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "inbox").exists()
