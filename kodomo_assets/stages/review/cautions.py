@@ -7,7 +7,7 @@ import datetime as dt
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.vocabulary import RULES, school_year_ja
+from kodomo_assets.vocabulary import FLAGS, RULES, school_year_ja
 
 #: 住民記録 comes without the column: nobody is known to be protected.
 NO_PROTECTION = "支援措置の情報なし"
@@ -123,7 +123,7 @@ def _tied(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> list[str]:
     told = "、".join(
         f"{school_year_ja(year)} {children}人（うち抽出{selected}人）" for year, children, selected in rows
     )
-    return [f"境界の同点で区別できない児童：{told}"]
+    return [f"{FLAGS['tied_at_cut']}で区別できない児童：{told}"]
 
 
 def _nobody_selected(con: duckdb.DuckDBPyConnection, reference_date: dt.date, *, hidden: bool) -> list[str]:
