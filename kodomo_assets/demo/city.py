@@ -19,14 +19,18 @@ from kodomo_assets.demo.risk import blank_cells, draw_consultations, draw_levels
 from kodomo_assets.demo.schools import PRIVATE, make_pupils, make_schools, make_strangers, school_year
 from kodomo_assets.demo.slips import roster_entries
 from kodomo_assets.demo.tables import TABLES, City
-from kodomo_assets.demo.worlds import FEEDBACK, LINEAR, bred, needs, recorded
+from kodomo_assets.demo.worlds import FEEDBACK, LINEAR, bred, effects_of, needs, recorded
 
 
-def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED, world: str = LINEAR) -> None:
+def write_city(
+    data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED, world: str = LINEAR, *, raised: bool = False
+) -> None:
     """Writes inbox/, city.yaml and demo_truth/ into ``data_dir``; the same arguments give the same bytes.
 
     Args:
         world: one of ``worlds.WORLDS``.
+        raised: whether a small city holds more consultations than a real one, enough for a fit. For tests that look at
+            fitted weights: what such a city shows is nothing that a city of its size can expect.
 
     Raises:
         ConfigurationError: the folder holds deliveries or a configuration that are not the demo's, or was refreshed
@@ -35,7 +39,7 @@ def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED,
     require_world(data_dir, world, LINEAR)
     clear_own_files(data_dir)
     _say(f"synthetic city of {residents:,} residents")
-    city = make_city(residents, seed, world)
+    city = make_city(residents, seed, world, raised=raised)
     catalogue = load_catalogue()
     inbox = data_dir / "inbox"
     data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -61,8 +65,13 @@ def write_city(data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED,
     _write_truth(data_dir, city)
 
 
-def make_city(residents: int, seed: int, world: str = LINEAR) -> City:
-    """Draws everything that is true; each part from a stream of its own, so that no part shifts another."""
+def make_city(residents: int, seed: int, world: str = LINEAR, *, raised: bool = False, cases: bool = True) -> City:
+    """Draws everything that is true; each part from a stream of its own, so that no part shifts another.
+
+    Args:
+        raised: see ``write_city``.
+        cases: whether the report's cases live in it, whose levels are set by hand and who have no record whatever they are.
+    """
 
     def stream(name: str) -> np.random.Generator:
         return np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -71,12 +80,12 @@ def make_city(residents: int, seed: int, world: str = LINEAR) -> City:
     schools = make_schools()
     pupils = make_pupils(stream("pupils"), people, residents / p.RESIDENTS)
     levels = draw_levels(stream, pupils, people)
-    pupils["case"] = _set_cases(pupils, levels)
+    pupils["case"] = _set_cases(pupils, levels) if cases else 0
     blanks = blank_cells(stream, levels)
     blanks.loc[pupils["case"] > 0] = False
     has = _holders(stream, levels, pupils)
     known = observed(levels, blanks, pupils, has, p.LAST)
-    need, factors = needs(world, known, school_year(pupils["birth"], p.LAST).to_numpy())
+    need, factors = needs(world, known, school_year(pupils["birth"], p.LAST).to_numpy(), raised=raised)
     chance = recorded(stream, world, need, known, pupils, schools)
     consultations = draw_consultations(
         stream("consultations"), pupils, np.where(pupils["case"].to_numpy() > 0, 0, chance)
@@ -113,20 +122,24 @@ def _holders(stream: Stream, levels: pd.DataFrame, pupils: pd.DataFrame) -> dict
 
 
 def _set_cases(pupils: pd.DataFrame, levels: pd.DataFrame) -> np.ndarray:
-    """The report's two cases: sets their levels; 1 and 2 where they are, 0 elsewhere. A tiny city may have no fit child."""
+    """The report's two cases and the plain twin of each: sets their levels and those of their families.
+
+    The number of the case where one is, 0 elsewhere. A tiny city may have no fit child.
+    """
     case = np.zeros(len(pupils), dtype=int)
     brood = pupils["household"].map(pupils["household"].value_counts())
     eligible = pupils["single"].to_numpy(dtype=bool) & pupils["model"] & ~pupils["newcomer"] & ~pupils["leaves"]
-    eligible &= pupils["twin_kana"] == ""
-    year = pupils["year_last"]
-    first = np.flatnonzero(eligible & (brood == 1) & (levels["many_children"] == 0) & year.between(5, 9))[:1]
-    levels.loc[first, list(p.CASES[1])] = list(p.CASES[1].values())
-    case[first] = 1
-    second = np.flatnonzero(eligible & (levels["many_children"] == 1) & year.between(5, 9))[:1]
-    family = np.flatnonzero(pupils["household"].isin(pupils["household"].iloc[second]))
-    levels.loc[family, list(p.CASE_2_FAMILY)] = list(p.CASE_2_FAMILY.values())
-    levels.loc[second, list(p.CASES[2])] = list(p.CASES[2].values())
-    case[second] = 2
+    eligible &= (pupils["twin_kana"] == "") & pupils["year_last"].between(5, 9)
+    only_child = pupils[eligible & (brood == 1) & (levels["many_children"] == 0)]
+    of_three = pupils[eligible & (levels["many_children"] == 1)].drop_duplicates("household")
+    for children, numbers in ((only_child, (1, 3)), (of_three, (2, 4))):
+        for child, number in zip(children.index, numbers, strict=False):
+            family = pupils.index[pupils["household"] == children["household"][child]]
+            if number in p.PLAIN_TWINS:
+                levels.loc[family] = 0
+            levels.loc[family, list(p.FAMILIES[number])] = list(p.FAMILIES[number].values())
+            levels.loc[child, list(p.CASES[number])] = list(p.CASES[number].values())
+            case[child] = number
     return case
 
 
@@ -141,7 +154,7 @@ def _write_configuration(data_dir: Path, city: City) -> None:
 
 
 def _write_truth(data_dir: Path, city: City) -> None:
-    """links.csv (whose number is whose, and what is written wrong), weights.csv (what each level truly adds), cases.csv (the report's two cases)."""
+    """links.csv (whose number is whose, and what is written wrong), weights.csv (what each level truly adds), cases.csv (the report's two cases and their plain twins)."""
     folder = data_dir / TRUTH
     person = city.people["resident_id"]
     links = []
@@ -167,7 +180,7 @@ def _write_truth(data_dir: Path, city: City) -> None:
     catalogue = load_catalogue()
     weights = [
         (band, item, level, weight * city.factors[band])
-        for band, items in p.WEIGHTS.items()
+        for band, items in effects_of(city.world).items()
         for item, values in items.items()
         for level, weight in zip(catalogue.items[item].levels, values, strict=True)
     ]
@@ -177,8 +190,10 @@ def _write_truth(data_dir: Path, city: City) -> None:
         named.unlink(missing_ok=True)
     else:
         named.write_text(f"{city.world}\n", "utf-8")
-    cases = city.pupils[city.pupils["case"] > 0].sort_values("case")
-    cases[["case", "resident_id"]].to_csv(folder / "cases.csv", index=False)
+    cases = city.pupils[city.pupils["case"] > 0]
+    plain = cases["case"].isin(list(p.PLAIN_TWINS))
+    told = cases.assign(case=cases["case"].replace(p.PLAIN_TWINS), plain=np.where(plain, "yes", "no"))
+    told.sort_values(["case", "plain"])[["case", "plain", "resident_id"]].to_csv(folder / "cases.csv", index=False)
 
 
 def _say(text: str, passing: bool = False) -> None:

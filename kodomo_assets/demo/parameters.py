@@ -134,9 +134,20 @@ WEIGHTS = {
         "low_grades": (0.02, 0.045),
     },
 }
+# A world of many weak effects (worlds.py): each step of each of these items adds one of three small sizes, in turn.
+WEAK_SIZES = (0.004, 0.008, 0.012)
+_NO_SIGN = ("nursery_attended", "child_services")  # having been in a nursery is no sign of need
+_WEAK_LEVELS = {item: len(levels) for item, levels in (PREVALENCE | WEIGHTS["upper"]).items() if item not in _NO_SIGN}
+WEAK_WEIGHTS = {
+    band: {
+        item: tuple(step * WEAK_SIZES[at % len(WEAK_SIZES)] for step in range(1, levels + 1))
+        for at, (item, levels) in enumerate(_WEAK_LEVELS.items())
+    }
+    for band in WEIGHTS
+}
 CONSULTED_SHARE = {"lower": 0.046, "upper": 0.056}
-# A city of some thousand residents would hold fewer consultations than a fit needs (20 a band): there the share is raised
-# until a band holds this many, but not above the bound.
+# A city of some thousand residents holds fewer consultations than a fit needs (20 a band). Where it is asked for (tests
+# of fitted weights), the share is raised until a band holds this many, but not above the bound.
 FEWEST_CONSULTED, CONSULTED_SHARE_BOUND = 46, 0.15
 PROBABILITY_BOUNDS = (0.002, 0.9)
 # share of first consultations that were received before the first reference date
@@ -185,6 +196,8 @@ FEWEST_MONTHS = 4
 
 # The report's two cases: levels that they stand on, so that they come out on the list. Case 1: a single parent who draws
 # no benefit at all, no trouble at school. Case 2: a single parent of three with 児童扶養手当 and 就学援助, who ticked 勉強.
+# Six to nine further adverse levels bring them there, so each has a plain twin, 3 and 4: the same story and nothing else.
+PLAIN_TWINS = {3: 1, 4: 2}
 CASES = {
     1: {
         "single_parent": 1,
@@ -218,12 +231,19 @@ CASES = {
         "untreated_teeth": 2,
         "lunch_fee_arrears": 1,
     },
+    3: {"single_parent": 1},
+    4: {"worry_study": 1},
 }
-# and those that the second case shares with brothers and sisters
-CASE_2_FAMILY = {
-    "single_parent": 0,
-    "child_rearing_allowance": 3,
-    "school_expense_aid": 1,
-    "public_assistance": 0,
-    "nhi_arrears": 2,
+# and those that they share with brothers and sisters
+FAMILIES: dict[int, dict[str, int]] = {
+    1: {},
+    2: {
+        "single_parent": 0,
+        "child_rearing_allowance": 3,
+        "school_expense_aid": 1,
+        "public_assistance": 0,
+        "nhi_arrears": 2,
+    },
+    3: {},
+    4: {"many_children": 1, "child_rearing_allowance": 3, "school_expense_aid": 1},
 }

@@ -118,18 +118,28 @@ def observed(
     return levels.assign(**{item: np.where(told, levels[item], 0) for item, told in seen.items()})
 
 
-def probability(known: pd.DataFrame, year: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+def probability(
+    known: pd.DataFrame,
+    year: np.ndarray,
+    *,
+    raised: bool = False,
+    effects: Mapping[str, Mapping[str, tuple[float, ...]]] = p.WEIGHTS,
+) -> tuple[np.ndarray, dict[str, float]]:
     """The linear probability of a consultation per pupil, and by what the weights of each band are multiplied.
 
-    The factor is 1 but in a small city, whose probabilities are raised as a whole, base and weights alike.
+    Args:
+        raised: the probabilities of a small city are raised as a whole, base and weights alike, until a band can be
+            fitted; else the factors are 1.
+        effects: what each own level of an item adds in a band.
     """
     result = np.zeros(len(known))
     factors = {}
     for band, of_band in (("lower", year <= 3), ("upper", year >= 4)):
         effect = np.zeros(len(known))
-        for item, weights in p.WEIGHTS[band].items():
+        for item, weights in effects[band].items():
             effect += np.array((0.0, *weights))[known[item].to_numpy()]
-        share, factors[band] = p.CONSULTED_SHARE[band], factor_of(band, int(of_band.sum()))
+        share = p.CONSULTED_SHARE[band]
+        factors[band] = factor_of(band, int(of_band.sum())) if raised else 1.0
         base = base_of(effect[of_band], share)
         chance = np.clip(effect + base, *p.PROBABILITY_BOUNDS)
         result = np.where(of_band, factors[band] * chance, result)

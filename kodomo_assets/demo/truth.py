@@ -22,8 +22,10 @@ def comparison(data_dir: Path) -> str:
                 "demo: held against the truth",
                 _world(data_dir),
                 *_items(con, truth),
+                *_serving(con),
                 *_links(con, truth),
                 *_cases(con, truth),
+                *_days(con),
             ]
         )
 
@@ -58,6 +60,37 @@ def _items(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
         f"  {band}: {found} of the {of} true items found, {false} kept that are truly zero"
         for band, of, found, false in rows
     ]
+
+
+def _serving(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """What the newest list was ranked by: in a small city the count, whatever an own fit found."""
+    rows = con.execute(
+        "select band, origin, reason from weights.versions where in_force_from is not null "
+        "qualify row_number() over (partition by band order by in_force_from desc, version desc) = 1 order by band"
+    ).fetchall()
+    words = {"own": "the city's own weights serve", "count": "the count of levels serves, no weights of its own"}
+    return [f"  {band}: {words.get(origin, origin)}: {reason}" for band, origin, reason in rows]
+
+
+def _days(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """How long the school lists took by the demo's own clock; nothing before its meeting.
+
+    Its files are written today, whatever day its people meet on, and the indicator counts to when they were written.
+    """
+    row = con.execute(
+        "select min(d.meeting_date), min(d.meeting_date) - d.reference_date, any_value(i.value), any_value(i.target) "
+        "from review.decisions as d left join evaluation.indicators as i "
+        "on i.reference_date = d.reference_date and i.indicator = 'days_to_school_list' "
+        "where d.reference_date = (select max(reference_date) from screening.ranking) group by d.reference_date"
+    ).fetchone()
+    if row is None:
+        return []
+    meeting, days, indicator, target = row
+    told = (
+        "" if indicator is None else f"; evaluation.indicators says {indicator:.0f}, to the day the files were written"
+    )
+    expected = "" if target is None else f", expected at most {target:.0f}"
+    return [f"  days to the school lists: {days} to the demo's own meeting of {meeting}{expected}{told}"]
 
 
 def _links(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
@@ -100,7 +133,8 @@ def _cases(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
             r.rank,
             r.selected,
             r.newly_found,
-            string_agg(l.item || ' ' || l.level, ', ' order by l.item)
+            string_agg(l.item || ' ' || l.level, ', ' order by l.item),
+            t.plain = 'yes' as plain
         from read_csv($1, all_varchar = true) as t
         join linkage.children as c on c.resident_id = t.resident_id
         join screening.ranking as r using (reference_date, child_key)
@@ -111,12 +145,12 @@ def _cases(con: duckdb.DuckDBPyConnection, truth: Path) -> list[str]:
                 and l.level not in ('not_applicable', 'blank', 'no_record')
         where r.reference_date = (select max(reference_date) from screening.ranking)
         group by all
-        order by 1
+        order by t."case", plain
         """,
         [str(truth / "cases.csv")],
     ).fetchall()
     return [
-        f"  case {case} of the report: school year {cohort}, rank {rank}, {'selected' if selected else 'not selected'}"
-        f"{', newly found' if new else ''}; all its levels: {levels or 'none'}"
-        for case, cohort, rank, selected, new, levels in rows
+        f"  {'  its plain twin' if plain else f'case {case} of the report'}: school year {cohort}, rank {rank}, "
+        f"{'selected' if selected else 'not selected'}{', newly found' if new else ''}; all its levels: {levels or 'none'}"
+        for case, cohort, rank, selected, new, levels, plain in rows
     ]

@@ -1,4 +1,4 @@
-"""Five worlds: in the first one what is true is what the method assumes, in the others it is not.
+"""Six worlds: in the first one what is true is what the method assumes, in the others it is not.
 
 Needs are what the levels make of a child's risk; a record is what becomes of them. A method may be right about records and
 wrong about needs, where some are reported and others are not.
@@ -18,6 +18,7 @@ from kodomo_assets.demo.risk import base_of, factor_of, probability
 from kodomo_assets.demo.schools import Schools, attendance_of, school_year
 
 LINEAR, INTERACTIONS, SCHOOLS, CONTACT, FEEDBACK = "linear", "interactions", "schools", "contact", "feedback"
+WEAK = "weak"
 #: What is true in each world, and so what its figures are worth.
 WORLDS: Mapping[str, str] = {
     LINEAR: "risks add up level by level, as the method assumes, and every need is reported alike: these figures flatter",
@@ -25,22 +26,33 @@ WORLDS: Mapping[str, str] = {
     SCHOOLS: "schools report from 0.3 to 1.8 times as many needs as on average: the weights learn who reports, too",
     CONTACT: "needs of families that draw benefits are reported three times as often: no figure made of records shows "
     "who is missed",
+    WEAK: "nearly every item adds a little and none adds much: where events are few the weights cannot tell which",
     FEEDBACK: "an earlier list, whose decisions nobody kept, bred records: figures and weights feed on themselves",
 }
 
 
-def needs(world: str, known: pd.DataFrame, year: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+def needs(
+    world: str, known: pd.DataFrame, year: np.ndarray, *, raised: bool = False
+) -> tuple[np.ndarray, dict[str, float]]:
     """The chance of each pupil that something is amiss, and the factors of ``probability``."""
-    return _multiplied(known, year) if world == INTERACTIONS else probability(known, year)
+    if world == INTERACTIONS:
+        return _multiplied(known, year, raised)
+    return probability(known, year, raised=raised, effects=effects_of(world))
 
 
-def _multiplied(known: pd.DataFrame, year: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+def effects_of(world: str) -> Mapping[str, Mapping[str, tuple[float, ...]]]:
+    """What each own level adds to the chance, by band and item; where risks multiply, to an average child's."""
+    return p.WEAK_WEIGHTS if world == WEAK else p.WEIGHTS
+
+
+def _multiplied(known: pd.DataFrame, year: np.ndarray, raised: bool) -> tuple[np.ndarray, dict[str, float]]:
     """Each level multiplies the risk by what it would add to the average child's, and home and school do so together."""
     result, factors = np.zeros(len(known)), {}
     home, school = (known[list(items)].to_numpy().any(axis=1) for items in (p.AT_HOME, p.AT_SCHOOL))
     both = np.where(home & school, p.TOGETHER, np.where(home | school, p.ALONE, 1.0))
     for band, of_band in (("lower", year <= 3), ("upper", year >= 4)):
-        share, factors[band] = p.CONSULTED_SHARE[band], factor_of(band, int(of_band.sum()))
+        share = p.CONSULTED_SHARE[band]
+        factors[band] = factor_of(band, int(of_band.sum())) if raised else 1.0
         logarithm = np.log(both)
         for item, weights in p.WEIGHTS[band].items():
             logarithm += np.log1p(np.array((0.0, *weights)) / share)[known[item].to_numpy()]

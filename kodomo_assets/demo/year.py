@@ -115,7 +115,7 @@ def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
             from review.meeting_list as l
             join screening.ranking as r using (reference_date, child_key)
             join linkage.children as c using (reference_date, child_key)
-            left join read_csv($1, all_varchar = true) as t on t.resident_id = c.resident_id
+            left join read_csv($1, all_varchar = true) as t on t.resident_id = c.resident_id and t.plain = 'no'
             where l.reference_date = $2
             order by l.origin, t."case" is not null, r.score desc, c.resident_id
             """,

@@ -39,7 +39,7 @@ weights:
 def village(tmp_path_factory: pytest.TempPathFactory) -> City:
     """Deliveries of one date, not refreshed yet. Do not change it: copy it."""
     root = tmp_path_factory.mktemp("village")
-    write_city(root / "data", residents=2500)
+    write_city(root / "data", residents=2500, raised=True)
     for folder in (root / "data" / "inbox").iterdir():
         if folder.name != DAY:
             shutil.rmtree(folder)

@@ -85,6 +85,35 @@ def test_the_reports_two_cases_live_in_the_model_schools(residents):
     assert survey.loc[survey["pupil_id"].isin(numbers), "worry_study"].tolist() == ["○"]
 
 
+def test_each_case_has_a_plain_twin_that_stands_on_its_story_alone(whole_city):
+    """What brings a case to the list are six to nine further adverse levels; its twin has none of them."""
+    pupils = whole_city.pupils[whole_city.pupils["case"] > 0].set_index("case")
+    assert sorted(pupils.index) == [1, 2, 3, 4]
+    assert pupils["household"].is_unique
+    assert pupils["model"].all()
+    assert pupils["year_last"].between(5, 9).all()
+    levels = whole_city.levels[whole_city.pupils["case"] > 0].set_axis(pupils.index)
+    held = {number: {item: int(level) for item, level in row.items() if level} for number, row in levels.iterrows()}
+    assert held[3] == {"single_parent": 1}
+    assert held[4] == {"many_children": 1, "child_rearing_allowance": 3, "school_expense_aid": 1, "worry_study": 1}
+    # true effects beyond the story: 0.03 to 0.075 each
+    for case, twin, fewest in ((1, 3, 6), (2, 4, 7)):
+        further = set(held[case]) - set(held[twin])
+        assert len(further & set(p.WEIGHTS["upper"])) >= fewest
+    need = dict(zip(whole_city.pupils["case"], whole_city.need, strict=True))
+    assert need[1] > 3 * need[3]
+    assert need[2] > 3 * need[4]
+
+
+@pytest.mark.parametrize("world", ["linear", "interactions"])
+def test_a_small_city_keeps_the_rates_of_a_large_one(world):
+    """18,000 residents: 4.6 % of 566 children in the lower band make 26 events; raised, a fit of tests has more."""
+    real, raised = (make_city(18_000, p.SEED, world, raised=raised) for raised in (False, True))
+    lower = school_year(real.pupils["birth"], p.LAST).to_numpy() <= 3
+    assert real.need[lower].mean() == pytest.approx(p.CONSULTED_SHARE["lower"], rel=0.01)
+    assert raised.need[lower].mean() > 1.4 * real.need[lower].mean()
+
+
 def has_row(city: City, table: str, column: str, value: object) -> bool:
     return bool((TABLES[table](city, p.LAST)[column] == value).any())
 

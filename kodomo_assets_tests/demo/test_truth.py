@@ -36,13 +36,18 @@ def data_dir(tmp_path: Path) -> Path:
     lines = [f"{table},{ref},{child or ''},{kind}" for table, ref, child, kind in owners]
     (truth / "links.csv").write_text("\n".join(["table_name,person_ref,resident_id,kind", *lines, ""]), "utf-8")
     (truth / "weights.csv").write_text("band,item,level,weight\nlower,a,1,0.1\n", "utf-8")
-    (truth / "cases.csv").write_text("case,resident_id\n1,0000000003\n", "utf-8")
+    (truth / "cases.csv").write_text("case,plain,resident_id\n1,no,0000000003\n1,yes,0000000004\n", "utf-8")
     with duckdb.connect(str(tmp_path / "kodomo.duckdb")) as con:
-        for schema in ("weights", "linkage", "sources", "screening", "features"):
+        for schema in ("weights", "linkage", "sources", "screening", "features", "review", "evaluation"):
             con.execute(f"create schema {schema}")
         con.execute(
             "create table weights.versions as "
-            "select '1' as version, 'lower' as band, date '2025-04-01' as reference_date"
+            "select '1' as version, 'lower' as band, date '2025-04-01' as reference_date, 'count' as origin, "
+            "'26 events, expected 255 (5 per own level)' as reason, date '2025-04-01' as in_force_from"
+        )
+        con.execute("create table review.decisions (reference_date date, meeting_date date)")
+        con.execute(
+            "create table evaluation.indicators (reference_date date, indicator varchar, value double, target double)"
         )
         con.execute(
             "create table weights.selection_log as select '1' as version, 'lower' as band, 'a' as item, 'keep' as action"
@@ -104,7 +109,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 def test_the_report_on_links_made_by_hand(data_dir):
-    lines = [line for line in comparison(data_dir).splitlines() if "WARNING" not in line]
+    lines = [line for line in comparison(data_dir).splitlines() if "WARNING" not in line and "serve" not in line]
     assert lines[1] == "  lower: 1 of the 1 true items found, 0 kept that are truly zero"
     assert lines[2].split() == ["links", "by", "name", "people", "right", "wrong", "review", "unlinked"]
     assert [line.split() for line in lines[3:11]] == [
@@ -137,15 +142,41 @@ def test_the_world_stands_beside_the_figures_with_a_warning(data_dir):
 
 
 def test_a_case_is_shown_with_all_its_levels(data_dir):
-    """What else it stands on: a single parent without benefits alone would be no case of the list."""
+    """What else it stands on: a single parent without benefits alone, its plain twin, need be no case of the list."""
     with duckdb.connect(str(data_dir / "kodomo.duckdb")) as con:
         con.execute("insert into screening.ranking values ('2025-04-01', 'k3', 5, 1, true, true)")
+        con.execute("insert into screening.ranking values ('2025-04-01', 'k4', 6, 31, false, false)")
         con.execute(
             "insert into features.levels values ('2025-04-01', 'k3', 'single_parent', 'without_allowance'), "
             "('2025-04-01', 'k3', 'nhi_arrears', '4+'), ('2025-04-01', 'k3', 'absence_days', 'not_applicable'), "
-            "('2025-04-01', 'k3', 'overweight', 'no_record'), ('2025-01-01', 'k3', 'young_mother', 'applicable')"
+            "('2025-04-01', 'k3', 'overweight', 'no_record'), ('2025-01-01', 'k3', 'young_mother', 'applicable'), "
+            "('2025-04-01', 'k4', 'single_parent', 'without_allowance')"
         )
-    assert comparison(data_dir).splitlines()[-1] == (
+    assert comparison(data_dir).splitlines()[-2:] == [
         "  case 1 of the report: school year 5, rank 1, selected, newly found; "
-        "all its levels: nhi_arrears 4+, single_parent without_allowance"
+        "all its levels: nhi_arrears 4+, single_parent without_allowance",
+        "    its plain twin: school year 6, rank 31, not selected; all its levels: single_parent without_allowance",
+    ]
+
+
+def test_what_serves_stands_beside_the_items_that_were_found(data_dir):
+    """A small city's list is that of the count, whatever an own fit found."""
+    assert comparison(data_dir).splitlines()[3] == (
+        "  lower: the count of levels serves, no weights of its own: 26 events, expected 255 (5 per own level)"
+    )
+
+
+def test_the_demos_clock_is_that_of_its_own_meeting(data_dir):
+    """From 1 April to 20 May; its files were written more than a year later, and that is what the indicator counts."""
+    with duckdb.connect(str(data_dir / "kodomo.duckdb")) as con:
+        con.execute("insert into screening.ranking values ('2025-04-01', 'k3', 5, 1, true, true)")
+    assert "days to the school lists" not in comparison(data_dir)
+    with duckdb.connect(str(data_dir / "kodomo.duckdb")) as con:
+        con.execute("insert into review.decisions values ('2025-04-01', '2025-06-10'), ('2025-04-01', '2025-05-20')")
+        con.execute("insert into review.decisions values ('2024-04-01', '2024-05-01')")
+        con.execute("insert into evaluation.indicators values ('2025-04-01', 'days_to_school_list', 603, 60)")
+        con.execute("insert into evaluation.indicators values ('2025-04-01', 'spoken_to_share', 0.9, 1)")
+    assert comparison(data_dir).splitlines()[-1] == (
+        "  days to the school lists: 49 to the demo's own meeting of 2025-05-20, expected at most 60; "
+        "evaluation.indicators says 603, to the day the files were written"
     )

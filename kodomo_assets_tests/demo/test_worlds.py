@@ -1,4 +1,4 @@
-"""The demo's five worlds differ in what they say they differ in; the linear one is the city of before."""
+"""The demo's six worlds differ in what they say they differ in; the linear one is the city of before."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kodomo_assets.demo.footprint import TRUTH, WORLD
 from kodomo_assets.demo.risk import observed
 from kodomo_assets.demo.schools import attendance_of
 from kodomo_assets.demo.tables import City
-from kodomo_assets.demo.worlds import CONTACT, FEEDBACK, INTERACTIONS, LINEAR, SCHOOLS, WORLDS
+from kodomo_assets.demo.worlds import CONTACT, FEEDBACK, INTERACTIONS, LINEAR, SCHOOLS, WEAK, WORLDS
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets_tests.demo.test_city import SMALL, digests
 
@@ -39,6 +39,21 @@ def consulted(city: City) -> np.ndarray:
 
 def upper(city: City) -> np.ndarray:
     return city.pupils["year_last"].between(4, 9).to_numpy()
+
+
+def test_in_one_world_nearly_every_item_adds_a_little(cities):
+    """As many needs as in the linear one, of effects none of which is above 0.036 (three steps of the largest size)."""
+    weak, known = cities[WEAK], known_of(cities[WEAK])
+    assert weak.need.mean() == pytest.approx(cities[LINEAR].need.mean(), rel=0.05)
+    here = upper(weak)
+    columns = [(known[item] == level)[here] for item, of in p.WEAK_WEIGHTS["upper"].items() for level in range(1, len(of) + 1)]  # fmt: skip
+    design = np.column_stack([np.ones(here.sum()), *columns]).astype(float)
+    effects = np.linalg.lstsq(design, weak.need[here], rcond=None)[0][1:]
+    truth = np.array([weight for of in p.WEAK_WEIGHTS["upper"].values() for weight in of])
+    assert truth.max() == pytest.approx(0.036)
+    assert len(p.WEAK_WEIGHTS["upper"]) == 39
+    # the floor of the chance takes a little of each
+    assert np.corrcoef(effects, truth)[0, 1] > 0.95
 
 
 def test_what_is_reported_differs_and_the_need_does_not(cities):
