@@ -196,6 +196,11 @@ class FairnessGroup(Model):
     )
     max_ratio: float | None = Field(default=None, gt=0, description="the same (`fairness.max_ratio`)")
 
+    @property
+    def has_bounds(self) -> bool:
+        """Whether somebody set bounds for this group."""
+        return self.min_ratio is not None or self.max_ratio is not None
+
 
 class Fairness(Model):
     groups: Mapping[str, FairnessGroup] = Field(
@@ -209,7 +214,8 @@ class Fairness(Model):
         le=1,
         description=(
             "a group's selection rate over that of all others: below this, and with an interval of the difference that "
-            "excludes 0, the check `groups_alike` warns"
+            "excludes 0, the check `groups_alike` warns; of a group that an item of the weights makes, where it stands "
+            "farther off than on the list before or the group has bounds of its own"
         ),
     )
     max_ratio: float = Field(ge=1, description="above this it warns too")

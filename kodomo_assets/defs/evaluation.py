@@ -43,7 +43,13 @@ _FAIRNESS = "evaluation.fairness"
     _FAIRNESS,
     "evaluation.without_items",
     "evaluation.list_lengths",
-    reads=["screening.ranking", "screening.contributions", "features.levels", "features.labels"],
+    reads=[
+        "screening.ranking",
+        "screening.contributions",
+        "features.levels",
+        "features.labels",
+        "weights.coefficients",
+    ],
     checks=[
         check(
             _FAIRNESS,

@@ -110,7 +110,7 @@ def test_three_levels(town):
 def test_a_large_shift_of_an_item_of_the_weights_warns_with_its_name(town):
     moved(town, 2)
     outcome = check_drift(town.con, town.catalogue)
-    assert (outcome.passed, outcome.blocking, outcome.facts) == (False, False, {"shifted": 1})
+    assert (outcome.passed, outcome.blocking, outcome.facts) == (False, False, {"shifted": 1, "too_few": 0})
     assert f"upper {town.catalogue.items[ITEM].ja} 0.42 (fit)" in outcome.message
     assert town.rows(f"select against, verdict, in_model from new_drift where name = '{ITEM}' order by 1") == [
         ("fit", "shifted", True),
@@ -126,21 +126,31 @@ def test_of_a_few_children_the_same_index_is_chance(town):
     look(town)
     assert town.rows(f"select children_now, children_then from new_drift where name = '{ITEM}' and against = 'fit'") == [(10, 10)]  # fmt: skip
     ((psi, by_chance, verdict),) = town.rows(f"select psi, by_chance, verdict from new_drift where name = '{ITEM}' and against = 'fit'")  # fmt: skip
-    assert (psi, by_chance, verdict) == (pytest.approx(0.4159, abs=1e-4), pytest.approx(0.6652, abs=1e-4), "stable")
+    assert (psi, by_chance, verdict) == (pytest.approx(0.4159, abs=1e-4), pytest.approx(0.6652, abs=1e-4), "too_few")
+    outcome = check_drift(town.con, town.catalogue)
+    assert (outcome.passed, outcome.facts) == (True, {"shifted": 0, "too_few": 2})
+    assert outcome.message.endswith("; 2 cannot be told, there are too few children")
+
+
+def test_of_fewer_children_than_may_be_told_of_nothing_is_said(town):
+    """Nine, none of whom stands where all stood: beyond chance, and yet no word."""
+    weigh(town, VERSION, {(ITEM, LEVEL): 0.2})
+    stood(town, THEN, [LEVEL] * 9)
+    stood(town, NOW, ["not_applicable"] * 9)
+    look(town)
+    rows = town.rows(f"select psi > by_chance, verdict from new_drift where name = '{ITEM}' and against = 'fit'")
+    assert rows == [(True, "too_few")]
     assert check_drift(town.con, town.catalogue).passed
 
 
 def test_what_dagster_keeps_tells_no_index_of_few_children(town):
-    """Of 100 children each: told, ln(2) / 2 + 0.495 ln(100) = 2.63; of nine: that it moved, and no number."""
+    """Of 100 children each: told, ln(2) / 2 + 0.495 ln(100) = 2.63; of nine: nothing."""
     moved(town, 0)
     told = tell_drift(town.con, town.catalogue)["動いた項目"]
     assert told.columns == ["against", "band", "kind", "name", "psi", "verdict", "in_model", "law"]
     assert told.fetchone() == ("fit", "upper", "item", ITEM, 2.63, "shifted", True, None)
     town.con.execute("update new_drift set children_now = 9")
     assert tell_drift(town.con, town.catalogue)["動いた項目"].fetchall() == []
-    message = check_drift(town.con, town.catalogue).message
-    assert f"upper {town.catalogue.items[ITEM].ja} (fit, few children)" in message
-    assert "2.63" not in message
 
 
 def test_children_without_a_record_are_no_shift(town):

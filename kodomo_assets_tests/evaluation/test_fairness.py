@@ -324,6 +324,70 @@ def test_of_many_groups_the_ten_that_differ_most_are_named(town, people):
     assert message.endswith("; and 14 more")
 
 
+def weighed(town: Town, item: str = "child_disability", level: str = "applicable", weight: float = 0.2) -> None:
+    town.insert("weights.coefficients", version=VERSION, reference_date=R, band="upper", item=item, level=level, weight=weight, std_error=0.01, p_value=0.0, children=20, mean_weight=0.0)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "passed"),
+    [
+        # the difference of now is .30, its interval .12 to .51
+        (None, True),
+        (0.30, True),
+        (0.13, True),
+        (0.09, False),
+        # less than before, and on the other side
+        (0.60, True),
+        (-0.05, True),
+    ],
+)
+def test_a_group_that_an_item_of_the_weights_makes_warns_only_where_it_grew(town, people, before, passed):
+    twenty_and_a_hundred(people)
+    weighed(town)
+    low, _ = confint_proportions_2indep(8, 20, 10, 100, method="newcomb", compare="diff")
+    assert 0.09 < low < 0.13
+    if before is not None:
+        for day, difference in ((dt.date(2024, 4, 1), 0.0), (dt.date(2025, 1, 1), before)):
+            for attribute in ("own_disability", "disability"):
+                town.insert("evaluation.fairness", reference_date=day, version="2024-04-01.1", attribute=attribute, group_name="applicable", children=20, selected=8, events=0, without_record=20, difference=difference, suppressed=False)  # fmt: skip
+    outcome = warned(town)
+    assert outcome.passed is passed
+    assert outcome.facts["by_design"] == (2 if passed else 0)
+    assert "本人の障害者手帳 applicable: 40.0% selected, all others 10.0%" in outcome.message
+    assert ("more than on the list before" in outcome.message) is not passed
+    assert ("Because items of the weights make them, told and no warning: " in outcome.message) is passed
+    rows = town.rows("select attribute, bool_and(is_weighed) from new_fairness group by attribute")
+    assert {attribute for attribute, weighs in rows if weighs} == {"own_disability", "disability"}
+
+
+def test_bounds_that_somebody_set_for_such_a_group_hold(town, people):
+    twenty_and_a_hundred(people)
+    weighed(town)
+    town.configure("fairness: {groups: {own_disability: {max_ratio: 3}}}")
+    assert "1 of 2 groups are selected otherwise" in warned(town).message
+    town.configure("fairness: {groups: {own_disability: {max_ratio: 5}}}")
+    assert warned(town).passed
+
+
+@pytest.mark.parametrize(("item", "level", "weight"), [("child_disability", "blank", 0.2), ("child_disability", "applicable", 0.0), ("many_children", "3", 0.2)])  # fmt: skip
+def test_what_weighs_nothing_of_the_group_makes_it_none_of_the_weights(town, people, item, level, weight):
+    """Its blank, a level on the reference, another item."""
+    twenty_and_a_hundred(people)
+    weighed(town, item, level, weight)
+    assert not warned(town).passed
+
+
+@pytest.mark.parametrize(("schools", "passed"), [(1, False), (20, True)])
+def test_of_many_schools_one_that_differs_by_chance_is_no_warning(town, people, schools, passed):
+    """Twenty of 100 against a tenth of 2,000: 95 of 100 times less than that; one in twenty schools has it."""
+    people.add(18, selected=True, school="089999")
+    people.add(82, school="089999")
+    for number in range(schools):
+        people.add(200 // schools, selected=True, school=f"08{number:04d}")
+        people.add(1_800 // schools, school=f"08{number:04d}")
+    assert warned(town).passed is passed
+
+
 # -- without an item --
 
 

@@ -279,7 +279,8 @@ def test_what_moved_is_told_with_its_law_and_an_index_of_few_is_not(city):
     moved(city, "public_assistance", 0.1234, "moderate", law="生活保護法の改正")
     moved(city, "score", 0.3, "shifted")
     moved(city, "short_sleep", 0.05, "stable")
-    moved(city, "absence_days", 0.9, "shifted", children=9)
+    moved(city, "absence_days", 0.9, "too_few", children=9)
+    moved(city, "low_grades", 0.3, "too_few", children=12)
     city.con.execute(
         "insert into evaluation.drift by name select $1::date as reference_date, 'list' as kind, 'list' as name, "
         "'last_term' as against, date '2025-01-01' as previous_date, true as in_model, 81 as stayed, 23 as entered, "
@@ -296,6 +297,7 @@ def test_what_moved_is_told_with_its_law_and_an_index_of_few_is_not(city):
     ]
     assert "両方にいる児童 80人、新たに載った児童 25人、載らなくなった児童 －" in text
     assert "（PSI）3個のうち" in text
+    assert "ほかの1個は、児童が少なく、動いたとも動いていないとも言えない" in text
 
 
 def test_nothing_that_moved_is_said_in_a_sentence(city):

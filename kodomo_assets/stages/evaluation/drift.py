@@ -67,22 +67,28 @@ def build_drift(
         "moderate": MODERATE,
         "shifted": SHIFTED,
         "quantile": _QUANTILE,
+        "suppress_below": catalogue.publish.suppress_below,
     }
     run_sql(con, __package__, "drift", parameters)
 
 
 def check_drift(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOutcome:
-    """No item of the weights in force, and no band's scores, moved much; those that did are named, with the law."""
+    """No item of the weights in force, and no band's scores, moved much; those that did are named, with the law.
+
+    Of how many too few children are there to tell is said beside it.
+    """
     rows = con.execute(
-        "select kind, name, band, against, psi, law, least(children_now, children_then) as fewest from new_drift "
+        "select kind, name, band, against, psi, law from new_drift "
         "where in_model and verdict = 'shifted' order by new_drift.psi desc, name, band, against"
     ).fetchall()
     found = [
-        f"{band} {catalogue.items[name].ja if kind == 'item' else '得点'} "
-        + (f"{psi:.2f} ({against}" if fewest >= catalogue.publish.suppress_below else f"({against}, few children")
+        f"{band} {catalogue.item_name(name) if kind == 'item' else '得点'} {psi:.2f} ({against}"
         + (f"; {law})" if law else ")")
-        for kind, name, band, against, psi, law, fewest in rows
+        for kind, name, band, against, psi, law in rows
     ]
+    row = con.execute("select count(*) from new_drift where in_model and verdict = 'too_few'").fetchone()
+    too_few = row[0] if row else 0
+    open_ones = f"; {too_few} cannot be told, there are too few children" if too_few else ""
     return CheckOutcome(
         name="no_drift",
         passed=not found,
@@ -92,8 +98,9 @@ def check_drift(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOu
             "otherwise than before, or a law change? Weights that were fitted before it may mean something else"
             if found
             else f"no population stability index is above {SHIFTED}"
-        ),
-        facts={"shifted": len(found)},
+        )
+        + open_ones,
+        facts={"shifted": len(found), "too_few": too_few},
     )
 
 

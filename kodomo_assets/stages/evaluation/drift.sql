@@ -182,6 +182,9 @@ select
     null::integer as left_list,
     null::integer as not_screened,
     case
+        -- of so few an index says nothing: chance alone may make a large one, and hide one
+        when least(s.children_now, s.children_then) < $suppress_below then 'too_few'
+        when s.psi <= s.by_chance and s.by_chance > $shifted then 'too_few'
         when s.psi <= greatest(s.by_chance, $moderate) then 'stable'
         when s.psi <= $shifted then 'moderate'
         else 'shifted'

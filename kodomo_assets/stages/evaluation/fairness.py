@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import duckdb
 
 from kodomo_assets.catalogue import GROUP_OF_SEVERAL, SCHOOL_GROUP, UNKNOWN_GROUP, Catalogue
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.intervals import create_intervals
+from kodomo_assets.intervals import Z, create_intervals
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.evaluation.plots import fairness_plot
 from kodomo_assets.told import Told
@@ -84,38 +86,114 @@ def _group_name(catalogue: Catalogue, items: tuple[str, ...]) -> str:
     return levels[0] if len(levels) == 1 else GROUP_OF_SEVERAL
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """A row of ``new_fairness`` against all others.
+
+    Attributes:
+        alike: how many groups of the attribute are compared.
+        before: the difference on the list before, None where there was none.
+    """
+
+    attribute: str
+    group: str
+    rate: float
+    difference: float
+    low: float
+    high: float
+    ratio: float | None
+    is_weighed: bool
+    alike: int
+    before: float | None
+
+    def differs(self, bounds: tuple[float, float]) -> bool:
+        """By the interval and by the ratio; where nobody else is selected there is none, and it is beyond every bound.
+
+        Of many schools one in twenty would differ by chance: the interval is that of all of them together (Bonferroni),
+        the one of the table stretched.
+        """
+        stretch = NormalDist().inv_cdf(1 - 0.025 / self.alike) / Z
+        least, most = bounds
+        low = self.difference - (self.difference - self.low) * stretch
+        high = self.difference + (self.high - self.difference) * stretch
+        return not low <= 0 <= high and (self.ratio is None or not least <= self.ratio <= most)
+
+    @property
+    def grew(self) -> bool:
+        """Surely farther from all others than on the list before, to the same side."""
+        return self.before is not None and (self.low > self.before >= 0 or self.high < self.before <= 0)
+
+    def told(self, name: str) -> str:
+        interval = f"difference {self.difference:+.1%}, {self.low:+.1%} to {self.high:+.1%}"
+        others = f"all others {self.rate - self.difference:.1%}"
+        return f"{name} {self.group}: {self.rate:.1%} selected, {others} ({interval})"
+
+
 def check_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
-    """No group is selected otherwise than all others: by an interval that excludes 0, and a ratio out of bounds."""
+    """No group is selected otherwise than all others: by an interval that excludes 0, and a ratio out of bounds.
+
+    A group that an item of the weights makes is selected otherwise by design. It is named beside, and warns where it
+    stands farther off than on the list before, or beyond bounds that somebody set for it.
+    """
     fairness = catalogue.fairness
-    rows = con.execute(
-        """
-        select attribute, group_name, selection_rate, difference, difference_low, difference_high, ratio
-        from new_fairness
-        where
-            -- whoever is of no group is compared by it
-            not suppressed and difference is not null and group_name <> 'not_applicable'
-        order by abs(difference) desc, attribute, group_name
-        """
-    ).fetchall()
-    unlike = []
-    for attribute, group, rate, difference, low, high, ratio in rows:
-        known = fairness.groups.get(attribute)
-        least, most = fairness.bounds(attribute)
-        # where nobody else is selected there is no ratio, and it is beyond every bound
-        if not low <= 0 <= high and (ratio is None or not least <= ratio <= most):
-            name = known.ja if known else "学校"
-            interval = f"difference {difference:+.1%}, {low:+.1%} to {high:+.1%}"
-            unlike.append(f"{name} {group}: {rate:.1%} selected, all others {rate - difference:.1%} ({interval})")
-    more = f"; and {len(unlike) - _MOST_TOLD} more" if len(unlike) > _MOST_TOLD else ""
+    rows = _compared(con)
+    unlike, by_design = [], []
+    for row in rows:
+        known = fairness.groups.get(row.attribute)
+        if not row.differs(fairness.bounds(row.attribute)):
+            continue
+        told = row.told(known.ja if known else "学校")
+        if row.is_weighed and not row.grew and not (known and known.has_bounds):
+            by_design.append(told)
+        else:
+            unlike.append(f"{told}, more than on the list before" if row.is_weighed and row.grew else told)
     yield CheckOutcome(
         name="groups_alike",
         passed=not unlike,
         blocking=False,
         message=f"{len(unlike)} of {len(rows)} groups are selected otherwise than all others, expected none beyond "
         f"{fairness.min_ratio:g} to {fairness.max_ratio:g} times"
-        + (f": {'; '.join(unlike[:_MOST_TOLD])}{more}" if unlike else ""),
-        facts={"groups": len(rows), "unlike": len(unlike)},
+        + _first(": ", unlike)
+        + _first(". Because items of the weights make them, told and no warning: ", by_design),
+        facts={"groups": len(rows), "unlike": len(unlike), "by_design": len(by_design)},
     )
+
+
+def _compared(con: duckdb.DuckDBPyConnection) -> list[_Compared]:
+    """Every group that is compared, the largest difference first."""
+    rows = con.execute(
+        """
+        select
+            n.attribute,
+            n.group_name,
+            n.selection_rate,
+            n.difference,
+            n.difference_low,
+            n.difference_high,
+            n.ratio,
+            n.is_weighed,
+            count(*) over (partition by n.attribute),
+            b.difference
+        from new_fairness as n
+        left join evaluation.fairness as b
+            on
+                b.attribute = n.attribute
+                and b.group_name = n.group_name
+                and b.reference_date = (
+                    select max(e.reference_date) from evaluation.fairness as e where e.reference_date < n.reference_date
+                )
+        where
+            -- whoever is of no group is compared by it
+            not n.suppressed and n.difference is not null and n.group_name <> 'not_applicable'
+        order by abs(n.difference) desc, n.attribute, n.group_name
+        """
+    ).fetchall()
+    return [_Compared(*row) for row in rows]
+
+
+def _first(introduction: str, told: list[str]) -> str:
+    more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    return f"{introduction}{'; '.join(told[:_MOST_TOLD])}{more}" if told else ""
 
 
 def tell_fairness(con: duckdb.DuckDBPyConnection) -> Told:

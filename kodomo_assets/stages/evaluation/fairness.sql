@@ -36,7 +36,14 @@ select
 from fairness_children;
 
 create or replace temp table new_fairness as
-with counted as (
+with weighed as (
+    select distinct i.attribute
+    from fairness_items as i
+    join weights.coefficients as w on w.item = i.item and list_contains(i.own_levels, w.level) and w.weight <> 0
+    where w.version in (select c.version from fairness_children as c)
+),
+
+counted as (
     select
         c.version,
         m.attribute,
@@ -90,5 +97,6 @@ select
     case when not suppressed then wilson_low(missed, events) end as false_negative_low,
     case when not suppressed then wilson_high(missed, events) end as false_negative_high,
     case when not suppressed then wrongly end as false_positive_rate,
-    suppressed
+    suppressed,
+    attribute in (select w.attribute from weighed as w) as is_weighed
 from beside;

@@ -61,9 +61,13 @@ class Moved:
 
 @dataclass(frozen=True)
 class Drift:
-    """What moved since the fit and last term; ``compared``: how many indices were looked at. Counts of the list."""
+    """What moved since the fit and last term; of how many indices, and of how many too few children can tell.
+
+    Counts of the list.
+    """
 
     compared: int
+    too_few: int
     moved: tuple[Moved, ...]
     stayed: int | None
     entered: int | None
@@ -164,13 +168,15 @@ def _late(
 
 def _drift(catalogue: Catalogue, rows: list[dict[str, Any]]) -> Drift | None:
     """None where there is nothing to compare with; an index of few children is none."""
-    indices = [row for row in rows if row["psi"] is not None]
+    told_ones = [row for row in rows if row["psi"] is not None]
+    indices = [row for row in told_ones if row["verdict"] != "too_few"]
     lists = [row for row in rows if row["kind"] == "list" and row["band"] is None]
-    if not indices and not lists:
+    if not told_ones and not lists:
         return None
     of_list = lists[0] if lists else {}
     return Drift(
         compared=len(indices),
+        too_few=len(told_ones) - len(indices),
         moved=tuple(
             Moved(
                 band_ja=catalogue.bands[row["band"]].ja,
