@@ -70,8 +70,9 @@ lint: $(VENV)/.dev
 	$(BIN)/sqruff --parsing-errors lint kodomo_assets
 	$(BIN)/oxlint kodomo_assets
 
+# what pytest makes of a test's assertions is kept for the next run, whatever this shell says of bytecode
 test: lint
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

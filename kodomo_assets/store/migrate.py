@@ -22,6 +22,7 @@ from kodomo_assets.store.tables import (
     comment_anew,
     make_missing,
     stored_columns,
+    stored_tables,
     transaction,
     type_name,
 )
@@ -82,7 +83,7 @@ def require_current(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Non
         StoreVersionError: a newer version wrote it, steps are due, or a declared table is not made yet.
     """
     require_known(con)
-    done, stored = _done(con), stored_columns(con)
+    done, stored = _done(con), stored_tables(con)
     due = [f"step {step}" for step in known_steps() if (step.number, step.name) not in done]
     due += [
         f"table {name}" for name, table in catalogue.outputs.items() if table.stored and table.qualified not in stored
@@ -112,7 +113,7 @@ def bring_up_to_date(
     known = known_steps() if steps is None else tuple(steps)
     require_known(con, known)
     done = _done(con)
-    is_new = not any(name in catalogue.outputs for name in stored_columns(con) if not name.startswith("store."))
+    is_new = not any(name in catalogue.outputs for name in stored_tables(con) if not name.startswith("store."))
     open_steps = tuple(step for step in known if (step.number, step.name) not in done)
     due = () if is_new else open_steps
     with transaction(con):
@@ -127,7 +128,8 @@ def bring_up_to_date(
 
 
 def _done(con: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
-    if MIGRATIONS not in stored_columns(con):
+    # the tables, not their columns: hundreds of these take as long to list as all else that an opening does
+    if MIGRATIONS not in stored_tables(con):
         return []
     return con.execute(f"select number, name from {MIGRATIONS} order by number").fetchall()
 

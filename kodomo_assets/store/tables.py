@@ -35,13 +35,23 @@ def create_tables(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
 
 def make_missing(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """Makes every declared table that is not there yet, empty and typed, with Japanese comments."""
-    present = stored_columns(con)
+    present = stored_tables(con)
     missing = [table for table in catalogue.outputs.values() if table.stored and table.qualified not in present]
     for schema in dict.fromkeys(table.db_schema for table in missing):
         con.execute(f"create schema if not exists {schema}")
     for table in missing:
         con.execute(create_statement(table))
         comment(con, table)
+
+
+def stored_tables(con: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
+    """Table (``schema.name``) -> its comment, of the database in use."""
+    return dict(
+        con.execute(
+            "select schema_name || '.' || table_name, comment from duckdb_tables() "
+            "where database_name = current_database() and not internal"
+        ).fetchall()
+    )
 
 
 def stored_columns(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, StoredColumn]]:
@@ -86,13 +96,7 @@ def comment(con: duckdb.DuckDBPyConnection, table: OutputTable) -> None:
 
 def comment_anew(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """Puts the comments on tables whose comments are those of an earlier version."""
-    stored = stored_columns(con)
-    told = dict(
-        con.execute(
-            "select schema_name || '.' || table_name, comment from duckdb_tables() "
-            "where database_name = current_database() and not internal"
-        ).fetchall()
-    )
+    stored, told = stored_columns(con), stored_tables(con)
     for table in catalogue.outputs.values():
         if table.stored and (
             told[table.qualified] != table.ja

@@ -17,6 +17,7 @@ from kodomo_assets.demo.city import write_city
 from kodomo_assets.demo.year import play_meeting
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.defs.conftest import DAY
+from kodomo_assets_tests.internals import instance_in_memory
 
 APRIL = dt.date(2025, 4, 1)
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -67,7 +68,7 @@ def carry_out(city: City, instance: dg.DagsterInstance, request: dg.RunRequest) 
 
 def by_job(city: City, name: str) -> bool:
     job = definitions(city).resolve_job_def(name)
-    with city.instance() as instance:
+    with instance_in_memory(city.root) as instance:
         return job.execute_in_process(partition_key=DAY, instance=instance, raise_on_error=False).success
 
 
@@ -169,7 +170,7 @@ def outcome(city: City) -> tuple[dict[str, tuple], set[str]]:
 def test_a_new_date_a_correction_and_the_decisions_end_alike_whoever_asks(village, tmp_path):
     """Job, schedule, sensor and command line: the same rows and the same set of files (architecture, 16).
 
-    ~50 s: seven runs of the whole graph, since it is the whole that must be alike. The job by itself is carried out for
+    ~40 s: seven runs of the whole graph, since it is the whole that must be alike. The job by itself is carried out for
     the new date only: afterwards the sensor asks for that same job, whole, and adds tags.
     """
     key = tmp_path / "pseudonym.key"

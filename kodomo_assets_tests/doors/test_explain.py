@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,10 +31,13 @@ CONTRIBUTIONS = {
 class Centre:
     """A data folder that holds what a town stores, and its command."""
 
-    def __init__(self, root: Path, town: Town) -> None:
+    def __init__(self, root: Path) -> None:
         self.settings = Settings.from_environment(
             {"KODOMO_DATA_DIR": str(root / "data"), "KODOMO_KEY_FILE": str(root / "key" / "k")}
         )
+
+    def hold(self, town: Town) -> None:
+        """Makes the folder: what ``town`` stores, under its key."""
         self.settings.key_file.parent.mkdir(mode=0o700)
         self.settings.key_file.write_text(SECRET.hex())
         self.settings.key_file.chmod(0o600)
@@ -62,10 +66,19 @@ def fill(town: Town) -> None:
     town.explain()
 
 
-@pytest.fixture
-def centre(tmp_path, town, monkeypatch) -> Centre:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> Path:
+    """A centre's folder, to be copied: making it takes longer than a test."""
+    root = tmp_path_factory.mktemp("centre")
+    town = Town(tmp_path_factory.mktemp("town"))
     fill(town)
-    made = Centre(tmp_path, town)
+    Centre(root).hold(town)
+    return root
+
+
+@pytest.fixture
+def centre(filled, tmp_path, monkeypatch) -> Centre:
+    made = Centre(shutil.copytree(filled, tmp_path / "centre"))
     monkeypatch.setenv("KODOMO_DATA_DIR", str(made.settings.data_dir))
     monkeypatch.setenv("KODOMO_KEY_FILE", str(made.settings.key_file))
     return made
@@ -215,7 +228,8 @@ def test_while_the_meeting_is_blind_the_centre_is_told_so(tmp_path, town, monkey
     town.child(2, levels=LEVELS, contributions=CONTRIBUTIONS)
     town.list()
     town.explain()
-    centre = Centre(tmp_path, town)
+    centre = Centre(tmp_path)
+    centre.hold(town)
     monkeypatch.setenv("KODOMO_DATA_DIR", str(centre.settings.data_dir))
     monkeypatch.setenv("KODOMO_KEY_FILE", str(centre.settings.key_file))
     assert explain(key(2)) == 0
