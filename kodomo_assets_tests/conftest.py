@@ -28,9 +28,12 @@ from kodomo_assets.refreshing.needs import TERMLY
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets_tests.internals import instance_in_memory
+from kodomo_assets_tests.provoked import seen_outcomes
 from kodomo_assets_tests.reads import Reads, recorded
 from kodomo_assets_tests.relations import Relations, watched
 from kodomo_assets_tests.town import Town
+
+__all__ = ["seen_outcomes"]
 
 # no example of any test has to be drawn or run within a time: a machine may be loaded
 settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -20,6 +20,7 @@ from kodomo_assets.stages.evaluation.drift import (
 from kodomo_assets.stages.screening.scoring import rescore
 from kodomo_assets_tests.followed import NOW, TERM, THEN, Followed
 from kodomo_assets_tests.levels import keep_levels
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.town import key
 
 VERSION, OLD = "2024-04-01.1", "2023-04-01.1"
@@ -107,6 +108,7 @@ def test_three_levels(town):
     assert indices(town, ITEM)["fit"] == pytest.approx(0.08754687373538999, abs=1e-15)
 
 
+@provokes("no_drift", passed=False)
 def test_a_large_shift_of_an_item_of_the_weights_warns_with_its_name(town):
     moved(town, 2)
     outcome = check_drift(town.con, town.catalogue)
@@ -163,6 +165,7 @@ def test_children_without_a_record_are_no_shift(town):
     assert indices(town, ITEM)["fit"] == 0.0
 
 
+@provokes("no_drift", passed=True)
 def test_what_moves_little_is_silent(town):
     """Half of the children then, three of ten now: 0.17."""
     moved(town, 3)

@@ -22,6 +22,7 @@ from kodomo_assets.stages.evaluation.fairness import (
     tell_list_lengths,
     tell_without_items,
 )
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.town import NORTH, SOUTH, VERSION, R, Town, key
 
 ITEMS = ("sex", "nationality", "single_parent", "child_rearing_allowance", "many_children", "child_disability",
@@ -253,6 +254,7 @@ def warned(town: Town) -> CheckOutcome:
     return outcome
 
 
+@provokes("groups_alike", passed=False)
 def test_a_group_that_is_selected_otherwise_is_a_warning(town, people):
     twenty_and_a_hundred(people)
     outcome = warned(town)
@@ -265,6 +267,7 @@ def test_a_group_that_is_selected_otherwise_is_a_warning(town, people):
     assert outcome.facts["unlike"] == 2
 
 
+@provokes("groups_alike", passed=True)
 def test_alike_groups_are_none(town, people):
     for levels in (DISABLED, None, {"sex": "female"}, {"many_children": "3"}):
         for school in (SOUTH, NORTH):

@@ -10,6 +10,7 @@ from kodomo_assets import vocabulary
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.explanation.child import Explanation, Factor, told
 from kodomo_assets.stages.explanation.factors import build_factors, check_factors, tell_factors
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.town import R, Town, key
 
 CHILD = {
@@ -110,7 +111,13 @@ def test_of_the_schools_files_those_in_which_the_child_stands(town):
     assert factors(town, "file", 2)["absence_days"] == (None,)
 
 
-@pytest.mark.parametrize(("score", "wrong"), [(0.15, 0), (0.151, 1)])
+@pytest.mark.parametrize(
+    ("score", "wrong"),
+    [
+        pytest.param(0.15, 0, marks=provokes("factors_sum_to_score", passed=True)),
+        pytest.param(0.151, 1, marks=provokes("factors_sum_to_score", passed=False)),
+    ],
+)
 def test_the_factors_of_a_child_sum_to_its_score(town, score, wrong):
     town.child(1, score=score, levels=CHILD, contributions=CONTRIBUTIONS)
     town.explain()

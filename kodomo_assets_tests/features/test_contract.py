@@ -11,6 +11,7 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.features.contract import check_matrix
 from kodomo_assets.stages.features.matrix import build_matrix
 from kodomo_assets_tests.dozen import R, key, load_dozen
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.template import in_memory
 
 CATALOGUE = load_catalogue()
@@ -32,6 +33,8 @@ def failed(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[bool, str]]:
     return {o.name: (o.blocking, o.message) for o in check_matrix(con, CATALOGUE, R) if not o.passed}
 
 
+@provokes("complete", passed=False)
+@provokes("contract", passed=False)
 def test_a_row_of_no_child_blocks(stored):
     stored.execute(
         f"insert into features.matrix select * replace ('{key(99)}' as child_key) "
@@ -54,7 +57,15 @@ def test_an_empty_matrix_blocks(stored):
     assert failed(stored)["complete"][0]
 
 
-@pytest.mark.parametrize(("children", "moved"), [([5], False), ([5, 4], True)])
+@provokes("complete", passed=True)
+@provokes("contract", passed=True)
+@pytest.mark.parametrize(
+    ("children", "moved"),
+    [
+        pytest.param([5], False, marks=provokes("missing_share", passed=True)),
+        pytest.param([5, 4], True, marks=provokes("missing_share", passed=False)),
+    ],
+)
 def test_missing_data_that_moved_beyond_the_limit_warns(stored, children, moved):
     """Of 12 children one is 8.3 percentage points and two are 16.7; the limit is 10."""
     for table in ("features.levels", "linkage.children"):

@@ -13,6 +13,7 @@ from kodomo_assets.stages.screening.completeness import (
     check_silent_schools,
 )
 from kodomo_assets.stages.screening.schools import check_named_schools
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.screening.conftest import R
 
 APRIL = dt.date(2025, 4, 1)
@@ -57,6 +58,7 @@ def outcome(city):
     return found
 
 
+@provokes("deliveries_complete", passed=True)
 def test_a_complete_delivery_flags_nobody(small_city):
     add_schools(small_city, [2, 3])
     small_city.configure(f"schools: {{without_delivery: ['{PRIVATE}']}}")
@@ -66,6 +68,7 @@ def test_a_complete_delivery_flags_nobody(small_city):
     assert outcome(small_city).passed
 
 
+@provokes("deliveries_complete", passed=False)
 def test_a_school_that_a_delivery_lacks_is_named_and_all_its_children_are_flagged(small_city):
     add_schools(small_city, [2, 5])
     small_city.configure(f"schools: {{without_delivery: ['{PRIVATE}']}}")
@@ -165,6 +168,7 @@ def test_the_children_of_a_file_that_cannot_be_read_whole_are_flagged(small_city
     assert "出欠 cannot be read whole in attendance.csv" in outcome(small_city).message
 
 
+@provokes("acknowledged", passed=False)
 def test_what_was_acknowledged_stands_beside_the_list_with_the_children_it_concerns(small_city):
     add_schools(small_city, [2])
     small_city.configure(f"schools: {{without_delivery: ['{PRIVATE}']}}")
@@ -181,6 +185,18 @@ def test_what_was_acknowledged_stands_beside_the_list_with_the_children_it_conce
     assert found.message == "出欠 欠席日数 (unreadable_cells): 3 children; 学齢簿 (school_year): 1 children"
 
 
+@provokes("acknowledged", passed=True)
+def test_where_nothing_was_acknowledged_nothing_is_said(small_city):
+    """A fault that nobody let in is told by its own check."""
+    add_schools(small_city, [2])
+    small_city.deliver("attendance", rows=attendance(small_city))
+    find(small_city, "attendance", "unreadable_cells", column="absence_days", file="attendance.csv", acknowledged=False)
+    small_city.screen()
+    found = check_acknowledged_faults(small_city.con, small_city.catalogue)
+    assert (found.passed, found.facts) == (True, {"acknowledged": 0, "children": 0})
+
+
+@provokes("silent_schools", passed=False)
 def test_a_school_that_never_delivered_anything_is_named_with_the_line_and_stays_expected(small_city):
     add_schools(small_city, [2])
     small_city.configure("schools: {without_delivery: ['000008']}")
@@ -193,6 +209,7 @@ def test_a_school_that_never_delivered_anything_is_named_with_the_line_and_stays
     assert flagged(small_city) == {PRIVATE}
 
 
+@provokes("silent_schools", passed=True)
 def test_a_school_that_delivered_once_is_not_silent(small_city):
     add_schools(small_city, [2])
     roster = [{"pupil_id": "q1", "school_code": PRIVATE, "birth_date": dt.date(2017, 5, 1)}]
@@ -202,6 +219,7 @@ def test_a_school_that_delivered_once_is_not_silent(small_city):
     assert check_silent_schools(small_city.con, small_city.catalogue).passed
 
 
+@provokes("recorded_school_years", passed=False)
 def test_a_school_year_without_any_record_of_the_schools_is_named_with_the_remedy(small_city):
     """All of 中1 in a city's first refresh: they stand in the roster under new numbers, and nowhere else."""
     add_schools(small_city, [2, 7])
@@ -213,6 +231,7 @@ def test_a_school_year_without_any_record_of_the_schools_is_named_with_the_remed
     assert "校務支援学籍 of the year before" in found.message
 
 
+@provokes("recorded_school_years", passed=True)
 def test_first_graders_have_no_record_at_the_yearly_date(april_city):
     add_schools(april_city, [1, 2])
     april_city.deliver("attendance", rows=attendance(april_city, years=[2]))
@@ -223,8 +242,20 @@ def test_first_graders_have_no_record_at_the_yearly_date(april_city):
 @pytest.mark.parametrize(
     ("schools", "passed", "blocking", "told"),
     [
-        ("screened: ['000001', '000002']", True, False, "stands in 学齢簿"),
-        ("screened: ['000001', '099999']", False, True, "schools.screened names 099999, which no 学齢簿 knows"),
+        pytest.param(
+            "screened: ['000001', '000002']",
+            True,
+            False,
+            "stands in 学齢簿",
+            marks=provokes("named_schools", passed=True),
+        ),
+        pytest.param(
+            "screened: ['000001', '099999']",
+            False,
+            True,
+            "schools.screened names 099999, which no 学齢簿 knows",
+            marks=provokes("named_schools", passed=False),
+        ),
         ("without_delivery: ['888888']", False, True, "schools.without_delivery names 888888"),
         ("screened: ['000007', '000001']", False, False, "000007: in 学齢簿 of another date"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from kodomo_assets.stages.screening.completeness import check_missing_schools
 from kodomo_assets.stages.screening.scoring import check_ranks
+from kodomo_assets_tests.provoked import provokes
 
 EAST, WEST, NORTH, PRIVATE = "000001", "000002", "000003", "000009"
 NAMES = {EAST: "東小学校", WEST: "西小学校", NORTH: "北小学校", PRIVATE: "私立小学校"}
@@ -69,6 +70,7 @@ def list_of(city):
     }
 
 
+@provokes("missing_schools", passed=False)
 def test_children_of_a_school_without_a_delivery_have_places_of_their_own(town):
     attend(town, EAST, 20, poor=6)
     attend(town, WEST, 20)
@@ -151,6 +153,8 @@ def test_a_table_that_nobody_delivered_for_this_date_says_nothing(town):
     assert list_of(town)[WEST][1] == "cohort"
 
 
+@provokes("ranks_complete", passed=True)
+@provokes("missing_schools", passed=True)
 def test_a_school_that_is_not_expected_is_not_missing(town):
     town.configure(f"schools: {{without_delivery: ['{PRIVATE}']}}")
     attend(town, EAST, 20, poor=6)
@@ -160,6 +164,7 @@ def test_a_school_that_is_not_expected_is_not_missing(town):
     assert check_missing_schools(town.con, town.catalogue).passed
 
 
+@provokes("ranks_complete", passed=False)
 def test_a_list_whose_places_are_wrong_fails(town):
     attend(town, EAST, 20, poor=6)
     attend(town, WEST, 20)

@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from kodomo_assets.stages.screening.scoring import check_list, check_ranks
+from kodomo_assets_tests.provoked import provokes
 
 
 @pytest.fixture
@@ -70,6 +71,7 @@ def test_the_share_is_rounded_down_per_school_year(weighted, children, selected)
     assert (too_few in selecting.message) == (selected == 0)
 
 
+@provokes("somebody_ranked", passed=False)
 def test_a_list_that_ranks_nobody_is_no_list(weighted):
     """Four unknown school codes: nobody is ranked, and the old list must not be replaced."""
     weighted.configure('schools: {screened: ["100001", "100002", "100003", "100004"]}')
@@ -83,6 +85,7 @@ def test_a_list_that_ranks_nobody_is_no_list(weighted):
     assert not selecting.passed
 
 
+@provokes("every_year_selects", passed=True)
 def test_a_screened_school_that_is_not_in_the_register_is_told_by_its_own_check_alone(weighted):
     """``named_schools`` stops the list (test_completeness): that a year selects somebody is another question."""
     weighted.configure('schools: {screened: ["000001", "100002"]}')
@@ -93,6 +96,8 @@ def test_a_screened_school_that_is_not_in_the_register_is_told_by_its_own_check_
     assert selecting.message == "2 of 20 children are selected"
 
 
+@provokes("somebody_ranked", passed=True)
+@provokes("every_year_selects", passed=False)
 def test_a_list_that_selects_nobody_is_said(weighted):
     weighted.children("c", 9, school_year=1)
     weighted.children("d", 8, school_year=9)

@@ -8,6 +8,7 @@ import pytest
 
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.screening.scoring import check_ranks, check_scores
+from kodomo_assets_tests.provoked import provokes
 
 # child: its levels where they are not 非該当. Every child but j and k has no SSW record.
 DOZEN = {
@@ -130,6 +131,8 @@ def test_a_no_record_row_without_any_fitted_child_contributes_nothing(small_city
     assert small_city.rows("select contribution from screening.contributions where item = 'maternal_epds'") == [(0.0,)]
 
 
+@provokes("sums_to_score", passed=True)
+@provokes("sums_to_score", passed=False)
 def test_contributions_sum_to_the_score(dozen):
     (outcome,) = check_scores(dozen.con)
     assert outcome.passed

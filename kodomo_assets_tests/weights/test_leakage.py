@@ -17,6 +17,7 @@ from kodomo_assets.stages.weights.quality import check_evidence_before
 from kodomo_assets.store.connection import in_memory
 from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.levels import keep_levels
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.weights.test_fit import band_of
 from kodomo_assets_tests.weights.test_versions import YEARLY, FittedCity
 
@@ -88,6 +89,7 @@ def of_events(children: Children = LOWER) -> list[int]:
     return [int(child) for child in held(children) if children.event[child]]
 
 
+@provokes("evidence_before", passed=False)
 def test_records_that_follow_the_consultation_warn(city):
     """Each a day after it. By the days alone about half would: of n evenly spread days each is after those before."""
     version = city.dated(lambda _, on: on + DAY)
@@ -133,6 +135,7 @@ def test_records_of_one_day_for_all_are_silent(city, evidence, after):
     assert "no item above the bounds" in outcome.message
 
 
+@provokes("evidence_before", passed=True)
 def test_a_record_of_the_same_day_is_not_after(city):
     version = city.dated(lambda _, on: on)
     assert city.row()[2] == 0.0

@@ -18,6 +18,7 @@ from kodomo_assets.stages.weights.fit import BandFit
 from kodomo_assets.stages.weights.quality import check_origin
 from kodomo_assets.stages.weights.serving import needed_events, serve
 from kodomo_assets.store.connection import in_memory
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.weights.test_fit import band_of
 from kodomo_assets_tests.weights.test_versions import YEARLY, FittedCity
 
@@ -178,6 +179,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield made
 
 
+@provokes("own_weights", passed=False)
 def test_what_serves_and_what_is_kept_have_numbers_of_their_own(con, tmp_path: Path):
     """Enough events above, too few below: one version with both origins, the own fit below kept beside it."""
 
@@ -211,3 +213,18 @@ def test_what_serves_and_what_is_kept_have_numbers_of_their_own(con, tmp_path: P
     # the same again is the same version; what is kept never comes into force
     assert city.refresh(YEARLY).version == "2025-04-01.1"
     assert con.execute("select version from weights.in_force").fetchall() == [("2025-04-01.1",)]
+
+
+@provokes("own_weights", passed=True)
+@pytest.mark.parametrize("decided", [False, True])
+def test_own_weights_are_no_warning_and_neither_is_a_count_that_a_person_chose(tmp_path, decided):
+    with in_memory() as con:
+        city = FittedCity(con, tmp_path / "city.yaml")
+        if decided:
+            city.configure("weights: {serves: {lower: {origin: count, decided_by: 課長, reason: 内緒の理由}}}")
+        city.build(YEARLY, lower=events(band_of(), 100), upper=band_of(seed=7))
+        said = check_origin(con, city.refresh(YEARLY).version)
+        assert said.passed
+        lower = "count (as decided)" if decided else "own"
+        assert f"band lower: {lower}" in said.message
+        assert "内緒" not in said.message

@@ -20,6 +20,7 @@ from kodomo_assets.stages.weights.quality import check_no_rule_is_better
 from kodomo_assets.stages.weights.summary import tell_validation
 from kodomo_assets.stages.weights.validation import Row, legacy_hits, out_of_fold, validate_band
 from kodomo_assets.store.connection import in_memory
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.weights.test_fit import NOISE, TRUE, band_of
 from kodomo_assets_tests.weights.test_serving import events
 from kodomo_assets_tests.weights.test_versions import LOWER, TERM, UPPER, YEARLY, FittedCity, without_effect
@@ -307,6 +308,7 @@ def test_children_who_are_no_longer_those_of_the_fit_are_an_error(city):
         city.validate(YEARLY)
 
 
+@provokes("no_rule_is_better", passed=False)
 def test_a_rule_that_is_surely_better_is_told(city):
     """Fixed items that tell nothing, where what データベースみまもり counts tells much; the other band has weights that do."""
     city.configure(f"weights: {{fixed_items: {{upper: [{', '.join(NOISE)}]}}}}")
@@ -319,6 +321,7 @@ def test_a_rule_that_is_surely_better_is_told(city):
     assert "expected no interval wholly below 0" in outcome.message
 
 
+@provokes("no_rule_is_better", passed=True)
 def test_no_rule_is_surely_better_than_weights_that_are_worth_something(city):
     city.build(YEARLY, lower=LOWER, upper=UPPER)
     version = city.refresh(YEARLY).version

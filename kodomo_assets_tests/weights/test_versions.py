@@ -18,9 +18,11 @@ from kodomo_assets.errors import FitError
 from kodomo_assets.stages.features.definitions import build_definitions
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.quality import check_better_than_chance
+from kodomo_assets.stages.weights.summary import check_outcome
 from kodomo_assets.stages.weights.validated import Validated, is_weak, refresh_validation
 from kodomo_assets.stages.weights.versions import WeightsOutcome, refresh_weights
 from kodomo_assets.store.tables import replace
+from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.template import create_tables
 from kodomo_assets_tests.weights.test_fit import band_of
 
@@ -163,6 +165,7 @@ def without_effect(seed: int = 5) -> Children:
     return Children(children.levels, event, children.household, children.school_year)
 
 
+@provokes("better_than_chance", passed=False)
 def test_weights_that_order_nobody_are_said_at_every_date_that_they_score(city):
     """One band whose fixed items have no effect (AUC near a half) beside one that is worth something."""
     city.configure("weights: {fixed_items: {upper: [household_care, nursery_attended, three_generations]}}")
@@ -178,6 +181,7 @@ def test_weights_that_order_nobody_are_said_at_every_date_that_they_score(city):
     assert cards == {"lower": False, "upper": True}
 
 
+@provokes("better_than_chance", passed=True)
 def test_weights_that_are_worth_something_pass_with_their_figures(city):
     city.build(YEARLY, lower=LOWER, upper=UPPER)
     version = city.refresh(YEARLY).version
@@ -198,6 +202,39 @@ def test_weights_that_are_worth_something_pass_with_their_figures(city):
 )
 def test_when_a_model_is_weak(auc, low, rate, weak):
     assert is_weak(auc, low, rate, 0.6) is weak
+
+
+@provokes("fit_succeeded", passed=False)
+@provokes("fit_succeeded", passed=True)
+@provokes("in_order", passed=True)
+def test_a_due_fit_that_fails_is_told_and_the_last_version_stays(city):
+    """Nine events in each band the year after: too few for any regression, and weights there are already."""
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made = city.refresh(YEARLY)
+    assert [outcome.passed for outcome in check_outcome(made)] == [True, True]
+    few = [replace_events(children, 9) for children in (LOWER, UPPER)]
+    city.build(NEXT_YEAR, lower=few[0], upper=few[1])
+    outcome = city.refresh(NEXT_YEAR)
+    succeeded, in_order = check_outcome(outcome)
+    assert outcome.version == made.version
+    assert (succeeded.passed, succeeded.blocking, in_order.passed) == (False, False, True)
+    assert "band lower: 9 children with a consultation record, expected at least 20" in succeeded.message
+
+
+@provokes("in_order", passed=False)
+def test_a_date_before_one_that_has_a_version_is_told(city):
+    for day in (NEXT_YEAR, YEARLY):
+        city.build(day, lower=LOWER, upper=UPPER)
+        outcome = city.refresh(day)
+    succeeded, in_order = check_outcome(outcome)
+    assert (in_order.passed, in_order.blocking, succeeded.passed) == (False, False, True)
+    assert "a later reference date already has version 2026-04-01.1" in in_order.message
+
+
+def replace_events(children: Children, events: int) -> Children:
+    event = np.zeros(len(children), dtype=bool)
+    event[np.flatnonzero(children.event)[:events]] = True
+    return Children(children.levels, event, children.household, children.school_year)
 
 
 def test_items_of_a_fixed_list_that_repeat_one_another_are_an_error(city):
