@@ -96,6 +96,7 @@ MEETING, DECISIONS_FILE = "判定会議", "判定"
 PERSONAL_SHEET, SCHOOL_LIST, SUPPORT_RECORD = "個人票", "支援対象者", "支援記録"
 LINK_REVIEW, KEY_LIST, RETURNS = "名寄せ確認", "配布番号一覧", "差戻し"
 MODEL_CARD = "モデルカード"
+FILE_REGISTER, OFFICE_PAPER = "個人情報ファイル簿", "説明資料"
 
 #: Kinds of files that come back, and the asset that reads each: a further kind is a line here and its reader.
 RETURNED: Mapping[str, str] = {

@@ -13,6 +13,7 @@ from kodomo_assets.catalogue.method import Weights
 from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
 from kodomo_assets.catalogue.reference_dates import Calendar
+from kodomo_assets.catalogue.registry import Agreement
 from kodomo_assets.catalogue.source_columns import Column
 from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.catalogue.words import GROUP_OF_SEVERAL, OTHER, SCHOOL_GROUP, UNKNOWN_GROUP, Vocabulary
@@ -27,6 +28,7 @@ __all__ = [
     "TO_FILL_IN",
     "UNKNOWN_GROUP",
     "Acknowledgement",
+    "Agreement",
     "Band",
     "Calendar",
     "Catalogue",

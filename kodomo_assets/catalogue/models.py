@@ -33,6 +33,7 @@ from kodomo_assets.catalogue.method import (
 )
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
 from kodomo_assets.catalogue.reference_dates import Calendar
+from kodomo_assets.catalogue.registry import Registry
 from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.catalogue.words import SCHOOL_GROUP, TABLE_RECORD, CityWords, Vocabulary, school_code, vocabularies
 from kodomo_assets.japan.text import flag_word
@@ -60,6 +61,7 @@ class Catalogue(Model):
     legacy: Legacy = Field(description="the rule of データベースみまもり, kept for comparison")
     meeting: Meeting = Field(description="what goes to the meeting and to the schools ([meeting.md](meeting.md))")
     publish: Publish = Field(description="what analysts see")
+    registry: Registry = Field(description="what was settled with the offices, and what the papers say")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")
     files: Mapping[str, OutputFile] = Field(description="what is made besides")
@@ -117,6 +119,7 @@ class Catalogue(Model):
                         f"weights.fixed_items.{band}: {name!r} is left out before any regression "
                         f"({self.items[name].screen}), expected items that may stay"
                     )
+        self.registry.check(self.sections, self.tables)
         self.fairness.check(self.items)
         check_decisions(self.weights.decisions, self.items, self.weights.fixed_items, self.meeting.roles)
         return self

@@ -211,6 +211,12 @@ class SourceTable(Model):
         """Whether a column of it marks people under 支援措置."""
         return any(column.unclear_is_yes for column in self.columns.values())
 
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether it holds 要配慮個人情報; 支援措置 tells of violence (method §8)."""
+        protecting = [column.name for column in self.columns.values() if column.unclear_is_yes]
+        return self.legal.sensitive or any(not self.is_without(name) for name in protecting)
+
     @cached_property
     def record(self) -> str | None:
         """The column that numbers records which reach a child by name only; the linkage knows it as ``person_ref``."""

@@ -64,6 +64,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         evaluation.fairness,
         evaluation.funnel,
         review.model_card,
+        review.papers,
         published.analyst,
         published.refreshes,
     ]

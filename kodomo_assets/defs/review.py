@@ -9,6 +9,9 @@ from kodomo_assets.stages.outcomes.decisions import build_decisions, check_decid
 from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
 from kodomo_assets.stages.outcomes.support import build_support
 from kodomo_assets.stages.outcomes.taking import BESIDE, Taken, check_taken
+from kodomo_assets.stages.papers.entries import check_bases, check_settled
+from kodomo_assets.stages.papers.files import is_paper
+from kodomo_assets.stages.papers.files import papers as make_papers
 from kodomo_assets.stages.review.cautions import protection_caution
 from kodomo_assets.stages.review.children import create_numbered_children
 from kodomo_assets.stages.review.files import key_file
@@ -22,7 +25,7 @@ from kodomo_assets.stages.screening.summary import require_list, version_of
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, fingerprint
 from kodomo_assets.stages.weights.card import gather_card
 from kodomo_assets.stages.weights.card_page import card_file
-from kodomo_assets.store.exports import export
+from kodomo_assets.store.exports import export, put, take_away
 from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
 from kodomo_assets.told import Told
 from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, SCHOOL_LIST, SUPPORT_RECORD
@@ -225,3 +228,22 @@ def model_card(step: Step) -> Results:
     card = gather_card(step.con, step.catalogue, step.day)
     _write(step, (), [card_file(step.catalogue, card)])
     yield step.made("review.model_card", {"version": card.version})
+
+
+@asset(
+    "review.papers",
+    checks=[
+        check("review.papers", "bases_hold", "法令上の根拠の期限が近づいていない"),
+        check("review.papers", "registry_settled", "部署との合意の記録がそろっている"),
+    ],
+)
+def papers(step: Step) -> Results:
+    made = make_papers(step.catalogue, step.day)
+    for name, content in made.items():
+        put(step.outbox / name, content, step.warn)
+    # of an office that delivers nothing any more
+    for path in sorted(step.outbox.iterdir()):
+        if is_paper(path.name) and path.name not in made:
+            take_away(path, step.warn)
+    yield step.made("review.papers", {"files": len(made)})
+    yield from step.checked([check_bases(step.catalogue, step.today), check_settled(step.catalogue, step.today)])

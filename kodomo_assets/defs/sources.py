@@ -70,5 +70,5 @@ def _delivered(table: SourceTable) -> Declared:
         ],
         priority=priority(table),
         facts=lambda catalogue: contract_of(catalogue, table),
-        tags=tags | ({"sensitive": "true"} if table.legal.sensitive else {}),
+        tags=tags | ({"sensitive": "true"} if table.is_sensitive else {}),
     )

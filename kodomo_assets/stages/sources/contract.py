@@ -15,7 +15,7 @@ def contract_of(catalogue: Catalogue, table: SourceTable) -> Told:
         "利用の理由": legal.reason,
         "恒常的利用": legal.permanent,
         "法的根拠の期限": legal.valid_until.isoformat() if legal.valid_until and not legal.permanent else "なし",
-        "要配慮個人情報": legal.sensitive,
+        "要配慮個人情報": table.is_sensitive,
         "保存年数": legal.retention_years,
         "cadence": table.cadence,
         "coverage": table.coverage,

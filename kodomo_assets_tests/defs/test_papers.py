@@ -1,0 +1,46 @@
+"""``review.papers`` through Dagster: made without any delivery, remade with the registry, its checks said."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from kodomo_assets_tests.defs.conftest import DAY, Office, checks, said
+
+
+def outbox(office: Office) -> set[str]:
+    return {path.name for path in (office.settings.outbox / DAY).iterdir()}
+
+
+def test_papers_are_made_where_nothing_was_delivered(office):
+    result = office.materialize("review.papers")
+    assert result.success
+    assert {name for name in outbox(office) if name.endswith(".html")} >= {
+        "説明資料_社会福祉課.html",
+        "説明資料_各学校.html",
+    }
+    assert "個人情報ファイル簿.xlsx" in outbox(office)
+    assert checks(result)["registry_settled"] is False
+    assert "registry.body" in said(result, "registry_settled")
+
+
+def test_a_change_of_the_registry_changes_the_papers(office):
+    office.materialize("review.papers")
+    page = office.settings.outbox / DAY / "説明資料_社会福祉課.html"
+    assert "福社第12号" not in page.read_text("utf-8")
+    office.configure(
+        "sections: {disability_welfare: {ja: 障がい福祉課}}\n"
+        "registry: {agreements: {social_welfare: {document: 福社第12号}}}"
+    )
+    office.materialize("review.papers")
+    assert "福社第12号" in page.read_text("utf-8")
+    # an office under another name: its paper of before is no paper any more
+    assert "説明資料_障がい福祉課.html" in outbox(office)
+    assert "説明資料_障害福祉課.html" not in outbox(office)
+
+
+def test_the_days_to_the_end_of_a_basis_are_counted_from_today(office):
+    # whatever day the test runs on
+    soon = dt.datetime.now(ZoneInfo("Asia/Tokyo")).date() + dt.timedelta(days=30)
+    office.configure(f"tables: {{public_assistance: {{legal: {{valid_until: {soon}}}}}}}")
+    result = office.materialize("review.papers")
+    assert checks(result)["bases_hold"] is False
+    assert f"生活保護: ends on {soon}" in said(result, "bases_hold")
