@@ -1,3 +1,8 @@
+-- An aggregate: which share of those who are `among` it holds of; NULL where nobody is.
+create or replace temp macro share(holds, among) as (
+    count(*) filter (holds and among) / nullif(count(*) filter (among), 0)
+);
+
 -- The 95 % interval of a share of n (Wilson 1927); n may be an effective number. NULL where nobody is there to be counted.
 -- normal_quantile() is made before (intervals.py).
 create or replace temp macro wilson_centre(share, n) as (

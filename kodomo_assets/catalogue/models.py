@@ -35,7 +35,15 @@ from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, Outp
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.registry import Registry
 from kodomo_assets.catalogue.source_tables import SourceTable
-from kodomo_assets.catalogue.words import SCHOOL_GROUP, TABLE_RECORD, CityWords, Vocabulary, school_code, vocabularies
+from kodomo_assets.catalogue.words import (
+    GROUP_WORDS,
+    SCHOOL_GROUP,
+    TABLE_RECORD,
+    CityWords,
+    Vocabulary,
+    school_code,
+    vocabularies,
+)
 from kodomo_assets.japan.text import flag_word
 from kodomo_assets.vocabulary import LEVEL_WORDS
 
@@ -309,6 +317,13 @@ class Catalogue(Model):
         """What people read for a level of it; likewise."""
         own = self.items[item].level_labels if item in self.items else {}
         return own.get(level) or LEVEL_WORDS.get(level, level)
+
+    def group_name(self, attribute: str, group: str) -> str:
+        """What people read for a group of evaluation.fairness; the code of a school, and of what no setting has."""
+        known = self.fairness.groups.get(attribute)
+        items = known.items if known else ()
+        words = {level: ja for item in items for level, ja in self.items[item].level_labels.items()}
+        return {**words, **GROUP_WORDS}.get(group, group)
 
     def output(self, qualified: str) -> OutputTable:
         """The declared table ``schema.name``."""

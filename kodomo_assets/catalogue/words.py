@@ -22,6 +22,8 @@ MISSING = (NO_RECORD, BLANK, NOT_APPLICABLE)
 SCHOOL_GROUP = "school"
 #: How those are called whom an own level of several puts into a group, and those of whom nobody knows.
 GROUP_OF_SEVERAL, UNKNOWN_GROUP = "applicable", "unknown"
+#: What people read for them, and for all others.
+GROUP_WORDS = {GROUP_OF_SEVERAL: "該当", NOT_APPLICABLE: "それ以外", UNKNOWN_GROUP: "不明"}
 #: What stands before a table's id where the table itself, not an item, has a weight: of whom it has no record.
 TABLE_RECORD = "table:"
 # levels of the rows that stand beside the items

@@ -61,7 +61,12 @@ _FAIRNESS = "evaluation.fairness"
 def fairness(step: Step) -> Results:
     build_fairness(step.con, step.catalogue, step.day)
     yield from step.store(
-        Written(_FAIRNESS, "new_fairness", tell_fairness, [lambda con: check_fairness(con, step.catalogue)]),
+        Written(
+            _FAIRNESS,
+            "new_fairness",
+            lambda con: tell_fairness(con, step.catalogue),
+            [lambda con: check_fairness(con, step.catalogue)],
+        ),
         Written("evaluation.without_items", "new_without_items", tell_without_items),
         Written("evaluation.list_lengths", "new_list_lengths", tell_list_lengths),
     )

@@ -530,10 +530,10 @@ def test_no_published_cell_tells_few_children(town, people):
 def test_metadata_are_a_table_and_a_picture(town, people):
     twenty_and_a_hundred(people)
     build_fairness(town.con, town.catalogue, R)
-    told = tell_fairness(town.con)
+    told = tell_fairness(town.con, town.catalogue)
     assert ("own_disability", "applicable", 20, 0.4, 0.3) in [row[:5] for row in told["集団ごと"].fetchall()]
     assert told["differences"].startswith(b"<svg")
-    assert b"own_disability applicable" in told["differences"]
+    assert "本人の障害者手帳：該当".encode() in told["differences"]
     assert [row[:2] for row in tell_list_lengths(town.con)["一覧の長さ"].fetchall()] == [(5, 6), (10, 12), (15, 18)]
     assert tell_without_items(town.con)["項目なしの一覧"].fetchall() == [("child_disability", 18, 0, 0, 0.5, 0.5)]
 
@@ -542,4 +542,4 @@ def test_a_date_without_a_list_has_no_groups(town):
     build_fairness(town.con, town.catalogue, R)
     assert len(town.con.table("new_fairness")) == 0
     assert warned(town).passed
-    assert math.isfinite(len(tell_fairness(town.con)["differences"]))
+    assert math.isfinite(len(tell_fairness(town.con, town.catalogue)["differences"]))

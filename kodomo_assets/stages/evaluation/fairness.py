@@ -196,7 +196,7 @@ def _first(introduction: str, told: list[str]) -> str:
     return f"{introduction}{'; '.join(told[:_MOST_TOLD])}{more}" if told else ""
 
 
-def tell_fairness(con: duckdb.DuckDBPyConnection) -> Told:
+def tell_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Told:
     """``new_fairness`` but for the schools as a table, and the differences as a picture."""
     return {
         "集団ごと": con.sql(
@@ -206,7 +206,7 @@ def tell_fairness(con: duckdb.DuckDBPyConnection) -> Told:
             "round(false_positive_rate, 3) as false_positive_rate "
             f"from new_fairness where not suppressed and attribute <> '{SCHOOL_GROUP}' order by all"
         ),
-        "differences": fairness_plot(con),
+        "differences": fairness_plot(con, catalogue),
     }
 
 

@@ -1,5 +1,5 @@
 -- The list at other lengths: places as the ranking gives them, at each per cent of list_shares (fairness.py). Reads the
--- temp tables fairness_children (fairness.sql) and household_items.
+-- temp tables fairness_children (fairness.sql) and household_items, and the macros of intervals.sql.
 
 create or replace temp table new_list_lengths as
 with raised as (
@@ -53,9 +53,8 @@ select
     (count(*) filter (l.is_listed and not l.selected))::integer as entered,
     (count(*) filter (l.selected and not l.is_listed))::integer as left_list,
     (count(*) filter (f.has_record))::integer as events,
-    (count(*) filter (l.is_listed and f.has_record) / nullif(count(*) filter (l.is_listed), 0)) as precision,
-    (count(*) filter (f.has_record and not l.is_listed) / nullif(count(*) filter (f.has_record), 0))
-        as false_negative_rate,
+    share(f.has_record, l.is_listed) as precision,
+    share(not l.is_listed, f.has_record) as false_negative_rate,
     sum(r.by_household) filter (l.is_listed) / nullif(sum(r.raised) filter (l.is_listed), 0) as household_share
 from listed as l
 join fairness_children as f using (child_key)

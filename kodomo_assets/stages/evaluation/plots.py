@@ -83,7 +83,7 @@ def drift_plot(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, bounds: Seq
     return picture.svg()
 
 
-def fairness_plot(con: duckdb.DuckDBPyConnection) -> bytes:
+def fairness_plot(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> bytes:
     """SVG of ``new_fairness`` but for the schools: how each group's rate differs from that of all others."""
     rows = con.execute(
         "select attribute, group_name, difference, difference_low, difference_high, selected, children "
@@ -99,7 +99,8 @@ def fairness_plot(con: duckdb.DuckDBPyConnection) -> bytes:
     for position, (attribute, group, difference, low, high, selected, children) in enumerate(rows):
         y = 44 + _ROW * position
         colour = GREY if low <= 0 <= high else BLUE
-        picture.text(across.start - 8, y + 4, f"{attribute} {group}", anchor="end")
+        named = f"{catalogue.fairness.groups[attribute].ja}：{catalogue.group_name(attribute, group)}"
+        picture.text(across.start - 8, y + 4, named, anchor="end")
         picture.line(across.at(low), y, across.at(high), y, colour)
         picture.dot(across.at(difference), y, colour)
         picture.text(across.at(high) + 6, y + 4, f"{selected:,}/{children:,}", size=10)

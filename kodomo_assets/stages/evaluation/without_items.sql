@@ -1,5 +1,6 @@
 -- The list as it would be without one item's contributions: as many places, the same order among equals, no new fit.
--- Reads the temp tables fairness_without and fairness_children (fairness.py, fairness.sql).
+-- Reads the temp tables fairness_without and fairness_children (fairness.py, fairness.sql), and the macros of
+-- intervals.sql.
 
 create or replace temp table new_without_items as
 with scored as (
@@ -36,9 +37,9 @@ select
     (count(*) filter (p.selected))::integer as selected,
     (count(*) filter (p.selected_without and not p.selected))::integer as entered,
     (count(*) filter (p.selected and not p.selected_without))::integer as left_list,
-    (count(*) filter (p.selected and f.has_record) / nullif(count(*) filter (p.selected), 0)) as precision,
-    (count(*) filter (p.selected_without and f.has_record) / nullif(count(*) filter (p.selected), 0))
-        as precision_without
+    share(f.has_record, p.selected) as precision,
+    -- as many places
+    share(f.has_record, p.selected_without) as precision_without
 from placed as p
 join fairness_children as f using (child_key)
 group by f.version, p.item;

@@ -57,7 +57,7 @@ _COLUMNS = {
     NUMBER: Column(16, number_format=TEXT),
     SCHOOL_YEAR: Column(8),
     CLASS: Column(8),
-    NAME: Column(40),
+    NAME: Column(46),
 }
 # a child's worksheet: labels, answers, and what can be chosen, for whoever fills it in on paper
 _WIDTHS = {"A": 28, "B": 44, "C": 18}

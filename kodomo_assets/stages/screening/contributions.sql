@@ -1,5 +1,5 @@
 -- What raises and lowers a child's score, by its levels and the weights of its band (method §6). Reads the temp tables
--- model_levels, model_items and model_tables (scoring.py), screened_children and child_levels (screened.sql, rescored.sql).
+-- model_levels, model_items and model_tables (scoring.py), screened_children and child_levels (child_levels.sql).
 create or replace temp table new_contributions as
 with item_levels as (
     select

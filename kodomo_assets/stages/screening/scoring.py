@@ -52,6 +52,7 @@ def build_screening(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
         "own_share": catalogue.screening.missing_school == "own_share",
     }
     run_sql(con, __package__, "screened", parameters)
+    run_sql(con, __package__, "child_levels", {"levels_at": reference_date})
     _require_whole_model(con, version)
     run_sql(con, __package__, "contributions", parameters)
     run_sql(con, __package__, "scoring", parameters)
@@ -71,6 +72,7 @@ def rescore(
     _load_model(con, catalogue, version_of(con, reference_date))
     parameters = {"reference_date": reference_date, "previous_date": previous_date}
     run_sql(con, __package__, "rescored", parameters)
+    run_sql(con, __package__, "child_levels", {"levels_at": previous_date})
     run_sql(con, __package__, "contributions", parameters)
     con.execute(
         "create or replace temp table rescored as "

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from kodomo_assets.catalogue import GROUP_OF_SEVERAL, NOT_APPLICABLE, UNKNOWN_GROUP, Band, Catalogue
+from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.disclosure import told_count, told_rows
 from kodomo_assets.sql import literal
 from kodomo_assets.stages.weights.card_beside import Beside, gather_beside
@@ -21,7 +21,6 @@ from kodomo_assets.stages.weights.validation import AUC, CHANCE, DIFFERENCE, LIF
 from kodomo_assets.vocabulary import RULES, SUPPORTED
 
 _HUNDREDTHS, _TWENTIETHS = 100, 20
-_GROUPS = {GROUP_OF_SEVERAL: "該当", NOT_APPLICABLE: "それ以外", UNKNOWN_GROUP: "不明"}
 
 Row = Mapping[str, Any]
 
@@ -285,17 +284,15 @@ def _attributes(catalogue: Catalogue, rows: Sequence[Row]) -> tuple[Attribute, .
     """The groups of the configuration, not the schools: a card is no comparison of schools."""
     found = []
     for name, group in catalogue.fairness.groups.items():
-        words = {level: ja for item in group.items for level, ja in catalogue.items[item].level_labels.items()}
         of_group = [row for row in rows if row["attribute"] == name]
         if of_group:
-            found.append(Attribute(group.ja, tuple(_group({**words, **_GROUPS}, row) for row in of_group)))
+            found.append(Attribute(group.ja, tuple(_group(catalogue, row) for row in of_group)))
     return tuple(found)
 
 
-def _group(words: Mapping[str, str], row: Row) -> Group:
+def _group(catalogue: Catalogue, row: Row) -> Group:
     told = (row[name] for name in ("children", "selection_rate", "precision", "false_negative_rate"))
-    # made under a configuration in which the group had another level
-    return Group(words.get(row["group_name"], row["group_name"]), *told)
+    return Group(catalogue.group_name(row["attribute"], row["group_name"]), *told)
 
 
 def _followed(rows: Sequence[Row]) -> tuple[Followed, ...]:

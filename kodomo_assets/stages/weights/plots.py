@@ -9,7 +9,8 @@ from kodomo_assets.intervals import Z
 from kodomo_assets.office.plots import BLUE, GREY, PALE, Picture, Scale
 
 _SIDE, _EDGE = 300.0, 50.0
-_ROW, _LABELS, _PANEL, _TOP = 16.0, 300.0, 640.0, 40.0
+# two panels fit into the dialogue in which the UI shows a picture, on a small screen too
+_ROW, _LABELS, _PANEL, _TOP = 16.0, 230.0, 500.0, 40.0
 
 
 def coefficient_plot(coefficients: pd.DataFrame, catalogue: Catalogue) -> bytes:
