@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
+from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError
@@ -27,6 +29,41 @@ class Version:
     made_for: dt.date
     fingerprint: str
     origins: dict[Band, str]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a refresh did: ``made`` = it asked the version in force now, and what came out waits to be stored."""
+
+    version: str
+    made: bool
+    reason: str
+
+
+def ask_once(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    table: str,
+    ask: Callable[[Version, dict[Band, Children]], None],
+) -> Asked:
+    """Calls ``ask`` with the version in force and its children where its own refresh has just made it.
+
+    Args:
+        table: what ``ask`` makes rows for; with rows of the version it is not asked again.
+
+    Raises:
+        FitError: matrix, labels or settings are no longer those of the version.
+    """
+    version = version_in_force(con, reference_date)
+    reason = why_not_now(con, version, table, reference_date)
+    if reason is not None:
+        return Asked(version.name, False, reason)
+    children = children_of(con, catalogue, version, reference_date)
+    # the sums are the same with one thread or many; several that wait for work beside DuckDB's take longer than one
+    with threadpool_limits(limits=1, user_api="blas"):
+        ask(version, children)
+    return Asked(version.name, True, "made with the version")
 
 
 def version_in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Version:

@@ -9,14 +9,12 @@ import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.stages.weights.afterwards import Version, children_of, version_in_force, why_not_now
+from kodomo_assets.stages.weights.afterwards import Asked, Version, ask_once
 from kodomo_assets.stages.weights.design import Children, shortage
 from kodomo_assets.stages.weights.regression import Triangle, coefficients, triangle
-from kodomo_assets.stages.weights.resampled import Resampled
 from kodomo_assets.stages.weights.resampling import final_columns
 from kodomo_assets.stages.weights.serving import OWN
 from kodomo_assets.told import Told
@@ -25,36 +23,32 @@ _LEAKAGE = "weights.leakage"
 Rows = NDArray[np.int64]
 
 
-def refresh_leakage(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Resampled:
+def refresh_leakage(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Asked:
     """Makes ``new_leakage`` of the version in force where its own refresh has just made it.
 
     Raises:
         FitError: matrix, labels or settings are no longer those of the version.
     """
-    version = version_in_force(con, reference_date)
-    reason = why_not_now(con, version, _LEAKAGE, reference_date)
-    if reason is not None:
-        return Resampled(version.name, False, reason)
-    children = children_of(con, catalogue, version, reference_date)
-    _load_own_levels(con, catalogue)
-    run_sql(con, __package__, "leakage", {"seed": str(catalogue.weights.seed)})
-    # BLAS threads that wait for work beside DuckDB's take longer than one thread alone
-    with threadpool_limits(limits=1, user_api="blas"):
+
+    def look(version: Version, children: dict[Band, Children]) -> None:
+        _load_own_levels(con, catalogue)
+        run_sql(con, __package__, "leakage", {"seed": str(catalogue.weights.seed)})
         rows = [row for band in children for row in _weights(con, catalogue, version, band, children[band])]
-    weighed = pd.DataFrame(rows, columns=["band", "item", "weight", "weight_without"])
-    create_from_frame(
-        con,
-        "leaked_weights",
-        weighed,
-        {"band": "VARCHAR", "item": "VARCHAR", "weight": "DOUBLE", "weight_without": "DOUBLE"},
-    )
-    con.execute(
-        "create or replace temp table new_leakage as "
-        "select $1 as version, $2::date as reference_date, * "
-        "from leaked left join leaked_weights using (band, item)",
-        [version.name, reference_date],
-    )
-    return Resampled(version.name, True, "made with the version")
+        weighed = pd.DataFrame(rows, columns=["band", "item", "weight", "weight_without"])
+        create_from_frame(
+            con,
+            "leaked_weights",
+            weighed,
+            {"band": "VARCHAR", "item": "VARCHAR", "weight": "DOUBLE", "weight_without": "DOUBLE"},
+        )
+        con.execute(
+            "create or replace temp table new_leakage as "
+            "select $1 as version, $2::date as reference_date, * "
+            "from leaked left join leaked_weights using (band, item)",
+            [version.name, reference_date],
+        )
+
+    return ask_once(con, catalogue, reference_date, _LEAKAGE, look)
 
 
 def _load_own_levels(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:

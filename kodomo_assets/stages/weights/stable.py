@@ -7,14 +7,13 @@ import datetime as dt
 import duckdb
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.sql import create_from_frame
-from kodomo_assets.stages.weights.afterwards import Version, children_of, version_in_force, why_not_now
+from kodomo_assets.stages.weights.afterwards import Asked, Version, ask_once
 from kodomo_assets.stages.weights.data import excluded_items, households
+from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.inclusion import REPLICATES, inclusion
-from kodomo_assets.stages.weights.resampled import Resampled
 from kodomo_assets.stages.weights.resampling import multiplicities
 from kodomo_assets.stages.weights.serving import OWN
 from kodomo_assets.told import Told
@@ -22,32 +21,28 @@ from kodomo_assets.told import Told
 _STABILITY = "weights.stability"
 
 
-def refresh_stability(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Resampled:
-    """Makes ``new_stability`` of every band whose own fit serves and whose items nobody fixed.
+def refresh_stability(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Asked:
+    """Makes ``new_item_stability`` of every band whose own fit serves and whose items nobody fixed.
 
     Raises:
         FitError: matrix, labels or settings are no longer those of the version.
     """
-    version = version_in_force(con, reference_date)
-    reason = why_not_now(con, version, _STABILITY, reference_date)
-    if reason is not None:
-        return Resampled(version.name, False, reason)
-    children = children_of(con, catalogue, version, reference_date)
-    drawn = multiplicities(households(con), catalogue.weights.seed, REPLICATES)
-    chosen = [b for b in children if version.origins[b] == OWN and b not in catalogue.weights.fixed_items]
-    rows: list[tuple[Band, str, float, float | None]] = []
-    # the sums are the same with one thread or many; several that wait for work beside DuckDB's take longer than one
-    with threadpool_limits(limits=1, user_api="blas"):
+
+    def choose(version: Version, children: dict[Band, Children]) -> None:
+        drawn = multiplicities(households(con), catalogue.weights.seed, REPLICATES)
+        chosen = [b for b in children if version.origins[b] == OWN and b not in catalogue.weights.fixed_items]
+        rows: list[tuple[Band, str, float, float | None]] = []
         for band in chosen:
             signs = _sign_shares(con, catalogue, version, band)
             found = inclusion(catalogue, band, children[band], excluded_items(catalogue, reference_date), drawn)
             rows += [(band, item, share, signs.get(item)) for item, share in found.items()]
-    frame = pd.DataFrame(rows, columns=["band", "item", "inclusion_share", "sign_share"])
-    types = {column.name: column.type for column in catalogue.output(_STABILITY).columns}
-    create_from_frame(
-        con, "new_item_stability", frame.assign(version=version.name, reference_date=reference_date), types
-    )
-    return Resampled(version.name, True, "made with the version")
+        frame = pd.DataFrame(rows, columns=["band", "item", "inclusion_share", "sign_share"])
+        types = {column.name: column.type for column in catalogue.output(_STABILITY).columns}
+        create_from_frame(
+            con, "new_item_stability", frame.assign(version=version.name, reference_date=reference_date), types
+        )
+
+    return ask_once(con, catalogue, reference_date, _STABILITY, choose)
 
 
 def _sign_shares(
