@@ -70,9 +70,11 @@ lint: $(VENV)/.dev
 	$(BIN)/sqruff --parsing-errors lint kodomo_assets
 	$(BIN)/oxlint kodomo_assets
 
-# what pytest makes of a test's assertions is kept for the next run, whatever this shell says of bytecode
+# Databases of tests lie in memory where there is room for them: on a disk a fifth of the time is spent waiting for it.
+# What pytest makes of a test's assertions is kept for the next run, whatever this shell says of bytecode.
+ROOM := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $$4 }')" -gt 4000000 2>/dev/null && echo /dev/shm)
 test: lint
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(if $(ROOM),TMPDIR=$(ROOM)) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -38,7 +38,11 @@ class Office:
     @property
     def definitions(self) -> dg.Definitions:
         """Loaded anew when city.yaml says something else, as a code server is restarted then."""
-        return loaded(self.root, (self.settings.data_dir / "city.yaml").read_text("utf-8"))
+        return loaded(self.root, self._overlay)
+
+    @property
+    def _overlay(self) -> str:
+        return (self.settings.data_dir / "city.yaml").read_text("utf-8")
 
     def deliver(self, name: str, *lines: str, day: str = DAY) -> Path:
         path = self.settings.inbox / day / name
@@ -48,11 +52,7 @@ class Office:
 
     def materialize(self, *tables: str, day: str = DAY) -> dg.ExecuteInProcessResult:
         self._open()
-        keys = [dg.AssetKey(table.split(".")) for table in tables]
-        definitions = self.definitions
-        job = definitions.resolve_implicit_global_asset_job_def().get_subset(
-            asset_selection={dg.AssetKey(["sources", "inbox"]), *keys}
-        )
+        job = job_of(self.root, self._overlay, tables)
         return job.execute_in_process(partition_key=day, instance=self.instance, raise_on_error=False)
 
     def copy(self, root: Path) -> Office:
@@ -93,6 +93,17 @@ def loaded(root: Path, overlay: str) -> dg.Definitions:
     there, and serve every test that begins in that folder."""
     assert (root / "data" / "city.yaml").read_text("utf-8") == overlay
     return build_defs(settings_in(root))
+
+
+@lru_cache(maxsize=16)
+def job_of(root: Path, overlay: str, tables: tuple[str, ...]) -> dg.JobDefinition:
+    """What makes ``tables`` of what lies in the inbox."""
+    keys = (dg.AssetKey(table.split(".")) for table in tables)
+    return (
+        loaded(root, overlay)
+        .resolve_implicit_global_asset_job_def()
+        .get_subset(asset_selection={dg.AssetKey(["sources", "inbox"]), *keys})
+    )
 
 
 @cache

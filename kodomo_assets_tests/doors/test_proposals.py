@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -38,8 +39,10 @@ weights:
 class Office(FittedCity):
     """A city whose database lies in a file, with its list of the yearly date, and the command line."""
 
-    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, root: Path, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root, self.capsys, self._key = root, capsys, ""
+        # where it stays what tests begin with: the fits take longer than most tests
+        self._kept = kept
         self.settings = Settings.from_environment()
         self._overlay = self.settings.data_dir / "city.yaml"
         self._overlay.parent.mkdir()
@@ -51,6 +54,16 @@ class Office(FittedCity):
     def made(self, text: str, lower: Children = LOWER) -> None:
         """With the settings ``text``: the matrix, the weights and the list of the yearly date."""
         self.configure(text)
+        kept = self._kept / hashlib.sha256(repr((text, lower.event.tobytes())).encode()).hexdigest()
+        if not kept.exists():
+            self._make(lower)
+            shutil.copytree(self.settings.database.parent, kept / "data")
+            shutil.copy2(self.settings.key_file, kept / "key")
+        else:
+            shutil.copytree(kept / "data", self.settings.database.parent, dirs_exist_ok=True)
+            shutil.copy2(kept / "key", self.settings.key_file)
+
+    def _make(self, lower: Children) -> None:
         with open_to_write(self.settings, self.catalogue) as self.con:
             self.build(YEARLY, lower=lower, upper=UPPER)
             items = ", ".join(item.id for item in self.catalogue.matrix_items)
@@ -84,11 +97,16 @@ class Office(FittedCity):
         return code, out + error
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Office]:
+def office(tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Office:
     monkeypatch.setenv("KODOMO_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("KODOMO_KEY_FILE", str(tmp_path / "key"))
-    return Office(tmp_path, capsys)
+    return Office(tmp_path, kept, capsys)
 
 
 def numbers(line: str) -> list[str]:
