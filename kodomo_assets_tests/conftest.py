@@ -236,10 +236,12 @@ def begun_city(delivered_city: City, shared: Path) -> City:
 
 @pytest.fixture(scope="session")
 def refreshed_city(begun_city: City, shared: Path) -> City:
-    """The small city after the refresh of all its reference dates. Do not change it: copy it."""
+    """The small city after the refresh of all its reference dates, first and last on record. Do not change it: copy it."""
 
     def make(root: Path) -> None:
-        assert begun_city.copy(root).refresh(*DATES[1:])
+        city = begun_city.copy(root)
+        assert city.refresh(*DATES[1:-1])
+        assert city.refresh_at_home(DATES[-1])
 
     return City(made_once(shared / "refreshed", make))
 

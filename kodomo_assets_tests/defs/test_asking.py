@@ -91,6 +91,7 @@ def carry_out(office: Office, request: dg.RunRequest) -> bool:
 
 
 def test_a_run_that_failed_is_asked_for_again_less_and_less_often_and_at_once_after_a_change(delivered):
+    """~6 s: two runs of the whole graph, since it is a failed job that is asked for again."""
     first = asked(delivered, now()).request
     assert first is not None
     assert first.job_name == "yearly_refresh"
@@ -231,6 +232,7 @@ def runs(instance: dg.DagsterInstance) -> list[dg.DagsterRunStatus]:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs signals")
 def test_a_killed_refresh_is_ended_by_the_next_start_and_a_living_one_never(at_home, refresh, capsys):
+    """~7 s: a refresh in a process of its own, which is stopped and killed, and another after it."""
     with dg.DagsterInstance.get() as instance:
         (run,) = instance.get_runs()
         assert run.tags[PID] == str(refresh.pid)

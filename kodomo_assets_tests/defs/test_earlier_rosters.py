@@ -98,6 +98,7 @@ def test_with_it_they_reach_the_child_though_it_lies_before_the_first_date(first
 
 
 def test_a_folder_that_was_read_is_not_read_again_and_a_changed_one_is(first):
+    """~5 s: registers, roster and linkage are made again after each change of the folder."""
     path = roster_of_last_year(first)
     first.materialize(*TABLES)
     before = first.query("select file, sha256, received_at from sources.deliveries where reference_date < '2025-04-01'")

@@ -119,6 +119,7 @@ def test_a_list_of_the_year_before_breeds_records_in_one_world_alone(cities):
 
 
 def test_a_flag_writes_another_world_and_without_it_the_same_bytes_as_ever(tmp_path: Path, monkeypatch):
+    """~8 s: cities are written, each with all its workbooks."""
     data = tmp_path / "data"
     write_city(data, SMALL, seed=5)
     linear = digests(data)

@@ -769,7 +769,10 @@ def test_a_newcomer_changes_nobody_elses_link_or_question(city):
 
 
 def test_a_newcomer_changes_no_parameter_of_a_stored_model():
-    """1 / 2985 is 0.00034 to two digits, 1 / 2986 is 0.00033: the model of the first refresh stays in force."""
+    """1 / 2985 is 0.00034 to two digits, 1 / 2986 is 0.00033: the model of the first refresh stays in force.
+
+    ~5 s: so many are linked twice, for of fewer the model would be the start values.
+    """
     city = City.drawn(2_985)
     register = deliver(Register(), city.children, city.pupils)
     first = Outcome.of(register)
@@ -790,7 +793,10 @@ def test_a_stored_model_that_the_delivery_no_longer_bears_out_is_replaced():
 
 
 def test_between_yearly_dates_a_model_that_data_gave_stays_and_start_values_do_not():
-    """To learn takes longer than all the rest; the yearly refresh does it, and whoever has no model of data yet."""
+    """To learn takes longer than all the rest; the yearly refresh does it, and whoever has no model of data yet.
+
+    ~7 s: 2,985 children, fewer of whom teach nothing, are linked time and again.
+    """
     city = City.drawn(2_985)
     register = deliver(Register(), city.children, city.pupils)
     first = Outcome.of(register)

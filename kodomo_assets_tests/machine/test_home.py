@@ -94,6 +94,7 @@ def loaded(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_dagster_loads_refuses_a_home_of_another_kind(settings, tmp_path):
+    """~5 s: two processes that import all of Dagster, as its own commands do."""
     (tmp_path / "plain").mkdir()
     refused = loaded({"DAGSTER_HOME": str(tmp_path / "plain")})
     assert refused.returncode
