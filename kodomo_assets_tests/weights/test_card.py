@@ -116,7 +116,12 @@ def test_the_meetings_verdict_is_told_coarsely(city):
     said = judged(city, list=(39, 170, 39 / 170, 0.1726, 0.2982), sample=(0, 20, 0.0, 0.0, 0.2009), recall=(39, 39, 1.0, 0.109, 1.0))  # fmt: skip
     assert "一覧の児童のうちおよそ24%（95%の幅 15〜30%）" in said
     assert "検討した児童のうち示せないほど少数" in said
-    assert "一覧に載っていたのはおよそ100%（95%の幅 10〜100%）" in said
+    # none of the sample: 100 % would be read as a list that misses nobody
+    assert "一覧に載っていたのは、10〜100%のどこかとしか言えません" in said
+    assert "およそ100%" not in said
+    city.con.execute("delete from evaluation.meeting_outcome")
+    said = judged(city, list=(39, 170, 39 / 170, 0.1726, 0.2982), recall=(30, 39, 0.77, 0.58, 0.91))
+    assert "一覧に載っていたのはおよそ75%（95%の幅 55〜95%）と見込まれます" in said
 
 
 def test_who_is_sure_and_who_is_borderline_is_counted_by_fives_or_not_at_all(city):

@@ -37,6 +37,11 @@ class Figure:
     high: float | None = None
     beyond: int = 0
 
+    @property
+    def is_vague(self) -> bool:
+        """Whether its interval is wider than a half of all: the figure itself would be read as more than it is."""
+        return self.low is not None and self.high is not None and self.high - self.low > 0.5
+
     @classmethod
     def outwards(cls, value: float | None, low: float | None, high: float | None, steps: int) -> Figure:
         """``steps``: into how many a whole is divided."""

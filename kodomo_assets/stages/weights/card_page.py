@@ -161,7 +161,11 @@ def _more(share: float) -> str:
 def _judged(figure: Figure) -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return "示せないほど少数"
-    return f"およそ{figure.value:.0%}（95%の幅 {figure.low * 100:.0f}〜{figure.high:.0%}）"
+    return f"およそ{figure.value:.0%}（95%の幅 {_ends(figure)}）"
+
+
+def _ends(figure: Figure) -> str:
+    return f"{(figure.low or 0) * 100:.0f}〜{figure.high or 0:.0%}"
 
 
 def _figure(value: float | None, places: int | None) -> str:
@@ -190,6 +194,7 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "by_lot": _by_lot,
     "compared": _compared,
     "judged": _judged,
+    "ends": _ends,
     "figure": _figure,
     "left": _left,
 }
