@@ -97,6 +97,7 @@ PERSONAL_SHEET, SCHOOL_LIST, SUPPORT_RECORD = "個人票", "支援対象者", "�
 LINK_REVIEW, KEY_LIST, RETURNS = "名寄せ確認", "配布番号一覧", "差戻し"
 MODEL_CARD = "モデルカード"
 FILE_REGISTER, OFFICE_PAPER = "個人情報ファイル簿", "説明資料"
+NOTICE, IMPACT_PAPER, ALGORITHM_PAPER = "保護者向けお知らせ", "影響評価", "アルゴリズム台帳"
 
 #: Kinds of files that come back, and the asset that reads each: a further kind is a line here and its reader.
 RETURNED: Mapping[str, str] = {

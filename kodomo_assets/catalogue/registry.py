@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -58,6 +59,12 @@ class Registry(Model):
     note: Sentence | None = Field(default=None, description="備考")
     notice_days: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         description="so many days before a legal basis ends it is said, each time more urgently"
+    )
+    templates: Path | None = Field(
+        description=(
+            "folder with templates of the city's own for the pages, relative to `city.yaml`: a file there replaces the "
+            "packaged one of the same name (`kodomo_assets/stages/papers/*.html`)"
+        )
     )
     agreements: Mapping[str, Agreement] = Field(
         description=(

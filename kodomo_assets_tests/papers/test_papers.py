@@ -16,6 +16,7 @@ from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.stages.papers.entries import check_bases, check_settled
 from kodomo_assets.stages.papers.files import papers
+from kodomo_assets.stages.papers.pages import RISKS
 
 DAY = dt.date(2025, 4, 1)
 SOURCES = Path(__file__).parents[2] / "kodomo_assets" / "catalogue" / "sources.yaml"
@@ -162,6 +163,83 @@ def test_an_office_gets_what_is_read_of_it_and_nothing_of_another(tmp_path):
         assert said in page
     others = [one.ja for one in catalogue.tables.values() if one.section != "social_welfare"]
     assert [ja for ja in others if ja in page] == []
+
+
+def test_parents_read_which_records_are_used_on_what_right_and_whom_to_ask(tmp_path):
+    catalogue = city(tmp_path, SETTLED + "tables: {nhi_households: {legal: {valid_until: 2025-03-31}}}")
+    page = text(papers(catalogue, DAY)["保護者向けお知らせ.html"])
+    assert page.startswith(" こどもの困りごとに早く気づくために（保護者の皆さまへ）")
+    assert "架空市長は、" in page
+    assert "健康増進課 妊娠届※、乳幼児健診※、EPDS※ 2027-03-31まで" in page
+    assert "市民窓口課 住民記録※、異動履歴 恒常的、2027-03-31まで" in page
+    # whose basis ended: nothing of it is used
+    assert "国民健康保険" not in page
+    assert "貧困、虐待、ヤングケアラー、不登校、産後うつに関わる記録" in page
+    assert "窓口：こども部センター（架空市1-1）" in page
+    assert "開示" in page
+
+
+def test_the_impact_sheet_counts_what_is_read_and_leaves_room_for_people(tmp_path):
+    page = papers(city(tmp_path, SETTLED), DAY)["影響評価.html"]
+    # four columns of 生活保護, its agreement whole; five entries of 障害者手帳 are empty
+    assert "社会福祉課 生活保護 4 － 個人情報保護法 第69条第2項第2号 2027-03-31まで 5学年度 －" in text(page)
+    assert "障害者手帳 5 含む" in text(page)
+    assert text(page).count("69条2項ただし書の検討") == 21
+    assert page.decode().count('<td class="write"></td>') == 9
+    assert page.decode().count('<td class="lines"></td>') == 5
+
+
+def test_what_stands_in_the_impact_sheet_as_evidence_is_an_asset(tmp_path):
+    catalogue = load_catalogue()
+    for risk in RISKS:
+        for name in re.findall(r"[a-z_]+\.[a-z_]+", risk.evidence):
+            assert name in catalogue.assets
+
+
+def test_the_register_of_algorithms_says_what_decides_and_what_is_used(tmp_path):
+    page = text(papers(city(tmp_path, SETTLED), DAY)["アルゴリズム台帳.html"])
+    contract = yaml.safe_load(SOURCES.read_text("utf-8"))["tables"]
+    columns = sum(len(one["columns"]) for one in contract.values())
+    assert f"使うデータ 24種類、{columns}項目（「個人情報ファイル簿」の「記録項目」）" in page
+    assert "何を決めるか 何も決めない。" in page
+    assert "上位10%の一覧。参考情報であり、判定ではありません。" in page
+
+
+def test_a_city_puts_templates_of_its_own_in_place(tmp_path):
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "notice.html").write_text(
+        '{% extends "paper.html" %}{% block paper %}市からのお知らせ {{ registry.body }}{% endblock %}', "utf-8"
+    )
+    made = papers(city(tmp_path, SETTLED + "  templates: templates"), DAY)
+    assert text(made["保護者向けお知らせ.html"]).strip().endswith("市からのお知らせ 架空市長")
+    assert "おそれと、しくみに組み込まれた対策" in made["影響評価.html"].decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notice.html", "{{ registry.body }}\n{% if %}", "registry.templates: notice.html, line 2: "),
+        ("notice.html", "{{ no_such_fact }}", "registry.templates: notice.html: 'no_such_fact' is undefined"),
+        ("letter.html", "", "registry.templates: letter.html: no such template, expected some of office.html"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_said_with_its_line(tmp_path, name, content, said):
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / name).write_text(content, "utf-8")
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        papers(city(tmp_path, "registry: {templates: templates}"), DAY)
+
+
+def test_templates_that_are_no_folder_or_no_text_are_said(tmp_path):
+    catalogue = city(tmp_path, "registry: {templates: templates}")
+    with pytest.raises(ConfigurationError, match=re.escape("registry.templates: templates is no folder")):
+        papers(catalogue, DAY)
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "notice.html").write_bytes("お知らせ".encode("cp932"))
+    with pytest.raises(ConfigurationError, match="save it as UTF-8"):
+        papers(catalogue, DAY)
 
 
 def test_a_page_reaches_no_network(tmp_path):

@@ -8,19 +8,29 @@ from itertools import groupby
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.stages.papers.entries import entries
 from kodomo_assets.stages.papers.file_register import file_register
-from kodomo_assets.stages.papers.office_page import office_page
-from kodomo_assets.vocabulary import FILE_REGISTER, OFFICE_PAPER
+from kodomo_assets.stages.papers.pages import render
+from kodomo_assets.vocabulary import ALGORITHM_PAPER, FILE_REGISTER, IMPACT_PAPER, NOTICE, OFFICE_PAPER
+
+_TITLES = {
+    NOTICE: "こどもの困りごとに早く気づくために（保護者の皆さまへ）",
+    IMPACT_PAPER: "個人情報保護影響評価シート",
+    ALGORITHM_PAPER: ALGORITHM_PAPER,
+}
+_PAGES = {NOTICE: "notice.html", IMPACT_PAPER: "impact.html", ALGORITHM_PAPER: "algorithm.html"}
 
 
 def papers(catalogue: Catalogue, day: dt.date) -> dict[str, bytes]:
-    """Name -> content of every paper of the reference date ``day``: 個人情報ファイル簿 and a 説明資料 per office."""
+    """Name -> content of every paper of the reference date ``day``."""
     registry = entries(catalogue, day)
     made = {f"{FILE_REGISTER}.xlsx": file_register(catalogue, registry, day)}
     for office, of_office in groupby(registry, key=lambda entry: entry.office):
-        made[f"{OFFICE_PAPER}_{office}.html"] = office_page(catalogue, list(of_office), day)
+        title = f"{OFFICE_PAPER}　{office}"
+        made[f"{OFFICE_PAPER}_{office}.html"] = render("office.html", title, catalogue, list(of_office), day)
+    for kind, template in _PAGES.items():
+        made[f"{kind}.html"] = render(template, _TITLES[kind], catalogue, registry, day)
     return made
 
 
 def is_paper(name: str) -> bool:
-    """Whether a file of this name is one that ``papers`` makes."""
-    return name == f"{FILE_REGISTER}.xlsx" or (name.startswith(f"{OFFICE_PAPER}_") and name.endswith(".html"))
+    """Whether a file of this name is one that ``papers`` makes of some office."""
+    return name.startswith(f"{OFFICE_PAPER}_") and name.endswith(".html")

@@ -1,0 +1,150 @@
+"""The papers that are pages: for each office, for parents, for the impact assessment, for a register of algorithms.
+
+What each says stands in its template; a city may put templates of its own in their place (``registry.templates``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from itertools import groupby
+from pathlib import Path
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.office.pages import policy
+from kodomo_assets.stages.papers.entries import ASKED, NOT_YET, Entry
+from kodomo_assets.vocabulary import FILE_REGISTER, MODEL_CARD, NO_JUDGEMENT, RELEASED, RETURNS
+
+#: Every template; all but the last, which they extend, make a page.
+TEMPLATES = ("office.html", "notice.html", "impact.html", "algorithm.html", "paper.html")
+_CADENCES = {"yearly": "年1回", "termly": "学期ごと"}
+
+
+@dataclass(frozen=True)
+class Risk:
+    """What may go wrong for a child or a family, what the program does against it, and where that can be seen."""
+
+    fear: str
+    measure: str
+    evidence: str
+
+
+RISKS = (
+    Risk(
+        "別人の記録がつながる",
+        "氏名だけではつながず、確からしさが足りない組は人が確認する。つながらない記録は失わずに示す。",
+        "linkage.links、linkage.quality、linkage.review",
+    ),
+    Risk(
+        "氏名や住所がもれる",
+        "分析用のデータは仮名にし、出すたびに氏名・番号・住所がないことを値で確かめる。記録（ログ）に個人の情報を書かない。",
+        "published.analystの検査",
+    ),
+    Risk(
+        "支援措置の対象者の居場所が知られる",
+        f"住所、学校、世帯を外に出す資料に載せず、人が{RELEASED}とするまで学校の資料に載せない。",
+        "published.analyst、review.school_lists",
+    ),
+    Risk(
+        "一覧に載ることが烙印になる",
+        "学校の資料に点数、順位、ほかの課の記録を載せない。名簿の番号から、一覧か無作為の見本かは分からない。",
+        "review.school_lists、review.key_list",
+    ),
+    Risk(
+        "点数がそのまま決定になる",
+        "人の判定がないかぎり学校への資料は作られない。判定には職種と理由を求める。",
+        "review.decisions、review.school_lists",
+    ),
+    Risk(
+        "特定の集団が多く選ばれ、または見落とされる",
+        "性別、国籍、地区を使わず、集団ごとの選ばれ方と見落としを毎回測り、偏りを知らせる。",
+        "evaluation.fairness",
+    ),
+    Risk(
+        "見落としに気づかない",
+        "一覧の外の無作為の見本と、過去の一覧のその後を毎回調べる。",
+        "evaluation.meeting_outcome、evaluation.backtest",
+    ),
+    Risk(
+        "根拠のないデータを使い続ける",
+        "期限の切れたデータは読み取らず、重みを求め直す。期限が近づくと知らせる。",
+        "review.papersの検査",
+    ),
+    Risk(
+        "届かなかった資料や誤った資料で順位が変わる",
+        "欠けた学校、急な増減、読めない項目を一覧の横に示し、あまりに多ければ更新を止める。",
+        "screening.ranking、sourcesの各検査",
+    ),
+)
+
+
+def render(template: str, title: str, catalogue: Catalogue, entries: Sequence[Entry], day: dt.date) -> bytes:
+    """One UTF-8 HTML file without a program in it.
+
+    Raises:
+        ConfigurationError: a template of the city's own cannot be used; names file and line.
+    """
+    # imported late: only who writes the pages needs it
+    from jinja2 import DictLoader, Environment, StrictUndefined, TemplateError
+
+    style = resources.files(__package__).joinpath("paper.css").read_text("utf-8")
+    own = _own_templates(catalogue.registry.templates)
+    loader = DictLoader({name: own.get(name) or _packaged(name) for name in TEMPLATES})
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    read = [entry for entry in entries if entry.in_force]
+    facts = {
+        "title": title,
+        "entries": entries,
+        "offices": {office: list(own) for office, own in groupby(read, key=lambda entry: entry.office)},
+        "day": day,
+        "registry": catalogue.registry,
+        "difficulties": catalogue.difficulties,
+        "share_percent": catalogue.screening.share_percent,
+        "kinds": len(read),
+        "columns": sum(len(entry.fields) for entry in read),
+        "cadences": _CADENCES,
+        "asked": ASKED,
+        "not_yet": NOT_YET,
+        "risks": RISKS,
+        "no_judgement": NO_JUDGEMENT,
+        "returns": RETURNS,
+        "file_register": FILE_REGISTER,
+        "model_card": MODEL_CARD,
+        "policy": policy(style=style),
+        "style": style,
+    }
+    try:
+        return environment.get_template(template).render(facts).encode()
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        place = f"{getattr(error, 'name', None) or template}" + (f", line {line}" if line else "")
+        raise ConfigurationError(
+            f"registry.templates: {place}: {error.message}; mend it, or take the file away to have the packaged one"
+        ) from None
+
+
+def _packaged(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _own_templates(folder: Path | None) -> Mapping[str, str]:
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise ConfigurationError(f"registry.templates: {folder.name} is no folder")
+    own = {path.name: path for path in sorted(folder.iterdir()) if path.suffix == ".html"}
+    strange = own.keys() - set(TEMPLATES)
+    if strange:
+        raise ConfigurationError(
+            f"registry.templates: {', '.join(sorted(strange))}: no such template, expected some of "
+            f"{', '.join(TEMPLATES)}"
+        )
+    try:
+        return {name: path.read_text("utf-8") for name, path in own.items()}
+    except UnicodeDecodeError:
+        raise ConfigurationError("registry.templates: a template is no UTF-8 text: save it as UTF-8") from None
