@@ -51,7 +51,7 @@ def tell_cards(con: duckdb.DuckDBPyConnection, version: str) -> Told:
             events,
             items,
             columns,
-            round(r_squared, 4) as r_squared,
+            round(r_squared, 3) as r_squared,
             round(condition_number, 1) as condition_number
         from weights.model_cards
         where version = $1
