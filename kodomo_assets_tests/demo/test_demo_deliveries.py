@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.city import make_city, write_city
 from kodomo_assets.demo.risk import observed
 from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.stages.papers.entries import check_settled
 
 RESIDENTS = 6_000
 
@@ -143,3 +145,11 @@ def test_it_refuses_a_citys_own_folder(tmp_path, name):
     with pytest.raises(ConfigurationError, match=Path(name).name):
         write_city(tmp_path, 2_000)
     assert list(digests(tmp_path)) == [name]
+
+
+def test_the_demo_city_settled_with_every_office_but_one(data_dir):
+    catalogue = load_catalogue(data_dir / "city.yaml")
+    outcome = check_settled(catalogue, dt.date(2025, 4, 1))
+    # one table of one office: five entries
+    assert outcome.facts == {"empty": 5, "tables": 1}
+    assert "介護保険課 要介護認定" in outcome.message
