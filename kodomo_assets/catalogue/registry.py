@@ -58,7 +58,8 @@ class Registry(Model):
     )
     note: Sentence | None = Field(default=None, description="備考")
     notice_days: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        description="so many days before a legal basis ends it is said, each time more urgently"
+        min_length=1,
+        description="so many days before a legal basis ends it is said; `within_<days>_days` counts the tables",
     )
     templates: Path | None = Field(
         description=(

@@ -43,4 +43,4 @@ def test_the_days_to_the_end_of_a_basis_are_counted_from_today(office):
     office.configure(f"tables: {{public_assistance: {{legal: {{valid_until: {soon}}}}}}}")
     result = office.materialize("review.papers")
     assert checks(result)["bases_hold"] is False
-    assert f"生活保護: ends on {soon}" in said(result, "bases_hold")
+    assert f"ends on {soon}, in 30 days: 社会福祉課 生活保護" in said(result, "bases_hold")

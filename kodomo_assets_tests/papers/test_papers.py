@@ -254,10 +254,10 @@ def test_a_page_reaches_no_network(tmp_path):
     ("today", "within", "words"),
     [
         (dt.date(2026, 10, 1), (0, 0, 0), "every legal basis holds for more than 180 days"),  # 181 days before
-        (dt.date(2026, 10, 2), (1, 0, 0), "社会福祉課 生活保護: ends on 2027-03-31, in 180 days"),
+        (dt.date(2026, 10, 2), (1, 0, 0), "ends on 2027-03-31, in 180 days: 社会福祉課 生活保護"),
         (dt.date(2027, 1, 30), (1, 1, 0), "in 60 days"),
         (dt.date(2027, 3, 31), (1, 1, 1), "in 0 days"),
-        (dt.date(2027, 4, 1), (1, 1, 1), "社会福祉課 生活保護: ended on 2027-03-31, its table is not read"),
+        (dt.date(2027, 4, 1), (1, 1, 1), "ended on 2027-03-31, not read any more: 社会福祉課 生活保護"),
     ],
 )
 def test_the_end_of_a_basis_is_said_180_60_and_0_days_before(tmp_path, today, within, words):

@@ -134,27 +134,28 @@ def _purposes(column: Column, feeds: Iterable[str], purposes: Mapping[str, str])
 def check_bases(catalogue: Catalogue, today: dt.date) -> CheckOutcome:
     """Whether every legal basis holds for longer than the longest notice (``registry.notice_days``), counted today."""
     notices = catalogue.registry.notice_days
-    ending = [
-        (entry, (entry.until - today).days)
-        for entry in entries(catalogue, today)
-        if entry.until is not None and (entry.until - today).days <= max(notices, default=-1)
-    ]
+    ending: dict[dt.date, list[str]] = {}
+    for entry in entries(catalogue, today):
+        if entry.until is not None and (entry.until - today).days <= notices[0]:
+            ending.setdefault(entry.until, []).append(f"{entry.office} {entry.ja}")
     told = [
-        f"{entry.office} {entry.ja}: "
-        + (f"ended on {entry.until}, its table is not read" if left < 0 else f"ends on {entry.until}, in {left} days")
-        for entry, left in sorted(ending, key=lambda found: (found[1], found[0].table))
+        (f"ended on {day}, not read any more: " if day < today else f"ends on {day}, in {(day - today).days} days: ")
+        + "、".join(tables)
+        for day, tables in sorted(ending.items())
     ]
-    within = {days: sum(left <= days for _, left in ending) for days in notices}
+    within = {
+        days: sum(len(tables) for day, tables in ending.items() if (day - today).days <= days) for days in notices
+    }
     return CheckOutcome(
         name="bases_hold",
         passed=not ending,
         blocking=False,
         message=(
-            f"{len(ending)} tables whose legal basis ends within {max(notices, default=0)} days or has ended, expected "
-            "0: settle each anew with its office and put the day into tables.<id>.legal.valid_until of city.yaml: "
+            f"{within[notices[0]]} tables whose legal basis ends within {notices[0]} days or has ended, expected 0: settle "
+            "each anew with its office and put the day into tables.<id>.legal.valid_until of city.yaml: "
             + "; ".join(told)
             if ending
-            else f"every legal basis holds for more than {max(notices, default=0)} days"
+            else f"every legal basis holds for more than {notices[0]} days"
         ),
         facts={f"within_{days}_days": count for days, count in within.items()},
     )
