@@ -151,8 +151,8 @@ def check_bases(catalogue: Catalogue, today: dt.date) -> CheckOutcome:
         passed=not ending,
         blocking=False,
         message=(
-            f"{within[notices[0]]} tables whose legal basis ends within {notices[0]} days or has ended, expected 0: settle "
-            "each anew with its office and put the day into tables.<id>.legal.valid_until of city.yaml: "
+            f"{within[notices[0]]} tables whose legal basis ends within {notices[0]} days or has ended, expected 0: "
+            "settle each anew with its office and put the day into tables.<id>.legal.valid_until of city.yaml: "
             + "; ".join(told)
             if ending
             else f"every legal basis holds for more than {notices[0]} days"
