@@ -69,6 +69,8 @@ class _Replicate:
             for level in column.levels
         }
         self._tables = {item: at for (item, _), at in self._at.items() if item.startswith("table:")}
+        # the search asks for them thousands of times
+        self._own_of = {entry.item.id: [at for group in self._own(entry) for at in group] for entry in design.items}
 
     def kept(self) -> list[str]:
         chosen = self._by_aic()
@@ -88,7 +90,7 @@ class _Replicate:
 
     def _positions(self, inside: set[str]) -> list[int]:
         entries = [entry for entry in self._candidates if entry.item.id in inside]
-        own = [at for entry in entries for group in self._own(entry) for at in group]
+        own = [at for entry in entries for at in self._own_of[entry.item.id]]
         return [*range(self._first), *own, *self._beside(entries)]
 
     # ---- step 2
