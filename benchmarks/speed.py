@@ -25,9 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -40,6 +39,8 @@ from kodomo_assets.settings import project_root
 _MEGABYTE = 1024 if platform.system() == "Linux" else 1024**2
 _MEASURES = ("processor s", "wall s", "peak MB")
 _KINDS = ("termly", "yearly")
+# the last lines of a program that failed
+_SHOWN = 15
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kodomo-speed-") as place:
         if given.sizes:
-            print_growth([(size, city_of(Path(place), size)) for size in sorted(given.sizes)])
+            print_growth((size, city_of(Path(place), size)) for size in sorted(given.sizes))
         else:
             compare(Path(place), given.data_dir, given.key_file)
     return 0
@@ -214,20 +215,22 @@ def city_of(place: Path, size: float) -> Cost:
 
 def run(arguments: Sequence[str], environment: dict[str, str], *, may_fail: bool = False) -> Cost:
     """Runs Python with ``arguments`` and waits for it; what it tells goes to a file, so that it never waits for us."""
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as problems:
         started = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, *arguments],
             env=os.environ | {"PYTHONPATH": str(project_root())} | environment,
             cwd=project_root(),
             stdout=told,
-            stderr=subprocess.DEVNULL,
+            stderr=problems,
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode and not may_fail:
-            raise SystemExit(f"failed ({process.returncode}): python {' '.join(arguments)}\nrun it by hand to see why")
+            problems.seek(0)
+            last = "".join(problems.readlines()[-_SHOWN:])
+            raise SystemExit(f"failed ({process.returncode}): python {' '.join(arguments)}\n{last}")
         told.seek(0)
         return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / _MEGABYTE, told.read())
 
@@ -247,15 +250,24 @@ def print_table(rows: Sequence[Row]) -> None:
         print(f"{line[0]:<{wide}} | " + " | ".join(f"{cell:>8}" for cell in line[1:]))
 
 
-def print_growth(costs: Sequence[tuple[float, Cost]]) -> None:
-    """Seconds and memory by size, and the exponents from each size to the next (1 = in step with the residents)."""
+def print_growth(costs: Iterable[tuple[float, Cost]]) -> None:
+    """Seconds and memory by size, and the exponents from each size to the next (1 = in step with the residents).
+
+    Each is printed once it is known: a size that fails takes nothing away.
+    """
+    before: tuple[float, Cost] | None = None
     for size, cost in costs:
-        print(f"{size:g} x | processor {cost.processor:.1f} s | wall {cost.wall:.1f} s | peak {cost.peak:.0f} MB")
-    for (small, less), (large, more) in pairwise(costs):
-        time_, wall, peak = (
-            math.log(b / a) / math.log(large / small) for a, b in zip(less.figures, more.figures, strict=True)
+        print(
+            f"{size:g} x | processor {cost.processor:.1f} s | wall {cost.wall:.1f} s | peak {cost.peak:.0f} MB",
+            flush=True,
         )
-        print(f"{small:g} x -> {large:g} x | exponents: processor {time_:.2f}, wall {wall:.2f}, peak {peak:.2f}")
+        if before is not None:
+            small, less = before
+            time_, wall, peak = (
+                math.log(b / a) / math.log(size / small) for a, b in zip(less.figures, cost.figures, strict=True)
+            )
+            print(f"{small:g} x -> {size:g} x | exponents: processor {time_:.2f}, wall {wall:.2f}, peak {peak:.2f}")
+        before = size, cost
 
 
 def say(text: str) -> None:
