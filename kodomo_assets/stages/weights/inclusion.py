@@ -68,8 +68,9 @@ class _Replicate:
             for at, column in enumerate(design.columns, start=self._first)
             for level in column.levels
         }
-        self._tables = {item: at for (item, _), at in self._at.items() if item.startswith("table:")}
         # the search asks for them thousands of times
+        tables = {item: at for (item, _), at in self._at.items() if item.startswith("table:")}
+        self._table_of = {entry.item.id: tables.get(f"table:{entry.item.tables[0]}") for entry in design.items}
         self._own_of = {entry.item.id: [at for group in self._own(entry) for at in group] for entry in design.items}
 
     def kept(self) -> list[str]:
@@ -85,8 +86,8 @@ class _Replicate:
     def _beside(self, entries: Sequence[ItemColumns]) -> list[int]:
         """The blanks of ``entries`` and the no_record columns of their tables."""
         blanks = [self._at[e.item.id, BLANK] for e in entries if (e.item.id, BLANK) in self._at]
-        tables = dict.fromkeys(f"table:{e.item.tables[0]}" for e in entries)
-        return [*blanks, *(self._tables[table] for table in tables if table in self._tables)]
+        tables = dict.fromkeys(at for e in entries if (at := self._table_of[e.item.id]) is not None)
+        return [*blanks, *tables]
 
     def _positions(self, inside: set[str]) -> list[int]:
         entries = [entry for entry in self._candidates if entry.item.id in inside]
