@@ -12,7 +12,12 @@ from kodomo_assets.catalogue.base import Model
 class Section(Model):
     """An office that holds a table (保有・管理主体) and the legal basis on which it provides it."""
 
-    ja: str = Field(description="the office's name, as its files, sheets and 差戻し workbooks show it")
+    ja: str = Field(
+        min_length=1,
+        max_length=40,
+        pattern=r"""^[^/\\:*?"<>|\x00-\x1f]*$""",
+        description="the office's name, as its files, sheets and 差戻し workbooks show it: it stands in names of files",
+    )
     basis: str = Field(description="the legal basis on which the office provides its tables")
 
 

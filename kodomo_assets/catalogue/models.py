@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Container, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -95,6 +96,10 @@ class Catalogue(Model):
         for output in (*self.outputs.values(), *self.files.values()):
             if output.owner not in self.sections:
                 raise ValueError(f"outputs.{output.qualified}.owner: no section {output.owner!r}")
+        offices = Counter(section.ja for section in self.sections.values())
+        for name, section in self.sections.items():
+            if offices[section.ja] > 1:
+                raise ValueError(f"sections.{name}.ja: another office is called {section.ja!r} too, expected one each")
         for item in self.items.values():
             for name in item.tables:
                 if name not in self.tables:
@@ -180,7 +185,13 @@ class Catalogue(Model):
         for number, gone in enumerate(self.ingest.withdrawn):
             dated.append((f"withdrawn.{number}.day", gone.day))
             dated.append((f"withdrawn.{number}.reference_date", gone.reference_date))
-        ahead = [f"ingest.{key}: found {day}" for key, day in dated if day > today]
+        dated = [(f"ingest.{key}", day) for key, day in dated]
+        dated += [
+            (f"registry.agreements.{name}.agreed_on", agreement.agreed_on)
+            for name, agreement in self.registry.agreements.items()
+            if agreement.agreed_on is not None
+        ]
+        ahead = [f"{key}: found {day}" for key, day in dated if day > today]
         if ahead:
             raise ValueError(f"{'; '.join(ahead)}; expected a day on or before today ({today})")
         return self

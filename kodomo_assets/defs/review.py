@@ -10,8 +10,7 @@ from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
 from kodomo_assets.stages.outcomes.support import build_support
 from kodomo_assets.stages.outcomes.taking import BESIDE, Taken, check_taken
 from kodomo_assets.stages.papers.entries import check_bases, check_settled
-from kodomo_assets.stages.papers.files import is_paper
-from kodomo_assets.stages.papers.files import papers as make_papers
+from kodomo_assets.stages.papers.files import is_paper, try_papers
 from kodomo_assets.stages.review.cautions import protection_caution
 from kodomo_assets.stages.review.children import create_numbered_children
 from kodomo_assets.stages.review.files import key_file
@@ -233,17 +232,21 @@ def model_card(step: Step) -> Results:
 @asset(
     "review.papers",
     checks=[
+        check("review.papers", "papers_made", "資料を作ることができた"),
         check("review.papers", "bases_hold", "法令上の根拠の期限が近づいていない"),
         check("review.papers", "registry_settled", "部署との合意の記録がそろっている"),
     ],
 )
 def papers(step: Step) -> Results:
-    made = make_papers(step.catalogue, step.day)
+    made, outcome = try_papers(step.catalogue, step.day)
+    # an edition that was out is kept, whatever the new one says
     for name, content in made.items():
-        put(step.outbox / name, content, step.warn)
-    # of an office that delivers nothing any more
-    for path in sorted(step.outbox.iterdir()):
+        put(step.outbox / name, content, step.warn, out=True)
+    # of an office that is called otherwise by now
+    for path in sorted(step.outbox.glob("*.html")) if made else ():
         if is_paper(path.name) and path.name not in made:
-            take_away(path, step.warn)
+            take_away(path, step.warn, out=True)
     yield step.made("review.papers", {"files": len(made)})
-    yield from step.checked([check_bases(step.catalogue, step.today), check_settled(step.catalogue, step.today)])
+    yield from step.checked(
+        [outcome, check_bases(step.catalogue, step.today), check_settled(step.catalogue, step.today)]
+    )

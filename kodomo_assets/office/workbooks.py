@@ -277,7 +277,7 @@ def put_notes(sheet: Worksheet, first: int, notes: Mapping[str, str], widths: Se
             style(cell, bold=number == 1)
         sheet.merge_cells(start_row=last, end_row=last, start_column=2, end_column=len(widths))
         lines = max(lines_of(label, widths[0]), lines_of(text, sum(widths[1:])))
-        sheet.row_dimensions[last].height = _LINE_HEIGHT * lines
+        sheet.row_dimensions[last].height = min(_LINE_HEIGHT * lines, _TALLEST)
     return last
 
 

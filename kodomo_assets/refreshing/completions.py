@@ -94,8 +94,12 @@ def program_state() -> str:
 
 
 def configuration_state(catalogue: Catalogue) -> str:
-    """A hash of all that the catalogue and the city's configuration say, words for people included."""
-    return hashlib.sha256(catalogue.model_dump_json().encode()).hexdigest()[:16]
+    """A hash of all that the catalogue and the city's configuration say, words for people and templates included."""
+    digest = hashlib.sha256(catalogue.model_dump_json().encode())
+    folder = catalogue.registry.templates
+    for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
+        digest.update(f"{path.name}\n".encode() + (path.read_bytes() if path.is_file() else b""))
+    return digest.hexdigest()[:16]
 
 
 def _left(con: duckdb.DuckDBPyConnection, day: dt.date) -> dict[tuple[str, str], str]:

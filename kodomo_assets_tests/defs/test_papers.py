@@ -32,9 +32,28 @@ def test_a_change_of_the_registry_changes_the_papers(office):
     )
     office.materialize("review.papers")
     assert "福社第12号" in page.read_text("utf-8")
-    # an office under another name: its paper of before is no paper any more
+    # an edition of before was out: it is kept under another name, and so is that of an office with another name
+    assert "福社第12号" not in page.with_name("説明資料_社会福祉課_旧1.html").read_text("utf-8")
     assert "説明資料_障がい福祉課.html" in outbox(office)
     assert "説明資料_障害福祉課.html" not in outbox(office)
+    assert "説明資料_障害福祉課_旧1.html" in outbox(office)
+    # and once more: what is old stays as it is
+    before = outbox(office)
+    office.materialize("review.papers")
+    assert outbox(office) == before
+
+
+def test_a_template_that_cannot_be_used_stops_nothing_and_is_said(office):
+    office.materialize("review.papers")
+    before = {path.name: path.read_bytes() for path in (office.settings.outbox / DAY).iterdir()}
+    office.configure("registry: {templates: templates, body: 架空市長}")
+    result = office.materialize("review.papers")
+    assert result.success
+    assert checks(result)["papers_made"] is False
+    assert said(result, "papers_made") == (
+        "no paper was made, those of before stand: registry.templates: templates is no folder"
+    )
+    assert {path.name: path.read_bytes() for path in (office.settings.outbox / DAY).iterdir()} == before
 
 
 def test_the_days_to_the_end_of_a_basis_are_counted_from_today(office):

@@ -88,7 +88,8 @@ def spread_over_schools(city: City) -> float:
 
 def test_schools_differ_in_what_they_report_in_one_world_alone(cities):
     assert spread_over_schools(cities[LINEAR]) > 0.01
-    assert spread_over_schools(cities[SCHOOLS]) < 1e-9
+    # a city of this size has no more consultations than a real one
+    assert spread_over_schools(cities[SCHOOLS]) < 1e-5
 
 
 def heard(city: City) -> float:

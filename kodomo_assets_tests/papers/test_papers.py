@@ -100,12 +100,12 @@ def test_every_field_that_is_read_stands_there_once_and_no_other(tmp_path):
 def test_a_field_says_what_it_is_for(tmp_path):
     used = {(row["データ"], row["記録項目"]): row["用途"] for row in table(sheets(city(tmp_path, "{}"))["記録項目"])}
     assert used["EPDS", "合計点"] == "母のEPDS"
-    assert used["住民記録", "住所"] == "本人の確認、名簿の表示"
+    assert used["住民記録", "住所"] == "本人の確認、名簿の表示、名寄せの確認"
     assert used["住民記録", "支援措置"] == "支援措置の対象者の保護"
     # sex and nationality have no weight
     assert used["住民記録", "国籍"] == "公平の点検（点数には使わない）"
     assert used["住民記録", "性別"] == "公平の点検（点数には使わない）、記録と児童の照合（名寄せ）"
-    assert used["学校健診", "身長"] == "項目の判定には使わない"
+    assert used["学校健診", "身長"] == "項目の判定には使わない（確認や表示に使うことがある）"
 
 
 def test_a_basis_and_its_agreement_stand_there_as_the_registry_has_them(tmp_path):
@@ -131,14 +131,18 @@ def test_a_basis_and_its_agreement_stand_there_as_the_registry_has_them(tmp_path
     assert rows["障害者手帳"]["69条2項ただし書の検討"] == "（空欄）"
 
 
-def test_a_table_whose_basis_ended_is_told_and_none_of_its_fields_is(tmp_path):
+def test_a_table_whose_basis_ended_is_told_with_its_end_and_parents_are_told_of_what_is_used(tmp_path):
     catalogue = city(tmp_path, "tables: {public_assistance: {legal: {valid_until: 2025-03-31}}}")
     book = sheets(catalogue)
-    assert all(row["データ"] != "生活保護" for row in table(book["記録項目"]))
+    # rows of before are still held
+    assert {"生活保護（2025-03-31に終了）"} == {
+        row["データ"] for row in table(book["記録項目"]) if "生活保護" in row["データ"]
+    }
     ended = {row["データ"]: row["期限"] for row in table(book["根拠と合意"])}
     assert ended["生活保護"] == "2025-03-31に終了"
     page = text(papers(catalogue, DAY)["説明資料_社会福祉課.html"])
-    assert "根拠が終了したため読み取りません" in page
+    assert "根拠が終了：2025-04-01以後は読み取りません（以前の記録は残っています）" in page
+    assert "生活保護" not in text(papers(catalogue, DAY)["保護者向けお知らせ.html"])
     # on its last day it is read
     assert any(row["データ"] == "生活保護" for row in table(sheets(catalogue, dt.date(2025, 3, 31))["記録項目"]))
 
@@ -220,6 +224,22 @@ def test_a_city_puts_templates_of_its_own_in_place(tmp_path):
     ("name", "content", "said"),
     [
         ("notice.html", "{{ registry.body }}\n{% if %}", "registry.templates: notice.html, line 2: "),
+        ("notice.html", "{{ 1 / 0 }}", "registry.templates: notice.html cannot be rendered (ZeroDivisionError"),
+        (
+            "notice.html",
+            '{% extends "notice.html" %}',
+            "registry.templates: notice.html cannot be rendered (RecursionError",
+        ),
+        ("notice.html", "", "registry.templates: notice.html: the page lacks its content security policy"),
+        (
+            "notice.html",
+            "<p>お知らせ</p>",
+            "registry.templates: notice.html: the page lacks its content security policy",
+        ),
+        # nothing of the machine can be reached
+        ("notice.html", "{{ cycler.__init__.__globals__.os.getcwd() }}", "registry.templates: notice.html: access to"),
+        ("notice.html", "{{ registry.templates.name }}", "has no attribute 'templates'"),
+        ("Notice.HTM", "", "registry.templates: Notice.HTM: no such template"),
         ("notice.html", "{{ no_such_fact }}", "registry.templates: notice.html: 'no_such_fact' is undefined"),
         ("letter.html", "", "registry.templates: letter.html: no such template, expected some of office.html"),
     ],
@@ -253,21 +273,39 @@ def test_a_page_reaches_no_network(tmp_path):
 @pytest.mark.parametrize(
     ("today", "within", "words"),
     [
-        (dt.date(2026, 10, 1), (0, 0, 0), "every legal basis holds for more than 180 days"),  # 181 days before
-        (dt.date(2026, 10, 2), (1, 0, 0), "ends on 2027-03-31, in 180 days: 社会福祉課 生活保護"),
-        (dt.date(2027, 1, 30), (1, 1, 0), "in 60 days"),
-        (dt.date(2027, 3, 31), (1, 1, 1), "in 0 days"),
-        (dt.date(2027, 4, 1), (1, 1, 1), "ended on 2027-03-31, not read any more: 社会福祉課 生活保護"),
+        (dt.date(2026, 10, 1), (0, 0, 0, 0, 0), "every legal basis holds for more than 180 days"),  # 181 days before
+        (dt.date(2026, 10, 2), (1, 0, 0, 0, 0), "ends on 2027-03-31, in 180 days: 社会福祉課 生活保護"),
+        (dt.date(2027, 1, 30), (1, 1, 0, 0, 0), "in 60 days"),
+        (dt.date(2027, 3, 31), (1, 1, 1, 0, 0), "in 0 days"),
+        (dt.date(2027, 4, 1), (0, 0, 0, 1, 0), "ended on 2027-03-31, not read for dates after it: 社会福祉課 生活保護"),
     ],
 )
 def test_the_end_of_a_basis_is_said_180_60_and_0_days_before(tmp_path, today, within, words):
     catalogue = load_catalogue()
     later = {name: {"legal": {"valid_until": "2030-03-31"}} for name in catalogue.tables if name != "public_assistance"}
     outcome = check_bases(city(tmp_path, yaml.safe_dump({"tables": later})), today)
-    assert outcome.passed is (within == (0, 0, 0))
+    assert outcome.passed is (not any(within))
     assert not outcome.blocking
     assert tuple(outcome.facts.values()) == within
     assert words in outcome.message
+
+
+@pytest.mark.parametrize("legal", ["{valid_until: null}", "{permanent: true}"])
+def test_use_beside_the_task_without_a_last_day_is_said(tmp_path, legal):
+    catalogue = city(tmp_path, f"tables: {{public_assistance: {{legal: {legal}}}}}")
+    outcome = check_bases(catalogue, DAY)
+    assert not outcome.passed
+    assert outcome.facts["without_last_day"] == 1
+    assert "has no last day, though 69条2項 is for temporary use only: 社会福祉課 生活保護" in outcome.message
+    rows = {row["データ"]: row for row in table(sheets(catalogue)["根拠と合意"])}
+    assert rows["生活保護"]["期限"] == ("恒常的" if "permanent" in legal else "期限の定めなし")
+
+
+def test_whether_harm_has_to_be_weighed_follows_from_the_article_alone(tmp_path):
+    wide = "sections: {social_welfare: {basis: 個人情報保護法 第６９条第２項（第61条第3項によらない）}}"
+    assert "生活保護: 合意した者、合意した日、文書番号、取得時に示した利用目的（62条）、69条2項ただし書の検討" in (
+        check_settled(city(tmp_path, wide), DAY).message
+    )
 
 
 def test_what_is_not_settled_is_named_and_nothing_when_all_is(tmp_path):
@@ -308,6 +346,12 @@ def test_what_is_not_settled_is_named_and_nothing_when_all_is(tmp_path):
         ("registry: {agreements: {social_welfare: {agreed: 課長}}}", "agreed"),
         ("registry: {notice_days: [60, 180]}", "found [60, 180], expected each once, the longest first"),
         ("registry: {body: ''}", "registry.body"),
+        (
+            "registry: {agreements: {social_welfare: {agreed_on: 2205-01-01}}}",
+            "registry.agreements.social_welfare.agreed_on: found 2205-01-01; expected a day on or before today",
+        ),
+        ("sections: {schools: {ja: 学務課}}", "another office is called '学務課' too"),
+        ("sections: {schools: {ja: 各/学校}}", "sections.schools.ja"),
     ],
 )
 def test_what_the_registry_cannot_mean_is_refused(tmp_path, overlay, said):

@@ -7,6 +7,7 @@ refresh itself follows, so that no paper can say anything else than what happens
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -19,13 +20,13 @@ _PURPOSES = {
     "links": "記録と児童の照合（名寄せ）",
     "label": "重みの推定（相談記録の有無）",
 }
-_IDENTITY = "本人の確認、名簿の表示"
+_IDENTITY = "本人の確認、名簿の表示、名寄せの確認"
 _PROTECTION = "支援措置の対象者の保護"
-_NO_ITEM = "項目の判定には使わない"
+_NO_ITEM = "項目の判定には使わない（確認や表示に使うことがある）"
 _UNSCORED = "（点数には使わない）"
 _FAIRNESS = f"公平の点検{_UNSCORED}"
-#: Article 61(1): within the office's own task, so that no harm has to be weighed as for a use beside it (69条2項 但書).
-_WITHIN_THE_TASK = "第61条"
+#: Article 69(2): use beside the office's own task. It is temporary, and harm has to be weighed (但書).
+_BESIDE_THE_TASK = "69条"
 #: What stands in a paper for an entry that is not settled yet.
 NOT_YET = "（空欄）"
 #: The entries of an agreement, in words.
@@ -75,8 +76,10 @@ class Entry:
     @property
     def term(self) -> str:
         """Until when it may be used, in words."""
-        if self.until is None:
+        if self.permanent:
             return "恒常的"
+        if self.until is None:
+            return "期限の定めなし"
         return f"{self.until.isoformat()}まで" if self.in_force else f"{self.until.isoformat()}に終了"
 
 
@@ -90,7 +93,7 @@ def entries(catalogue: Catalogue, day: dt.date) -> tuple[Entry, ...]:
 def _entry(catalogue: Catalogue, table: SourceTable, day: dt.date) -> Entry:
     section, legal = catalogue.sections[table.section], table.legal
     agreement = catalogue.registry.agreement(table.section, table.id)
-    asked = ASKED.keys() - ({"assessment"} if _WITHIN_THE_TASK in section.basis else set())
+    asked = ASKED.keys() - (set() if _is_beside_the_task(section.basis) else {"assessment"})
     return Entry(
         table=table.id,
         ja=table.ja,
@@ -108,6 +111,10 @@ def _entry(catalogue: Catalogue, table: SourceTable, day: dt.date) -> Entry:
         agreement=agreement,
         lacking=tuple(name for name in ASKED if name in asked and getattr(agreement, name) is None),
     )
+
+
+def _is_beside_the_task(basis: str) -> bool:
+    return _BESIDE_THE_TASK in unicodedata.normalize("NFKC", basis)
 
 
 def _fields(catalogue: Catalogue, table: SourceTable) -> Iterable[Field]:
@@ -134,31 +141,36 @@ def _purposes(column: Column, feeds: Iterable[str], purposes: Mapping[str, str])
 def check_bases(catalogue: Catalogue, today: dt.date) -> CheckOutcome:
     """Whether every legal basis holds for longer than the longest notice (``registry.notice_days``), counted today."""
     notices = catalogue.registry.notice_days
+    registry = entries(catalogue, today)
     ending: dict[dt.date, list[str]] = {}
-    for entry in entries(catalogue, today):
+    for entry in registry:
         if entry.until is not None and (entry.until - today).days <= notices[0]:
             ending.setdefault(entry.until, []).append(f"{entry.office} {entry.ja}")
-    told = [
-        (f"ended on {day}, not read any more: " if day < today else f"ends on {day}, in {(day - today).days} days: ")
-        + "、".join(tables)
-        for day, tables in sorted(ending.items())
-    ]
-    within = {
-        days: sum(len(tables) for day, tables in ending.items() if (day - today).days <= days) for days in notices
-    }
+    told = [f"{_end(day, (day - today).days)}: {'、'.join(tables)}" for day, tables in sorted(ending.items())]
+    # the national commission's Q&A of 令和7年12月 (3-3-2): 69条2項 is for temporary use
+    endless = [f"{e.office} {e.ja}" for e in registry if e.until is None and _is_beside_the_task(e.basis)]
+    if endless:
+        told.append(f"has no last day, though 69条2項 is for temporary use only: {'、'.join(endless)}")
+    left = [(day - today).days for day, tables in ending.items() for _ in tables]
+    facts = {f"within_{days}_days": sum(0 <= days_left <= days for days_left in left) for days in notices}
+    facts |= {"ended": sum(days_left < 0 for days_left in left), "without_last_day": len(endless)}
     return CheckOutcome(
         name="bases_hold",
-        passed=not ending,
+        passed=not told,
         blocking=False,
         message=(
-            f"{within[notices[0]]} tables whose legal basis ends within {notices[0]} days or has ended, expected 0: "
-            "settle each anew with its office and put the day into tables.<id>.legal.valid_until of city.yaml: "
-            + "; ".join(told)
-            if ending
+            f"{len(left) + len(endless)} tables whose legal basis ends within {notices[0]} days, has ended or has no "
+            "end, expected 0: settle each anew with its office and put the day into tables.<id>.legal.valid_until of "
+            "city.yaml: " + "; ".join(told)
+            if told
             else f"every legal basis holds for more than {notices[0]} days"
         ),
-        facts={f"within_{days}_days": count for days, count in within.items()},
+        facts=facts,
     )
+
+
+def _end(day: dt.date, left: int) -> str:
+    return f"ended on {day}, not read for dates after it" if left < 0 else f"ends on {day}, in {left} days"
 
 
 def check_settled(catalogue: Catalogue, today: dt.date) -> CheckOutcome:

@@ -55,24 +55,23 @@ _BASIS_COLUMNS = {
 def file_register(catalogue: Catalogue, entries: Sequence[Entry], day: dt.date) -> bytes:
     """The workbook: the form, the list of what is recorded, and the basis and agreement behind every table.
 
-    A table without a legal basis on ``day`` is not read and stands in the last sheet only, with the day on which its
-    basis ended.
+    A table without a legal basis on ``day`` stands there too, with the day on which its basis ended: what was read
+    before is still held (75条 is about what is held).
     """
-    read = [entry for entry in entries if entry.in_force]
     book, sheet = new_workbook(FILE_REGISTER)
     lines = (
         f"{FILE_REGISTER}　基準日 {day.isoformat()}",
         "実際に読み取る項目から自動で作成しています。内容を変えるときは設定を変えて作り直してください。",
     )
     put_head(sheet, lines, _WIDTHS)
-    put_notes(sheet, len(lines) + 2, form(catalogue, read), _WIDTHS)
+    put_notes(sheet, len(lines) + 2, form(catalogue, entries), _WIDTHS)
     for number, width in enumerate(_WIDTHS):
         sheet.column_dimensions["AB"[number]].width = width
     set_print(sheet, None, paper=A4, landscape=False, care="")
 
     fields = book.create_sheet(_FIELDS)
     head = (f"{_FIELDS}　基準日 {day.isoformat()}", "この一覧にない項目は読み取りません。")
-    put_table(fields, head, _FIELD_COLUMNS, list(_field_rows(read)))
+    put_table(fields, head, _FIELD_COLUMNS, _field_rows(entries))
     set_print(fields, None, paper=A4, landscape=True, care="")
 
     bases = book.create_sheet(_BASES)
@@ -82,18 +81,18 @@ def file_register(catalogue: Catalogue, entries: Sequence[Entry], day: dt.date) 
     return file_of(book)
 
 
-def form(catalogue: Catalogue, read: Sequence[Entry]) -> dict[str, str]:
-    """The lines of the official form and what stands in each, of the tables that are ``read``."""
+def form(catalogue: Catalogue, entries: Sequence[Entry]) -> dict[str, str]:
+    """The lines of the official form and what stands in each, of the tables ``entries``."""
     registry = catalogue.registry
-    offices = list(dict.fromkeys(entry.office for entry in read))
-    sensitive = [entry.ja for entry in read if entry.sensitive]
+    offices = list(dict.fromkeys(entry.office for entry in entries))
+    sensitive = [entry.ja for entry in entries if entry.sensitive]
+    fields = sum(len(entry.fields) for entry in entries)
     return {
         "個人情報ファイルの名称": registry.file_name,
         "行政機関等の名称": registry.body or NOT_YET,
         "個人情報ファイルが利用に供される事務をつかさどる組織の名称": registry.unit or NOT_YET,
         "個人情報ファイルの利用目的": registry.purpose,
-        "記録項目": f"別シート「{_FIELDS}」の{sum(len(e.fields) for e in read)}項目（{len(read)}種類のデータ）、および"
-        + "、".join(_MADE),
+        "記録項目": f"別シート「{_FIELDS}」の{fields}項目（{len(entries)}種類のデータ）、および" + "、".join(_MADE),
         "記録範囲": registry.subjects,
         "記録情報の収集方法": f"{'、'.join(offices)}からの提供による",
         "要配慮個人情報が含まれるときは、その旨": f"含む（{'、'.join(sensitive)}）" if sensitive else _NONE,
@@ -110,13 +109,13 @@ def form(catalogue: Catalogue, read: Sequence[Entry]) -> dict[str, str]:
     }
 
 
-def _field_rows(read: Sequence[Entry]) -> list[dict[str, Value]]:
-    named = [(entry, field) for entry in read for field in entry.fields]
+def _field_rows(entries: Sequence[Entry]) -> list[dict[str, Value]]:
+    named = [(entry, field) for entry in entries for field in entry.fields]
     return [
         {
             "番号": number,
             "保有・管理主体": entry.office,
-            "データ": entry.ja,
+            "データ": entry.ja if entry.in_force else f"{entry.ja}（{entry.term}）",
             "記録項目": field.ja,
             "用途": "、".join(field.purposes),
         }

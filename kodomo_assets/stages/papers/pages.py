@@ -6,6 +6,7 @@ What each says stands in its template; a city may put templates of its own in th
 from __future__ import annotations
 
 import datetime as dt
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -16,7 +17,15 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.office.pages import policy
 from kodomo_assets.stages.papers.entries import ASKED, NOT_YET, Entry
-from kodomo_assets.vocabulary import FILE_REGISTER, MODEL_CARD, NO_JUDGEMENT, RELEASED, RETURNS
+from kodomo_assets.vocabulary import (
+    DECIDED_BY,
+    FILE_REGISTER,
+    MODEL_CARD,
+    NO_JUDGEMENT,
+    RELEASED,
+    RETURNS,
+    SCHOOL_LIST,
+)
 
 #: Every template; all but the last, which they extend, make a page.
 TEMPLATES = ("office.html", "notice.html", "impact.html", "algorithm.html", "paper.html")
@@ -50,12 +59,12 @@ RISKS = (
     ),
     Risk(
         "一覧に載ることが烙印になる",
-        "学校の資料に点数、順位、ほかの課の記録を載せない。名簿の番号から、一覧か無作為の見本かは分からない。",
+        "学校の資料に点数、順位、ほかの課の記録を載せない。",
         "review.school_lists、review.key_list",
     ),
     Risk(
         "点数がそのまま決定になる",
-        "人の判定がないかぎり学校への資料は作られない。判定には職種と理由を求める。",
+        f"{SCHOOL_LIST}の資料は、人の判定がないかぎり作られない。判定には{DECIDED_BY}を求め、理由を書く欄を設ける。",
         "review.decisions、review.school_lists",
     ),
     Risk(
@@ -65,12 +74,12 @@ RISKS = (
     ),
     Risk(
         "見落としに気づかない",
-        "一覧の外の無作為の見本と、過去の一覧のその後を毎回調べる。",
+        "年度の初めに一覧の外の無作為の見本を同じように検討し、過去の一覧のその後を毎回調べる。",
         "evaluation.meeting_outcome、evaluation.backtest",
     ),
     Risk(
         "根拠のないデータを使い続ける",
-        "期限の切れたデータは読み取らず、重みを求め直す。期限が近づくと知らせる。",
+        "期限の切れたデータは、期限より後の基準日から読み取らず、重みを求め直す。期限が近づくと知らせる。",
         "review.papersの検査",
     ),
     Risk(
@@ -88,12 +97,14 @@ def render(template: str, title: str, catalogue: Catalogue, entries: Sequence[En
         ConfigurationError: a template of the city's own cannot be used; names file and line.
     """
     # imported late: only who writes the pages needs it
-    from jinja2 import DictLoader, Environment, StrictUndefined, TemplateError
+    from jinja2 import DictLoader, StrictUndefined, TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     style = resources.files(__package__).joinpath("paper.css").read_text("utf-8")
     own = _own_templates(catalogue.registry.templates)
-    loader = DictLoader({name: own.get(name) or _packaged(name) for name in TEMPLATES})
-    environment = Environment(
+    loader = DictLoader({name: own[name] if name in own else _packaged(name) for name in TEMPLATES})
+    # a template of a city's own reaches nothing but what it is given
+    environment = ImmutableSandboxedEnvironment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     read = [entry for entry in entries if entry.in_force]
@@ -102,11 +113,12 @@ def render(template: str, title: str, catalogue: Catalogue, entries: Sequence[En
         "entries": entries,
         "offices": {office: list(own) for office, own in groupby(read, key=lambda entry: entry.office)},
         "day": day,
-        "registry": catalogue.registry,
+        "registry": catalogue.registry.model_dump(exclude={"templates", "agreements"}),
         "difficulties": catalogue.difficulties,
         "share_percent": catalogue.screening.share_percent,
-        "kinds": len(read),
-        "columns": sum(len(entry.fields) for entry in read),
+        "kinds": len(entries),
+        "columns": sum(len(entry.fields) for entry in entries),
+        "sample": catalogue.meeting.sample_below_cut > 0,
         "cadences": _CADENCES,
         "asked": ASKED,
         "not_yet": NOT_YET,
@@ -118,14 +130,26 @@ def render(template: str, title: str, catalogue: Catalogue, entries: Sequence[En
         "policy": policy(style=style),
         "style": style,
     }
+    way_out = "mend it, or take the file away to have the packaged one"
     try:
-        return environment.get_template(template).render(facts).encode()
+        page = environment.get_template(template).render(facts).encode()
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         place = f"{getattr(error, 'name', None) or template}" + (f", line {line}" if line else "")
+        raise ConfigurationError(f"registry.templates: {place}: {error.message}; {way_out}") from None
+    except Exception as error:
+        # whatever a template of a city's own does wrong; ours are tested
+        if not own:
+            raise
         raise ConfigurationError(
-            f"registry.templates: {place}: {error.message}; mend it, or take the file away to have the packaged one"
+            f"registry.templates: {template} cannot be rendered ({type(error).__name__}: {error}); {way_out}"
         ) from None
+    if str(facts["policy"]) not in html.unescape(page.decode()):
+        raise ConfigurationError(
+            f"registry.templates: {template}: the page lacks its content security policy: extend paper.html, and leave "
+            f"its head in place; {way_out}"
+        )
+    return page
 
 
 def _packaged(name: str) -> str:
@@ -137,7 +161,7 @@ def _own_templates(folder: Path | None) -> Mapping[str, str]:
         return {}
     if not folder.is_dir():
         raise ConfigurationError(f"registry.templates: {folder.name} is no folder")
-    own = {path.name: path for path in sorted(folder.iterdir()) if path.suffix == ".html"}
+    own = {path.name: path for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
     strange = own.keys() - set(TEMPLATES)
     if strange:
         raise ConfigurationError(
@@ -146,5 +170,7 @@ def _own_templates(folder: Path | None) -> Mapping[str, str]:
         )
     try:
         return {name: path.read_text("utf-8") for name, path in own.items()}
+    except OSError as error:
+        raise ConfigurationError(f"registry.templates: a template cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigurationError("registry.templates: a template is no UTF-8 text: save it as UTF-8") from None
