@@ -36,8 +36,9 @@ create or replace temp macro newcombe_high(share, n, other, m) as (
 -- as many strangers, and lies between theirs (1) and that of households all of whose children fare alike (Kish 1965),
 -- which is what it is taken for where nothing can be estimated: of one household, or where the share is 0 or 1.
 -- Of h households with n_h people and y_h of them in the share: households, n = sum n_h, sum n_h^2, sum n_h y_h, sum y_h^2.
+-- NULL of nobody.
 create or replace temp macro effective_number(share, n, households, sizes, products, squares) as (
-    n / least(
+    nullif(n, 0) / least(
         greatest(
             coalesce(
                 households / nullif(households - 1, 0)

@@ -14,6 +14,12 @@ TRUTH = "demo_truth"
 WORLD = "world.txt"
 DATABASE = "kodomo.duckdb"
 _LIST = "written.csv"
+# what is read back of the truth
+_TRUTHS = {
+    "links.csv": {"table_name", "resident_id"},
+    "weights.csv": {"band", "item"},
+    "cases.csv": {"case", "plain", "resident_id"},
+}
 
 
 def remember(data_dir: Path, paths: Iterable[Path]) -> None:
@@ -70,14 +76,22 @@ def world_of(data_dir: Path, default: str) -> str:
 
 
 def require_refreshed(data_dir: Path) -> None:
-    """There is a synthetic city, and a refresh of it.
+    """There is a synthetic city with its truth, and a refresh of it.
 
     Raises:
-        ConfigurationError: one is missing.
+        ConfigurationError: one is missing, or an earlier version of the demo wrote the truth.
     """
     for name, todo in ((TRUTH, "write the synthetic city first"), (DATABASE, "refresh its reference dates first")):
         if not (data_dir / name).exists():
             raise ConfigurationError(f"{data_dir.name}/{name} is not there, expected that of the demo: {todo}")
+    for name, columns in _TRUTHS.items():
+        path = data_dir / TRUTH / name
+        found = path.read_text("utf-8").partition("\n")[0].split(",") if path.is_file() else []
+        if not columns <= set(found):
+            raise ConfigurationError(
+                f"{data_dir.name}/{TRUTH}/{name} is not there or of an earlier version of the demo, expected the columns "
+                f"{', '.join(sorted(columns))}: write the synthetic city anew into an empty folder and refresh it"
+            )
 
 
 def _own_files(data_dir: Path) -> dict[str, str]:

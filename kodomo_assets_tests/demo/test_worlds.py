@@ -153,6 +153,33 @@ def test_what_needs_a_refresh_says_so(tmp_path: Path, monkeypatch, capsys, flag:
         assert f"{tmp_path.name}/{missing} is not there, expected that of the demo: " in capsys.readouterr().err
 
 
+TRUTHS = {
+    "links.csv": "table_name,person_ref,resident_id,kind\n",
+    "weights.csv": "band,item,level,weight\n",
+    "cases.csv": "case,plain,resident_id\n",
+}
+
+
+def write_truths(folder: Path, **other: str | None) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, head in {**TRUTHS, **{f"{key}.csv": head for key, head in other.items()}}.items():
+        (folder / name).unlink(missing_ok=True)
+        if head is not None:
+            (folder / name).write_text(head, "utf-8")
+
+
+@pytest.mark.parametrize("flag", ["--compare", "--meeting", "--support"])
+@pytest.mark.parametrize("other", [{"cases": "case,resident_id\n"}, {"cases": None}, {"links": None}, {"weights": ""}])
+def test_a_truth_that_is_gone_or_of_an_earlier_demo_is_said(tmp_path: Path, monkeypatch, capsys, flag: str, other):
+    monkeypatch.setattr(sys, "argv", ["demo", "--data-dir", str(tmp_path), flag])
+    (tmp_path / "kodomo.duckdb").touch()
+    write_truths(tmp_path / "demo_truth", **other)
+    assert main() == 2
+    (name,) = other
+    said = f"demo_truth/{name}.csv is not there or of an earlier version of the demo, expected the columns"
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flag", "lacking", "todo"),
     [
@@ -165,7 +192,7 @@ def test_what_people_would_fill_in_is_asked_for_before_anything_is_written(
 ):
     """Another date was refreshed, or the file was taken away; one that was set aside is none."""
     monkeypatch.setattr(sys, "argv", ["demo", "--data-dir", str(tmp_path), flag])
-    (tmp_path / "demo_truth").mkdir()
+    write_truths(tmp_path / "demo_truth")
     (tmp_path / "kodomo.duckdb").touch()
     outbox = tmp_path / "outbox" / "2025-04-01"
     outbox.mkdir(parents=True)

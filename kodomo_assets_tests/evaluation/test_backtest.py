@@ -11,6 +11,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from kodomo_assets.disclosure import suppress
+from kodomo_assets.intervals import create_intervals
 from kodomo_assets.stages.evaluation.backtest import backtest_text, build_backtest, tell_backtest
 from kodomo_assets_tests.followed import JUNE, NOW, OCTOBER, TERM, THEN, Followed
 from kodomo_assets_tests.town import key
@@ -263,3 +264,13 @@ def test_no_count_under_ten_leaves(town):
     assert town.rows(f"select {columns} from disclosed where rule = 'list' and list_date is not null and band is null") == [
         (NOW, "2024-04-01.1", THEN, 12, "list", None, 20, None, 20, None, None, None, None)
     ]  # fmt: skip
+
+
+def test_of_nobody_there_is_no_interval(town):
+    create_intervals(town.con)
+    # nobody is followed: no share, no household, sums of nothing
+    row = town.con.execute(
+        "select wilson_low(r, n), wilson_high(r, n) "
+        "from (select null::double as r, effective_number(null::double, 0.0, 0, 0.0, 0.0, 0.0) as n)"
+    ).fetchone()
+    assert row == (None, None)

@@ -99,6 +99,15 @@ def test_a_version_of_before_the_validation_says_that_nothing_is_known(city):
     assert text.count("当たり方は、まだ確かめていません") == 2
 
 
+def test_what_was_found_of_too_few_to_be_told_is_no_missing_validation(city):
+    city.build(YEARLY, lower=LOWER, upper=UPPER)
+    made(city)
+    city.con.execute("update weights.validation set found = 3 where measure = 'precision_at_10' and band = 'lower'")
+    text = model_card(city.catalogue, gather_card(city.con, city.catalogue, YEARLY)).decode()
+    assert text.count("当たり方は、人数が少ないため示せません") == 1
+    assert "まだ確かめていません" not in text
+
+
 def judged(city: FittedCity, **strata: tuple[int, int, float, float, float]) -> str:
     for stratum, (children, decided, share, low, high) in strata.items():
         city.con.execute(

@@ -132,17 +132,19 @@ class _Compared:
 def check_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
     """No group is selected otherwise than all others: by an interval that excludes 0, and a ratio out of bounds.
 
-    A group that an item of the weights makes is selected otherwise by design. It is named beside, and warns where it
-    stands farther off than on the list before, or beyond bounds that somebody set for it.
+    A group that an item of the weights makes is selected otherwise by design, to the side to which they push it. It is
+    named beside, and warns where it stands farther off than on the list before, or beyond bounds that somebody set for
+    it. One on the other side warns, and so does who is of no group for want of a record.
     """
     fairness = catalogue.fairness
     rows = _compared(con)
     unlike, by_design = [], []
     for row in rows:
         known = fairness.groups.get(row.attribute)
-        if not row.differs(fairness.bounds(row.attribute)):
+        bounds = fairness.bounds(row.attribute)
+        if not row.differs(bounds):
             continue
-        told = row.told(known.ja if known else "学校")
+        told = f"{row.told(known.ja if known else '学校')}, beyond {bounds[0]:g} to {bounds[1]:g} times"
         if row.is_weighed and not row.grew and not (known and known.has_bounds):
             by_design.append(told)
         else:
@@ -151,8 +153,7 @@ def check_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iter
         name="groups_alike",
         passed=not unlike,
         blocking=False,
-        message=f"{len(unlike)} of {len(rows)} groups are selected otherwise than all others, expected none beyond "
-        f"{fairness.min_ratio:g} to {fairness.max_ratio:g} times"
+        message=f"{len(unlike)} of {len(rows)} groups are selected otherwise than all others, expected none"
         + _first(": ", unlike)
         + _first(". Because items of the weights make them, told and no warning: ", by_design),
         facts={"groups": len(rows), "unlike": len(unlike), "by_design": len(by_design)},

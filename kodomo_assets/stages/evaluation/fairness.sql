@@ -37,10 +37,14 @@ from fairness_children;
 
 create or replace temp table new_fairness as
 with weighed as (
-    select distinct i.attribute
+    select
+        i.attribute,
+        bool_or(w.weight > 0) as raises,
+        bool_or(w.weight < 0) as lowers
     from fairness_items as i
     join weights.coefficients as w on w.item = i.item and list_contains(i.own_levels, w.level) and w.weight <> 0
     where w.version in (select c.version from fairness_children as c)
+    group by i.attribute
 ),
 
 counted as (
@@ -98,5 +102,15 @@ select
     case when not suppressed then wilson_high(missed, events) end as false_negative_high,
     case when not suppressed then wrongly end as false_positive_rate,
     suppressed,
-    attribute in (select w.attribute from weighed as w) as is_weighed
-from beside;
+    -- what the weights do is no more than what they push, and that an item is missing is no doing of theirs
+    coalesce(
+        group_name <> $unknown
+        and case
+            when rate = rate_of_others then raises or lowers
+            when (rate > rate_of_others) = (group_name <> 'not_applicable') then raises
+            else lowers
+        end,
+        false
+    ) as is_weighed
+from beside
+left join weighed using (attribute);
