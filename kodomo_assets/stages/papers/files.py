@@ -11,7 +11,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.stages.papers.entries import entries
 from kodomo_assets.stages.papers.file_register import file_register
-from kodomo_assets.stages.papers.pages import render
+from kodomo_assets.stages.papers.pages import Pages
 from kodomo_assets.vocabulary import ALGORITHM_PAPER, FILE_REGISTER, IMPACT_PAPER, NOTICE, OFFICE_PAPER
 
 _TITLES = {
@@ -26,14 +26,14 @@ _PAGES = {NOTICE: "notice.html", IMPACT_PAPER: "impact.html", ALGORITHM_PAPER: "
 
 def papers(catalogue: Catalogue, day: dt.date) -> dict[str, bytes]:
     """Name -> content of every paper of the reference date ``day``."""
-    registry = entries(catalogue, day)
+    registry, pages = entries(catalogue, day), Pages(catalogue, day)
     made = {f"{FILE_REGISTER}.xlsx": file_register(catalogue, registry, day)}
     # no two offices have one name (Catalogue)
     for office, of_office in groupby(registry, key=lambda entry: entry.office):
         title = f"{OFFICE_PAPER}　{office}"
-        made[f"{OFFICE_PAPER}_{office}.html"] = render("office.html", title, catalogue, list(of_office), day)
+        made[f"{OFFICE_PAPER}_{office}.html"] = pages.render("office.html", title, list(of_office))
     for kind, template in _PAGES.items():
-        made[f"{kind}.html"] = render(template, _TITLES[kind], catalogue, registry, day)
+        made[f"{kind}.html"] = pages.render(template, _TITLES[kind], registry)
     return made
 
 

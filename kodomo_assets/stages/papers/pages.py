@@ -90,66 +90,84 @@ RISKS = (
 )
 
 
-def render(template: str, title: str, catalogue: Catalogue, entries: Sequence[Entry], day: dt.date) -> bytes:
-    """One UTF-8 HTML file without a program in it.
+class Pages:
+    """Makes pages of one city at one reference date; its templates are read once.
 
     Raises:
-        ConfigurationError: a template of the city's own cannot be used; names file and line.
+        ConfigurationError: the folder of the city's own templates cannot be used.
     """
-    # imported late: only who writes the pages needs it
-    from jinja2 import DictLoader, StrictUndefined, TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    style = resources.files(__package__).joinpath("paper.css").read_text("utf-8")
-    own = _own_templates(catalogue.registry.templates)
-    loader = DictLoader({name: own[name] if name in own else _packaged(name) for name in TEMPLATES})
-    # a template of a city's own reaches nothing but what it is given
-    environment = ImmutableSandboxedEnvironment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    read = [entry for entry in entries if entry.in_force]
-    facts = {
-        "title": title,
-        "entries": entries,
-        "offices": {office: list(own) for office, own in groupby(read, key=lambda entry: entry.office)},
-        "day": day,
-        "registry": catalogue.registry.model_dump(exclude={"templates", "agreements"}),
-        "difficulties": catalogue.difficulties,
-        "share_percent": catalogue.screening.share_percent,
-        "kinds": len(entries),
-        "columns": sum(len(entry.fields) for entry in entries),
-        "sample": catalogue.meeting.sample_below_cut > 0,
-        "cadences": _CADENCES,
-        "asked": ASKED,
-        "not_yet": NOT_YET,
-        "risks": RISKS,
-        "no_judgement": NO_JUDGEMENT,
-        "returns": RETURNS,
-        "file_register": FILE_REGISTER,
-        "model_card": MODEL_CARD,
-        "policy": policy(style=style),
-        "style": style,
-    }
-    way_out = "mend it, or take the file away to have the packaged one"
-    try:
-        page = environment.get_template(template).render(facts).encode()
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        place = f"{getattr(error, 'name', None) or template}" + (f", line {line}" if line else "")
-        raise ConfigurationError(f"registry.templates: {place}: {error.message}; {way_out}") from None
-    except Exception as error:
-        # whatever a template of a city's own does wrong; ours are tested
-        if not own:
-            raise
-        raise ConfigurationError(
-            f"registry.templates: {template} cannot be rendered ({type(error).__name__}: {error}); {way_out}"
-        ) from None
-    if str(facts["policy"]) not in html.unescape(page.decode()):
-        raise ConfigurationError(
-            f"registry.templates: {template}: the page lacks its content security policy: extend paper.html, and leave "
-            f"its head in place; {way_out}"
+    def __init__(self, catalogue: Catalogue, day: dt.date) -> None:
+        # imported late: only who writes the pages needs it
+        from jinja2 import DictLoader, StrictUndefined
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        self._own = _own_templates(catalogue.registry.templates)
+        templates = {name: self._own[name] if name in self._own else _packaged(name) for name in TEMPLATES}
+        # a template of a city's own reaches nothing but what it is given
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=DictLoader(templates),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
-    return page
+        style = resources.files(__package__).joinpath("paper.css").read_text("utf-8")
+        self._policy = policy(style=style)
+        self._facts = {
+            "day": day,
+            "registry": catalogue.registry.model_dump(exclude={"templates", "agreements"}),
+            "difficulties": catalogue.difficulties,
+            "share_percent": catalogue.screening.share_percent,
+            "sample": catalogue.meeting.sample_below_cut > 0,
+            "cadences": _CADENCES,
+            "asked": ASKED,
+            "not_yet": NOT_YET,
+            "risks": RISKS,
+            "no_judgement": NO_JUDGEMENT,
+            "returns": RETURNS,
+            "file_register": FILE_REGISTER,
+            "model_card": MODEL_CARD,
+            "policy": self._policy,
+            "style": style,
+        }
+
+    def render(self, template: str, title: str, entries: Sequence[Entry]) -> bytes:
+        """One UTF-8 HTML file about ``entries``, without a program in it.
+
+        Raises:
+            ConfigurationError: a template of the city's own cannot be used; names file and line.
+        """
+        from jinja2 import TemplateError
+
+        read = [entry for entry in entries if entry.in_force]
+        facts = {
+            "title": title,
+            "entries": entries,
+            "offices": {office: list(own) for office, own in groupby(read, key=lambda entry: entry.office)},
+            "kinds": len(entries),
+            "columns": sum(len(entry.fields) for entry in entries),
+        }
+        way_out = "mend it, or take the file away to have the packaged one"
+        try:
+            page = self._environment.get_template(template).render(self._facts | facts).encode()
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            place = f"{getattr(error, 'name', None) or template}" + (f", line {line}" if line else "")
+            raise ConfigurationError(f"registry.templates: {place}: {error.message}; {way_out}") from None
+        except Exception as error:
+            # whatever a template of a city's own does wrong; ours are tested
+            if not self._own:
+                raise
+            raise ConfigurationError(
+                f"registry.templates: {template} cannot be rendered ({type(error).__name__}: {error}); {way_out}"
+            ) from None
+        if self._policy not in html.unescape(page.decode()):
+            raise ConfigurationError(
+                f"registry.templates: {template}: the page lacks its content security policy: extend paper.html, and "
+                f"leave its head in place; {way_out}"
+            )
+        return page
 
 
 def _packaged(name: str) -> str:
