@@ -33,11 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("file", type=Path, help="a file of any table")
     check.add_argument("--date", help="reference date (基準日); default: that of the file's folder, else the newest")
     commands.add_parser("check-config", help="try the configuration, also against what lies in the inbox")
-    one = commands.add_parser("explain", help="why a child stands where it stands; for the centre only, not logged")
+    one = commands.add_parser("explain", help="why a child stands where it stands; for the centre only, logged")
     one.add_argument(
         "child", help="児童キー, 宛名番号 or 配布番号; - asks for it, so that no history of the shell keeps it"
     )
     one.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
+    _add_asker(one)
     _add_weights(commands)
     _add_services(commands)
     given = parser.parse_args(arguments)
@@ -74,6 +75,12 @@ def _run(given: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _CLOSED_PIPE
     return code
+
+
+def _add_asker(command: argparse.ArgumentParser) -> None:
+    """Who gives a command that looks at people, and why: each refuses without (``kodomo_assets.doors.asking``)."""
+    command.add_argument("--role", help="who asks: one of rights.roles of the configuration")
+    command.add_argument("--reason", help="why, in a few words without anybody's name; both are kept in the log")
 
 
 def _add_weights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

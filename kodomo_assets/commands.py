@@ -42,7 +42,7 @@ def run(given: argparse.Namespace) -> int:
     if given.command == "summary":
         return _summary(settings, catalogue, _reference_date(catalogue, given.date))
     if given.command == "explain":
-        return _explain(settings, catalogue, given.child, _reference_date(catalogue, given.date))
+        return _explain(settings, catalogue, given)
     if given.command == "after-meeting":
         return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
     if given.all:
@@ -67,14 +67,23 @@ def _try(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) ->
     return 2 if tried.stops else 0
 
 
-def _explain(settings: Settings, catalogue: Catalogue, child: str, day: dt.date) -> int:
+def _explain(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors.asking import who_asks
     from kodomo_assets.doors.explaining import explain_child
 
-    if child == "-":
-        print("児童キー、宛名番号、配布番号のどれか: ", end="", file=sys.stderr, flush=True)
-        child = sys.stdin.readline()
-    print(explain_child(settings, catalogue, child, day))
+    day = _reference_date(catalogue, given.date)
+    asker = who_asks(settings, catalogue, given.role, given.reason)
+    child = _asked_for(given.child, "児童キー、宛名番号、配布番号のどれか")
+    print(explain_child(settings, catalogue, asker, child, day))
     return 0
+
+
+def _asked_for(number: str, what: str) -> str:
+    """A person's number; ``-`` is asked for on the terminal."""
+    if number != "-":
+        return number
+    print(f"{what}: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline()
 
 
 def _serve(settings: Settings, given: argparse.Namespace) -> int:

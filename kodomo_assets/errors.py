@@ -17,6 +17,10 @@ class UnknownChildError(KodomoError):
     """A number is no child's of a reference date, or of one about whom nothing can be told; the number is not named."""
 
 
+class RequestError(KodomoError):
+    """A command about one person is refused: who asks, why, by which account or about whom; no number is named."""
+
+
 class StoreBusyError(KodomoError):
     """Another process holds the database."""
 

@@ -91,6 +91,10 @@ COMPARISON_LEVELS = (
     "unknown",
 )
 
+#: What a person may ask of the centre (rights.requests; 個人情報保護法 76条, 90条, 98条; 異議 is the city's own rule).
+DISCLOSURE, CORRECTION, STOP, OBJECTION = "開示", "訂正", "利用停止", "異議"
+REQUESTS = (DISCLOSURE, CORRECTION, STOP, OBJECTION)
+
 # Kinds of files for people, as their names begin and as their hidden sheet says.
 MEETING, DECISIONS_FILE = "判定会議", "判定"
 PERSONAL_SHEET, SCHOOL_LIST, SUPPORT_RECORD = "個人票", "支援対象者", "支援記録"
@@ -122,7 +126,7 @@ KIND, REFERENCE_DATE, VERSION, SCHOOL = "種類", "基準日", "版", "学校"
 WRONG_DATE = "sent for another reference date, expected a file of this folder's date"
 
 # Headers and labels of the files that come back.
-NUMBER, CHILD_KEY = "配布番号", "児童キー"
+NUMBER, CHILD_KEY, RESIDENT = "配布番号", "児童キー", "宛名番号"
 SCHOOL_YEAR, CLASS, NAME = "学年", "組", "氏名"
 # 名寄せ確認: the hidden columns by which a row is known again, and what is asked
 TABLE_ID, PERSON, ASKED_MARK = "表ID", "番号", "確認符号"

@@ -3,7 +3,7 @@
 What belongs here: facts and their shapes. What does not: anything that reads a delivery or computes.
 """
 
-from kodomo_assets.catalogue.base import Band
+from kodomo_assets.catalogue.base import Band, did_you_mean
 from kodomo_assets.catalogue.decisions import ItemDecision
 from kodomo_assets.catalogue.ingest import TO_FILL_IN, Acknowledgement, Ingest
 from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE, Item
@@ -43,6 +43,7 @@ __all__ = [
     "Step",
     "Vocabulary",
     "Weights",
+    "did_you_mean",
     "load_catalogue",
     "load_proposal",
 ]

@@ -35,6 +35,7 @@ from kodomo_assets.catalogue.method import (
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.registry import Registry
+from kodomo_assets.catalogue.rights import Rights
 from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.catalogue.words import (
     GROUP_WORDS,
@@ -71,6 +72,7 @@ class Catalogue(Model):
     meeting: Meeting = Field(description="what goes to the meeting and to the schools ([meeting.md](meeting.md))")
     publish: Publish = Field(description="what analysts see")
     registry: Registry = Field(description="what was settled with the offices, and what the papers say")
+    rights: Rights = Field(description="who may ask about one person ([operations.md](operations.md))")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")
     files: Mapping[str, OutputFile] = Field(description="what is made besides")

@@ -1,4 +1,4 @@
-"""``explain CHILD DATE``: why one child stands where it stands, for the centre; nothing is written or logged.
+"""``explain CHILD DATE``: why one child stands where it stands, for the centre; that it was asked is logged.
 
 The number by which somebody asks says who the child is: it stands in no message, and in no answer either.
 """
@@ -19,15 +19,16 @@ from kodomo_assets.stages.review.gathering import score_mode
 from kodomo_assets.stages.screening.summary import require_list
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import require_current
+from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.pseudonyms import create_sheet_numbers, load_own_secret
-from kodomo_assets.vocabulary import CHILD_KEY, NUMBER
+from kodomo_assets.store.register import Asker, note_access
+from kodomo_assets.vocabulary import CHILD_KEY, NUMBER, RESIDENT
 
 _NO_DASHES = str.maketrans(dict.fromkeys(DASHES))
-_RESIDENT = "宛名番号"
 
 
-def explain_child(settings: Settings, catalogue: Catalogue, given: str, reference_date: dt.date) -> str:
-    """The place and the factors of one child at ``reference_date``, in Japanese.
+def explain_child(settings: Settings, catalogue: Catalogue, asker: Asker, given: str, reference_date: dt.date) -> str:
+    """The place and the factors of one child at ``reference_date``, in Japanese; nothing is told that is not logged.
 
     Args:
         given: a child_key, a 宛名番号 or a 配布番号 of that date, in any width, with or without hyphens.
@@ -35,6 +36,7 @@ def explain_child(settings: Settings, catalogue: Catalogue, given: str, referenc
     Raises:
         ConfigurationError: the key is not the one of the database.
         DeliveryError: there is no list of ``reference_date``.
+        StoreBusyError: another process holds the database, so that nothing can be read, or not be logged.
         UnknownChildError: it is no child's number, that of several, or of one that has no factors.
     """
     with connect(settings.database, read_only=True) as con:
@@ -45,7 +47,7 @@ def explain_child(settings: Settings, catalogue: Catalogue, given: str, referenc
         create_sheet_numbers(con, secret, reference_date)
         create_numbered_children(con, reference_date)
         create_meeting_children(con, reference_date)
-        child_key, school_year, school, protected = _find(con, catalogue, given, reference_date)
+        child_key, resident_id, school_year, school, protected = _find(con, catalogue, given, reference_date)
         explanation = Explanation(
             reference_date=reference_date,
             school_year=school_year,
@@ -55,6 +57,9 @@ def explain_child(settings: Settings, catalogue: Catalogue, given: str, referenc
             place=read_place(con, reference_date, child_key),
             factors=read_factors(con, reference_date, child_key),
         )
+    # a second opening: a reader changes nothing where the child is not found, or the database is of an earlier version
+    with open_to_write(settings, catalogue) as con:
+        note_access(con, asker, f"explain {reference_date}", resident_id)
     if not explanation.factors:
         raise UnknownChildError(_why_nothing(explanation))
     return told(catalogue, explanation)
@@ -62,12 +67,12 @@ def explain_child(settings: Settings, catalogue: Catalogue, given: str, referenc
 
 def _find(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, given: str, reference_date: dt.date
-) -> tuple[str, int, str, bool]:
+) -> tuple[str, str, int, str, bool]:
     plain = comparable(given).translate(_NO_DASHES)
     digits = catalogue.tables["resident_register"].columns["resident_id"].digits or 0
-    rows: list[tuple[str, int, str, bool]] = con.execute(
+    rows: list[tuple[str, str, int, str, bool]] = con.execute(
         """
-        select child_key, school_year, school, protected
+        select child_key, resident_id, school_year, school, protected
         from numbered_children
         where child_key = $1 or resident_id = $2 or replace(sheet_number, '-', '') = $3
         """,
@@ -76,12 +81,12 @@ def _find(
     ).fetchall()
     if not rows:
         raise UnknownChildError(
-            f"CHILD: nobody of the children of {reference_date} has it, expected a {CHILD_KEY}, a {_RESIDENT} or a "
+            f"CHILD: nobody of the children of {reference_date} has it, expected a {CHILD_KEY}, a {RESIDENT} or a "
             f"{NUMBER} of that date (a child has another {NUMBER} at every date)"
         )
     if len(rows) > 1:
         raise UnknownChildError(
-            f"CHILD: it is the {_RESIDENT} of one child and the {NUMBER} of another; expected the {CHILD_KEY}"
+            f"CHILD: it is the {RESIDENT} of one child and the {NUMBER} of another; expected the {CHILD_KEY}"
         )
     return rows[0]
 

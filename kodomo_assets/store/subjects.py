@@ -63,14 +63,16 @@ def is_about(table: OutputTable) -> str:
 
 
 def _holds(table: OutputTable, column: str, number: str) -> str:
-    kind, of_table = number, "true"
+    kind, of_table, of_date = number, "true", "n.reference_date is null"
     if number == "person_ref":
         # as the offices deliver it, where a row tells of no child yet; else as the linkage knows it
         kind = "delivered_ref" if table.about == "resident" else number
         of_table = f"n.table_name = {literal(table.name) if column == table.record else 't.table_name'}"
+    if "reference_date" in table.column_names:
+        of_date += " or n.reference_date = t.reference_date"
     return (
         f"exists (from {_NUMBERS} as n where n.kind = '{kind}' and n.number = t.{quoted(column)} and {of_table} "
-        "and (n.reference_date is null or n.reference_date = t.reference_date))"
+        f"and ({of_date}))"
     )
 
 

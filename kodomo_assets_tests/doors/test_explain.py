@@ -1,4 +1,5 @@
-"""``explain CHILD DATE``: one child by any of its numbers, in Japanese; what it refuses; what it never says."""
+"""``explain CHILD DATE``: one child by any of its numbers, in Japanese; what it refuses; what it never says; the log of who
+asked."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kodomo_assets.__main__ import main
+from kodomo_assets.doors import explaining
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
@@ -84,8 +86,19 @@ def centre(filled, tmp_path, monkeypatch) -> Centre:
     return made
 
 
+ROLE, REASON = "こども未来センター職員", "面談の準備"
+ASKER = ["--role", ROLE, "--reason", REASON]
+
+
 def explain(child: str, day: str = DAY) -> int:
-    return main(["explain", child, day])
+    return main(["explain", child, day, *ASKER])
+
+
+def accesses(settings: Settings) -> list[tuple]:
+    with connect(settings.database, read_only=True) as con:
+        return con.execute(
+            "select command, dry_run, role, reason, resident_id, request from rights.accesses"
+        ).fetchall()
 
 
 def test_place_points_and_every_factor_with_its_delivery(centre, capsys):
@@ -210,17 +223,84 @@ def test_a_reader_that_went_away_is_no_error(centre):
     """As `explain | head` meets it."""
     gone, pipe = os.pipe()
     os.close(gone)
-    command = [sys.executable, "-m", "kodomo_assets", "explain", key(1), DAY]
+    command = [sys.executable, "-m", "kodomo_assets", "explain", key(1), DAY, *ASKER]
     with os.fdopen(pipe, "w") as out:
         ended = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
-def test_nothing_is_written(centre, capsys):
-    before = centre.everything()
-    for child in (key(1), "0000000099"):
+def test_every_look_is_logged_and_nothing_of_what_was_seen(centre, capsys):
+    for child in (number_of(1), "0000000004"):
         explain(child)
+    command = f"explain {DAY}"
+    assert accesses(centre.settings) == [
+        (command, False, ROLE, REASON, "0000000001", None),
+        # that it is not ranked is told, and so it is a look
+        (command, False, ROLE, REASON, "0000000004", None),
+    ]
+    out, err = capsys.readouterr()
+    assert "0000000004" not in out + err
+
+
+def test_who_finds_nobody_changes_nothing(centre, capsys):
+    before = centre.everything()
+    assert explain("0000000099") == 2
     assert centre.everything() == before
+
+
+def test_what_cannot_be_logged_is_not_told(centre, capsys, monkeypatch):
+    """Another process begins to write between the reading and the log."""
+    held = [sys.executable, "-c", "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"]  # fmt: skip
+    read, holders = explaining.read_factors, []
+
+    def then_held(*given):
+        factors = read(*given)
+        given[0].close()
+        holder = subprocess.Popen([*held, str(centre.settings.database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        assert holder.stdout.readline() == "held\n"
+        holders.append(holder)
+        return factors
+
+    monkeypatch.setattr(explaining, "read_factors", then_held)
+    try:
+        assert explain(key(1)) == 2
+    finally:
+        for holder in holders:
+            holder.communicate("")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"is held by process {holders[0].pid}" in err
+    assert accesses(centre.settings) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], "--role: nothing was given, expected one of こども未来センター長・"),
+        (["--role", " ", "--reason", REASON], "--role: nothing was given"),
+        (["--role", "こども未来センタ職員", "--reason", REASON], "did you mean 'こども未来センター職員'?"),
+        (["--role", ROLE], "--reason: nothing was given"),
+        (["--role", ROLE, "--reason", "\u3000 "], "--reason: nothing was given"),
+    ],
+)
+def test_who_does_not_say_who_and_why_is_refused(centre, capsys, given, told):
+    before = centre.everything()
+    assert main(["explain", key(1), DAY, *given]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+    assert "センタ職員" not in err.replace("did you mean 'こども未来センター職員'?", "")
+    assert centre.everything() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give a file away")
+def test_another_account_than_the_databases_own_is_refused(centre, capsys):
+    """Root may read what is another's; as the centre it is refused all the same."""
+    os.chown(centre.settings.database, 65534, -1)
+    assert explain(key(1)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "kodomo.duckdb: belongs to another account, expected the centre's own" in err
 
 
 def test_while_the_meeting_is_blind_the_centre_is_told_so(tmp_path, town, monkeypatch, capsys):

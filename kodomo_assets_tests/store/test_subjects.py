@@ -11,9 +11,11 @@ import pytest
 from pydantic import ValidationError
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
+from kodomo_assets.errors import RequestError
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import bring_up_to_date
 from kodomo_assets.store.pseudonyms import child_key, load_secret
+from kodomo_assets.store.register import Asker, note_access, register, set_state
 from kodomo_assets.store.subjects import identify, resident_of, rows_before, rows_of
 from kodomo_assets.store.tables import create_statement
 from kodomo_assets_tests.template import create_tables
@@ -110,7 +112,7 @@ def found(con, resident, column="source_row"):
     identify(con, CATALOGUE, SECRET, resident)
     told = {}
     for table, rows in rows_of(con, CATALOGUE).items():
-        mark = {"sources.quarantine": "row_number", "linkage.links": "table_name || ' ' || person_ref", "linkage.asked": "table_name"}  # fmt: skip
+        mark = {"sources.quarantine": "row_number", "linkage.links": "table_name || ' ' || person_ref", "linkage.asked": "table_name", "rights.requests": "request", "rights.accesses": "command"}  # fmt: skip
         name = mark.get(table, "source_row" if table.startswith("sources.") else "reference_date")
         values = sorted(value for (value,) in rows.select(duckdb.SQLExpression(name)).fetchall())
         if values:
@@ -151,6 +153,29 @@ def test_all_rows_of_the_sibling_who_has_the_number_now(con):
         "linkage.asked": ["education_counselling", "ssw_records"],
         "review.support": [R],
     }
+
+
+def test_what_was_asked_about_a_person_is_recorded_of_it(con):
+    """The register and the log have no reference date."""
+    asker = Asker("こども未来センター職員", "請求", "centre")
+    register(con, asker, "rights disclose", MOTHER, kind="開示", state="受付", today=dt.date(2026, 3, 31))
+    register(con, asker, "rights disclose", A, kind="開示", state="受付", today=dt.date(2026, 4, 1))
+    assert register(con, asker, "rights stop", MOTHER, kind="利用停止", state="受付", today=R) == "2025-0002"
+    note_access(con, asker, "forget", None)
+    note_access(con, asker, "explain 2025-04-01", MOTHER, dry_run=True)
+    of_mother = found(con, MOTHER)
+    assert of_mother["rights.requests"] == ["2025-0001", "2025-0002"]
+    assert of_mother["rights.accesses"] == ["explain 2025-04-01", "rights disclose", "rights stop"]
+    assert found(con, A)["rights.requests"] == ["2026-0001"]
+
+
+def test_a_request_is_registered_with_its_access_or_not_at_all(con):
+    con.execute("alter table rights.accesses drop column account")
+    with pytest.raises(duckdb.Error):
+        register(con, Asker("r", "r", "a"), "c", A, kind="開示", state="受付", today=R)
+    assert con.execute("from rights.requests").fetchall() == []
+    with pytest.raises(RequestError, match="the request is not in the register"):
+        set_state(con, "2025-0001", "取下げ")
 
 
 def test_a_mother_has_her_own_row_and_those_that_name_her(con):
@@ -251,7 +276,12 @@ def test_every_table_of_a_played_city_is_covered(tmp_path):
             ).fetchall()
         }
         assert there == {name for name, table in catalogue.outputs.items() if table.stored}
-        assert there - rows_before(con, catalogue, R).keys() == {"store.key_check", "store.migrations"}
+        assert there - rows_before(con, catalogue, R).keys() == {
+            "store.key_check",
+            "store.migrations",
+            "rights.requests",
+            "rights.accesses",
+        }
         (child,) = con.execute("select min(child_key) from review.support").fetchone()
         identify(con, catalogue, load_secret(secret), resident_of(con, child))
         rows = {name: len(found) for name, found in rows_of(con, catalogue).items()}

@@ -40,6 +40,7 @@ from kodomo_assets.vocabulary import (
     LINK_REVIEW,
     PERSON,
     PROTECTED,
+    RESIDENT,
     TABLE_ID,
 )
 
@@ -67,7 +68,7 @@ _COLUMNS: Mapping[str, Column] = {
     "違い": Column(30),
     "住所": Column(22),
     "世帯主": Column(13),
-    "宛名番号": Column(12),
+    RESIDENT: Column(12),
     "表": Column(14),
     PERSON: Column(12),
     "重み：氏名": Column(7, number_format=_BITS),
@@ -159,7 +160,7 @@ def _cells(pair: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Value]:
         "違い": _differences(pair),
         "住所": hidden or pair["address"],
         "世帯主": hidden or pair["household_head"],
-        "宛名番号": hidden or pair["resident_id"],
+        RESIDENT: hidden or pair["resident_id"],
         "表": catalogue.tables[pair["table_name"]].ja,
         PERSON: pair["person_ref"],
         "重み：氏名": round(pair["weight_name"], 1),

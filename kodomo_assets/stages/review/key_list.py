@@ -22,7 +22,17 @@ from kodomo_assets.office.workbooks import (
 )
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.review.children import create_meeting_children
-from kodomo_assets.vocabulary import KEY_LIST, MEETING, NAME, NUMBER, PERSONAL_SHEET, PROTECTED, SCHOOL, SCHOOL_LIST
+from kodomo_assets.vocabulary import (
+    KEY_LIST,
+    MEETING,
+    NAME,
+    NUMBER,
+    PERSONAL_SHEET,
+    PROTECTED,
+    RESIDENT,
+    SCHOOL,
+    SCHOOL_LIST,
+)
 
 #: Where the workbook lies: in a folder of its own.
 KEY_LIST_FILE = f"センター限り/{KEY_LIST}.xlsx"
@@ -30,7 +40,7 @@ _CENTRE_ONLY = "センター限り：センターの外に出さないでくだ�
 _COLUMNS = {
     NUMBER: Column(14, number_format=TEXT),
     NAME: Column(26, number_format=TEXT),
-    "宛名番号": Column(15, number_format=TEXT),
+    RESIDENT: Column(15, number_format=TEXT),
     SCHOOL: Column(26, number_format=TEXT),
     "相談中": Column(9),
     "注意": Column(12),
@@ -76,7 +86,7 @@ def _row(key: KeyRow) -> dict[str, Value]:
     return {
         NUMBER: key.sheet_number,
         NAME: key.name,
-        "宛名番号": key.resident_id,
+        RESIDENT: key.resident_id,
         SCHOOL: key.school,
         "相談中": "○" if key.open_consultation else None,
         "注意": PROTECTED if key.protected else None,

@@ -1,0 +1,109 @@
+"""Who may give a command that looks at people: one of the city's roles, with a reason, by the centre's own account."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue, did_you_mean
+from kodomo_assets.errors import RequestError
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.modes import others_may
+from kodomo_assets.store.pseudonyms import load_own_secret
+from kodomo_assets.store.register import Asker
+from kodomo_assets.store.subjects import identify, rows_of
+from kodomo_assets.vocabulary import RESIDENT
+
+
+def who_asks(settings: Settings, catalogue: Catalogue, role: str | None, reason: str | None) -> Asker:
+    """Who gives the command, for the log.
+
+    Raises:
+        RequestError: role or reason is missing or blank, the city does not list the role, or the account is not the
+            one that ``kodomo.duckdb`` belongs to.
+    """
+    known = require_role("--role", role, catalogue.rights.roles, "rights.roles")
+    if reason is None or not reason.strip():
+        raise RequestError("--reason: nothing was given, expected why, in a few words without anybody's name")
+    return Asker(known, reason.strip(), _own_account(settings))
+
+
+def require_role(option: str, role: str | None, roles: Sequence[str], key: str) -> str:
+    """The role that was given with ``option``, as the configuration writes it.
+
+    Raises:
+        RequestError: it is missing, blank or none of ``roles``.
+    """
+    expected = f"expected one of {'・'.join(roles)} ({key})"
+    if role is None or not role.strip():
+        raise RequestError(f"{option}: nothing was given, {expected}")
+    if role.strip() not in roles:
+        raise RequestError(f"{option}: no such role, {expected}{did_you_mean(role.strip(), roles)}")
+    return role.strip()
+
+
+def _own_account(settings: Settings) -> str:
+    """The name of the account that runs this process.
+
+    Raises:
+        RequestError: there is no database, or it is another account's.
+    """
+    database = settings.database
+    if not database.exists():
+        raise RequestError(
+            f"{database.name}: there is none in KODOMO_DATA_DIR, expected that of a refresh: nobody is known yet"
+        )
+    if sys.platform == "win32":
+        # no user numbers: whoever else may open the file shows in its access list
+        if found := others_may(database):
+            raise RequestError(
+                f"{database.name}: can be opened by others ({found}), expected the centre's own account and nobody else"
+            )
+        return os.getlogin()
+    import pwd
+
+    own = os.geteuid()
+    if database.stat().st_uid != own:
+        raise RequestError(
+            f"{database.name}: belongs to another account, expected the centre's own: log in as the one that refreshes"
+        )
+    try:
+        return pwd.getpwuid(own).pw_name
+    except KeyError:  # a container's account has no name
+        return str(own)
+
+
+def resident_number(catalogue: Catalogue, given: str) -> str:
+    """A 宛名番号 as it is stored, of what somebody typed: any width, zeros in front that Excel took away.
+
+    Raises:
+        RequestError: no 宛名番号 looks so.
+    """
+    digits = catalogue.tables["resident_register"].columns["resident_id"].digits or 0
+    number = comparable(given).upper().zfill(digits)
+    if not number.isascii() or not number.isalnum():
+        raise _nobody()
+    return number
+
+
+def _nobody() -> RequestError:
+    return RequestError(f"ID: no table holds anything of such a person, expected a {RESIDENT} (no other number is one)")
+
+
+def require_known(
+    con: duckdb.DuckDBPyConnection, settings: Settings, catalogue: Catalogue, resident_id: str
+) -> dict[str, duckdb.DuckDBPyRelation]:
+    """Identifies the person (``store.subjects``); table -> the rows about it, the register and log included.
+
+    Raises:
+        RequestError: no table holds anything of such a person, what was asked about it left aside.
+    """
+    identify(con, catalogue, load_own_secret(con, settings.key_file), resident_id)
+    rows = rows_of(con, catalogue)
+    if not any(relation.limit(1).fetchall() for name, relation in rows.items() if not name.startswith("rights.")):
+        raise _nobody()
+    return rows

@@ -1,0 +1,144 @@
+"""The register of requests (rights.requests) and the log of every look by command at a person (rights.accesses).
+
+Both are only ever added to; no row holds anything of what was seen.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import duckdb
+
+from kodomo_assets.errors import RequestError
+from kodomo_assets.store.tables import transaction
+
+REQUESTS, ACCESSES = "rights.requests", "rights.accesses"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who gave a command that looks at people: made by ``kodomo_assets.doors.asking.who_asks`` alone."""
+
+    role: str
+    reason: str
+    account: str
+
+
+def note_access(
+    con: duckdb.DuckDBPyConnection,
+    asker: Asker,
+    command: str,
+    resident_id: str | None,
+    *,
+    request: str | None = None,
+    dry_run: bool = False,
+) -> None:
+    """Adds a line to the log of accesses, in the caller's transaction where there is one.
+
+    Args:
+        resident_id: None: the command is about nobody in particular.
+    """
+    con.execute(
+        f"""
+        insert into {ACCESSES} by name
+        select
+            $at::timestamptz as at,
+            $command as command,
+            $dry_run as dry_run,
+            $role as role,
+            $account as account,
+            $reason as reason,
+            $resident_id::varchar as resident_id,
+            $request::varchar as request
+        """,
+        {
+            "at": dt.datetime.now(dt.UTC),
+            "command": command,
+            "dry_run": dry_run,
+            "role": asker.role,
+            "account": asker.account,
+            "reason": asker.reason,
+            "resident_id": resident_id,
+            "request": request,
+        },
+    )
+
+
+def register(
+    con: duckdb.DuckDBPyConnection,
+    asker: Asker,
+    command: str,
+    resident_id: str,
+    *,
+    kind: str,
+    state: str,
+    today: dt.date,
+    capacity: str | None = None,
+    ground: str | None = None,
+    confirmed_by: str | None = None,
+) -> str:
+    """Registers a request and notes the access, both or neither; the number of the request, such as ``2026-0001``.
+
+    Args:
+        kind: one of ``vocabulary.REQUESTS``.
+        state: what has become of it.
+        today: decides the fiscal year (年度) within which requests are counted.
+    """
+    year = today.year if today.month >= 4 else today.year - 1
+    now = dt.datetime.now(dt.UTC)
+    with transaction(con):
+        row = con.execute(
+            f"select coalesce(max(split_part(request, '-', 2)::integer), 0) + 1 from {REQUESTS} "
+            "where starts_with(request, $1)",
+            [f"{year}-"],
+        ).fetchone()
+        request = f"{year}-{row[0] if row else 1:04}"
+        con.execute(
+            f"""
+            insert into {REQUESTS} by name
+            select
+                $request as request,
+                $kind as kind,
+                $resident_id as resident_id,
+                $capacity::varchar as capacity,
+                $ground::varchar as ground,
+                $role as role,
+                $account as account,
+                $reason as reason,
+                $now::timestamptz as made_at,
+                $state as state,
+                $now::timestamptz as state_at,
+                $confirmed_by::varchar as confirmed_by,
+                if($confirmed_by::varchar is null, null, $now::timestamptz) as confirmed_at
+            """,
+            {
+                "request": request,
+                "kind": kind,
+                "resident_id": resident_id,
+                "capacity": capacity,
+                "ground": ground,
+                "role": asker.role,
+                "account": asker.account,
+                "reason": asker.reason,
+                "now": now,
+                "state": state,
+                "confirmed_by": confirmed_by,
+            },
+        )
+        note_access(con, asker, command, resident_id, request=request)
+    return request
+
+
+def set_state(con: duckdb.DuckDBPyConnection, request: str, state: str) -> None:
+    """What has become of a request, in the caller's transaction where there is one.
+
+    Raises:
+        RequestError: the register has no such request.
+    """
+    changed = con.execute(
+        f"update {REQUESTS} set state = $2, state_at = $3 where request = $1 returning request",
+        [request, state, dt.datetime.now(dt.UTC)],
+    ).fetchall()
+    if not changed:
+        raise RequestError("the request is not in the register (rights.requests), expected one that it holds")
