@@ -14,6 +14,9 @@ import pytest
 from kodomo_assets.__main__ import main
 from kodomo_assets.defs.running import PARTITION, last_run
 from kodomo_assets.refreshing.completions import is_complete
+from kodomo_assets.refreshing.needs import REFRESHED, Need, need
+from kodomo_assets.stages.sources.arrivals import Hashes
+from kodomo_assets.stages.sources.readings import accounts
 from kodomo_assets.store.connection import connect
 from kodomo_assets_tests.conftest import DATES, City
 
@@ -156,3 +159,26 @@ def test_anew_is_anew(done, monkeypatch, capsys):
     assert asked == []
     assert main(["refresh", DAY.isoformat(), "--anew"]) == 0
     assert asked == [DAY]
+
+
+def test_a_change_of_the_registry_alone_has_the_newest_papers_made_anew(done):
+    """By the job that reads no delivery; what the list rests on stays as it was."""
+
+    def needed() -> Need | str:
+        with connect(done.settings.database, read_only=True) as con:
+            return need(done.settings, done.catalogue, DAY, accounts(con), Hashes({}))
+
+    paper = done.outbox(DAY) / "説明資料_社会福祉課.html"
+    assert needed() == REFRESHED
+    (done.settings.data_dir / "city.yaml").write_text(
+        "registry: {agreements: {social_welfare: {document: 福社第12号}}}\n", "utf-8"
+    )
+    asked = needed()
+    assert isinstance(asked, Need)
+    assert (asked.job, asked.part, asked.why) == ("after_meeting", None, "has papers that are out of date")
+    assert "福社第12号" not in paper.read_text("utf-8")
+    ranking = done.table("screening.ranking")
+    assert done.after_meeting(DAY)
+    assert "福社第12号" in paper.read_text("utf-8")
+    assert done.table("screening.ranking") == ranking
+    assert needed() == REFRESHED

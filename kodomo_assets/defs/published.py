@@ -4,6 +4,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.errors import CheckFailedError, KodomoError, PublicationError
 from kodomo_assets.refreshing.completions import COMPLETIONS, create_completions
+from kodomo_assets.stages.papers.files import PAPERS
 from kodomo_assets.stages.published.checks import check_published
 from kodomo_assets.stages.published.derived import derive
 from kodomo_assets.stages.published.views import create_views
@@ -71,6 +72,7 @@ def _everything(catalogue: Catalogue) -> list[str]:
         "review.meeting_page",
         "review.meeting_workbook",
         "review.model_card",
+        PAPERS,
         "evaluation.funnel",
     ]
 

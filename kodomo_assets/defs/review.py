@@ -10,7 +10,7 @@ from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
 from kodomo_assets.stages.outcomes.support import build_support
 from kodomo_assets.stages.outcomes.taking import BESIDE, Taken, check_taken
 from kodomo_assets.stages.papers.entries import check_bases, check_settled
-from kodomo_assets.stages.papers.files import is_paper, try_papers
+from kodomo_assets.stages.papers.files import PAPERS, check_current, is_paper, state_of_papers, try_papers
 from kodomo_assets.stages.review.cautions import protection_caution
 from kodomo_assets.stages.review.children import create_numbered_children
 from kodomo_assets.stages.review.files import key_file
@@ -230,11 +230,12 @@ def model_card(step: Step) -> Results:
 
 
 @asset(
-    "review.papers",
+    PAPERS,
     checks=[
-        check("review.papers", "papers_made", "資料を作ることができた"),
-        check("review.papers", "bases_hold", "法令上の根拠の期限が近づいていない"),
-        check("review.papers", "registry_settled", "部署との合意の記録がそろっている"),
+        check(PAPERS, "papers_made", "資料を作ることができた"),
+        check(PAPERS, "papers_current", "最新の基準日の資料が、いま読み取る内容のとおりである"),
+        check(PAPERS, "bases_hold", "法令上の根拠の期限が近づいていない"),
+        check(PAPERS, "registry_settled", "部署との合意の記録がそろっている"),
     ],
 )
 def papers(step: Step) -> Results:
@@ -246,7 +247,10 @@ def papers(step: Step) -> Results:
     for path in sorted(step.outbox.glob("*.html")) if made else ():
         if is_paper(path.name) and path.name not in made:
             take_away(path, step.warn, out=True)
-    yield step.made("review.papers", {"files": len(made)})
-    yield from step.checked(
-        [outcome, check_bases(step.catalogue, step.today), check_settled(step.catalogue, step.today)]
-    )
+    bases = check_bases(step.catalogue, step.today)
+    told = {"files": len(made), FINGERPRINT: state_of_papers(made, outcome, bases)}
+    checks = [
+        lambda _: [outcome, bases, check_settled(step.catalogue, step.today)],
+        lambda con: [check_current(con, step.catalogue, step.day, step.today)],
+    ]
+    yield from step.store(Written(PAPERS, None, told, checks))

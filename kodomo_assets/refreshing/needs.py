@@ -7,12 +7,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from kodomo_assets import vocabulary
 from kodomo_assets.catalogue import Calendar, Catalogue
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.settings import Settings
+from kodomo_assets.stages.papers.files import PAPERS, papers_state
 from kodomo_assets.stages.sources.arrivals import NOTHING, Hashes, contract, states
 from kodomo_assets.stages.sources.earlier_rosters import (
     EARLIER_ROSTERS,
@@ -59,11 +61,12 @@ def need(
     """
     if serves_links_only(settings.inbox, catalogue, day.isoformat()):
         return "holds a roster alone, which later dates read for their links"
-    account, newest = known.get(day, _NEVER), day >= max(known, default=day)
+    account, newest = known.get(day, _NEVER), day >= newest_read(known, day)
     there = _lying(settings, catalogue, day, hashes)
     if not there and _past_retention(catalogue, day):
         return "is past retention"
-    changed, earlier = _differing(there, account.refreshed), _earlier_changes(catalogue, day, account)
+    changed = _differing(there, account.refreshed) - {PAPERS}
+    earlier = _earlier_changes(catalogue, day, account)
     if newest:
         # a configuration that was mended for this date; older dates are not done anew for one that came after them
         contracts = _contracts(catalogue, there, account)
@@ -71,7 +74,7 @@ def need(
     awaited = awaited_tables(settings, catalogue, day)
     waiting = f"awaits {'・'.join(awaited)} in inbox/{day}/"
     if not changed and not earlier:
-        return REFRESHED if account.refreshed else waiting
+        return _papers(catalogue, day, account, newest) if account.refreshed else waiting
     if account.refreshed and not earlier and changed <= _come_back(catalogue):
         return Need(AFTER_MEETING, None, _hash(AFTER_MEETING, there, {}))
     job = job_name(catalogue.calendar, day)
@@ -84,6 +87,22 @@ def need(
     if not tables & _differing(there, account.read):
         return waiting
     return Need(job, ("sources.inbox", *sorted(tables)), _hash("sources", there, rests_on), waiting)
+
+
+def newest_read(known: Mapping[dt.date, Account], day: dt.date) -> dt.date:
+    """The newest reference date of which anything was read; ``day`` where none was. Papers need nothing to be read."""
+    return max((other for other, account in known.items() if account.read.keys() - {PAPERS}), default=day)
+
+
+def _papers(catalogue: Catalogue, day: dt.date, account: Account, newest: bool) -> Need | str:
+    """Papers say what is read now; those of an older date stay what they were then."""
+    if not newest:
+        return REFRESHED
+    today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
+    state = papers_state(catalogue, day, today)
+    if state == account.refreshed.get(PAPERS):
+        return REFRESHED
+    return Need(AFTER_MEETING, None, _hash(AFTER_MEETING, {PAPERS: state}), "has papers that are out of date")
 
 
 def read_accounts(settings: Settings) -> dict[dt.date, Account]:

@@ -63,3 +63,18 @@ def test_the_days_to_the_end_of_a_basis_are_counted_from_today(office):
     result = office.materialize("review.papers")
     assert checks(result)["bases_hold"] is False
     assert f"ends on {soon}, in 30 days: 社会福祉課 生活保護" in said(result, "bases_hold")
+
+
+def test_papers_of_the_newest_date_that_say_something_else_than_now_are_named(office):
+    office.materialize("review.papers")
+    result = office.materialize("review.papers", day="2024-04-01")
+    assert checks(result)["papers_current"] is True
+    office.configure("registry: {body: 架空市長}")
+    result = office.materialize("review.papers", day="2024-04-01")
+    assert checks(result)["papers_current"] is False
+    assert said(result, "papers_current") == (
+        "the papers in outbox/2025-04-01/ are older than a change of what is read or of the registry: "
+        "`after-meeting 2025-04-01` makes them anew"
+    )
+    office.materialize("review.papers")
+    assert checks(office.materialize("review.papers", day="2024-04-01"))["papers_current"] is True

@@ -15,7 +15,7 @@ import yaml
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.stages.papers.entries import check_bases, check_settled
-from kodomo_assets.stages.papers.files import papers
+from kodomo_assets.stages.papers.files import papers, papers_state
 from kodomo_assets.stages.papers.pages import RISKS
 
 DAY = dt.date(2025, 4, 1)
@@ -288,6 +288,20 @@ def test_the_end_of_a_basis_is_said_180_60_and_0_days_before(tmp_path, today, wi
     assert not outcome.blocking
     assert tuple(outcome.facts.values()) == within
     assert words in outcome.message
+
+
+def test_papers_are_out_of_date_on_the_day_of_a_notice_and_with_what_they_say(tmp_path):
+    catalogue = load_catalogue()
+
+    def on(*day: int) -> str:
+        return papers_state(catalogue, DAY, dt.date(*day))
+
+    # every basis but one ends on 2027-03-31: said 180, 60 and 0 days before it, and when it has ended
+    assert on(2026, 1, 1) == on(2026, 10, 1)
+    assert len({on(2026, 10, 1), on(2026, 10, 2), on(2027, 1, 30), on(2027, 3, 31), on(2027, 4, 1)}) == 5
+    assert on(2026, 10, 2) == on(2026, 10, 3) == on(2027, 1, 29)
+    settled = city(tmp_path, "registry: {body: 架空市長}")
+    assert papers_state(settled, DAY, dt.date(2026, 1, 1)) != on(2026, 1, 1)
 
 
 @pytest.mark.parametrize("legal", ["{valid_until: null}", "{permanent: true}"])
