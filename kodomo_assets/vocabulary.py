@@ -142,6 +142,7 @@ WHO, FILLED_ON, FILLED_BY = "学年・組・氏名", "記入日", "記入者"
 GIVEN_ON, SUPPORT, OUTCOME = "実施日", "支援内容", "成果"
 # 支援対象者
 SPOKEN_ON, REPORT = "声かけをした日", "学校からの報告"
+LEAFLETS, HANDED_ON = "案内資料", "案内資料を渡した日"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,18 @@ from kodomo_assets.errors import ConfigurationError
 
 _PACKAGE = "kodomo_assets.catalogue"
 # Mappings whose keys are a city's own words: anything may be added to them.
-_OPEN = {"headers", "codes", "fixed_items", "serves", "directions", "outcomes", "groups", "law_changes", "agreements"}
+_OPEN = {
+    "headers",
+    "codes",
+    "fixed_items",
+    "serves",
+    "directions",
+    "leaflets",
+    "outcomes",
+    "groups",
+    "law_changes",
+    "agreements",
+}
 # What a proposal for the weights may hold.
 _OF_WEIGHTS = ("weights", "items")
 # Keys that a city may set although the defaults leave them out.

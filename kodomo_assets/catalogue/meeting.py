@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from kodomo_assets.catalogue.base import Model, Words
+from kodomo_assets.catalogue.base import Model, Words, did_you_mean
 
 
 class Hint(Model):
@@ -69,6 +69,12 @@ class Meeting(Model):
             "支援の方向性 that the meeting chooses from: what the school reads of it, nothing that tells a benefit"
         )
     )
+    leaflets: Mapping[str, tuple[str, ...]] = Field(
+        description=(
+            "案内資料 that a school hands out: the 支援の方向性 that it goes with. Its name stands on the school's "
+            "list, so it tells no benefit"
+        )
+    )
     hints: tuple[Hint, ...] = Field(description="suggestions for people")
     outcomes: Mapping[str, Step] = Field(
         description="成果 that schools and the centre write in 支援記録: the step of the funnel that it is"
@@ -79,3 +85,16 @@ class Meeting(Model):
             "what of 判定者 is published: these roles, several with ・ or 、 between them; any other text is その他"
         ),
     )
+
+    @model_validator(mode="after")
+    def _leaflets_go_with_directions(self) -> Self:
+        known = [*self.directions, *(hint.ja for hint in self.hints)]
+        for leaflet, directions in self.leaflets.items():
+            for direction in directions:
+                if direction not in known:
+                    raise ValueError(f"leaflets.{leaflet}: no direction {direction!r}{did_you_mean(direction, known)}")
+        return self
+
+    def leaflets_of(self, direction: str | None) -> tuple[str, ...]:
+        """The 案内資料 that go with a 支援の方向性."""
+        return tuple(leaflet for leaflet, directions in self.leaflets.items() if direction in directions)

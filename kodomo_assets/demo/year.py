@@ -99,6 +99,8 @@ def _fill_list(source: Path, target: Path, numbers: set[str], day: dt.date) -> P
     for cells in _rows(book.worksheets[0], "配布番号"):
         if cells["配布番号"].value in numbers:
             cells["声かけをした日"].value, cells["学校からの報告"].value = day, "休み時間に話を聞いた。"
+            if cells["案内資料"].value:
+                cells["案内資料を渡した日"].value = day
     book.save(target)
     return target
 

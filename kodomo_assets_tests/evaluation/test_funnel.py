@@ -218,6 +218,22 @@ def test_without_a_b_there_is_no_share(town):
     assert indicators(town)["spoken_to_share"] == (None, 1.0)
 
 
+def test_the_share_of_those_with_a_leaflet_who_were_offered_it(town):
+    """2 and 3 are b and the meeting named a direction that has one; the centre's own 案内 counts as the school's does."""
+    assert "leaflets_share" not in indicators(town)
+    for number, direction in ((2, "居場所の紹介"), (3, "学習・生活支援事業の紹介"), (7, "学校での見守り")):
+        town.con.execute(
+            "update review.decisions_in_force set direction = $1 where child_key = $2", [direction, key(number)]
+        )
+    assert indicators(town)["leaflets_share"] == (0.0, 1.0)
+    support(town, 2, "spoken_to", JUNE)
+    support(town, 3, "offered", JUNE)
+    support(town, 7, "offered", JUNE)
+    assert indicators(town)["leaflets_share"] == (0.5, 1.0)
+    town.configure("meeting: {sample_below_cut: 0, leaflets: {居場所のちらし: []}}")
+    assert indicators(town)["leaflets_share"] == (1.0, 1.0)
+
+
 def test_the_meetings_hours_per_b_where_its_minutes_are_configured(town):
     """Six children decided, 20 minutes each: two hours for three b; without the setting, or a b, there is none."""
     assert "hours_per_preventive" not in indicators(town)

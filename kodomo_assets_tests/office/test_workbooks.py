@@ -431,21 +431,33 @@ def test_school_without_children_gets_empty_lists(opened: Open) -> None:
 def test_school_sees_its_children_in_class_order_with_what_to_do(opened: Open) -> None:
     children = [
         SchoolChild("K1", 8, "10", "佐藤 花子", "a", "=HYPERLINK(1)"),
-        SchoolChild("K2", 8, "２組", GAIJI, "b", "学習支援の案内"),
+        SchoolChild("K2", 8, "２組", GAIJI, "b", "学習支援の案内", ("学習支援のちらし", "居場所のちらし")),
         SchoolChild("K3", 3, "さくら", "-鈴木", "c", None),
     ]
     book = opened("school", school_workbook("南小学校", DAY, VERSION, children))
     assert_common(book, "支援対象者", "支援対象者　南小学校　基準日 2025-04-01", DO_NOT_PASS_ON, "南小学校")
     sheet = book["支援対象者"]
-    headers = ["学年", "組", "氏名", "配布番号", "判定", "支援の方向性", "声かけをした日", "学校からの報告"]
-    assert [cell.value for cell in sheet[4]] == headers
+    shown = ["学年", "組", "氏名", "配布番号", "判定", "支援の方向性", "案内資料"]
+    asked = ["声かけをした日", "案内資料を渡した日", "学校からの報告"]
+    assert [cell.value for cell in sheet[4]] == [*shown, *asked]
     assert [list(row.values()) for row in rows(sheet)] == [
-        ["小3", "さくら", "-鈴木", "K3", "経過観察", None, None, None],
-        ["中2", "２組", GAIJI, "K2", "予防的支援", "学習支援の案内", None, None],
-        ["中2", "10", "佐藤 花子", "K1", "受理相当", "=HYPERLINK(1)", None, None],
+        ["小3", "さくら", "-鈴木", "K3", "経過観察", None, None, None, None, None],
+        [
+            "中2",
+            "２組",
+            GAIJI,
+            "K2",
+            "予防的支援",
+            "学習支援の案内",
+            "学習支援のちらし、居場所のちらし",
+            None,
+            None,
+            None,
+        ],
+        ["中2", "10", "佐藤 花子", "K1", "受理相当", "=HYPERLINK(1)", None, None, None, None],
     ]
-    assert [cell.protection.locked for cell in sheet[5]] == [True] * 6 + [False] * 2
-    assert rule_of(sheet, "G7") == ("date", "45748")
+    assert [cell.protection.locked for cell in sheet[5]] == [True] * 7 + [False] * 3
+    assert rule_of(sheet, "H7") == rule_of(sheet, "I7") == ("date", "45748")
     assert (int(sheet.page_setup.paperSize), sheet.page_setup.orientation) == (9, "landscape")
 
 

@@ -114,6 +114,52 @@ def test_a_csv_is_read_by_the_schools_name(town, encoding):
     assert stored(town) == [spoken(1)]
 
 
+def handed(number: int, day: D = SPOKEN) -> tuple:
+    return (number, day, "案内資料の手渡し", "案内済み", "offered", None)
+
+
+def test_the_day_on_which_a_leaflet_was_handed_out_is_an_offer_of_its_own(town):
+    town.decide(2, "b", direction="居場所の紹介")
+    book = sent(town)
+    sheet = book.worksheets[0]
+    place = {cell.value: cell.column for cell in sheet[4]}
+    leaflets = {sheet.cell(row, place["配布番号"]).value: sheet.cell(row, place["案内資料"]).value for row in (5, 6, 7)}
+    assert leaflets == {number_of(1): None, number_of(2): "居場所のちらし", number_of(6): None}
+    row = next(row for row in (5, 6, 7) if sheet.cell(row, place["配布番号"]).value == number_of(2))
+    sheet.cell(row, place["案内資料を渡した日"]).value = D(2025, 6, 10)
+    town.write("支援対象者_南小学校.xlsx", fill(book, {1: (SPOKEN, "話した")}))
+    assert town.read_support().rows == 2
+    assert stored(town) == [spoken(1, report="話した"), handed(2, D(2025, 6, 10))]
+    town.write(
+        "支援対象者_南小学校_再送.csv",
+        csv(f"{number_of(2)},2025-06-02,,2025-06-10", headers=f"{HEADERS},案内資料を渡した日"),
+    )
+    assert town.read_support().rows == 3
+    assert stored(town) == [spoken(1, report="話した"), spoken(2), handed(2, D(2025, 6, 10))]
+    assert town.rejected() == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        (",,いつか", "案内資料を渡した日 is no date, expected the day on which the child was given the 案内資料"),
+        (",,2025-03-31", "案内資料を渡した日 lies before the reference date"),
+        (
+            ",,2025-07-01",
+            "案内資料を渡した日 lay in the future when this file was first read, expected a day up to then",
+        ),
+        (
+            ",話せていない,2025-06-02",
+            "学校からの報告 without 声かけをした日: no support yet, expected the day on which somebody spoke to the child",
+        ),
+    ],
+)
+def test_a_day_of_a_leaflet_that_cannot_be_is_named(town, cells, problem):
+    town.write("支援対象者_南小学校.csv", csv(f"{number_of(1)},{cells}", headers=f"{HEADERS},案内資料を渡した日"))
+    assert town.read_support().rows == 0
+    assert problems(town) == [(2, problem)]
+
+
 def test_a_record_of_the_centre_of_the_same_talk_is_the_same_row(town):
     town.write("支援対象者_南小学校.csv", csv(f"{number_of(1)},2025-06-02,話した"))
     town.write(

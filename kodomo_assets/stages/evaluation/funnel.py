@@ -11,7 +11,7 @@ from kodomo_assets.catalogue import Catalogue, Step
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.evaluation.plots import funnel_plot
 from kodomo_assets.told import Told
-from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, MEETING, SCHOOL_LIST
+from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, DIRECTION, LEAFLETS, MEETING, SCHOOL_LIST
 
 _FUNNEL = "evaluation.funnel"
 (_PREVENTIVE,) = (letter for letter, step in DECISION_STEPS.items() if step == "preventive")
@@ -40,6 +40,8 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         "school_list": SCHOOL_LIST,
         "minutes_per_case": catalogue.meeting.minutes_per_case,
         "hours_per_preventive": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童ひとりあたりの{MEETING}の時間数",
+        "leaflets_share": f"{LEAFLETS}のある{DIRECTION}の児童のうち案内した割合",
+        "with_leaflets": [name for names in catalogue.meeting.leaflets.values() for name in names],
         "spoken_to_share": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童のうち声かけをした割合",
     }
     run_sql(con, __package__, "funnel", parameters)

@@ -29,6 +29,7 @@ select
     not coalesce(r.selected, false) and (l.child_key is not null or d.child_key is not null) as below_cut,
     coalesce(r.newly_found, false) as newly_found,
     s.counted_as,
+    coalesce(list_contains($with_leaflets, d.direction), false) as has_leaflet,
     d.decision is null and (coalesce(r.selected, false) or l.child_key is not null) as undecided,
     coalesce(h.spoken_to, false) as spoken_to,
     coalesce(h.offered, false) as offered,
@@ -94,7 +95,9 @@ preventive as (
     select
         count(*) filter (counted_as is not null) as decided,
         count(*) filter (counted_as = 'preventive') as children,
-        count(*) filter (counted_as = 'preventive' and spoken_to) as spoken_to
+        count(*) filter (counted_as = 'preventive' and spoken_to) as spoken_to,
+        count(*) filter (counted_as in ('accepted', 'preventive', 'follow_up') and has_leaflet) as with_leaflet,
+        count(*) filter (counted_as in ('accepted', 'preventive', 'follow_up') and has_leaflet and offered) as offered
     from funnel_children
 )
 
@@ -115,6 +118,17 @@ select
     1.0 as target,
     children::integer as children
 from preventive
+union all by name
+-- 案内資料 that a school handed out, or the centre (支援記録)
+select
+    $reference_date::date as reference_date,
+    'leaflets_share' as indicator,
+    $leaflets_share as ja,
+    offered / with_leaflet as value,
+    1.0 as target,
+    with_leaflet::integer as children
+from preventive
+where with_leaflet > 0
 union all by name
 -- list and sample: the meeting spends its time on both
 select

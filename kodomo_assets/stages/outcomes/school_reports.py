@@ -1,4 +1,4 @@
-"""支援対象者_<school>*.xlsx and .csv as schools send them back -> the day on which somebody spoke to a child."""
+"""支援対象者_<school>*.xlsx and .csv as schools send them back -> when a child was spoken to or given 案内資料."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from kodomo_assets.office.returned import Place, Rejection, ReturnedFile, Return
 from kodomo_assets.office.school_names import SchoolsOfFiles
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.vocabulary import (
+    HANDED_ON,
+    LEAFLETS,
     NUMBER,
     REFERENCE_DATE,
     REPORT,
@@ -32,6 +34,7 @@ _TYPES = {
     "schools": "varchar[]",
     "sent_for": "date",
     "given_on": "date",
+    "handed_on": "date",
     "report": "varchar",
     "problem": "varchar",
 }
@@ -53,9 +56,11 @@ def create_school_reports(
             problem = f"tells no school, or two; expected the name under which it was sent, {SCHOOL_LIST}_学校名"
             rejected.append(Rejection(Place(file.name, None, None), problem))
             continue
-        table, refused = file.tables((NUMBER, SPOKEN_ON), (REPORT,), (REPORT,))
+        # lists that an earlier version sent have no 案内資料
+        table, refused = file.tables((NUMBER, SPOKEN_ON), (REPORT, HANDED_ON), (REPORT,))
         rejected += refused
-        rows += [_cells(row, file, codes) for row in table if row.cells[SPOKEN_ON] or row.cells[REPORT]]
+        filled = [row for row in table if any(row.cells[header] for header in (SPOKEN_ON, HANDED_ON, REPORT))]
+        rows += [_cells(row, file, codes) for row in filled]
     create_from_frame(con, "returned_reports", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     return rejected
 
@@ -65,7 +70,7 @@ def _after_kind(name: str) -> str:
 
 
 def _cells(row: ReturnedRow, file: ReturnedFile, codes: set[str]) -> tuple[object, ...]:
-    given_on = read_date(row.cells[SPOKEN_ON]).value
+    given_on, handed_on = (read_date(row.cells[header]).value for header in (SPOKEN_ON, HANDED_ON))
     return (
         row.place.file,
         row.place.sheet,
@@ -74,15 +79,18 @@ def _cells(row: ReturnedRow, file: ReturnedFile, codes: set[str]) -> tuple[objec
         sorted(codes),
         read_date(file.facts.get(REFERENCE_DATE, "")).value,
         given_on,
+        handed_on,
         row.cells[REPORT] or None,
-        next(_problems(row.cells, given_on is not None), None),
+        next(_problems(row.cells, given_on is not None, handed_on is not None), None),
     )
 
 
-def _problems(cells: Mapping[str, str], has_day: bool) -> Iterator[str]:
+def _problems(cells: Mapping[str, str], spoken: bool, handed: bool) -> Iterator[str]:
     if not cells[NUMBER]:
         yield f"{NUMBER} is blank, expected the number as it was sent"
-    if cells[SPOKEN_ON] and not has_day:
+    if cells[SPOKEN_ON] and not spoken:
         yield f"{SPOKEN_ON} is no date, expected the day on which somebody spoke to the child"
-    if not cells[SPOKEN_ON]:
+    if cells[HANDED_ON] and not handed:
+        yield f"{HANDED_ON} is no date, expected the day on which the child was given the {LEAFLETS}"
+    if cells[REPORT] and not cells[SPOKEN_ON]:
         yield f"{REPORT} without {SPOKEN_ON}: no support yet, expected the day on which somebody spoke to the child"

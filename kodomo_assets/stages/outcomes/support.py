@@ -25,6 +25,7 @@ from kodomo_assets.stages.outcomes.taking import Taken, count_gone, count_rows, 
 from kodomo_assets.vocabulary import (
     CHILD_KEY,
     GIVEN_ON,
+    HANDED_ON,
     NUMBER,
     OUTCOME,
     REFERENCE_DATE,
@@ -40,6 +41,8 @@ from kodomo_assets.vocabulary import (
 KIND = "support"
 #: What a school's list becomes where a day stands in it.
 SPOKEN_TO = "声かけ済み"
+#: And where the day stands on which the child was given 案内資料: what was done, and what came of it.
+HANDED_OUT, OFFERED = "案内資料の手渡し", "案内済み"
 _REQUIRED = (GIVEN_ON, SUPPORT, OUTCOME)
 _OPTIONAL = (NUMBER, CHILD_KEY)
 _TYPES = {
@@ -84,13 +87,17 @@ def build_support(
     schools = SchoolsOfFiles(registers(con, reference_date).values())
     reports = [file for file in files if file.returned == SCHOOL_LIST]
     rejected += create_school_reports(con, catalogue.ingest, schools, reports)
-    step = catalogue.meeting.outcomes.get(SPOKEN_TO, "spoken_to")
+    outcomes = catalogue.meeting.outcomes
     filled = count_rows(con, "returned_support") + count_rows(con, "returned_reports")
     words = {
-        "outcome": SPOKEN_TO,
-        "step": step,
+        "spoken_to": SPOKEN_TO,
+        "spoken_to_step": outcomes.get(SPOKEN_TO, "spoken_to"),
+        "handed_out": HANDED_OUT,
+        "offered": OFFERED,
+        "offered_step": outcomes.get(OFFERED, "offered"),
         "given_on_header": GIVEN_ON,
         "spoken_on_header": SPOKEN_ON,
+        "handed_on_header": HANDED_ON,
         "told": list(TOLD),
     }
     judge(con, KIND, files, rejected, reference_date, today, words)

@@ -62,7 +62,8 @@ select
             when t.child_key is null or not list_has_any(t.schools, r.schools)
                 then '配布番号 is not this school''s, expected one of the list that it was sent'
         end,
-        impossible_day($spoken_on_header, r.given_on, $reference_date::date, f.read_on)
+        impossible_day($spoken_on_header, r.given_on, $reference_date::date, f.read_on),
+        impossible_day($handed_on_header, r.handed_on, $reference_date::date, f.read_on)
     ) as problem
 from returned_reports as r
 join first_readings as f using (file)
@@ -102,14 +103,27 @@ with told as (
         child_key,
         given_on,
         '声かけ' as kind,
-        $outcome::varchar as outcome,
-        $step::varchar as step,
+        $spoken_to::varchar as outcome,
+        $spoken_to_step::varchar as step,
         report,
         file,
         sheet,
         row_number
     from judged_reports
-    where problem is null
+    where problem is null and given_on is not null
+    union all by name
+    select
+        child_key,
+        handed_on as given_on,
+        $handed_out::varchar as kind,
+        $offered::varchar as outcome,
+        $offered_step::varchar as step,
+        null::varchar as report,
+        file,
+        sheet,
+        row_number
+    from judged_reports
+    where problem is null and handed_on is not null
 )
 
 select

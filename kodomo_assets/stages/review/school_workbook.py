@@ -28,6 +28,8 @@ from kodomo_assets.vocabulary import (
     DECISIONS,
     DIRECTION,
     DO_NOT_PASS_ON,
+    HANDED_ON,
+    LEAFLETS,
     NAME,
     NUMBER,
     REPORT,
@@ -44,15 +46,22 @@ _COLUMNS = {
     NAME: Column(20),
     NUMBER: Column(14, number_format=TEXT),
     DECISION: Column(14),
-    DIRECTION: Column(36),
+    DIRECTION: Column(30),
+    LEAFLETS: Column(24),
     SPOKEN_ON: Column(17, asked=True, number_format=DAY),
-    REPORT: Column(48, asked=True, number_format=TEXT),
+    HANDED_ON: Column(21, asked=True, number_format=DAY),
+    REPORT: Column(44, asked=True, number_format=TEXT),
 }
 
 
 @dataclass(frozen=True)
 class SchoolChild:
-    """A child as its school may see it. ``direction_for_school``: worded so that it tells no benefit."""
+    """A child as its school may see it.
+
+    Attributes:
+        direction_for_school: worded so that it tells no benefit.
+        leaflets: 案内資料 that the school is asked to hand out.
+    """
 
     sheet_number: str
     school_year: int
@@ -60,6 +69,7 @@ class SchoolChild:
     name: str
     decision: str
     direction_for_school: str | None
+    leaflets: tuple[str, ...] = ()
 
 
 def school_workbook(
@@ -82,12 +92,14 @@ def school_workbook(
     head = (
         f"{SCHOOL_LIST}　{school}　基準日 {reference_date.isoformat()}",
         "\n".join([DO_NOT_PASS_ON, *cautions]),
-        f"判定会議で支援や見守りを決めた児童生徒です。黄色の欄に、{SPOKEN_ON}と{REPORT}を記入してください。"
+        f"判定会議で支援や見守りを決めた児童生徒です。黄色の欄に、{SPOKEN_ON}、{HANDED_ON}、{REPORT}を記入してください。"
         if children
         else "この基準日に、判定会議で支援や見守りを決めた児童生徒はいません。",
     )
     put_table(sheet, head, _COLUMNS, [_row(child) for child in ordered], least_lines=3, frozen=NAME)
-    add_day(sheet, [column_cells(_COLUMNS, SPOKEN_ON, HEADER_ROW + 1, HEADER_ROW + len(children))], reference_date)
+    last = HEADER_ROW + len(children)
+    days = [column_cells(_COLUMNS, header, HEADER_ROW + 1, last) for header in (SPOKEN_ON, HANDED_ON)]
+    add_day(sheet, days, reference_date)
     protect(sheet)
     set_print(sheet, version, paper=A4, landscape=True)
     return finish(book, SCHOOL_LIST, reference_date, version, school)
@@ -101,4 +113,5 @@ def _row(child: SchoolChild) -> dict[str, Value]:
         NUMBER: child.sheet_number,
         DECISION: DECISIONS[child.decision],
         DIRECTION: child.direction_for_school,
+        LEAFLETS: "、".join(child.leaflets) or None,
     }

@@ -91,6 +91,7 @@ def school_lists(
                 r["name"],
                 r["decision"],
                 worded.get(r["direction"], _ASK) if r["direction"] else None,
+                catalogue.meeting.leaflets_of(r["direction"]),
             )
             for r in rows
         ]
