@@ -102,6 +102,7 @@ LINK_REVIEW, KEY_LIST, RETURNS = "名寄せ確認", "配布番号一覧", "差�
 MODEL_CARD = "モデルカード"
 FILE_REGISTER, OFFICE_PAPER = "個人情報ファイル簿", "説明資料"
 NOTICE, IMPACT_PAPER, ALGORITHM_PAPER = "保護者向けお知らせ", "影響評価", "アルゴリズム台帳"
+RESULTS = "成果報告"
 
 #: Kinds of files that come back, and the asset that reads each: a further kind is a line here and its reader.
 RETURNED: Mapping[str, str] = {

@@ -12,11 +12,14 @@ import stat
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import openpyxl
 import pytest
 
+from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.definitions import build_defs
 from kodomo_assets.demo.year import play_meeting, play_support
+from kodomo_assets.stages.papers.results import try_results
 from kodomo_assets_tests.conftest import DATES, City
 
 APRIL = DATES[-1]
@@ -302,3 +305,41 @@ def test_the_program_declares_all_words_of_its_own_and_the_roles_of_the_meeting_
     others = " union all ".join(f"select '{table}.{column}' from {table} where \"{column}\" = 'その他'" for table, column in texts)  # fmt: skip
     assert met_city.query(others, file) == []
     assert met_city.query("select distinct decided_by from review.decisions", file) == [("社会福祉士・公認心理師・子ども家庭支援員",)]  # fmt: skip
+
+
+def test_the_years_report_tells_what_is_published_and_nothing_exact(met_city):
+    page = (met_city.outbox(APRIL) / "成果報告.html").read_text("utf-8")
+    cells = dict(re.findall(r'<tr><th>([^<]+)</th><td class="number">([^<]*)</td></tr>', page))
+    told = "screened, selected, preventive, follow_up, spoken_to, offered, below_cut"
+    totals = f"select {told} from evaluation.funnel where reference_date = date '{APRIL}' and coalesce(school_code, school_year::varchar) is null"
+    (published,) = met_city.query(totals, met_city.settings.analyst_database)
+    steps = (
+        "対象",
+        "抽出",
+        "b 予防的支援",
+        "c 経過観察",
+        "声かけをした",
+        "支援を案内した",
+        "境界より下で会議にかけた（無作為抽出、会議での追加）",
+    )
+    assert [cells[step] for step in steps] == ["＊" if number is None else f"{number:,}" for number in published]
+    (exact,) = met_city.query(totals)
+    assert exact != published
+    # room for the words of people, and nothing that runs
+    assert page.count('contenteditable="true"') > 20
+    assert "<script" not in page
+
+
+def test_before_the_meeting_there_is_no_report(listed_city):
+    assert not (listed_city.outbox(APRIL) / "成果報告.html").exists()
+
+
+def test_a_template_of_the_report_that_cannot_be_used_stops_nothing(met_city, tmp_path):
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "results.html").write_text("{{ no_such_fact }}", "utf-8")
+    (tmp_path / "city.yaml").write_text("registry: {templates: templates}", "utf-8")
+    catalogue = load_catalogue(tmp_path / "city.yaml")
+    with duckdb.connect(str(met_city.settings.analyst_database), read_only=True) as con:
+        made, outcome = try_results(con, catalogue, APRIL, decided=True)
+    assert (made, outcome.passed, outcome.blocking) == ({}, False, False)
+    assert "registry.templates: results.html: 'no_such_fact' is undefined" in outcome.message

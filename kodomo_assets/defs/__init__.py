@@ -66,6 +66,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         review.model_card,
         review.papers,
         published.analyst,
+        review.results_report,
         published.refreshes,
     ]
 

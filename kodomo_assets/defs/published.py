@@ -73,6 +73,7 @@ def _everything(catalogue: Catalogue) -> list[str]:
         "review.meeting_workbook",
         "review.model_card",
         PAPERS,
+        "review.results_report",
         "evaluation.funnel",
     ]
 

@@ -11,6 +11,7 @@ from kodomo_assets.stages.outcomes.support import build_support
 from kodomo_assets.stages.outcomes.taking import BESIDE, Taken, check_taken
 from kodomo_assets.stages.papers.entries import check_bases, check_settled
 from kodomo_assets.stages.papers.files import PAPERS, check_current, is_paper, state_of_papers, try_papers
+from kodomo_assets.stages.papers.results import try_results
 from kodomo_assets.stages.review.cautions import protection_caution
 from kodomo_assets.stages.review.children import create_numbered_children
 from kodomo_assets.stages.review.files import key_file
@@ -26,8 +27,9 @@ from kodomo_assets.stages.weights.card import gather_card
 from kodomo_assets.stages.weights.card_page import card_file
 from kodomo_assets.store.exports import export, put, take_away
 from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
+from kodomo_assets.store.publish import published, published_file
 from kodomo_assets.told import Told
-from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, SCHOOL_LIST, SUPPORT_RECORD
+from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, RESULTS, SCHOOL_LIST, SUPPORT_RECORD
 
 # every child on a list: the number of the meeting, the school and the school year then; the names of schools beside it
 _LISTED = ["linkage.children"]
@@ -254,3 +256,19 @@ def papers(step: Step) -> Results:
         lambda con: [check_current(con, step.catalogue, step.day, step.today)],
     ]
     yield from step.store(Written(PAPERS, None, told, checks))
+
+
+@asset(
+    "review.results_report",
+    reads=["published.analyst", "review.decisions"],
+    checks=[check("review.results_report", "results_made", f"{RESULTS}を作ることができた")],
+)
+def results_report(step: Step) -> Results:
+    # of published figures alone: it leaves the centre
+    with published(published_file(step.settings, step.catalogue)) as con:
+        made, outcome = try_results(con, step.catalogue, step.day, decided=check_decided(step.con, step.day).passed)
+    for name, content in made.items():
+        # people write into it
+        put(step.outbox / name, content, step.warn, out=True)
+    yield step.made("review.results_report", {"files": len(made)})
+    yield from step.checked([outcome])

@@ -120,6 +120,13 @@ def still_published(target: Path) -> str:
     return f"{target.name} was left as it is: it still tells the list of {row[0]}, published on {row[1]}"
 
 
+@contextmanager
+def published(target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """analyst.duckdb, to read what may leave the centre."""
+    with duckdb.connect(str(target), read_only=True) as con:
+        yield con
+
+
 def publishing_run(target: Path) -> str | None:
     """The run that published ``target``; None where it cannot be read."""
     row = _publication(target, "run_id")

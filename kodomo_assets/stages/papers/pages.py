@@ -28,7 +28,7 @@ from kodomo_assets.vocabulary import (
 )
 
 #: Every template; all but the last, which they extend, make a page.
-TEMPLATES = ("office.html", "notice.html", "impact.html", "algorithm.html", "paper.html")
+TEMPLATES = ("office.html", "notice.html", "impact.html", "algorithm.html", "results.html", "paper.html")
 _CADENCES = {"yearly": "年1回", "termly": "学期ごと"}
 
 
@@ -132,8 +132,13 @@ class Pages:
             "style": style,
         }
 
-    def render(self, template: str, title: str, entries: Sequence[Entry]) -> bytes:
+    def render(
+        self, template: str, title: str, entries: Sequence[Entry], more: Mapping[str, object] | None = None
+    ) -> bytes:
         """One UTF-8 HTML file about ``entries``, without a program in it.
+
+        Args:
+            more: what this page tells beside the registry.
 
         Raises:
             ConfigurationError: a template of the city's own cannot be used; names file and line.
@@ -150,7 +155,7 @@ class Pages:
         }
         way_out = "mend it, or take the file away to have the packaged one"
         try:
-            page = self._environment.get_template(template).render(self._facts | facts).encode()
+            page = self._environment.get_template(template).render(self._facts | facts | dict(more or {})).encode()
         except TemplateError as error:
             line = getattr(error, "lineno", None)
             place = f"{getattr(error, 'name', None) or template}" + (f", line {line}" if line else "")
