@@ -27,6 +27,7 @@ NOT_DECLARED = [
     ),
     ("review__meeting_files", "sources.deliveries", "the page says from when every table is; the list hangs below all"),
     ("review__meeting_list", "review.decisions", "what earlier dates decided; decisions are on the list's children"),
+    ("published__analyst", "rights.*", "that none of their numbers got through; commands write them, no step"),
     ("sources__*", "sources.resident_register", "compared with it: read first by priority, and its fault stops none"),
     ("sources__*", "sources.school_register", "compared with it: read first by priority, and its fault stops none"),
 ]
@@ -37,6 +38,7 @@ NOT_READ = [
     ("review__*", "sources.inbox", "files: the step reads the folder once the inbox was looked at whole"),
     ("*", "sources.earlier_rosters", "its rows lie in sources.school_roster, under their own date"),
     ("linkage__answers", "linkage.children", "read where an answer came back; none did here"),
+    ("review__results_report", "published.analyst", "a file, which is opened apart"),
     ("screening__ranking", "sources.*", "read of a table that is late or has faults"),
     ("published__refreshes", "*", "the end of a refresh: everything is done; what was read stands in sources.readings"),
 ]
