@@ -11,6 +11,8 @@ from kodomo_assets.errors import KodomoError
 
 #: Commands whose only effect is what they print.
 _TELLING = frozenset({"explain", "weights", "summary", "check", "check-config"})
+_PERSON = "宛名番号; - asks for it, so that no history of the shell keeps it"
+_DRY_RUN = "tell what it would do, in counts; nothing is changed but the log of accesses"
 #: What a shell tells of a process that a closed pipe ended: 128 and the number of SIGPIPE.
 _CLOSED_PIPE = 141
 
@@ -39,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     one.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
     _add_asker(one)
+    _add_rights(commands)
     _add_weights(commands)
     _add_services(commands)
     given = parser.parse_args(arguments)
@@ -81,6 +84,19 @@ def _add_asker(command: argparse.ArgumentParser) -> None:
     """Who gives a command that looks at people, and why: each refuses without (``kodomo_assets.doors.asking``)."""
     command.add_argument("--role", help="who asks: one of rights.roles of the configuration")
     command.add_argument("--reason", help="why, in a few words without anybody's name; both are kept in the log")
+
+
+def _add_rights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What one person asks of the centre (個人情報保護法)."""
+    of_rights = commands.add_parser("rights", help="what one person asks: the centre's own commands, logged")
+    asked = of_rights.add_subparsers(dest="right", required=True)
+    stop = asked.add_parser("stop", help="利用停止 or 異議: a child is neither scored nor shown from now on")
+    stop.add_argument("person", help=_PERSON)
+    _add_asker(stop)
+    stop.add_argument("--ground", help="on what ground it was granted; kept in the register")
+    stop.add_argument("--objection", action="store_true", help="異議 by the city's own rule, not 利用停止 (98条)")
+    stop.add_argument("--end", action="store_true", help="the stop that is in force ends")
+    stop.add_argument("--dry-run", action="store_true", help=_DRY_RUN)
 
 
 def _add_weights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -15,6 +15,7 @@ from kodomo_assets.errors import ConfigurationError, KodomoError
 from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.vocabulary import RESIDENT
 
 
 def run(given: argparse.Namespace) -> int:
@@ -43,6 +44,8 @@ def run(given: argparse.Namespace) -> int:
         return _summary(settings, catalogue, _reference_date(catalogue, given.date))
     if given.command == "explain":
         return _explain(settings, catalogue, given)
+    if given.command == "rights":
+        return _stop(settings, catalogue, given)
     if given.command == "after-meeting":
         return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
     if given.all:
@@ -75,6 +78,24 @@ def _explain(settings: Settings, catalogue: Catalogue, given: argparse.Namespace
     asker = who_asks(settings, catalogue, given.role, given.reason)
     child = _asked_for(given.child, "児童キー、宛名番号、配布番号のどれか")
     print(explain_child(settings, catalogue, asker, child, day))
+    return 0
+
+
+def _stop(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors.stopping import stop_use
+
+    told = stop_use(
+        settings,
+        catalogue,
+        given=_asked_for(given.person, RESIDENT),
+        role=given.role,
+        reason=given.reason,
+        ground=given.ground,
+        objection=given.objection,
+        end=given.end,
+        dry_run=given.dry_run,
+    )
+    print("\n".join(told))
     return 0
 
 

@@ -94,6 +94,8 @@ COMPARISON_LEVELS = (
 #: What a person may ask of the centre (rights.requests; 個人情報保護法 76条, 90条, 98条; 異議 is the city's own rule).
 DISCLOSURE, CORRECTION, STOP, OBJECTION = "開示", "訂正", "利用停止", "異議"
 REQUESTS = (DISCLOSURE, CORRECTION, STOP, OBJECTION)
+#: What has become of a 利用停止 or 異議 that was granted.
+STOPPED, ENDED = "停止中", "解除"
 
 # Kinds of files for people, as their names begin and as their hidden sheet says.
 MEETING, DECISIONS_FILE = "判定会議", "判定"

@@ -7,7 +7,13 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.refreshing.send_back import keep_faults, write_returns
 from kodomo_assets.stages.linkage.answers import build_answers, check_answers
-from kodomo_assets.stages.linkage.checks import check_links, check_spine, check_unregistered, require_delivered
+from kodomo_assets.stages.linkage.checks import (
+    check_links,
+    check_spine,
+    check_stopped,
+    check_unregistered,
+    require_delivered,
+)
 from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.linkage.clerical_review import clerical_review_workbook
 from kodomo_assets.stages.linkage.links import build_links
@@ -32,6 +38,7 @@ from kodomo_assets.vocabulary import LINK_REVIEW
         check("linkage.children", "unregistered_residents", "学齢で学齢簿にない住民が前回から増えていない"),
         check("linkage.children", "school_year", "学年が生年月日による学年と合っている", blocking=True),
         check("linkage.children", "acknowledgements", "承認の行が、今のファイルに当てはまる", blocking=True),
+        check("linkage.children", "stopped_children", "利用停止により対象から外れた児童がいない"),
     ],
 )
 def children(step: Step) -> Results:
@@ -48,11 +55,16 @@ def children(step: Step) -> Results:
         lambda con: check_unregistered(con, day),
         lambda _: [check_school_years(catalogue, faults)],
         lambda con: [check_spine_acknowledgements(con, catalogue, day, faults, step.settings.inbox)],
+        lambda _: [check_stopped(counts.stopped)],
     ]
     yield from step.store(
         Written("linkage.residents", "new_residents"),
         Written("linkage.children", "new_children", asdict(counts), checks),
-        also=[("linkage.schools", "new_schools"), ("linkage.unregistered", "new_unregistered")],
+        also=[
+            ("linkage.schools", "new_schools"),
+            ("linkage.unregistered", "new_unregistered"),
+            ("linkage.stopped", "new_stopped"),
+        ],
     )
 
 

@@ -28,6 +28,7 @@ from kodomo_assets.stages.weights.card_page import card_file
 from kodomo_assets.store.exports import export, put, take_away
 from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
 from kodomo_assets.store.publish import published, published_file
+from kodomo_assets.store.stops import stopped_numbers
 from kodomo_assets.told import Told
 from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, RESULTS, SCHOOL_LIST, SUPPORT_RECORD
 
@@ -90,7 +91,8 @@ def _take(
 
 def _write(step: Step, kinds: tuple[str, ...], files: Sequence[Export]) -> int:
     log, version = step.catalogue.output("review.exports"), version_of(step.con, step.day)
-    return export(step.con, log, step.settings.outbox, step.day, version, kinds, files, step.warn)
+    stopped = stopped_numbers(step.con, step.secret, step.day)
+    return export(step.con, log, step.settings.outbox, step.day, version, kinds, files, step.warn, stopped)
 
 
 @asset("review.meeting_list", reads=["screening.ranking", *_LISTED])

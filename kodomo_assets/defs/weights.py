@@ -56,7 +56,7 @@ def coefficients(step: Step) -> Results:
         Written(
             "weights.in_force",
             "new_in_force",
-            {"version": version, "refitted": outcome.refitted, "reason": outcome.reason},
+            {"version": version, "refitted": outcome.refitted, "reason": outcome.reason, "stopped": outcome.stopped},
             [lambda _: check_outcome(outcome), lambda con: [check_origin(con, version)]],
         ),
         also=beside if outcome.refitted else [],

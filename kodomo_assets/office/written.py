@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,3 +59,18 @@ def was_saved_since(path: Path) -> bool:
             return _MODIFIED.search(book.read(_PROPERTIES)) is None
     except (zipfile.BadZipFile, KeyError):
         return content.startswith(_WITH_PASSWORD)
+
+
+def shows_any(path: Path, texts: Iterable[str]) -> bool:
+    """Whether one of ``texts`` stands in the file, a workbook's hidden columns and sheets included.
+
+    One that was saved with a password cannot be looked into: it may.
+    """
+    content = path.read_bytes()
+    if content.startswith(_WITH_PASSWORD):
+        return True
+    parts = [content]
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as book:
+            parts = [book.read(name) for name in book.namelist()]
+    return any(text.encode() in part for text in texts for part in parts)

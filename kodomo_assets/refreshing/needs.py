@@ -34,6 +34,7 @@ YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeti
 # a look and the terminal are to be read
 _MOST_NOTES = 5
 _NEVER = Account({}, {}, {})
+_STOPS = "stops"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,12 @@ def need(
         # a configuration that was mended for this date; older dates are not done anew for one that came after them
         contracts = _contracts(catalogue, there, account)
         changed |= {name for name, value in contracts.items() if value != account.contracts[name]}
+    # the newest list, though files of a later date may lie there already; older ones stand as what was decided
+    if (
+        day == max((one for one, of in known.items() if of.refreshed.keys() - {PAPERS}), default=None)
+        and account.rests_on is not None
+    ):
+        earlier |= {_STOPS: account.rests_on.stops_now} if account.rests_on.stops_changed else {}
     awaited = awaited_tables(settings, catalogue, day)
     waiting = f"awaits {'・'.join(awaited)} in inbox/{day}/"
     if not changed and not earlier:

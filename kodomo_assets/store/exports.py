@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.catalogue import OutputTable
-from kodomo_assets.office.written import Export, was_saved_since
+from kodomo_assets.office.written import Export, shows_any, was_saved_since
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import replace
@@ -31,6 +31,7 @@ def export(
     kinds: Sequence[str],
     exports: Sequence[Export],
     warn: Tell,
+    stopped: frozenset[str] = frozenset(),
 ) -> int:
     """Writes what changed into outbox/<day>/ and logs it in review.exports (``log``); how many files were written.
 
@@ -40,7 +41,11 @@ def export(
     whenever somebody wrote into it where it lay, or it is not the one that the log knows: only the database, or only
     the outbox, was restored from a backup. Such a file is never taken for the one that was written.
 
+    Of a file that shows a child whose use is stopped (利用停止) no copy is kept because it is out; where one lies all
+    the same, of before or because somebody wrote into it, that is said.
+
     Args:
+        stopped: the numbers of such children (``store.stops.stopped_numbers``).
         warn: is told of every file that is kept, and why.
     """
     folder = outbox / day.isoformat()
@@ -55,16 +60,24 @@ def export(
         foreign = _is_foreign(path, known)
         if path.exists() and not foreign and known is not None and known.fingerprint == fingerprint:
             continue
-        put(path, one.content, warn, out=keep, foreign=foreign)
+        put(path, one.content, warn, out=keep and not _shows(path, stopped), foreign=foreign)
         sha256 = hashlib.sha256(one.content).hexdigest()
         rows.append((day, one.kind, one.name, now, one.children, version, fingerprint, sha256))
     made = {one.name for one in exports}
     for path in sorted(folder.glob("*")):
         if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
-            take_away(path, warn, out=keep, foreign=_is_foreign(path, last.get(path.name)))
+            out = keep and not _shows(path, stopped)
+            take_away(path, warn, out=out, foreign=_is_foreign(path, last.get(path.name)))
+    for path in sorted(folder.rglob("*")):
+        if _KEPT.search(path.stem) and _shows(path, stopped):
+            warn(f"{path.name} shows a child whose use is stopped: read what it is kept for, and take it away by hand")
     if rows:
         _log(con, log, day, rows)
     return len(rows)
+
+
+def _shows(path: Path, stopped: frozenset[str]) -> bool:
+    return bool(stopped) and path.is_file() and shows_any(path, stopped)
 
 
 @dataclass(frozen=True)

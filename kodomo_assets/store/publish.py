@@ -24,6 +24,7 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.sql import quoted
 from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication
 from kodomo_assets.store.modes import give
+from kodomo_assets.store.stops import STOPS_IN_FORCE
 from kodomo_assets.store.tables import comment, transaction
 
 # Readable by every client from DuckDB 1.4 on, whatever writes it.
@@ -155,6 +156,10 @@ def public_part(table: OutputTable) -> OutputTable:
 
 def _copy(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: OutputTable, source: str) -> None:
     rows = f"{source}.{table.qualified}" if table.stored else f"derived_{table.name}"
+    # of every date: a list of before may still hold who is stopped since
+    stopped = f"(select child_key from {source}.{STOPS_IN_FORCE})"
+    for column in (name for name, number in table.numbers.items() if number == "child_key"):
+        rows = f"(from {rows} where {quoted(column)} is null or {quoted(column)} not in {stopped})"
     if table.counts:
         rows = suppress(con, table, rows, catalogue.publish.suppress_below)
     public = public_part(table)

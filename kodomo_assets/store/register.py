@@ -6,6 +6,7 @@ Both are only ever added to; no row holds anything of what was seen.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
@@ -77,6 +78,7 @@ def register(
     capacity: str | None = None,
     ground: str | None = None,
     confirmed_by: str | None = None,
+    then: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Registers a request and notes the access, both or neither; the number of the request, such as ``2026-0001``.
 
@@ -84,6 +86,7 @@ def register(
         kind: one of ``vocabulary.REQUESTS``.
         state: what has become of it.
         today: decides the fiscal year (年度) within which requests are counted.
+        then: is handed the number, in the same transaction: what the request does is done with it, or not at all.
     """
     year = today.year if today.month >= 4 else today.year - 1
     now = dt.datetime.now(dt.UTC)
@@ -127,6 +130,7 @@ def register(
             },
         )
         note_access(con, asker, command, resident_id, request=request)
+        then(request)
     return request
 
 

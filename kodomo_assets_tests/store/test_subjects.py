@@ -16,6 +16,7 @@ from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import bring_up_to_date
 from kodomo_assets.store.pseudonyms import child_key, load_secret
 from kodomo_assets.store.register import Asker, note_access, register, set_state
+from kodomo_assets.store.stops import stop
 from kodomo_assets.store.subjects import identify, resident_of, rows_before, rows_of
 from kodomo_assets.store.tables import create_statement
 from kodomo_assets_tests.template import create_tables
@@ -112,7 +113,7 @@ def found(con, resident, column="source_row"):
     identify(con, CATALOGUE, SECRET, resident)
     told = {}
     for table, rows in rows_of(con, CATALOGUE).items():
-        mark = {"sources.quarantine": "row_number", "linkage.links": "table_name || ' ' || person_ref", "linkage.asked": "table_name", "rights.requests": "request", "rights.accesses": "command"}  # fmt: skip
+        mark = {"sources.quarantine": "row_number", "linkage.links": "table_name || ' ' || person_ref", "linkage.asked": "table_name", "rights.requests": "request", "rights.stops_in_force": "request", "rights.accesses": "command"}  # fmt: skip
         name = mark.get(table, "source_row" if table.startswith("sources.") else "reference_date")
         values = sorted(value for (value,) in rows.select(duckdb.SQLExpression(name)).fetchall())
         if values:
@@ -167,6 +168,9 @@ def test_what_was_asked_about_a_person_is_recorded_of_it(con):
     assert of_mother["rights.requests"] == ["2025-0001", "2025-0002"]
     assert of_mother["rights.accesses"] == ["explain 2025-04-01", "rights disclose", "rights stop"]
     assert found(con, A)["rights.requests"] == ["2026-0001"]
+    stop(con, "2026-0001", A, key(A), dt.datetime(2026, 4, 1, tzinfo=dt.UTC))
+    assert found(con, A)["rights.stops_in_force"] == ["2026-0001"]
+    assert "rights.stops_in_force" not in found(con, MOTHER)
 
 
 def test_a_request_is_registered_with_its_access_or_not_at_all(con):
@@ -281,6 +285,7 @@ def test_every_table_of_a_played_city_is_covered(tmp_path):
             "store.migrations",
             "rights.requests",
             "rights.accesses",
+            "rights.stops_in_force",
         }
         (child,) = con.execute("select min(child_key) from review.support").fetchone()
         identify(con, catalogue, load_secret(secret), resident_of(con, child))

@@ -76,7 +76,9 @@ select
 from screening.ranking as r
 left join linkage.children as s using (reference_date, child_key)
 left join features.follow_ups as f on f.reference_date = $reference_date and f.child_key = r.child_key
-where r.reference_date in (select list_date from past_lists);
+where
+    r.reference_date in (select list_date from past_lists)
+    and r.child_key not in (select q.child_key from rights.stops_in_force as q);
 
 create or replace temp table rule_lists as
 with stepped as (

@@ -45,6 +45,7 @@ with counted as (
     semi join band_items as i on i.band = c.band and i.item = l.item
     where
         l.level <> 'no_record'
+        and l.child_key not in (select q.child_key from rights.stops_in_force as q)
         and (l.reference_date = $reference_date or l.reference_date in (select then_on from compared_dates))
     group by l.reference_date, c.band, l.item, l.level
 )
@@ -74,6 +75,7 @@ with scores as (
     from compared_dates as d
     join screening.ranking as r
         on (r.reference_date = d.ranked_on or r.reference_date = $reference_date) and r.weights_version = $version
+    anti join rights.stops_in_force as q on q.child_key = r.child_key
 ),
 
 cuts as (

@@ -11,7 +11,12 @@ with pairs as (
         n.score,
         p.score as score_before
     from (from screening.ranking where reference_date = $reference_date) as n
-    full join (from screening.ranking where reference_date = $previous_date) as p using (child_key)
+    full join (
+        from screening.ranking
+        -- who is stopped since is no change of the list
+        anti join rights.stops_in_force using (child_key)
+        where reference_date = $previous_date
+    ) as p using (child_key)
     where $previous_date is not null and (is_listed or was_listed)
 ),
 

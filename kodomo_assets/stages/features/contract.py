@@ -122,6 +122,7 @@ def _missing(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_dat
         from features.levels
         join linkage.children as c using (reference_date, child_key)
         join asked as a using (item)
+        anti join rights.stops_in_force using (child_key)
         where reference_date in (from dates) and list_contains(a.bands, c.band)
         group by item, a.position
         order by a.position

@@ -4,6 +4,7 @@ create or replace temp table new_follow_ups as
 with ever as (
     select child_key, any_value(resident_id) as resident_id
     from linkage.children
+    anti join rights.stops_in_force using (child_key)
     where reference_date <= $reference_date
     group by child_key
 ),

@@ -127,6 +127,23 @@ def check_unregistered(con: duckdb.DuckDBPyConnection, reference_date: dt.date) 
     )
 
 
+def check_stopped(children: int) -> CheckOutcome:
+    """How many children the list and all that it rests on lack because their use is stopped (98条, 異議)."""
+    return CheckOutcome(
+        name="stopped_children",
+        passed=children == 0,
+        blocking=False,
+        message=f"{children} children of 学齢簿 are left out by 利用停止, expected 0"
+        + (
+            ": they are in no link, feature, fit, list or file of this date, and that says nothing about them; "
+            "`kodomo rights stop` with --end lets one in again"
+            if children
+            else ""
+        ),
+        facts={"stopped": children},
+    )
+
+
 def check_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterable[CheckOutcome]:
     """Links are one to one, and as many as last time (blocking); many unlinked persons of school age are a warning.
 

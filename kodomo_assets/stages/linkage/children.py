@@ -20,7 +20,8 @@ class ChildrenCounts:
     ``living_alone``: children who are the only member of their household, facilities aside.
     ``split_households``: children at whose address another household with an adult is registered (世帯分離, but also
     neighbours in a house without flat numbers); the other parent may stand in it (docs/method.md, Households).
-    ``unregistered``: residents of school age whom 学齢簿 does not know.
+    ``unregistered``: residents of school age whom 学齢簿 does not know. ``stopped``: children who would be on the
+    spine, but for 利用停止.
     """
 
     residents: int
@@ -33,12 +34,15 @@ class ChildrenCounts:
     living_alone: int
     split_households: int
     unregistered: int
+    stopped: int
 
 
 def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> ChildrenCounts:
-    """Makes the temp tables ``new_residents``, ``new_children``, ``new_schools`` and ``new_unregistered``.
+    """Makes the temp tables ``new_residents``, ``new_children``, ``new_stopped``, ``new_schools`` and
+    ``new_unregistered``.
 
-    Reads ``delivered_resident_register``, ``delivered_school_register`` and ``pseudonyms(resident_id, child_key)``.
+    Reads ``delivered_resident_register``, ``delivered_school_register``, rights.stops_in_force and
+    ``pseudonyms(resident_id, child_key)``.
     """
     con.execute("create or replace temp table bands (band varchar, school_year integer)")
     con.executemany(
@@ -72,7 +76,8 @@ def build_children(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
                 select household_id from new_residents where not is_facility group by household_id having count(*) = 1
              ) using (household_id)),
             (select count(*) from children_beside_a_household),
-            (select coalesce(sum(residents), 0)::integer from new_unregistered)
+            (select coalesce(sum(residents), 0)::integer from new_unregistered),
+            (select coalesce(sum(children), 0)::integer from new_stopped)
         """
     ).fetchone()
     assert row is not None  # noqa: S101  (an aggregate always has a row)

@@ -70,8 +70,8 @@ from new_residents as residents
 join shared using (resident_id)
 where not shared.was_facility;
 
--- The spine: every child of the school register who is resident.
-create or replace temp table new_children as
+-- Every child of the school register who is resident, whether or not the use of what is known of it is stopped (利用停止).
+create or replace temp table placed_children as
 with registered as (
     select
         s.resident_id,
@@ -105,6 +105,24 @@ select
 from placed
 join pseudonyms using (resident_id)
 join bands using (school_year);
+
+-- The spine. Who is stopped stands in no table of a child from here on; in its household, and as a candidate of the
+-- linkage, it stays: or what is its own would be taken for another child's (persons.sql).
+create or replace temp table new_children as
+select *
+from placed_children
+anti join rights.stops_in_force using (resident_id);
+
+-- How many that concerns, for the effect on list and fit.
+create or replace temp table new_stopped as
+select
+    reference_date,
+    school_code,
+    school_year,
+    count(*)::integer as children
+from placed_children
+semi join rights.stops_in_force using (resident_id)
+group by reference_date, school_code, school_year;
 
 -- The schools of the register in force, whether or not a child of theirs is on the spine.
 create or replace temp table new_schools as

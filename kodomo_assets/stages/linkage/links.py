@@ -1,7 +1,7 @@
 """Who is whose: answers of people, exact links, and Splink on what is left (method §3).
 
 The rules stand in exact.sql, exact_roster.sql, comparisons.py, decide.sql and last_left.sql, in their order; what they
-are worth in quality.sql.
+are worth in quality.sql; whose links are not kept (利用停止) in stopped.sql.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
     """Makes the temp tables of the stage's outputs: ``new_links``, ``new_review``, ``new_asked``, ``new_coverage``,
     ``new_quality``, ``new_changes`` and ``new_model``.
 
-    Reads linkage.children, linkage.links, linkage.review, linkage.asked and linkage.answers, sources.school_roster and
-    the views of the delivered tables.
+    Reads linkage.children, linkage.links, linkage.review, linkage.asked and linkage.answers, rights.stops_in_force,
+    sources.school_roster and the views of the delivered tables.
     """
     first, last = births_of_school_age(reference_date)
     rules = catalogue.linkage
@@ -70,7 +70,7 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
     run_sql(con, __package__, "decide", parameters)
     run_sql(con, __package__, "last_left", parameters)
     _ask_about_last_left(con, reference_date)
-    for step in ("asked", "quality"):
+    for step in ("stopped", "asked", "quality"):
         run_sql(con, __package__, step, parameters)
     persons = con.execute(
         "select table_name, sum(persons), sum(unlinked), sum(in_review) from new_coverage group by all"

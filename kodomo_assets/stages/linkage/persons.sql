@@ -15,6 +15,19 @@ create or replace temp macro given_part(kana) as (
 
 -- Names of schools are compared by `text_key(name)`, kana that may be mistyped by `fold(kana)` and
 -- `plain(kana)` (links.py).
+-- Children whose use is stopped are compared like all others, so that no record of theirs, no number and no slip reaches a
+-- twin or a namesake because they are away; what they are given is taken away again before anything is stored
+-- (stopped.sql).
+create or replace temp table stopped_children as
+select
+    s.child_key,
+    s.resident_id,
+    g.school_code
+from rights.stops_in_force as s
+join linkage.residents as r on r.resident_id = s.resident_id and r.reference_date = $reference_date
+join delivered_school_register as g on g.resident_id = s.resident_id
+anti join (from linkage.children where reference_date = $reference_date) as c on c.child_key = s.child_key;
+
 create or replace temp table named_children as
 select
     c.child_key,
@@ -29,10 +42,16 @@ select
     r.sex,
     c.school_code,
     text_key(s.school_name) as school_name
-from linkage.children as c
+from (
+    select child_key, resident_id, school_code
+    from linkage.children
+    where reference_date = $reference_date
+    union all
+    select child_key, resident_id, school_code
+    from stopped_children
+) as c
 join delivered_resident_register as r using (resident_id)
-join delivered_school_register as s using (resident_id)
-where c.reference_date = $reference_date;
+join delivered_school_register as s using (resident_id);
 
 create or replace temp table school_names as
 select

@@ -140,6 +140,7 @@ cross join previous_date
 where
     previous_date.reference_date is not null
     and c.child_key is distinct from c.previous_child_key
+    and not exists (from stopped_children as s where s.child_key in (c.child_key, c.previous_child_key))
     -- a child who came or left takes its links along: that is no change of a link
     and (c.child_key is null or c.child_key in (from children_before))
     and (c.previous_child_key is null or c.previous_child_key in (select child_key from named_children))

@@ -17,6 +17,10 @@ on_spine as (
     select resident_id
     from linkage.children
     where reference_date = $reference_date
+    union
+    -- no row takes off who is off it
+    select resident_id
+    from rights.stops_in_force
 ),
 
 residents as (

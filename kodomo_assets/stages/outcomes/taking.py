@@ -62,10 +62,11 @@ def count_rows(con: duckdb.DuckDBPyConnection, relation: str) -> int:
 
 
 def count_gone(con: duckdb.DuckDBPyConnection, table: str, new: str, reference_date: dt.date) -> int:
-    """Of how many children ``table`` holds something at the reference date and ``new`` nothing."""
+    """Of how many children ``table`` holds something at the reference date and ``new`` nothing; without 利用停止."""
     row = con.execute(
         f"select count(distinct child_key) from {table} "
-        f"where reference_date = $1 and child_key not in (select n.child_key from {new} as n)",
+        f"where reference_date = $1 and child_key not in (select n.child_key from {new} as n) "
+        "and child_key not in (select s.child_key from rights.stops_in_force as s)",
         [reference_date],
     ).fetchone()
     return int(row[0]) if row else 0

@@ -15,4 +15,6 @@ select
 from linkage.children as c
 left join sheet_numbers as n using (child_key)
 left join linkage.schools as s on s.reference_date = c.reference_date and s.school_code = c.school_code
+-- the list of an older date may still hold who is stopped since (利用停止): no file that is made from now on shows it
+anti join rights.stops_in_force as q on q.child_key = c.child_key
 where c.reference_date = $reference_date;

@@ -12,7 +12,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.told import Grid, Told
-from kodomo_assets.vocabulary import CUT_POINTS, FLAGS, RULES
+from kodomo_assets.vocabulary import CUT_POINTS, FLAGS, RULES, STOP
 
 _NO_VERSION = "none"
 
@@ -75,7 +75,8 @@ class ScreeningSummary:
     ``weak_bands`` = bands whose weights order the children hardly better than a draw by lot (weights.model_cards,
     ``is_weak``); ``counted_bands`` = those in which the number of own levels serves; ``compared`` = against
     which rules it was held (weights.validation; empty where the version was not validated); ``of_missing_schools`` =
-    children whose school delivered nothing for the date, ranked among themselves.
+    children whose school delivered nothing for the date, ranked among themselves; ``stopped`` = children whom 利用停止
+    leaves out, in whatever school; ``shorter_by`` = places fewer on the list because of those of ranked schools.
     """
 
     reference_date: dt.date
@@ -91,6 +92,8 @@ class ScreeningSummary:
     counted_bands: tuple[str, ...] = ()
     compared: tuple[Compared, ...] = ()
     of_missing_schools: int = 0
+    stopped: int = 0
+    shorter_by: int = 0
 
     @property
     def screened(self) -> int:
@@ -128,6 +131,9 @@ class ScreeningSummary:
         if self.of_missing_schools:
             apart = "children of schools without a delivery, ranked apart"
             yield f"  注意 {FLAGS['school_missing']} {self.of_missing_schools:,} {apart}"
+        if self.stopped:
+            apart = f"left out, whatever they are; the list is {self.shorter_by:,} shorter for it"
+            yield f"  注意 {STOP} {self.stopped:,} children {apart}"
         if not self.cohorts:
             yield "  注意 順位のつく児童がいない nobody is ranked"
 
@@ -221,6 +227,7 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         [reference_date],
     ).fetchone()
     version, newly_found, legacy_flagged, legacy_unknown, of_missing_schools = row or (None, 0, 0, 0, 0)
+    stopped, shorter_by = _stopped(con, catalogue, reference_date)
     return ScreeningSummary(
         reference_date=reference_date,
         version=version or _NO_VERSION,
@@ -235,6 +242,8 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         counted_bands=_counted_bands(con, version),
         compared=_compared(con, version),
         of_missing_schools=of_missing_schools,
+        stopped=stopped,
+        shorter_by=shorter_by,
     )
 
 
@@ -246,12 +255,48 @@ def tell_ranking(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         "screened": summary.screened,
         "selected": summary.selected,
         "newly_found": summary.newly_found,
+        "stopped": summary.stopped,
+        "shorter_by": summary.shorter_by,
         "score_distribution": score_distribution_plot(con, reference_date),
         "school_years": Grid(
             ["学年", "対象", "抽出", CUT_POINTS],
             [[c.school_year, c.screened, c.selected, c.cut_points] for c in summary.cohorts],
         ),
     }
+
+
+def _stopped(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> tuple[int, int]:
+    """How many children 利用停止 leaves out, and by how many places the list is shorter: the top share of fewer."""
+    row = con.execute(
+        """
+        with ranked as (
+            select cohort, count(*) as children
+            from screening.ranking
+            where reference_date = $reference_date and share_of = 'cohort'
+            group by cohort
+        ),
+
+        stopped as (
+            select school_year as cohort, sum(children) as children
+            from linkage.stopped
+            where
+                reference_date = $reference_date
+                and school_code in (select school_code from screening.ranking where reference_date = $reference_date)
+            group by school_year
+        )
+
+        select
+            (select coalesce(sum(children), 0)::integer from linkage.stopped where reference_date = $reference_date),
+            coalesce(
+                sum((r.children + s.children) * $share // 100 - r.children * $share // 100),
+                0
+            )::integer
+        from ranked as r
+        join stopped as s using (cohort)
+        """,
+        {"reference_date": reference_date, "share": catalogue.screening.share_percent},
+    ).fetchone()
+    return row or (0, 0)
 
 
 def _weak_bands(con: duckdb.DuckDBPyConnection, version: str | None) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import create_from_frame, read_sql
 
 RESTS_ON = "published.rests_on"
-_DELIVERY, _SETTING = "delivery", "setting"
+_DELIVERY, _SETTING, _STOPS = "delivery", "setting", "stops"
 # Read at later dates too: numbers of pupils, and the last household of a person who cannot be read.
 _READ_BACK = ("resident_register", "school_roster")
 # What of the configuration decides no result: words for people, who may read what, when to begin.
@@ -42,6 +42,7 @@ class RestsOn:
         deliveries_now: the same as they are by now.
         taken_away: of these, deliveries of which files were withdrawn.
         decided: whether the date has decisions.
+        stops: of whom the use was stopped then (利用停止), as a hash; ``stops_now``: of whom it is.
     """
 
     settings: Mapping[str, str]
@@ -49,6 +50,13 @@ class RestsOn:
     deliveries_now: Mapping[str, str]
     taken_away: frozenset[str]
     decided: bool
+    stops: str = ""
+    stops_now: str = ""
+
+    @property
+    def stops_changed(self) -> bool:
+        """Whether the use of another child's data is stopped by now, or of one of then is not any more."""
+        return self.stops != self.stops_now
 
     def changed_deliveries(self, catalogue: Catalogue, day: dt.date) -> set[str]:
         """The earlier deliveries that are other ones by now; without tables whose legal basis is not in force."""
@@ -99,6 +107,7 @@ def create_rests_on(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     told = [(_SETTING, name, state) for name, state in settings_in_force(catalogue).items()]
     earlier = _earlier_deliveries(con, [reference_date]).get(reference_date, {})
     told += [(_DELIVERY, name, state) for name, state in earlier.items()]
+    told += [(_STOPS, "", stops)] if (stops := _stops(con)) else []
     create_of_whole(con, "rests_on", told, reference_date, run_id)
 
 
@@ -146,7 +155,8 @@ def rests_on(con: duckdb.DuckDBPyConnection) -> dict[dt.date, RestsOn]:
     for day, kind, name, state in con.execute(
         "select reference_date, kind, name, state from published.rests_on"
     ).fetchall():
-        kept.setdefault(day, {_SETTING: {}, _DELIVERY: {}})[kind][name] = state
+        kept.setdefault(day, {_SETTING: {}, _DELIVERY: {}, _STOPS: {}})[kind][name] = state
+    stops_now = _stops(con)
     now = _earlier_deliveries(con, list(kept))
     decided = {day for (day,) in con.execute("select distinct reference_date from review.decisions").fetchall()}
     gone = frozenset(
@@ -156,9 +166,34 @@ def rests_on(con: duckdb.DuckDBPyConnection) -> dict[dt.date, RestsOn]:
         ).fetchall()
     )
     return {
-        day: RestsOn(known[_SETTING], known[_DELIVERY], now.get(day, {}), gone, day in decided)
+        day: RestsOn(
+            known[_SETTING],
+            known[_DELIVERY],
+            now.get(day, {}),
+            gone,
+            day in decided,
+            known[_STOPS].get("", ""),
+            stops_now,
+        )
         for day, known in kept.items()
     }
+
+
+def _stops(con: duckdb.DuckDBPyConnection) -> str:
+    """A hash of whose use is stopped, which tells nobody who that is; empty where it is nobody's."""
+    # who only reads may look at a database of an earlier version
+    if not con.execute(
+        "from duckdb_tables() where schema_name = 'rights' and table_name = 'stops_in_force'"
+    ).fetchall():
+        return ""
+    row = con.execute(
+        """
+        select sha256(string_agg(request || child_key, ',' order by child_key))[:16]
+        from rights.stops_in_force
+        having count(*) > 0
+        """
+    ).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _earlier_deliveries(con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> dict[dt.date, dict[str, str]]:

@@ -56,6 +56,20 @@ def load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referenc
     return features_at
 
 
+def stopped(con: duckdb.DuckDBPyConnection, features_at: dt.date) -> int:
+    """How many children the fit on the features of that date lacks by 利用停止: off its spine, or stopped since."""
+    row = con.execute(
+        """
+        select
+            (select coalesce(sum(children), 0)::integer from linkage.stopped where reference_date = $1)
+            + (select count(*) from features.matrix semi join rights.stops_in_force using (child_key)
+               where reference_date = $1)
+        """,
+        [features_at],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def _require_labels(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> None:
     """A child without a label would count as one without a consultation."""
     row = con.execute("select count(*) filter (not is_labelled), count(*) from fit_data").fetchone()

@@ -32,6 +32,8 @@ left join counted_labels as l on l.reference_date = $reference_date and l.child_
 left join features.follow_ups as f on f.reference_date = $reference_date and f.child_key = m.child_key
 where
     m.reference_date = $features_at
+    -- a matrix of before may still hold who is stopped since (利用停止)
+    and m.child_key not in (select s.child_key from rights.stops_in_force as s)
     -- who was known before is no new event; of who moved away before the twelve months were over nobody knows whether
     -- there would have been one, unless there was
     and not (

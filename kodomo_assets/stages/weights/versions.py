@@ -13,7 +13,14 @@ from threadpoolctl import threadpool_limits
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.sql import create_from_frame
-from kodomo_assets.stages.weights.data import bands, excluded_items, fingerprint, load_fit_data, records_set_aside
+from kodomo_assets.stages.weights.data import (
+    bands,
+    excluded_items,
+    fingerprint,
+    load_fit_data,
+    records_set_aside,
+    stopped,
+)
 from kodomo_assets.stages.weights.fit import VALIDATED
 from kodomo_assets.stages.weights.serving import OWN, Served, serve
 
@@ -28,6 +35,7 @@ class WeightsOutcome:
         reason: why it was fitted or reused, one phrase.
         fit_error: why a due fit failed while an older version stays in force, or the count serves.
         later_version: a version of a later reference date, where the refresh is out of order.
+        stopped: children that a due fit lacks because their use is stopped (利用停止).
     """
 
     version: str
@@ -35,6 +43,7 @@ class WeightsOutcome:
     reason: str
     fit_error: str | None = None
     later_version: str | None = None
+    stopped: int = 0
 
 
 def refresh_weights(
@@ -110,13 +119,13 @@ def _fit_or_reuse(
     report: Callable[[str], None],
 ) -> WeightsOutcome:
     features_at = load_fit_data(con, catalogue, reference_date)
-    found = fingerprint(con, catalogue, reference_date, features_at)
+    found, lacking = fingerprint(con, catalogue, reference_date, features_at), stopped(con, features_at)
     same = con.execute(
         "select version from weights.versions where in_force_from = $1 and fingerprint = $2 order by version limit 1",
         [reference_date, found],
     ).fetchone()
     if same:
-        return WeightsOutcome(str(same[0]), False, "same matrix, label, catalogue and settings", None, later)
+        return WeightsOutcome(str(same[0]), False, "same matrix, label, catalogue and settings", None, later, lacking)
     standing = _in_force(con, reference_date)
     try:
         # BLAS threads that wait for work beside DuckDB's take four times as long on two cores as one thread alone
@@ -131,7 +140,7 @@ def _fit_or_reuse(
     except FitError as error:
         if standing is None:
             raise
-        return WeightsOutcome(standing, False, "the last version stays in force", f"{due}: {error}", later)
+        return WeightsOutcome(standing, False, "the last version stays in force", f"{due}: {error}", later, lacking)
     version = _make_tables(con, catalogue, reference_date, found, served)
     con.execute(
         "create or replace temp table new_version_definitions as "
@@ -140,7 +149,7 @@ def _fit_or_reuse(
         [features_at],
     )
     errors = "; ".join(found.own_error for found in served.values() if found.own_error)
-    return WeightsOutcome(version, True, due, f"{due}: {errors}" if errors else None, later)
+    return WeightsOutcome(version, True, due, f"{due}: {errors}" if errors else None, later, lacking)
 
 
 def _make_tables(
