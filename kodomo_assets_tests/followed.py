@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kodomo_assets.catalogue import NOT_APPLICABLE
 from kodomo_assets.stages.features.labels import build_follow_ups, build_labels
 from kodomo_assets.stages.sources.in_force import create_delivered_views
+from kodomo_assets.store.stops import stop
 from kodomo_assets.store.tables import replace
 from kodomo_assets_tests.levels import keep_levels
 from kodomo_assets_tests.town import Town, key
@@ -44,6 +45,10 @@ class Followed(Town):
         self.source("child_consultations", NOW, consultation_id=record, received_on=on, child_resident_id=ID(number) if known_as else None)  # fmt: skip
         for day in linked:
             self.insert("linkage.links", reference_date=day, table_name="child_consultations", person_ref=record, child_key=key(number), method="kana_birth", probability=1.0)  # fmt: skip
+
+    def stopped(self, number: int) -> None:
+        """From now on (利用停止)."""
+        stop(self.con, "2025-0001", ID(number), key(number), dt.datetime(2025, 4, 2, tzinfo=dt.UTC))
 
     def follow(self) -> dict[int, tuple]:
         """Number -> first received, first counted, set aside, led on, seen until."""

@@ -39,8 +39,8 @@ class Outbox:
         made = [Export("個人票", NAME, lambda: content, 1, children)] if children else []
         return self.export(version, made, "個人票_")
 
-    def export(self, version: str, made: list[Export], *kinds: str) -> int:
-        return export(self.con, self.log, self.outbox, R, version, kinds, made, self.said.append)
+    def export(self, version: str, made: list[Export], *kinds: str, stopped: frozenset[str] = frozenset()) -> int:
+        return export(self.con, self.log, self.outbox, R, version, kinds, made, self.said.append, stopped)
 
     def files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(self.folder.iterdir()) if path.is_file()}
@@ -245,3 +245,32 @@ def test_a_log_of_the_first_version_knows_no_content(outbox):
     (outbox.folder / NAME).write_bytes(b"on the foot another version")
     assert outbox.write("a", b"a") == 0
     assert set(outbox.files()) == {NAME}
+
+
+def test_no_copy_is_kept_of_a_file_that_shows_a_stopped_child_and_one_that_lies_there_is_said(outbox):
+    """利用停止: the file is out, and the old one goes all the same; a copy of before is a person's to take away."""
+    outbox.a_later_date_has_its_list()
+    outbox.write("A, B", b"A and B")
+    outbox.write("A, B, C", b"A, B and C")
+    assert outbox.files().keys() == {NAME, "個人票_南小学校_旧1.xlsx"}
+    outbox.said.clear()
+
+    def write(content: bytes) -> None:
+        one = Export("個人票", NAME, lambda: content, 1, content.decode())
+        outbox.export("2025-04-01.1", [one], "個人票_", stopped=frozenset({"B"}))
+
+    write(b"A and C")
+    assert outbox.files() == {NAME: b"A and C", "個人票_南小学校_旧1.xlsx": b"A and B"}
+    (said,) = outbox.said
+    assert said.startswith("個人票_南小学校_旧1.xlsx shows a child whose use is stopped")
+    # what does not show it is kept as ever
+    write(b"C")
+    assert outbox.files() == {
+        NAME: b"C",
+        "個人票_南小学校_旧1.xlsx": b"A and B",
+        "個人票_南小学校_旧2.xlsx": b"A and C",
+    }
+    # nor is one kept where no file takes its place
+    outbox.write("A, B", b"A and B again")
+    outbox.export("2025-04-01.1", [], "個人票_", stopped=frozenset({"B"}))
+    assert b"A and B again" not in outbox.files().values()

@@ -274,3 +274,13 @@ def test_of_nobody_there_is_no_interval(town):
         "from (select null::double as r, effective_number(null::double, 0.0, 0, 0.0, 0.0, 0.0) as n)"
     ).fetchone()
     assert row == (None, None)
+
+
+def test_a_child_that_is_stopped_since_is_followed_no_more(town):
+    """利用停止: of two on the list of a year ago one is left, whatever became of the other."""
+    for number in (1, 2):
+        selected(town, number)
+        town.consulted(number, JUNE)
+    assert backtest(town)[THEN, 12, "list"] == (2, 0, 2, 0, 2, 0)
+    town.stopped(1)
+    assert backtest(town)[THEN, 12, "list"] == (1, 0, 1, 0, 1, 0)

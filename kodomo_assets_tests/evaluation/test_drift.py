@@ -307,3 +307,15 @@ def test_another_band_is_other_weights(town):
     on_list(town, 1, NOW, True, LEVEL, 0.35, year=4)
     look(town)
     assert changes(town) == {1: near("stayed", 0.15, 0.15, 0.0, ITEM)}
+
+
+def test_a_child_that_is_stopped_since_is_no_change_of_the_list(town):
+    """利用停止: it stood on the list of last term, and neither stayed nor left nor is it no longer screened."""
+    weigh(town, VERSION, {(ITEM, LEVEL): 0.2})
+    on_list(town, 1, TERM, True, LEVEL, 0.2)
+    on_list(town, 2, TERM, True, LEVEL, 0.2)
+    on_list(town, 2, NOW, True, LEVEL, 0.2)
+    town.stopped(1)
+    look(town)
+    assert changes(town).keys() == {2}
+    assert town.rows("select distinct stayed, not_screened from new_drift where kind = 'list'") == [(1, 0)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kodomo_assets.errors import FitError
-from kodomo_assets.stages.weights.data import load_fit_data
+from kodomo_assets.stages.weights.data import load_fit_data, stopped
 from kodomo_assets_tests.followed import JUNE, NOW, OCTOBER, TERM, THEN, Followed
 from kodomo_assets_tests.town import key
 
@@ -100,3 +100,17 @@ def test_incident_12m_needs_what_became_of_the_children(town):
     town.there(1, THEN, NOW, school_year=5)
     with pytest.raises(FitError, match="lacks 1 of 1 children"):
         load_fit_data(town.con, town.catalogue, NOW)
+
+
+def test_a_child_that_is_stopped_since_is_in_no_fit_on_older_features(town):
+    """利用停止: its row of a year ago stands, and is read by nobody any more; it is counted."""
+    town.configure(INCIDENT)
+    for number in (1, 2):
+        town.there(number, THEN, resident=(NOW,))
+        town.consulted(number, JUNE)
+    assert events(town) == {1: True, 2: True}
+    assert stopped(town.con, THEN) == 0
+    town.stopped(1)
+    assert events(town) == {2: True}
+    assert town.follow().keys() == {2}
+    assert stopped(town.con, THEN) == 1
