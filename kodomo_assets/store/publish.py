@@ -76,7 +76,11 @@ def publish(
     source = confidential(con)
     with _building(target, run_id) as building:
         stage.derive(con)
-        con.execute(f"attach '{_escaped(building)}' as {ALIAS} (storage_version '{_STORAGE_VERSION}')")
+        # no log of what would be thrown away after a crash anyway: all rows would be written twice
+        con.execute(
+            f"attach '{_escaped(building)}' as {ALIAS} "
+            f"(storage_version '{_STORAGE_VERSION}', recovery_mode no_wal_writes)"
+        )
         try:
             building.chmod(_FILE_MODE)
             con.execute(f"use {ALIAS}")

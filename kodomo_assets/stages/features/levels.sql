@@ -1,11 +1,28 @@
 -- From evidence to one level a child and item: an own level beats a doubt, a doubt beats 非該当, 非該当 beats a blank cell.
+-- Said as one number, strength and level, and collected once: of a large city aggregates of texts, and one aggregate upon
+-- another, take more memory than there is.
+create or replace temp macro stated(strength, level) as (
+    case
+        when level is not null
+            then
+                strength * 1000
+                + coalesce(
+                    list_position(getvariable('known_levels'), level), error('items.yaml has no level ' || level)
+                )
+    end
+)::integer;
+create or replace temp macro strength_of(evidence) as evidence // 1000;
+create or replace temp macro level_of(evidence) as (getvariable('known_levels'))[evidence % 1000];
+
 create or replace temp table levels_found as
 with evidence as (
     select
         n.child_key,
         n.item,
-        coalesce(arg_max(t.level, t.position), case when n.value is null then 'blank' else 'not_applicable' end) as level,
-        coalesce(10 + max(t.position), case when n.value is null then 1 else 3 end) as strength,
+        coalesce(
+            stated(10 + t.position, t.level),
+            case when n.value is null then stated(1, 'blank') else stated(3, 'not_applicable') end
+        ) as said,
         n.dated_on
     from numbers as n
     left join item_thresholds as t
@@ -16,15 +33,16 @@ with evidence as (
                 when 'at_most' then n.value <= t.value
                 else n.value < t.value
             end
-    group by n.child_key, n.item, n.value, n.dated_on
 
     union all
 
     select
         c.child_key,
         c.item,
-        coalesce(k.level, case when c.code is null then 'blank' else 'not_applicable' end),
-        coalesce(10 + k.position, case when c.code is null then 1 else 3 end),
+        coalesce(
+            stated(10 + k.position, k.level),
+            case when c.code is null then stated(1, 'blank') else stated(3, 'not_applicable') end
+        ),
         c.dated_on
     from coded as c
     left join item_codes as k using (item, code)
@@ -34,8 +52,11 @@ with evidence as (
     select
         child_key,
         item,
-        case when applies then level when applies is null then 'blank' else 'not_applicable' end,
-        case when applies then 10 when applies is null then 5 else 3 end,
+        case
+            when applies then stated(10, coalesce(level, '(none)'))
+            when applies is null then stated(5, 'blank')
+            else stated(3, 'not_applicable')
+        end,
         dated_on
     from facts
 
@@ -44,27 +65,37 @@ with evidence as (
     select
         child_key,
         item,
-        'blank',
-        5,
+        stated(5, 'blank'),
         null
     from doubts
+),
+
+strongest as (
+    select
+        child_key,
+        item,
+        max(said) as said,
+        -- whatever of it bears no date may be older than all the rest
+        case
+            when bool_and(dated_on is not null) filter (strength_of(said) >= 10)
+                then min(dated_on) filter (strength_of(said) >= 10)
+        end as evidence_on
+    from evidence
+    group by child_key, item
 )
 
 select
     child_key,
     item,
-    arg_max(level, strength) as level,
+    level_of(said) as level,
     case
-        when max(strength) >= 10 then 'found'
-        when max(strength) = 5 then 'doubt'
-        when max(strength) = 3 then 'said_not'
+        when strength_of(said) >= 10 then 'found'
+        when strength_of(said) = 5 then 'doubt'
+        when strength_of(said) = 3 then 'said_not'
         else 'blank_cell'
     end as cause,
-    -- whatever of it bears no date may be older than all the rest
-    case when bool_and(dated_on is not null) filter (strength >= 10) then min(dated_on) filter (strength >= 10) end
-        as evidence_on
-from evidence
-group by child_key, item;
+    evidence_on
+from strongest;
 
 -- Whoever stands in no row of a complete table is 非該当, of a partial one 欠損.
 create or replace temp table new_levels as

@@ -40,6 +40,7 @@ def _load_catalogue(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     items = catalogue.matrix_items
     con.execute("create or replace temp table refresh as select $1::date as reference_date", [reference_date])
     con.execute("set variable reference_date = (select reference_date from refresh)")
+    con.execute(f"set variable known_levels = [{', '.join(map(literal, catalogue.matrix_levels))}]")
     _load_items(con, catalogue)
     con.execute(
         "create or replace temp table item_thresholds "
@@ -142,10 +143,9 @@ def _pivot(catalogue: Catalogue) -> str:
     collect goes to the disk where it is too much. So items and levels are numbered first.
     """
     items = catalogue.matrix_items
-    words = (catalogue.matrix_levels, [item.id for item in items])
-    known_levels, known_items = (f"[{', '.join(map(literal, known))}]" for known in words)
+    known_items = f"[{', '.join(literal(item.id) for item in items)}]"
     columns = ",\n    ".join(
-        f"({known_levels})[max(level) filter (item = {number})] as {quoted(item.id)}"
+        f"(getvariable('known_levels'))[max(level) filter (item = {number})] as {quoted(item.id)}"
         for number, item in enumerate(items, start=1)
     )
     return f"""create or replace temp table new_matrix as
@@ -154,7 +154,7 @@ with numbered as (
         reference_date,
         child_key,
         list_position({known_items}, item)::utinyint as item,
-        list_position({known_levels}, level)::utinyint as level
+        list_position(getvariable('known_levels'), level)::utinyint as level
     from new_levels
 )
 
