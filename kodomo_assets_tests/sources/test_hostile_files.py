@@ -411,6 +411,14 @@ def test_a_file_that_cannot_be_opened(inbox, ending, spoil):
     assert [(p.file, p.reason) for p in error.value.problems] == [(f"生活保護.{ending}", "cannot_be_opened")]
 
 
+def test_too_little_memory_is_no_fault_of_a_file(inbox):
+    """The office was told that its rows cannot be told apart, and to save a sound file again."""
+    inbox.con.execute("set memory_limit = '100MB'")
+    inbox.put("生活保護.csv", CSV())
+    with pytest.raises(duckdb.OutOfMemoryException):
+        inbox.read()
+
+
 def test_a_file_just_too_large(inbox):
     inbox.configure("ingest: {max_file_mb: 1}")
     content = CSV()

@@ -110,6 +110,8 @@ def settle_rows(con: duckdb.DuckDBPyConnection) -> dict[str, list[int]]:
 def _take_group(con: duckdb.DuckDBPyConnection, parts: list[Part], ingest: Ingest) -> list[Part]:
     try:
         _insert(con, parts, ingest)
+    except duckdb.OperationalError:
+        raise  # memory or disk is short: no fault of a file
     except duckdb.Error:
         wrong = {part.number for part in parts}  # a line longer than its header, or a stray quotation mark
     else:
