@@ -90,13 +90,24 @@ def _add_rights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """What one person asks of the centre (個人情報保護法)."""
     of_rights = commands.add_parser("rights", help="what one person asks: the centre's own commands, logged")
     asked = of_rights.add_subparsers(dest="right", required=True)
+    disclose = asked.add_parser("disclose", help="開示: a draft for the officer, then the file for the person")
+    _add_right(disclose)
+    disclose.add_argument("--capacity", help="who asks: 本人, 法定代理人 or 任意代理人")
+    then = disclose.add_mutually_exclusive_group()
+    then.add_argument("--confirm", metavar="REQUEST", help="a second role confirms a request that waits for it")
+    then.add_argument("--release", metavar="FILE", type=Path, help="the filled draft: makes the file for the person")
     stop = asked.add_parser("stop", help="利用停止 or 異議: a child is neither scored nor shown from now on")
-    stop.add_argument("person", help=_PERSON)
-    _add_asker(stop)
+    _add_right(stop)
     stop.add_argument("--ground", help="on what ground it was granted; kept in the register")
     stop.add_argument("--objection", action="store_true", help="異議 by the city's own rule, not 利用停止 (98条)")
     stop.add_argument("--end", action="store_true", help="the stop that is in force ends")
-    stop.add_argument("--dry-run", action="store_true", help=_DRY_RUN)
+
+
+def _add_right(command: argparse.ArgumentParser) -> None:
+    """What every command of ``rights`` is given."""
+    command.add_argument("person", metavar="ID", help=_PERSON)
+    _add_asker(command)
+    command.add_argument("--dry-run", action="store_true", help=_DRY_RUN)
 
 
 def _add_weights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -45,7 +45,7 @@ def run(given: argparse.Namespace) -> int:
     if given.command == "explain":
         return _explain(settings, catalogue, given)
     if given.command == "rights":
-        return _stop(settings, catalogue, given)
+        return (_stop if given.right == "stop" else _disclose)(settings, catalogue, given)
     if given.command == "after-meeting":
         return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
     if given.all:
@@ -79,6 +79,40 @@ def _explain(settings: Settings, catalogue: Catalogue, given: argparse.Namespace
     child = _asked_for(given.child, "児童キー、宛名番号、配布番号のどれか")
     print(explain_child(settings, catalogue, asker, child, day))
     return 0
+
+
+def _disclose(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors import disclosing
+    from kodomo_assets.doors.asking import who_asks
+
+    asker = who_asks(settings, catalogue, given.role, given.reason)
+    today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
+    number = _asked_for(given.person, RESIDENT)
+    if given.release is not None:
+        lines = disclosing.release(
+            settings, catalogue, asker, number, file=given.release, today=today, dry_run=given.dry_run, warn=_warn
+        )
+    elif given.confirm is not None:
+        lines = disclosing.confirmed(
+            settings, catalogue, asker, number, request=given.confirm, dry_run=given.dry_run, warn=_warn
+        )
+    else:
+        lines = disclosing.draft(
+            settings,
+            catalogue,
+            asker,
+            number,
+            capacity=given.capacity,
+            today=today,
+            dry_run=given.dry_run,
+            warn=_warn,
+        )
+    print("\n".join(lines))
+    return 0
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _stop(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:

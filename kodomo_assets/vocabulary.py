@@ -97,6 +97,23 @@ REQUESTS = (DISCLOSURE, CORRECTION, STOP, OBJECTION)
 #: What has become of a 利用停止 or 異議 that was granted.
 STOPPED, ENDED = "停止中", "解除"
 
+#: In which capacity somebody asks for 開示: of a protected child a 法定代理人 may be who it is protected from.
+CAPACITIES = ("本人", "法定代理人", "任意代理人")
+#: What becomes of a request for 開示 (rights.requests), in this order.
+WAITING, DRAFTED, DISCLOSED = "確認待ち", "案を作成", "開示決定"
+#: What the officer decides on a record: 一部開示 leaves items out (79条), 存否応答拒否 does not say whether it is
+#: there (81条).
+OPEN, IN_PART, CLOSED, UNSAID = "開示", "一部開示", "不開示", "存否応答拒否"
+VERDICTS = (OPEN, IN_PART, CLOSED, UNSAID)
+#: The draft of a 開示 for the officer, as its hidden sheet says.
+DISCLOSURE_DRAFT = "開示の案"
+#: Where files lie that no one but the centre sees.
+CENTRE_FOLDER = "センター限り"
+# the draft of a 開示
+RECORD_NUMBER, RECORD_TABLE, CONTENT, MAY_APPLY = "番号", "表", "内容", "あたりうる78条1項"
+VERDICT, LEFT_OUT, WHY_NOT = "区分", "除く項目", "開示しない理由"
+OF_TABLE, VERDICT_OF_TABLE, WHY_NOT_OF_TABLE = "表の名称", "表の区分", "表の開示しない理由"
+
 # Kinds of files for people, as their names begin and as their hidden sheet says.
 MEETING, DECISIONS_FILE = "判定会議", "判定"
 PERSONAL_SHEET, SCHOOL_LIST, SUPPORT_RECORD = "個人票", "支援対象者", "支援記録"

@@ -33,6 +33,7 @@ _OPEN = {
     "groups",
     "law_changes",
     "agreements",
+    "grounds",
 }
 # What a proposal for the weights may hold.
 _OF_WEIGHTS = ("weights", "items")

@@ -72,7 +72,7 @@ class Catalogue(Model):
     meeting: Meeting = Field(description="what goes to the meeting and to the schools ([meeting.md](meeting.md))")
     publish: Publish = Field(description="what analysts see")
     registry: Registry = Field(description="what was settled with the offices, and what the papers say")
-    rights: Rights = Field(description="who may ask about one person ([operations.md](operations.md))")
+    rights: Rights = Field(description="who may ask about one person ([rights.md](rights.md))")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")
     files: Mapping[str, OutputFile] = Field(description="what is made besides")
@@ -135,6 +135,14 @@ class Catalogue(Model):
                         f"({self.items[name].screen}), expected items that may stay"
                     )
         self.registry.check(self.sections, self.tables)
+        kinds = {
+            kind
+            for table in self.tables.values()
+            if "consultation_type" in table.columns
+            for kind in table.columns["consultation_type"].allowed
+        }
+        about = [name for name, table in self.outputs.items() if table.stored and table.about != "none"]
+        self.rights.check(about, sorted(kinds))
         self.fairness.check(self.items)
         check_decisions(self.weights.decisions, self.items, self.weights.fixed_items, self.meeting.roles)
         return self

@@ -34,11 +34,13 @@ def note_access(
     *,
     request: str | None = None,
     dry_run: bool = False,
+    at: dt.datetime | None = None,
 ) -> None:
     """Adds a line to the log of accesses, in the caller's transaction where there is one.
 
     Args:
         resident_id: None: the command is about nobody in particular.
+        at: default: now.
     """
     con.execute(
         f"""
@@ -54,7 +56,7 @@ def note_access(
             $request::varchar as request
         """,
         {
-            "at": dt.datetime.now(dt.UTC),
+            "at": at or dt.datetime.now(dt.UTC),
             "command": command,
             "dry_run": dry_run,
             "role": asker.role,
@@ -77,7 +79,6 @@ def register(
     today: dt.date,
     capacity: str | None = None,
     ground: str | None = None,
-    confirmed_by: str | None = None,
     then: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Registers a request and notes the access, both or neither; the number of the request, such as ``2026-0001``.
@@ -111,9 +112,7 @@ def register(
                 $reason as reason,
                 $now::timestamptz as made_at,
                 $state as state,
-                $now::timestamptz as state_at,
-                $confirmed_by::varchar as confirmed_by,
-                if($confirmed_by::varchar is null, null, $now::timestamptz) as confirmed_at
+                $now::timestamptz as state_at
             """,
             {
                 "request": request,
@@ -126,15 +125,54 @@ def register(
                 "reason": asker.reason,
                 "now": now,
                 "state": state,
-                "confirmed_by": confirmed_by,
             },
         )
-        note_access(con, asker, command, resident_id, request=request)
+        note_access(con, asker, command, resident_id, request=request, at=now)
         then(request)
     return request
 
 
-def set_state(con: duckdb.DuckDBPyConnection, request: str, state: str) -> None:
+@dataclass(frozen=True)
+class Request:
+    """What the register says of a request."""
+
+    number: str
+    kind: str
+    resident_id: str
+    capacity: str | None
+    role: str
+    made_at: dt.datetime
+    state: str
+    state_at: dt.datetime
+    confirmed_by: str | None
+
+
+def find_request(con: duckdb.DuckDBPyConnection, request: str) -> Request:
+    """The request of this number.
+
+    Raises:
+        RequestError: the register has none.
+    """
+    row = con.execute(
+        "select request, kind, resident_id, capacity, role, made_at, state, state_at, confirmed_by "
+        f"from {REQUESTS} where request = $1",
+        [request],
+    ).fetchone()
+    if row is None:
+        raise _unknown()
+    return Request(*row)
+
+
+def confirm(con: duckdb.DuckDBPyConnection, asker: Asker, request: str, state: str) -> None:
+    """A second role confirms a request, whose state becomes ``state``; in the caller's transaction."""
+    now = dt.datetime.now(dt.UTC)
+    set_state(con, request, state, at=now)
+    con.execute(
+        f"update {REQUESTS} set confirmed_by = $2, confirmed_at = $3 where request = $1", [request, asker.role, now]
+    )
+
+
+def set_state(con: duckdb.DuckDBPyConnection, request: str, state: str, *, at: dt.datetime | None = None) -> None:
     """What has become of a request, in the caller's transaction where there is one.
 
     Raises:
@@ -142,7 +180,11 @@ def set_state(con: duckdb.DuckDBPyConnection, request: str, state: str) -> None:
     """
     changed = con.execute(
         f"update {REQUESTS} set state = $2, state_at = $3 where request = $1 returning request",
-        [request, state, dt.datetime.now(dt.UTC)],
+        [request, state, at or dt.datetime.now(dt.UTC)],
     ).fetchall()
     if not changed:
-        raise RequestError("the request is not in the register (rights.requests), expected one that it holds")
+        raise _unknown()
+
+
+def _unknown() -> RequestError:
+    return RequestError("the request is not in the register (rights.requests), expected a number that it holds")

@@ -62,6 +62,18 @@ def is_about(table: OutputTable) -> str:
     return " or ".join(held) or "false"
 
 
+def others_in(table: OutputTable) -> dict[str, str]:
+    """Column -> SQL: whether row ``t``, which is about the person identified last, holds another person's number in it.
+
+    The number of a delivered record is no person's: it belongs to whoever the row is about.
+    """
+    return {
+        column: f"(t.{quoted(column)} is not null and not {_holds(table, column, number)})"
+        for column, number in table.numbers.items()
+        if not (table.db_schema == "sources" and (column == table.record or number == "person_ref"))
+    }
+
+
 def _holds(table: OutputTable, column: str, number: str) -> str:
     kind, of_table, of_date = number, "true", "n.reference_date is null"
     if number == "person_ref":

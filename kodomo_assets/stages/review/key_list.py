@@ -23,6 +23,7 @@ from kodomo_assets.office.workbooks import (
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.review.children import create_meeting_children
 from kodomo_assets.vocabulary import (
+    CENTRE_FOLDER,
     KEY_LIST,
     MEETING,
     NAME,
@@ -35,7 +36,7 @@ from kodomo_assets.vocabulary import (
 )
 
 #: Where the workbook lies: in a folder of its own.
-KEY_LIST_FILE = f"センター限り/{KEY_LIST}.xlsx"
+KEY_LIST_FILE = f"{CENTRE_FOLDER}/{KEY_LIST}.xlsx"
 _CENTRE_ONLY = "センター限り：センターの外に出さないでください（氏名と宛名番号を含みます）"
 _COLUMNS = {
     NUMBER: Column(14, number_format=TEXT),

@@ -1,0 +1,150 @@
+"""Reads the draft that the officer filled in: nothing is released that the officer did not say, of records of now.
+
+A message names sheet and row, never a cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kodomo_assets.doors.rights.records import Record, state_of
+from kodomo_assets.doors.rights.workbooks import Decision
+from kodomo_assets.errors import RequestError
+from kodomo_assets.japan.text import comparable
+from kodomo_assets.office.returned import Place, ReturnedFile, ReturnedRow
+from kodomo_assets.vocabulary import (
+    CLOSED,
+    CONTENT,
+    DISCLOSURE_DRAFT,
+    IN_PART,
+    KIND,
+    LEFT_OUT,
+    OPEN,
+    RECORD_NUMBER,
+    RECORD_TABLE,
+    TABLE_ID,
+    UNSAID,
+    VERDICT,
+    VERDICT_OF_TABLE,
+    VERDICTS,
+    VERSION,
+    WHY_NOT,
+    WHY_NOT_OF_TABLE,
+)
+
+_RECORDS = (RECORD_NUMBER, RECORD_TABLE, CONTENT, VERDICT, LEFT_OUT, WHY_NOT)
+_TABLES = (TABLE_ID, VERDICT_OF_TABLE, WHY_NOT_OF_TABLE)
+_MARK = re.compile(r"(\d{4}-\d{4,}) ([0-9a-f]{16})")
+_BETWEEN = re.compile("[、,，;；\n]")
+# so many rows are named
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A draft that came back: of which request and which records, and what stands in it."""
+
+    name: str
+    request: str
+    state: str
+    rows: Sequence[ReturnedRow]
+    tables: Sequence[ReturnedRow]
+
+
+def read_draft(file: ReturnedFile) -> Draft:
+    """What stands in the workbook.
+
+    Raises:
+        RequestError: it is no draft of ours, or a sheet lacks a header.
+    """
+    mark = _MARK.fullmatch(file.facts.get(VERSION, ""))
+    if file.facts.get(KIND) != DISCLOSURE_DRAFT or mark is None:
+        raise RequestError(
+            f"{file.name}: is no draft of `rights disclose`, expected the workbook that it wrote, filled in"
+        )
+    rows, wrong = file.tables(_RECORDS)
+    tables, wrong_too = file.tables(_TABLES)
+    if found := [*wrong, *wrong_too]:
+        raise RequestError(f"{found[0].place}: {found[0].problem}")
+    return Draft(file.name, mark[1], mark[2], rows, tables)
+
+
+def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
+    """What the officer decided on each of ``records``, which are those of now.
+
+    Raises:
+        RequestError: the records are other ones by now, a row was changed, is missing or stands twice, or a verdict is
+            missing, unknown or lacks what it needs.
+    """
+    if draft.state != state_of(records):
+        raise RequestError(
+            f"{draft.name}: what is stored about the person is not what the draft shows any more, so that nothing is "
+            "released; make a new draft (a new `rights disclose`)"
+        )
+    of_tables = {row.cells[TABLE_ID]: row for row in draft.tables}
+    numbered: dict[int, list[ReturnedRow]] = {}
+    strays, number = [], None
+    for row in draft.rows:
+        text = row.cells[RECORD_NUMBER]
+        if text:
+            number = int(text) if text.isdecimal() and 0 < int(text) <= len(records) else None
+        if number is None or (text and number in numbered) or (not text and _is_filled(row)):
+            strays.append(row.place)
+        else:
+            numbered.setdefault(number, []).append(row)
+    _refuse(draft, strays, "has no number of the draft, or one that stands twice")
+    missing = len(records) - len(numbered)
+    if missing:
+        raise RequestError(f"{draft.name}: {missing} rows of the draft are missing, expected all {len(records)}")
+    changed, problems, decisions = [], dict[str, list[Place]](), []
+    for number, record in enumerate(records, start=1):
+        rows = numbered[number]
+        if comparable("".join(row.cells[CONTENT] for row in rows)) != comparable(record.content):
+            changed.append(rows[0].place)
+            continue
+        decided = _decision(rows[0], of_tables.get(record.table), record)
+        if isinstance(decided, str):
+            problems.setdefault(decided, []).append(rows[0].place)
+        else:
+            decisions.append(decided)
+    _refuse(draft, changed, f"holds another {CONTENT} than the draft had")
+    for problem, places in problems.items():
+        _refuse(draft, places, problem)
+    return decisions
+
+
+def _is_filled(row: ReturnedRow) -> bool:
+    return any(row.cells[header] for header in (VERDICT, LEFT_OUT, WHY_NOT))
+
+
+def _decision(row: ReturnedRow, of_table: ReturnedRow | None, record: Record) -> Decision | str:
+    """The decision on one record, or what is wrong with it."""
+    verdict, why = comparable(row.cells[VERDICT]), row.cells[WHY_NOT].strip()
+    if not verdict:
+        if row.cells[LEFT_OUT] or why:
+            return f"has a reason or items but no {VERDICT}"
+        if of_table is None or not of_table.cells[VERDICT_OF_TABLE]:
+            return f"has no {VERDICT}, and its table has none"
+        verdict, why = comparable(of_table.cells[VERDICT_OF_TABLE]), of_table.cells[WHY_NOT_OF_TABLE].strip()
+        if verdict == IN_PART:
+            return f"its table has {IN_PART}, which is said of single rows"
+    if verdict not in VERDICTS:
+        return f"has another {VERDICT} than {'・'.join(VERDICTS)}"
+    if verdict != OPEN and not why:
+        return f"has no {WHY_NOT}, expected one beside {IN_PART}・{CLOSED}・{UNSAID} (79条, 82条)"
+    named = {comparable(part) for part in _BETWEEN.split(row.cells[LEFT_OUT]) if part.strip()}
+    if (verdict == IN_PART) != bool(named):
+        return f"{LEFT_OUT} belongs to {IN_PART}, and {IN_PART} needs it"
+    known = {comparable(field.header): field.header for field in record.fields}
+    if named - known.keys():
+        return f"{LEFT_OUT} names what is no item of the row, expected words before a ： of its {CONTENT}"
+    return Decision(record, verdict, frozenset(known[name] for name in named), why)
+
+
+def _refuse(draft: Draft, places: Sequence[Place], problem: str) -> None:
+    if places:
+        told = "; ".join(f"sheet {place.sheet} row {place.row}" for place in places[:_NAMED])
+        more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+        raise RequestError(f"{draft.name}: {told}{more}: {problem}; nothing was released")
