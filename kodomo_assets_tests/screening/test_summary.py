@@ -61,6 +61,18 @@ def test_what_the_list_is_worth_is_said_before_it(ranked):
     assert "nobody is selected in school years: 9" in text
 
 
+def test_what_a_stop_does_to_the_list_is_said_in_numbers(ranked):
+    """小1: 9 children more would be 19 and one place, as now; 小9: five more make ten, and one place instead of none. A
+    child of a school that is not screened makes no place."""
+    assert "利用停止" not in funnel_summary(ranked.con, ranked.catalogue, ranked.day).text()
+    ((school,),) = ranked.con.execute("select distinct school_code from screening.ranking").fetchall()
+    for code, year, children in ((school, 1, 9), (school, 9, 5), ("999999", 9, 1)):
+        ranked.con.execute("insert into linkage.stopped values ($1, $2, $3, $4)", [ranked.day, code, year, children])
+    summary = funnel_summary(ranked.con, ranked.catalogue, ranked.day)
+    assert (summary.stopped, summary.shorter_by) == (15, 1)
+    assert "注意 利用停止 15 children left out, whatever they are; the list is 1 shorter for it" in summary.text()
+
+
 def test_how_sure_the_list_is_of_being_better_is_said(ranked):
     """Intervals that hold 0, lie above and lie below; a difference without one says nothing."""
     ranked.counted("lower")
