@@ -68,8 +68,10 @@ def export(
         if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
             out = keep and not _shows(path, stopped)
             take_away(path, warn, out=out, foreign=_is_foreign(path, last.get(path.name)))
-    for path in sorted(folder.rglob("*")):
-        if _KEPT.search(path.stem) and _shows(path, stopped):
+    for path in sorted(folder.rglob(f"*{_OLD}*")) if stopped else ():
+        name = path.relative_to(folder).with_name(f"{_KEPT.sub('', path.stem)}{path.suffix}").as_posix()
+        is_kept = _KEPT.search(path.stem) is not None
+        if is_kept and (name in made or name.startswith(tuple(kinds))) and _shows(path, stopped):
             warn(f"{path.name} shows a child whose use is stopped: read what it is kept for, and take it away by hand")
     if rows:
         _log(con, log, day, rows)

@@ -263,6 +263,9 @@ def test_no_copy_is_kept_of_a_file_that_shows_a_stopped_child_and_one_that_lies_
     assert outbox.files() == {NAME: b"A and C", "個人票_南小学校_旧1.xlsx": b"A and B"}
     (said,) = outbox.said
     assert said.startswith("個人票_南小学校_旧1.xlsx shows a child whose use is stopped")
+    # each is said with its own kind
+    outbox.export("2025-04-01.1", [], "支援対象者_", stopped=frozenset({"B"}))
+    assert len(outbox.said) == 1
     # what does not show it is kept as ever
     write(b"C")
     assert outbox.files() == {
