@@ -190,7 +190,7 @@ _ALL = (
     _declared(
         "stages.outcomes.school_reports",
         "returned_reports",
-        "file sheet row_number given_number schools sent_for given_on report problem",
+        "file sheet row_number given_number schools sent_for given_on handed_on report problem",
         "a row of a school's list on which the school reports",
     ),
     # -- weights

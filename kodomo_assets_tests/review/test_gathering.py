@@ -337,7 +337,7 @@ def test_what_the_school_wrote_is_shown_under_its_questions(town):
 
 
 def test_a_long_list_is_gathered_in_little_memory(town):
-    """Sorted while they were collected, the factors of 800 children took 200 MB, and those of a large city 1 GB."""
+    """Collected as lists in DuckDB the factors of 800 children took 100 MB and more, and those of a large city 1 GB."""
     no_sample(town)
     every = {item.id: (next(iter(item.levels)), 0.01) for item in town.catalogue.matrix_items if item.levels}
     town.child(1, selected=True, contributions=every)
@@ -358,7 +358,7 @@ def test_a_long_list_is_gathered_in_little_memory(town):
         )
     # the limit is one of the whole instance of DuckDB: one of its own
     stored = save(town.con)
-    town.con = duckdb.connect(config={"threads": 1, "memory_limit": "170MB"})
+    town.con = duckdb.connect(config={"threads": 1, "memory_limit": "80MB"})
     fill(town.con, stored)
     children = town.meeting().children
     assert len(children) == 800

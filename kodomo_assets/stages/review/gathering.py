@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.sql import run_sql
+from kodomo_assets.sql import PART, run_sql
 from kodomo_assets.stages.review.cautions import meeting_cautions
 from kodomo_assets.stages.review.children import create_meeting_children
 from kodomo_assets.stages.review.meeting import (
@@ -41,9 +42,11 @@ def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
     create_meeting_children(con, reference_date)
     run_sql(con, __package__, "gathering", {"reference_date": reference_date})
     mode = score_mode(con, catalogue)
+    factors = _factors(con, hidden=mode == "hidden")
     cursor = con.execute("from gathered_children order by school_year, sheet_number")
     names = [column[0] for column in cursor.description or []]
-    children = tuple(_child(dict(zip(names, row, strict=True)), mode) for row in cursor.fetchall())
+    rows = (dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+    children = tuple(_child(row, factors.get(row["child_key"], _Factors()), mode) for row in rows)
     version = con.execute(
         "select any_value(weights_version) from screening.ranking where reference_date = $1", [reference_date]
     ).fetchone()
@@ -70,7 +73,42 @@ def score_mode(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> ScoreMod
     return "hidden" if sampled and undecided else catalogue.meeting.score
 
 
-def _child(row: dict[str, Any], mode: ScoreMode) -> MeetingChild:
+@dataclass
+class _Factors:
+    """What moves a child's score, in the order of the items, and the names of those that the old rule counts."""
+
+    shown: list[Factor] = field(default_factory=list)
+    legacy: list[str] = field(default_factory=list)
+
+
+def _factors(con: duckdb.DuckDBPyConnection, *, hidden: bool) -> dict[str, _Factors]:
+    """Child -> its factors, of ``meeting_factors``.
+
+    Row by row: as lists that DuckDB makes those of a large city take more memory than it may. Children on one level
+    share one factor.
+    """
+    found: dict[str, _Factors] = {}
+    known: dict[tuple[Any, ...], Factor] = {}
+    con.execute(
+        "select child_key, legacy_hit, item, ja, level, level_ja, points, about, applies, missing "
+        "from meeting_factors order by child_key, position"
+    )
+    while rows := con.fetchmany(PART):
+        for child, legacy_hit, item, ja, level, level_ja, points, about, applies, missing in rows:
+            of_child = found.setdefault(child, _Factors())
+            if legacy_hit:
+                of_child.legacy.append(ja)
+            # a level that only the weights make visible would tell what the score hides
+            if hidden and not applies and missing is None:
+                continue
+            told = (item, ja, level, level_ja, None if hidden else points, tuple(about), applies, missing)
+            if told not in known:
+                known[told] = Factor(*told)
+            of_child.shown.append(known[told])
+    return found
+
+
+def _child(row: dict[str, Any], factors: _Factors, mode: ScoreMode) -> MeetingChild:
     hidden = mode == "hidden"
     sheet = {
         label: str(row[column])
@@ -88,19 +126,14 @@ def _child(row: dict[str, Any], mode: ScoreMode) -> MeetingChild:
         points=None if hidden else row["points"],
         base_points=None if hidden else row["base_points"],
         difficulties=None if hidden else row["difficulties"],
-        factors=tuple(
-            Factor(**(factor | {"about": tuple(factor["about"])} | ({"points": None} if hidden else {})))
-            for factor in row["factors"]
-            # a level that only the weights make visible would tell what the score hides
-            if not hidden or factor["applies"] or factor["missing"]
-        ),
+        factors=tuple(factors.shown),
         # what follows tells on which side of the cut a child stands, or makes it likely: the child's own facts only
         tied_at_cut=False if hidden else row["tied_at_cut"],
         sure=False if hidden else row["sure"],
         borderline=False if hidden else row["borderline"],
         newly_found=None if hidden else row["newly_found"],
         legacy_flag=None if hidden else row["legacy_flag"],
-        legacy_items=() if hidden else tuple(row["legacy_items"]),
+        legacy_items=() if hidden else tuple(factors.legacy),
         open_consultation=row["open_consultation"],
         known_before=row["known_before"],
         incomplete_delivery=row["incomplete_delivery"],

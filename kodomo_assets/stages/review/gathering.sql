@@ -24,38 +24,7 @@ where
     and (f.contribution <> 0 or f.level not in ('not_applicable', 'recorded'));
 
 create or replace temp table gathered_children as
--- Sorted afterwards: a list of wide rows with an order by takes some 0.3 MB a child while it is made.
-with factors as (
-    select
-        child_key,
-        list_transform(
-            list_sort(
-                list(
-                    {
-                        position: position,
-                        told: {
-                            item: item,
-                            ja: ja,
-                            level: level,
-                            level_ja: level_ja,
-                            points: points,
-                            about: about,
-                            applies: applies,
-                            missing: missing
-                        }
-                    }
-                )
-            ),
-            lambda f: f.told
-        ) as factors,
-        list_transform(
-            list_sort(list({ position: position, ja: ja }) filter (legacy_hit)), lambda f: f.ja
-        ) as legacy_items
-    from meeting_factors
-    group by child_key
-),
-
-hinted as (
+with hinted as (
     select
         c.child_key,
         list(h.ja order by h.number) as hints
@@ -143,13 +112,11 @@ select
     round(r.score * 1000, 1) as points,
     b.base_points,
     d.difficulties,
-    coalesce(f.factors, []) as factors,
     coalesce(r.tied_at_cut, false) as tied_at_cut,
     coalesce(v.standing = 'sure', false) as sure,
     coalesce(v.standing = 'borderline', false) as borderline,
     r.newly_found,
     r.legacy_flag,
-    coalesce(f.legacy_items, []) as legacy_items,
     coalesce(r.open_consultation, y.open_consultation, false) as open_consultation,
     coalesce(r.known_before, y.known_before, false) as known_before,
     coalesce(r.incomplete_delivery, false) as incomplete_delivery,
@@ -185,7 +152,6 @@ from meeting_children as c
 left join screening.ranking as r on r.reference_date = $reference_date and r.child_key = c.child_key
 left join screening.stability as v on v.reference_date = $reference_date and v.child_key = c.child_key
 left join features.labels as y on y.reference_date = $reference_date and y.child_key = c.child_key
-left join factors as f on f.child_key = c.child_key
 left join hinted as h on h.child_key = c.child_key
 left join siblings as i on i.child_key = c.child_key
 left join last_ranking as t on t.child_key = c.child_key
