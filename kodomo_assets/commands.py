@@ -10,12 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import duckdb
+
 from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.errors import ConfigurationError, KodomoError
+from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError
 from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.vocabulary import RESIDENT
+
+_ELSEWHERE = (
+    "Backups and copies elsewhere still hold it, and so may blocks of the disk that are free now: delete the backups "
+    "of before, and keep the disk encrypted (docs/operations.md)"
+)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -46,10 +53,12 @@ def run(given: argparse.Namespace) -> int:
         return _explain(settings, catalogue, given)
     if given.command == "rights":
         return (_stop if given.right == "stop" else _disclose)(settings, catalogue, given)
+    if given.command == "forget":
+        return _forget(settings, catalogue, given)
     if given.command == "after-meeting":
         return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
     if given.all:
-        return _run(settings, catalogue, *_inbox_dates(settings, catalogue), anew=given.anew)
+        return _run(settings, catalogue, *_inbox_dates(settings, catalogue), anew=given.anew, all_there=True)
     return _run(settings, catalogue, [_reference_date(catalogue, given.date)], anew=given.anew)
 
 
@@ -211,16 +220,23 @@ def _run(
     what: str = "refresh",
     *,
     anew: bool = True,
+    all_there: bool = False,
 ) -> int:
     """Refreshes the dates in order up to one that fails (later ones rest on it); ``others`` are told at the end.
 
     Args:
         anew: also a date of which nothing changed since its last refresh.
+        all_there: ``dates`` are all that lie there: those of which something was forgotten are told and left out.
     """
     prepare_home(settings)
     # before anything is read: folders, leftovers of killed runs, the key; a run does the same again when it starts
-    with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)):
-        pass
+    with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)) as con:
+        gone = _forgotten(con, catalogue, dates) if what == "refresh" else {}
+    if gone and not all_there:
+        raise DeliveryError(*gone.values())
+    for text in gone.values():
+        print(text, file=sys.stderr)
+    dates = [day for day in dates if day not in gone]
     # Dagster takes seconds to import and reads its home from the environment: not before it is needed.
     import dagster as dg
 
@@ -253,6 +269,53 @@ def _run(
     if dates:
         _summary(settings, catalogue, dates[-1])
     return 2 if others else 0
+
+
+def _forgotten(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, dates: Sequence[dt.date]) -> dict[dt.date, str]:
+    """Date -> why it is not refreshed any more."""
+    from kodomo_assets.refreshing.forgetting import require_not_forgotten
+
+    told = {}
+    for day in dates:
+        try:
+            require_not_forgotten(con, catalogue, day)
+        except DeliveryError as error:
+            told[day] = str(error)
+    return told
+
+
+def _forget(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    """Deletes what is past retention; with ``--dry-run`` it is counted and nothing is written, the log neither."""
+    from kodomo_assets.doors.asking import who_asks
+    from kodomo_assets.refreshing.forgetting import preview
+    from kodomo_assets.store.connection import connect
+    from kodomo_assets.store.migrate import require_current
+    from kodomo_assets.store.register import note_access
+
+    asker = who_asks(settings, catalogue, given.role, given.reason)
+    today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
+    if given.dry_run:
+        with connect(settings.database, read_only=True) as con:
+            require_current(con, catalogue)
+            print("\n".join(preview(con, settings, catalogue, today)))
+        return 0
+    prepare_home(settings)
+    with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)) as con:
+        note_access(con, asker, given.command, None)
+        lines = preview(con, settings, catalogue, today)
+    import dagster as dg
+
+    from kodomo_assets.defs.refresh import forget
+    from kodomo_assets.defs.running import check_free, end_dead_runs
+
+    with dg.DagsterInstance.get() as instance:
+        end_dead_runs(instance, settings, dt.datetime.now(dt.UTC))
+        check_free(instance)
+        if not forget(settings, catalogue, instance, asker.role, asker.reason):
+            print(f"{given.command} failed. See the lines above; give the command again", file=sys.stderr)
+            return 1
+    print("\n".join([f"deleted, being {lines[0]}", *lines[1:], "", _ELSEWHERE]))
+    return 0
 
 
 def _tell_notes(settings: Settings, catalogue: Catalogue) -> None:

@@ -29,6 +29,9 @@ NOT_DECLARED = [
     ("review__meeting_files", "sources.deliveries", "the page says from when every table is; the list hangs below all"),
     ("review__meeting_list", "review.decisions", "what earlier dates decided; decisions are on the list's children"),
     ("published__analyst", "rights.*", "that none of their numbers got through; commands write them, no step"),
+    ("*", "store.forgotten", "what is deleted, being past retention: no refresh writes it"),
+    ("sources__inbox", "published.rests_on", "whether a date that is past retention is still there"),
+    ("sources__inbox", "sources.deliveries", "whether a date that is past retention is still there"),
     ("sources__*", "sources.resident_register", "compared with it: read first by priority, and its fault stops none"),
     ("sources__*", "sources.school_register", "compared with it: read first by priority, and its fault stops none"),
 ]

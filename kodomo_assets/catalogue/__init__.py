@@ -14,6 +14,7 @@ from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.registry import Agreement
+from kodomo_assets.catalogue.retention import first_day_kept
 from kodomo_assets.catalogue.source_columns import Column
 from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.catalogue.words import GROUP_OF_SEVERAL, OTHER, SCHOOL_GROUP, UNKNOWN_GROUP, Vocabulary
@@ -44,6 +45,7 @@ __all__ = [
     "Vocabulary",
     "Weights",
     "did_you_mean",
+    "first_day_kept",
     "load_catalogue",
     "load_proposal",
 ]

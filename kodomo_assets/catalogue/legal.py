@@ -34,7 +34,8 @@ class Legal(Model):
         ge=1,
         le=100,
         description=(
-            "school years that rows and files are kept; files of an older date that are gone were not withdrawn"
+            "school years that rows and files are kept after the one of their reference date; files of an older date "
+            "that are gone were not withdrawn"
         ),
     )
 

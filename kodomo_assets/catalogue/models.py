@@ -35,6 +35,7 @@ from kodomo_assets.catalogue.method import (
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.registry import Registry
+from kodomo_assets.catalogue.retention import Retention, day_it_goes, first_day_kept
 from kodomo_assets.catalogue.rights import Rights
 from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.catalogue.words import (
@@ -73,6 +74,7 @@ class Catalogue(Model):
     publish: Publish = Field(description="what analysts see")
     registry: Registry = Field(description="what was settled with the offices, and what the papers say")
     rights: Rights = Field(description="who may ask about one person ([rights.md](rights.md))")
+    retention: Retention = Field(description="how long what is stored is kept")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")
     files: Mapping[str, OutputFile] = Field(description="what is made besides")
@@ -301,6 +303,37 @@ class Catalogue(Model):
         value = getattr(self, key)
         empty = {key: value.empty_additions} if isinstance(value, Model) else None
         return self.model_dump(mode="json", include={key}, exclude=empty)
+
+    @model_validator(mode="after")
+    def _nothing_outlives_its_deliveries(self) -> Self:
+        """A list of children all of whose deliveries are gone would keep them, and nobody could explain it."""
+        longest = max(self.years_kept(table) for table in self.tables)
+        if self.years_kept() > longest:
+            raise ValueError(
+                f"retention.outputs: found {self.retention.outputs}, but no table is kept longer than {longest} school "
+                f"years; expected {longest} or fewer"
+            )
+        return self
+
+    def years_kept(self, table: str | None = None) -> int:
+        """School years for which a table's rows and files are kept; None: what is no table of the contract.
+
+        A delivered table that the catalogue does not have any more is kept like that.
+        """
+        years = {
+            one.id: one.legal.retention_years if self.retention.school_years is None else self.retention.school_years
+            for one in self.tables.values()
+        }
+        of_outputs = max(years.values()) if self.retention.outputs is None else self.retention.outputs
+        return years.get(table or "", of_outputs)
+
+    def kept_from(self, today: dt.date, table: str | None = None) -> dt.date:
+        """The first day of which something is kept on ``today``: what is of an earlier one is past retention."""
+        return first_day_kept(self.years_kept(table), today)
+
+    def goes_on(self, reference_date: dt.date, table: str | None = None) -> dt.date:
+        """The day on which what is of ``reference_date`` is past retention."""
+        return day_it_goes(self.years_kept(table), reference_date)
 
     def without_basis(self, day: dt.date) -> tuple[str, ...]:
         """Items that may not be used on ``day``: a table of theirs has no legal basis in force (method §8)."""

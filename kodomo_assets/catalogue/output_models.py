@@ -52,8 +52,8 @@ class Aggregate(Model):
     by: tuple[str, ...] = Field(default=(), description="the columns along which they add up; NULL = all")
 
 
-#: When something is made: by a refresh of its date only, or again whenever something came back.
-Phase = Literal["refresh", "after_meeting"]
+#: When something is made: by a refresh of its date only, again whenever something came back, or by ``forget`` alone.
+Phase = Literal["refresh", "after_meeting", "forget"]
 
 
 class Output(Model):
@@ -66,7 +66,8 @@ class Output(Model):
     owner: str = Field(default="child_future_center", description="the office that answers for it: a key of `sections`")
     kinds: tuple[str, ...] = Field(default=(), description="what it is made of or with, as badges in the UI")
     phase: Phase = Field(
-        default="refresh", description="`after_meeting`: made again when something came back; jobs select by it"
+        default="refresh",
+        description="`after_meeting`: made again when something came back; `forget`: of no date; jobs select by it",
     )
 
     @property

@@ -20,10 +20,11 @@ from kodomo_assets.defs import (
     review,
     screening,
     sources,
+    store,
     weights,
 )
 from kodomo_assets.defs.house import House
-from kodomo_assets.defs.jobs import build_jobs, build_schedules
+from kodomo_assets.defs.jobs import build_forget, build_jobs, build_schedules
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.defs.resources import kodomo_resource
 from kodomo_assets.defs.sensors import build_sensors
@@ -68,6 +69,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         published.analyst,
         review.results_report,
         published.refreshes,
+        store.forgotten,
     ]
 
 
@@ -84,7 +86,7 @@ def build_definitions(
             # none of those steps (architecture, 17)
             house.spec(LOG, ()),
         ],
-        jobs=jobs,
+        jobs=[*jobs, build_forget()],
         schedules=build_schedules(house, jobs),
         sensors=build_sensors(house, jobs),
         resources={"kodomo": kodomo_resource(settings, catalogue)},

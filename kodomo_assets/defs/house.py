@@ -15,6 +15,8 @@ from kodomo_assets.told import Told
 
 #: The tag by which jobs select (``Output.phase``).
 PHASE = "phase"
+#: The phase, and the job, of what is of no reference date: no refresh makes it.
+FORGET = "forget"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class House:
             kinds={"duckdb", *declared.kinds},
             tags={PHASE: declared.phase, "data": _sensitivity(declared), **(tags or {})},
             metadata=metadata,
-            partitions_def=self.partitions,
+            partitions_def=None if declared.phase == FORGET else self.partitions,
         )
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from kodomo_assets.defs.asking import ask
 from kodomo_assets.defs.failures import told
-from kodomo_assets.defs.house import PHASE, House
+from kodomo_assets.defs.house import FORGET, PHASE, House
 from kodomo_assets.defs.running import end_dead_runs
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.refreshing.needs import AFTER_MEETING, TERMLY, YEARLY, job_name, look, watched_files
@@ -40,7 +40,7 @@ def selection(name: str) -> dg.AssetSelection:
     """
     if name == AFTER_MEETING:
         return dg.AssetSelection.tag(PHASE, "after_meeting")
-    return dg.AssetSelection.all()
+    return dg.AssetSelection.all() - dg.AssetSelection.tag(PHASE, FORGET)
 
 
 def build_jobs(house: House) -> list[UnresolvedAssetJobDefinition]:
@@ -55,6 +55,19 @@ def build_jobs(house: House) -> list[UnresolvedAssetJobDefinition]:
         )
         for name, description in _DESCRIPTIONS.items()
     ]
+
+
+def build_forget() -> UnresolvedAssetJobDefinition:
+    """Deletes what is past retention: a person starts it, with role and reason; no schedule and no sensor does."""
+    return dg.define_asset_job(
+        FORGET,
+        selection=dg.AssetSelection.tag(PHASE, FORGET),
+        description=(
+            "保存期間を過ぎたものを消す：役職と理由が要る。"
+            "Deletes what is past retention; needs a role and a reason. No schedule starts it."
+        ),
+        executor_def=dg.in_process_executor,
+    )
 
 
 def build_schedules(house: House, jobs: list[UnresolvedAssetJobDefinition]) -> list[dg.ScheduleDefinition]:

@@ -4,13 +4,11 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.errors import CheckFailedError, KodomoError, PublicationError
 from kodomo_assets.refreshing.completions import COMPLETIONS, create_completions
+from kodomo_assets.refreshing.publication import publication
 from kodomo_assets.stages.papers.files import PAPERS
-from kodomo_assets.stages.published.checks import check_published
-from kodomo_assets.stages.published.derived import derive
-from kodomo_assets.stages.published.views import create_views
 from kodomo_assets.stages.sources.readings import REFRESHES, create_refreshes
 from kodomo_assets.stages.sources.rests_on import RESTS_ON, create_rests_on
-from kodomo_assets.store.publish import Stage, confidential, publish, published_file, retire, still_published
+from kodomo_assets.store.publish import confidential, publish, published_file, retire, still_published
 
 NAME = "published.analyst"
 
@@ -37,13 +35,8 @@ def _published(catalogue: Catalogue) -> list[str]:
 def analyst(step: Step) -> Results:
     catalogue, target = step.catalogue, published_file(step.settings, step.catalogue)
     source = confidential(step.con)
-    stage = Stage(
-        derive=lambda con: derive(con, catalogue),
-        views=create_views,
-        check=lambda con: check_published(con, catalogue, source),
-    )
     try:
-        outcomes = publish(step.con, target, catalogue, step.run_id, stage)
+        outcomes = publish(step.con, target, catalogue, step.run_id, publication(catalogue, source))
     except Exception as error:
         step.context.log.error(f"公開: {step.day} is not published; {still_published(target)}")
         if isinstance(error, CheckFailedError):

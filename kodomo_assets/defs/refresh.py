@@ -10,7 +10,9 @@ import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs import build_definitions
+from kodomo_assets.defs.house import FORGET
 from kodomo_assets.defs.partitions import DATE_FORMAT
+from kodomo_assets.defs.store import REASON, ROLE, forgotten
 from kodomo_assets.refreshing.needs import AFTER_MEETING, job_name
 from kodomo_assets.settings import Settings
 
@@ -25,6 +27,20 @@ def refresh(settings: Settings, catalogue: Catalogue, day: dt.date, instance: dg
 def after_meeting(settings: Settings, catalogue: Catalogue, day: dt.date, instance: dg.DagsterInstance) -> bool:
     """Reads what came back for ``day`` and makes what follows from it; whether every step succeeded."""
     return _run(settings, catalogue, AFTER_MEETING, day, instance)
+
+
+def forget(settings: Settings, catalogue: Catalogue, instance: dg.DagsterInstance, role: str, reason: str) -> bool:
+    """Deletes what is past retention and records the run in ``instance``; whether it succeeded."""
+    definitions = build_definitions(settings, catalogue, loggers={_LOGGER: progress_logger})
+    result = definitions.resolve_job_def(FORGET).execute_in_process(
+        instance=instance,
+        raise_on_error=False,
+        run_config={
+            "ops": {forgotten.step_name: {"config": {ROLE: role, REASON: reason}}},
+            "loggers": {_LOGGER: {}},
+        },
+    )
+    return result.success
 
 
 def _run(settings: Settings, catalogue: Catalogue, name: str, day: dt.date, instance: dg.DagsterInstance) -> bool:

@@ -6,6 +6,8 @@ from kodomo_assets.office.inbox import check_known_files, create_inbox
 from kodomo_assets.office.opening import sha256
 from kodomo_assets.refreshing.deliveries import EARLIER_ROSTERS_PRIORITY, priority, read_beside, read_table
 from kodomo_assets.refreshing.earlier_rosters import read_earlier_rosters
+from kodomo_assets.refreshing.forgetting import CHECK as PAST_RETENTION
+from kodomo_assets.refreshing.forgetting import check_past_retention
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT
 from kodomo_assets.stages.sources.checks import checks_of
 from kodomo_assets.stages.sources.contract import contract_of
@@ -18,13 +20,20 @@ from kodomo_assets.stages.sources.earlier_rosters import (
 from kodomo_assets.stages.sources.withdrawn import CHECK, require_not_emptied
 
 
-@asset("sources.inbox", checks=[check("sources.inbox", "known_files", "どの表のものでもないファイルがない")])
+@asset(
+    "sources.inbox",
+    checks=[
+        check("sources.inbox", "known_files", "どの表のものでもないファイルがない"),
+        check("sources.inbox", PAST_RETENTION, "保存期間を過ぎたものが残っていない"),
+    ],
+)
 def inbox(step: Step) -> Results:
     files = step.inbox()
     require_not_emptied(step.con, step.catalogue, files, step.day, step.today)
     create_inbox(step.con, files, step.day)
     told = {"files": len(files)}
-    yield from step.store(Written("sources.inbox", "new_inbox", told, [lambda _: [check_known_files(files)]]))
+    past = check_past_retention(step.con, step.settings, step.catalogue, step.today)
+    yield from step.store(Written("sources.inbox", "new_inbox", told, [lambda _: [check_known_files(files), past]]))
 
 
 @asset(

@@ -23,6 +23,7 @@ from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.defs.shown import shown
 from kodomo_assets.errors import CheckFailedError
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
+from kodomo_assets.refreshing.forgetting import require_not_forgotten
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT
 from kodomo_assets.stages.sources.in_force import create_delivered_views
@@ -88,6 +89,10 @@ class Step:
     @property
     def outbox(self) -> Path:
         return self.settings.outbox / self.day.isoformat()
+
+    def given(self, name: str) -> str:
+        """What whoever started the run said."""
+        return str(self.context.op_execution_context.op_config[name])
 
     def say(self, sentence: str) -> None:
         self.context.log.info(sentence)
@@ -176,6 +181,8 @@ class Declared:
     # a step of a higher priority is begun before others that could begin as well
     priority: int = 0
     facts: Callable[[Catalogue], Told] = lambda _: {}
+    # what whoever starts the run has to say
+    config: Mapping[str, dg.Field] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -184,14 +191,19 @@ class Declared:
 
 
 def asset(
-    *names: str, reads: Reads = (), checks: Checks = (), priority: int = 0
+    *names: str,
+    reads: Reads = (),
+    checks: Checks = (),
+    priority: int = 0,
+    config: Mapping[str, dg.Field] | None = None,
 ) -> Callable[[Callable[[Step], Results]], Declared]:
     """Declares that a function makes the assets ``names``.
 
     Args:
         reads: the assets whose tables it reads, as every step of it does (a test holds it against the SQL that runs).
+        config: what whoever starts the run has to say; ``Step.given`` tells it.
     """
-    return lambda run: Declared(names, run, reads, checks, priority)
+    return lambda run: Declared(names, run, reads, checks, priority, config=config)
 
 
 def check(asset: str, name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:
@@ -204,16 +216,20 @@ def build(house: House, declared: Declared) -> dg.AssetsDefinition:
     checks = declared.checks(house.catalogue) if callable(declared.checks) else declared.checks
     checked = {spec.name: ".".join(spec.asset_key.path) for spec in checks}
     facts, code = declared.facts(house.catalogue), _code(declared.run)
+    comes_back = all(house.catalogue.assets[name].phase == "after_meeting" for name in declared.names)
 
     @dg.multi_asset(
         name=declared.step_name,
         specs=[house.spec(name, reads, facts=facts, tags=declared.tags, code=code) for name in declared.names],
         check_specs=checks,
+        config_schema=declared.config,
         op_tags={"dagster/priority": str(declared.priority)} if declared.priority else None,
     )
     def step(context: dg.AssetExecutionContext, kodomo: KodomoDuckDB) -> Results:
         with guarded(context), kodomo.get_connection() as con:
             this = Step(house, context, con, checked)
+            if context.has_partition_key:
+                require_not_forgotten(con, house.catalogue, this.day, comes_back=comes_back)
             try:
                 yield from declared.run(this)
             except CheckFailedError as error:

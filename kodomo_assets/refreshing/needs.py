@@ -63,6 +63,8 @@ def need(
     if serves_links_only(settings.inbox, catalogue, day.isoformat()):
         return "holds a roster alone, which later dates read for their links"
     account, newest = known.get(day, _NEVER), day >= newest_read(known, day)
+    if account.forgotten is not None and account.forgotten.list_too:
+        return "was forgotten, being past retention"
     there = _lying(settings, catalogue, day, hashes)
     if not there and _past_retention(catalogue, day):
         return "is past retention"
@@ -78,6 +80,9 @@ def need(
         and account.rests_on is not None
     ):
         earlier |= {_STOPS: account.rests_on.stops_now} if account.rests_on.stops_changed else {}
+    if account.forgotten is not None:
+        # its list cannot be made anew; what comes back from the meeting is read
+        changed, earlier = changed & _come_back(catalogue), {}
     awaited = awaited_tables(settings, catalogue, day)
     waiting = f"awaits {'・'.join(awaited)} in inbox/{day}/"
     if not changed and not earlier:
@@ -223,8 +228,8 @@ def _contracts(catalogue: Catalogue, there: Mapping[str, str], account: Account)
 
 
 def _past_retention(catalogue: Catalogue, day: dt.date) -> bool:
-    today = dt.datetime.now(dt.UTC).date()
-    return all(past_retention(table, day, today) for table in catalogue.tables.values())
+    today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
+    return all(past_retention(catalogue, table, day, today) for table in catalogue.tables)
 
 
 def _hash(*parts: object) -> str:

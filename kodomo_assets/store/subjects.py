@@ -1,12 +1,10 @@
-"""All that is stored about one person, and all that is older than a day: the catalogue's ``about`` at work.
+"""All that is stored about one person: the catalogue's ``about`` at work.
 
 A row is a person's when one of its columns holds a number of that person, so that the mother's number in a child's row
 makes it hers too. A household is no person: its number counts only where a table is about households.
 """
 
 from __future__ import annotations
-
-import datetime as dt
 
 import duckdb
 
@@ -86,22 +84,3 @@ def _holds(table: OutputTable, column: str, number: str) -> str:
         f"exists (from {_NUMBERS} as n where n.kind = '{kind}' and n.number = t.{quoted(column)} and {of_table} "
         f"and ({of_date}))"
     )
-
-
-def rows_before(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.date
-) -> dict[str, duckdb.DuckDBPyRelation]:
-    """Table -> its rows of reference dates before ``day`` (1 April of the first school year that is kept).
-
-    What belongs to a version of the weights is as old as the fit. Tables that hold nothing of any date are left out.
-    """
-    bound = f"reference_date < date '{day}'"
-    conditions = {
-        "reference_date": bound,
-        "version": f"version in (select version from weights.versions where {bound})",
-    }
-    return {
-        table.qualified: con.sql(f"select * from {table.qualified} where {conditions[dated]}")
-        for table in catalogue.outputs.values()
-        if table.stored and (dated := next((c for c in conditions if c in table.column_names), None))
-    }

@@ -1,4 +1,4 @@
-"""All rows of one person, worked out by hand; all rows before a day; no table that does not say whom it is about."""
+"""All rows of one person, worked out by hand; no table that does not say whom it is about."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kodomo_assets.store.migrate import bring_up_to_date
 from kodomo_assets.store.pseudonyms import child_key, load_secret
 from kodomo_assets.store.register import Asker, note_access, register, set_state
 from kodomo_assets.store.stops import stop
-from kodomo_assets.store.subjects import identify, resident_of, rows_before, rows_of
+from kodomo_assets.store.subjects import identify, resident_of, rows_of
 from kodomo_assets.store.tables import create_statement
 from kodomo_assets_tests.template import create_tables
 
@@ -244,24 +244,6 @@ def test_a_household_has_the_rows_of_tables_about_households_only(con):
     assert len(rows["sources.resident_register"].fetchall()) == 1
 
 
-def test_all_rows_before_a_day(con):
-    con.execute(
-        f"insert into weights.versions values ('2024-04-01.1', 'lower', date '{LAST_YEAR}', '', 'ever', now(), 'own', null, null, '')"
-    )
-    con.execute(
-        "insert into weights.item_definitions values ('2024-04-01.1', 'sex', '{}'), ('2025-04-01.1', 'sex', '{}')"
-    )
-    before = {table: len(rows) for table, rows in rows_before(con, CATALOGUE, R).items() if len(rows)}
-    assert before == {
-        "sources.deliveries": 2,
-        "sources.attendance": 2,
-        "linkage.children": 1,
-        "linkage.links": 1,
-        "weights.versions": 1,
-        "weights.item_definitions": 1,
-    }
-
-
 def test_every_table_of_a_played_city_is_covered(tmp_path):
     """The second landing's city, to the end of its meeting: what lies there is declared, about somebody or nobody."""
     stored = Path(__file__).parent / "second_landing"
@@ -280,13 +262,6 @@ def test_every_table_of_a_played_city_is_covered(tmp_path):
             ).fetchall()
         }
         assert there == {name for name, table in catalogue.outputs.items() if table.stored}
-        assert there - rows_before(con, catalogue, R).keys() == {
-            "store.key_check",
-            "store.migrations",
-            "rights.requests",
-            "rights.accesses",
-            "rights.stops_in_force",
-        }
         (child,) = con.execute("select min(child_key) from review.support").fetchone()
         identify(con, catalogue, load_secret(secret), resident_of(con, child))
         rows = {name: len(found) for name, found in rows_of(con, catalogue).items()}

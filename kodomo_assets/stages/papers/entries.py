@@ -106,7 +106,7 @@ def _entry(catalogue: Catalogue, table: SourceTable, day: dt.date) -> Entry:
         until=None if legal.permanent else legal.valid_until,
         in_force=legal.in_force(day),
         sensitive=table.is_sensitive,
-        retention_years=legal.retention_years,
+        retention_years=catalogue.years_kept(table.id),
         fields=tuple(_fields(catalogue, table)),
         agreement=agreement,
         lacking=tuple(name for name in ASKED if name in asked and getattr(agreement, name) is None),

@@ -11,6 +11,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.stages.screening.plots import score_distribution_plot
+from kodomo_assets.stages.sources.forgotten import forgotten
 from kodomo_assets.told import Grid, Told
 from kodomo_assets.vocabulary import CUT_POINTS, FLAGS, RULES, STOP
 
@@ -181,6 +182,12 @@ def require_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Non
         or con.execute("select 1 from screening.ranking where reference_date = $1 limit 1", [reference_date]).fetchone()
         is None
     ):
+        gone = forgotten(con).get(reference_date)
+        if gone is not None and gone.list_too:
+            raise DeliveryError(
+                f"{reference_date}: its list was forgotten on {gone.on}, being past retention: nothing of it is stored "
+                "any more, and it is not made anew (docs/operations.md)"
+            )
         raise DeliveryError(
             f"{reference_date}: kodomo.duckdb holds no list of this reference date, expected one; nothing was changed. "
             f"Refresh it first (`python -m kodomo_assets refresh {reference_date}`); where it was refreshed long ago, "

@@ -16,7 +16,7 @@ def contract_of(catalogue: Catalogue, table: SourceTable) -> Told:
         "恒常的利用": legal.permanent,
         "法的根拠の期限": legal.valid_until.isoformat() if legal.valid_until and not legal.permanent else "なし",
         "要配慮個人情報": table.is_sensitive,
-        "保存年数": legal.retention_years,
+        "保存年数": catalogue.years_kept(table.id),
         "cadence": table.cadence,
         "coverage": table.coverage,
         "key": ", ".join(table.columns[name].ja for name in table.key),

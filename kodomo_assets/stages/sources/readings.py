@@ -13,6 +13,7 @@ import duckdb
 from kodomo_assets.catalogue import SourceTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.stages.sources.arrivals import NOTHING, state_of
+from kodomo_assets.stages.sources.forgotten import Forgotten, forgotten
 from kodomo_assets.stages.sources.rests_on import RESTS_ON, RestsOn, rests_on
 
 READINGS, REFRESHES = "sources.readings", "published.refreshes"
@@ -156,12 +157,14 @@ class Account:
         contracts: what those readings rested on.
         read: of the last reading, whatever became of the refresh.
         rests_on: what the last refresh rested on beside; None where that is not known.
+        forgotten: what of the date is deleted, being past retention; None where nothing is.
     """
 
     refreshed: Mapping[str, str]
     contracts: Mapping[str, str]
     read: Mapping[str, str]
     rests_on: RestsOn | None = None
+    forgotten: Forgotten | None = None
 
 
 def accounts(con: duckdb.DuckDBPyConnection) -> dict[dt.date, Account]:
@@ -197,14 +200,16 @@ def accounts(con: duckdb.DuckDBPyConnection) -> dict[dt.date, Account]:
         for day in {row[0] for row in rows}:
             refreshed[day] = {asset: state for d, asset, state, _ in rows if d == day}
             contracts[day] = {asset: value for d, asset, _, value in rows if d == day and value}
+    gone = forgotten(con)
     rested = rests_on(con) if RESTS_ON in tables else {}
-    days = refreshed.keys() | read.keys()
+    days = refreshed.keys() | read.keys() | gone.keys()
     return {
         day: Account(
             _with_files(refreshed.get(day, {})),
             contracts.get(day, {}),
             _with_files(read.get(day, {})),
             rested.get(day),
+            gone.get(day),
         )
         for day in days
     }

@@ -17,13 +17,14 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.sql import create_from_frame, read_sql
+from kodomo_assets.stages.sources.forgotten import forgotten
 
 RESTS_ON = "published.rests_on"
 _DELIVERY, _SETTING, _STOPS = "delivery", "setting", "stops"
 # Read at later dates too: numbers of pupils, and the last household of a person who cannot be read.
 _READ_BACK = ("resident_register", "school_roster")
 # What of the configuration decides no result: words for people, who may read what, when to begin.
-_NO_RESULT = ("reasons", "sections", "registry", "rights", "publish", "calendar")
+_NO_RESULT = ("reasons", "sections", "registry", "retention", "rights", "publish", "calendar")
 # What no table itself holds: said beside its drift, under a key of its own.
 _LAW_CHANGES = "law_changes"
 # Keys that dates of an earlier version do not know: nothing of them differs.
@@ -150,7 +151,10 @@ def create_of_whole(
 
 
 def rests_on(con: duckdb.DuckDBPyConnection) -> dict[dt.date, RestsOn]:
-    """What every date that was refreshed rests on; nothing is known of dates that an older version refreshed."""
+    """What every date that was refreshed rests on; nothing is known of dates that an older version refreshed.
+
+    What retention deletes is no change of a delivery (method §1): it is left out.
+    """
     kept: dict[dt.date, dict[str, dict[str, str]]] = {}
     for day, kind, name, state in con.execute(
         "select reference_date, kind, name, state from published.rests_on"
@@ -159,18 +163,25 @@ def rests_on(con: duckdb.DuckDBPyConnection) -> dict[dt.date, RestsOn]:
     stops_now = _stops(con)
     now = _earlier_deliveries(con, list(kept))
     decided = {day for (day,) in con.execute("select distinct reference_date from review.decisions").fetchall()}
-    gone = frozenset(
+    taken_away = frozenset(
         name
         for (name,) in con.execute(
             "select distinct table_name || '@' || reference_date from sources.deliveries where withdrawn"
         ).fetchall()
     )
+    gone = forgotten(con)
+    deleted = {
+        name
+        for known in kept.values()
+        for name in known[_DELIVERY]
+        if (of_date := gone.get(dt.date.fromisoformat(name.partition("@")[2]))) is not None and of_date.has(name)
+    }
     return {
         day: RestsOn(
             known[_SETTING],
-            known[_DELIVERY],
+            {name: state for name, state in known[_DELIVERY].items() if name not in deleted},
             now.get(day, {}),
-            gone,
+            taken_away,
             day in decided,
             known[_STOPS].get("", ""),
             stops_now,

@@ -12,7 +12,6 @@ import duckdb
 from kodomo_assets.catalogue import TO_FILL_IN, Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
-from kodomo_assets.japan.calendar import fiscal_year
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.opening import sha256
 from kodomo_assets.stages.sources.arrivals import confirmed
@@ -46,7 +45,7 @@ def find_withdrawn(
     What retention deletes is no withdrawal. A table's only file is replaced by whatever else comes for the table, one
     of many by a file with its stem.
     """
-    if past_retention(table, reference_date, today):
+    if past_retention(catalogue, table.id, reference_date, today):
         return Withdrawn((), ())
     read = con.execute(
         "select file, sha256 from sources.deliveries where reference_date = $1 and table_name = $2 "
@@ -67,9 +66,9 @@ def find_withdrawn(
     return Withdrawn(gone, tuple(sorted(open_)))
 
 
-def past_retention(table: SourceTable, reference_date: dt.date, today: dt.date) -> bool:
-    """Whether the table's files of ``reference_date`` are older than they may be kept (school years that ended)."""
-    return fiscal_year(today) - fiscal_year(reference_date) > table.legal.retention_years
+def past_retention(catalogue: Catalogue, table: str, reference_date: dt.date, today: dt.date) -> bool:
+    """Whether the table's files of ``reference_date`` are older than they may be kept."""
+    return reference_date < catalogue.kept_from(today, table)
 
 
 def mark_withdrawn(con: duckdb.DuckDBPyConnection, gone: Sequence[str]) -> None:
@@ -172,7 +171,7 @@ def require_not_emptied(
         (name, file)
         for name, file in read
         if name in catalogue.tables
-        and not past_retention(catalogue.tables[name], reference_date, today)
+        and not past_retention(catalogue, name, reference_date, today)
         and file not in confirmed(catalogue, catalogue.tables[name], reference_date)
     ]
     if missed:

@@ -1,0 +1,30 @@
+"""The asset of the store: what was forgotten. No refresh makes it; a person does, with role and reason."""
+
+import dagster as dg
+
+from kodomo_assets.defs.house import FORGET
+from kodomo_assets.defs.step import Results, Step, asset, check
+from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.refreshing.forgetting import LEFT, forget
+from kodomo_assets.store.forgetting import FORGOTTEN
+
+ROLE, REASON = "role", "reason"
+
+
+@asset(
+    FORGOTTEN,
+    checks=[check(FORGOTTEN, LEFT, "保存期間を過ぎたものが残っていない", blocking=True)],
+    config={
+        ROLE: dg.Field(str, description="役職 (rights.roles)"),
+        REASON: dg.Field(str, description="理由。名前を書かないこと：実行の記録に残る"),
+    },
+)
+def forgotten(step: Step) -> Results:
+    role, reason = step.given(ROLE).strip(), step.given(REASON).strip()
+    if role not in step.catalogue.rights.roles or not reason:
+        raise ConfigurationError(f"{FORGET}: expected a role of rights.roles and a reason; nothing was changed")
+    gone, outcome = forget(step.con, step.settings, step.catalogue, step.today, role, reason)
+    step.say(f"{FORGET}: what was past retention is deleted; kodomo.duckdb was written anew without it")
+    told = {"rows and files": sum(one.rows for one in gone), "tables and folders": len({one.table for one in gone})}
+    yield step.made(FORGOTTEN, told)
+    yield from step.checked([outcome])

@@ -1,0 +1,43 @@
+"""What of a reference date is deleted because it was past retention, as the store noted it (method §8)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import duckdb
+
+_LIST = "linkage.children"
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What of one reference date was forgotten: tables (``schema.name``), and when last."""
+
+    tables: frozenset[str]
+    on: dt.date
+
+    @property
+    def list_too(self) -> bool:
+        """Whether its list is gone, with all that belonged to it."""
+        return _LIST in self.tables
+
+    def has(self, delivery: str) -> bool:
+        """Whether the table of ``table@date`` is gone; the answers of a date go with its list."""
+        name = delivery.partition("@")[0]
+        return self.list_too if "." in name else f"sources.{name}" in self.tables
+
+
+def forgotten(con: duckdb.DuckDBPyConnection) -> dict[dt.date, Forgotten]:
+    """Reference date -> what was forgotten of it; nothing where an older version of the program made the database."""
+    there = con.execute(
+        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = 'store' "
+        "and table_name = 'forgotten'"
+    ).fetchone()
+    if there is None:
+        return {}
+    rows = con.execute(
+        "select reference_date, list(distinct name), max(forgotten_at)::date from store.forgotten "
+        "where because = 'date' group by reference_date"
+    ).fetchall()
+    return {day: Forgotten(frozenset(names), on) for day, names, on in rows}

@@ -1,0 +1,262 @@
+"""What of kodomo.duckdb is past retention, and the database without it (method §8).
+
+A deleted row stays readable in DuckDB's free blocks and in its log. So nothing is deleted: what is kept is written into
+a new file, held against the old one row by row, and put in its place whole. A process that is killed on the way leaves
+the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue, OutputTable
+from kodomo_assets.errors import StoreFaultError
+from kodomo_assets.sql import create_from_frame, literal, quoted
+
+#: What was forgotten, in numbers; nothing in it is about anybody.
+FORGOTTEN = "store.forgotten"
+#: Why a row goes, as ``store.forgotten`` says it.
+OF_DATE, OF_CHILD = "date", "child"
+#: The table without which a date has no list.
+_CHILDREN = "linkage.children"
+_STOPPED = "rights.stops_in_force"
+_SOURCES, _DELIVERIES = "sources", "sources.deliveries"
+_KEPT = "being_kept"
+_NOTHING = "nothing was changed"
+# as store.connection makes a new one
+_STORAGE_VERSION = "v1.4.0"
+
+
+@dataclass(frozen=True)
+class Going:
+    """Which rows ``t`` of a table go, as SQL.
+
+    Attributes:
+        of_date: their reference date is past retention.
+        of_child: they are about a child that is on the spine of no date that is kept: what a later date still says of
+            one who left.
+    """
+
+    table: OutputTable
+    of_date: str
+    of_child: str
+
+    @property
+    def goes(self) -> str:
+        return f"({self.of_date} or {self.of_child})"
+
+
+@dataclass(frozen=True)
+class Count:
+    """Rows of one table and reference date that go (``why`` they do) or, ``why`` empty, stay."""
+
+    table: str
+    reference_date: dt.date
+    why: str
+    rows: int
+
+
+def going(catalogue: Catalogue, today: dt.date) -> dict[str, Going]:
+    """Table -> which of its rows go on ``today``.
+
+    Left out is what stays: weights with all that is told of them, numbers about nobody in particular that analysts see,
+    and what is of no reference date.
+    """
+    return {
+        table.qualified: Going(
+            table, f"t.reference_date < {_kept_from(catalogue, table, today)}", _left(catalogue, table, today)
+        )
+        for table in catalogue.outputs.values()
+        if table.stored and "reference_date" in table.column_names and not _stays(table)
+    }
+
+
+def _stays(table: OutputTable) -> bool:
+    told = table.published or "version" in table.column_names or table.qualified == FORGOTTEN
+    return table.about == "none" and told
+
+
+def _kept_from(catalogue: Catalogue, table: OutputTable, today: dt.date) -> str:
+    """SQL: the first day kept of what row ``t`` is of: a delivered table where it says which, else all the rest."""
+    rest = literal(str(catalogue.kept_from(today)))
+    days = {name: literal(str(catalogue.kept_from(today, name))) for name in catalogue.tables}
+    if table.db_schema == _SOURCES and table.name in days:
+        return f"date {days[table.name]}"
+    of = {"table_name": days, "asset": {f"{_SOURCES}.{name}": day for name, day in days.items()}}
+    column = next((c for c in of if c in table.column_names), None)
+    if column is None or (column == "table_name" and table.db_schema != _SOURCES):
+        return f"date {rest}"
+    cases = " ".join(f"when {literal(name)} then {day}" for name, day in of[column].items())
+    return f"(case t.{column} {cases} else {rest} end)::date"
+
+
+def _left(catalogue: Catalogue, table: OutputTable, today: dt.date) -> str:
+    """SQL: whether row ``t`` names a child that was on the spine of dates that go and is on none that is kept.
+
+    One whose use is stopped is on none because of that, and comes back when the stop ends. What offices delivered names
+    no child.
+    """
+    day = catalogue.kept_from(today)
+    spine = f"select child_key from {_CHILDREN} where reference_date"
+    return (
+        " or ".join(
+            f"(t.{quoted(column)} is not null and t.{quoted(column)} in ({spine} < date '{day}') "
+            f"and t.{quoted(column)} not in ({spine} >= date '{day}' union all select child_key from {_STOPPED}))"
+            for column, number in table.numbers.items()
+            if number == "child_key"
+        )
+        or "false"
+    )
+
+
+def count(con: duckdb.DuckDBPyConnection, which: dict[str, Going]) -> list[Count]:
+    """How many rows go and stay, by table, reference date and why."""
+    found = []
+    for name, one in which.items():
+        rows = con.execute(
+            f"select t.reference_date, case when {one.of_date} then '{OF_DATE}' when {one.of_child} then '{OF_CHILD}' "
+            f"else '' end as why, count(*) from {name} as t group by all order by all"
+        ).fetchall()
+        found += [Count(name, day, why, number) for day, why, number in rows]
+    told = {(one.table, one.reference_date) for one in found}
+    # a delivery of which no row was accepted goes too, and its files
+    deliveries = con.execute(
+        f"select distinct t.table_name, t.reference_date from {_DELIVERIES} as t where {which[_DELIVERIES].of_date}"
+    ).fetchall()
+    empty = {(f"{_SOURCES}.{table}", day) for table, day in deliveries} - told
+    return [*found, *(Count(table, day, OF_DATE, 0) for table, day in sorted(empty))]
+
+
+@contextmanager
+def written_anew(con: duckdb.DuckDBPyConnection, new: Path, which: dict[str, Going]) -> Iterator[None]:
+    """Writes what stays into the file ``new``, with every table as it is here; in the block it is the one in use.
+
+    Args:
+        which: the tables of which rows go.
+
+    Raises:
+        StoreFaultError: the new file does not hold what the old one keeps. Nothing was changed.
+    """
+    row = con.execute("select current_database()").fetchone()
+    home = str(row[0]) if row else ""
+    new.unlink(missing_ok=True)
+    con.execute(f"attach {literal(str(new))} as {_KEPT} (storage_version '{_STORAGE_VERSION}')")
+    try:
+        new.chmod(0o600)
+        con.execute(f"copy from database {quoted(home)} to {_KEPT} (schema)")
+        tables = [name for (name,) in con.execute(_TABLES, [home]).fetchall()]
+        for name in tables:
+            con.execute(f"insert into {_KEPT}.{name} select t.* from {name} as t where {_stay(which, name)}")
+        _require_equal(con, home, tables, which)
+        con.execute(f"use {_KEPT}")
+        if left := sum(one.rows for one in count(con, which) if one.why):
+            raise StoreFaultError(
+                f"the new file would still hold {left} rows past retention, expected none; {_NOTHING}"
+            )
+        yield
+    finally:
+        con.execute(f"use {quoted(home)}")
+        con.execute(f"detach {_KEPT}")
+    _to_disk(new)
+
+
+_TABLES = (
+    "select schema_name || '.' || table_name from duckdb_tables() where database_name = $1 and not internal order by 1"
+)
+
+
+def _stay(which: dict[str, Going], name: str) -> str:
+    return f"not {which[name].goes}" if name in which else "true"
+
+
+# what DuckDB knows of a database beside its rows, without the numbers that it gives to things
+_MADE_OF = {
+    "table": ("schema_name, table_name, comment", "duckdb_tables() where not internal"),
+    "column": (
+        "schema_name, table_name, column_index, column_name, data_type, is_nullable, column_default, comment",
+        "duckdb_columns() where not internal",
+    ),
+    "constraint": ("schema_name, table_name, constraint_text", "duckdb_constraints() where true"),
+    "view": ("schema_name, view_name, sql, comment", "duckdb_views() where not internal"),
+    "index": ("schema_name, table_name, index_name, sql", "duckdb_indexes() where true"),
+    "macro": (
+        "schema_name, function_name, parameters, macro_definition",
+        "duckdb_functions() where not internal",
+    ),
+    "sequence": ("schema_name, sequence_name, start_value, increment_by", "duckdb_sequences() where true"),
+    "type": ("schema_name, type_name, logical_type", "duckdb_types() where not internal"),
+}
+
+
+def _require_equal(con: duckdb.DuckDBPyConnection, home: str, tables: Sequence[str], which: dict[str, Going]) -> None:
+    for what, (columns, told) in _MADE_OF.items():
+        old, new = (f"select {columns} from {told} and database_name = ${place}" for place in (1, 2))
+        other = con.execute(
+            f"select count(*) from (({old} except all {new}) union all ({new} except all {old}))", [home, _KEPT]
+        ).fetchone()
+        if other != (0,):
+            raise StoreFaultError(f"the new file has other {what}s than the old one, expected the same; {_NOTHING}")
+    for name in tables:
+        # the order of rows is none: a sum of hashes knows none either, and unlike an xor sees a row that stands twice
+        held = "select count(*), coalesce(sum(hash(t)), 0) from {} as t where {}"
+        stays = con.execute(held.format(name, _stay(which, name))).fetchone()
+        if stays != con.execute(held.format(f"{_KEPT}.{name}", "true")).fetchone():
+            raise StoreFaultError(
+                f"{name}: the new file does not hold the rows of it that stay, expected all of them; {_NOTHING}"
+            )
+
+
+def note(
+    con: duckdb.DuckDBPyConnection, counts: Sequence[Count], files: Sequence[Count], role: str, reason: str
+) -> None:
+    """Adds what goes to ``store.forgotten``.
+
+    Args:
+        files: the same of files; ``table`` names the folder.
+    """
+    import pandas as pd
+
+    gone = [(one.reference_date, one.table, one.why, one.rows, 0) for one in counts]
+    gone += [(one.reference_date, one.table, one.why, 0, one.rows) for one in files]
+    types = {"reference_date": "date", "name": "varchar", "because": "varchar", "rows": "bigint", "files": "integer"}
+    create_from_frame(con, "forgotten_now", pd.DataFrame(gone, columns=list(types), dtype="object"), types)
+    con.execute(
+        f"insert into {FORGOTTEN} by name select now() as forgotten_at, *, $1 as role, $2 as reason from forgotten_now",
+        [role, reason],
+    )
+
+
+def put_in_place(con: duckdb.DuckDBPyConnection, new: Path, database: Path) -> None:
+    """Puts the file ``new`` in the place of ``database``, which ``con`` has open and never writes into again."""
+    # the old file whole without its log, which must never lie beside the new one
+    con.execute("checkpoint")
+    con.execute("pragma disable_checkpoint_on_shutdown")
+    database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
+    os.replace(new, database)  # noqa: PTH105  (named so that a reader sees the atomic swap)
+    _to_disk(database.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Windows syncs no folder: there the file system's own journal has to do."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def past_dates(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, today: dt.date) -> list[dt.date]:
+    """The reference dates of which a delivery, or what was made of it, is past retention and still there; in order."""
+    which = going(catalogue, today)
+    told_by = (_DELIVERIES, "published.rests_on")
+    looked = " union ".join(f"select reference_date from {name} as t where {which[name].of_date}" for name in told_by)
+    return [day for (day,) in con.execute(f"{looked} order by all").fetchall()]

@@ -1,0 +1,154 @@
+"""``forget`` through Dagster on a small folder: killed on the way, started in the UI, a date of which one table goes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.japan.calendar import fiscal_year
+from kodomo_assets.refreshing.forgetting import past_files
+from kodomo_assets_tests.defs.conftest import Office, checks, said
+
+TODAY = dt.datetime.now(dt.UTC).date()
+# of the two dates below the school year of the older one is past retention
+YEARS = fiscal_year(TODAY) - 2025
+ROLE, REASON = "こども未来センター長", "保存期間を過ぎた"
+
+_KILLED = """
+import os, signal, sys, pathlib
+from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.refreshing.forgetting import forget
+import datetime as dt
+
+where, number = sys.argv[1], int(sys.argv[2])
+holder = {"replace": os, "unlink": pathlib.Path}[where]
+do, done = getattr(holder, where), []
+
+def counted(*given, **more):
+    if str(given[0]).find(".scratch/.gate") < 0 and (where == "replace" or "box" in str(given[0])):
+        done.append(given)
+        if len(done) == abs(number):
+            if number > 0:
+                do(*given, **more)
+            os.kill(os.getpid(), signal.SIGKILL)
+    return do(*given, **more)
+
+settings = Settings.from_environment()
+catalogue = load_catalogue(settings.overlay)
+with open_to_write(settings, catalogue) as con:
+    setattr(holder, where, counted)
+    forget(con, settings, catalogue, dt.date.today(), "所長", "期限")
+"""
+
+
+@pytest.fixture
+def small(office: Office) -> Office:
+    """Two dates of one table, the older one past retention."""
+    for day, number in (("2024-04-01", "1234567"), ("2025-04-01", "7654321")):
+        office.deliver("生活保護.csv", "宛名番号,開始日,廃止日", f"{number},2024-03-01", day=day)
+        assert office.materialize("sources.public_assistance", day=day).success
+        (office.settings.outbox / day / "センター限り").mkdir(parents=True)
+        (office.settings.outbox / day / "センター限り" / "配布番号一覧.xlsx").write_text(number, "utf-8")
+    office.configure(f"retention: {{school_years: {YEARS}}}")
+    return office
+
+
+def small_places(office: Office, number: str) -> set[str]:
+    return {
+        path.name
+        for path in office.settings.data_dir.rglob("*")
+        if path.is_file() and number.encode() in path.read_bytes()
+    }
+
+
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [("unlink", -1), ("unlink", 1), ("unlink", 2), ("replace", -1), ("replace", 1)],
+    ids=["before any file", "after the first file", "after the last file", "before the swap", "after the swap"],
+)
+def test_a_killed_process_leaves_the_old_database_or_the_new_one(small, where, number):
+    environment = {
+        "PATH": "",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "KODOMO_DATA_DIR": str(small.settings.data_dir),
+        "KODOMO_KEY_FILE": str(small.settings.key_file),
+    }
+    run = subprocess.run([sys.executable, "-c", _KILLED, where, str(number)], env=environment, capture_output=True, text=True, check=False)  # fmt: skip
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    swapped = (where, number) == ("replace", 1)
+    dates = small.query("select reference_date::varchar from sources.public_assistance order by 1")
+    assert dates == ([] if swapped else [("2024-04-01",)]) + [("2025-04-01",)]
+    assert bool(small.query("from store.forgotten")) == swapped
+    # once more: done whole, and of the killed one nothing is left
+    definitions = small.definitions
+    job = definitions.resolve_job_def("forget")
+    config = {"ops": {"store__forgotten": {"config": {"role": ROLE, "reason": REASON}}}}
+    result = job.execute_in_process(instance=small.instance, run_config=config)
+    assert checks(result) == {"nothing_left": True}
+    assert small_places(small, "0001234567") | small_places(small, "1234567") == set()
+    assert small_places(small, "7654321")
+    assert small.query("select reference_date::varchar from sources.public_assistance") == [("2025-04-01",)]
+    assert small.query("select sum(rows) > 0 from store.forgotten") == [(True,)]
+
+
+def test_the_ui_may_not_start_it_without_a_role_and_a_reason(small):
+    job = small.definitions.resolve_job_def("forget")
+    for config in ({"role": ROLE, "reason": " "}, {"role": "だれか", "reason": REASON}):
+        result = job.execute_in_process(
+            instance=small.instance, run_config={"ops": {"store__forgotten": {"config": config}}}, raise_on_error=False
+        )
+        assert not result.success
+    assert small.query("select count(*) from sources.public_assistance") == [(2,)]
+
+
+def test_a_refresh_says_that_something_is_past_retention_and_how_much(small):
+    result = small.materialize("sources.public_assistance", day="2025-04-01")
+    assert checks(result)["nothing_past_retention"] is False
+    assert said(result, "nothing_past_retention") == (
+        "1 reference dates (2024-04-01 to 2024-04-01) and 2 files are past retention and still there: `python -m "
+        "kodomo_assets forget --role ROLE --reason REASON --dry-run` tells what of them goes, and without --dry-run it "
+        "goes (docs/operations.md)"
+    )
+    small.configure("{}")
+    assert checks(small.materialize("sources.public_assistance", day="2025-04-01"))["nothing_past_retention"] is True
+
+
+def test_of_a_date_of_which_one_table_is_past_retention_only_that_goes(small):
+    """The list of the date stands, as it was made: it is not made anew of less."""
+    attendance = small.deliver("出欠_A校.csv", "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数", "1,2024-01,18,0", day="2024-04-01")  # fmt: skip
+    assert small.materialize("sources.attendance", day="2024-04-01").success
+    small.configure(f"tables: {{public_assistance: {{legal: {{retention_years: {YEARS}}}}}}}")
+    job = small.definitions.resolve_job_def("forget")
+    config = {"ops": {"store__forgotten": {"config": {"role": ROLE, "reason": REASON}}}}
+    assert job.execute_in_process(instance=small.instance, run_config=config).success
+    assert attendance.exists()
+    assert small.query("select count(*) from sources.attendance") == [(1,)]
+    assert small.query("select reference_date::varchar from sources.public_assistance") == [("2025-04-01",)]
+    assert {path.name for path in attendance.parent.iterdir()} == {attendance.name}
+    result = small.materialize("sources.attendance", day="2024-04-01")
+    assert not result.success
+    failure = result.get_step_failure_events()[0].event_specific_data.user_failure_data.description
+    assert failure.startswith(
+        f"2024-04-01: 生活保護 was forgotten on {TODAY}, being past retention, and cannot be made"
+    )
+    assert "its list stands as it was made" in failure
+
+
+def test_files_of_requests_go_with_their_school_year(small):
+    folder = small.settings.outbox / "センター限り"
+    folder.mkdir()
+    for name, day in (("開示_old.xlsx", dt.date(YEARS + 2025, 3, 31)), ("開示_new.xlsx", TODAY)):
+        (folder / name).write_text("x", "utf-8")
+        at = dt.datetime.combine(day, dt.time(12), dt.UTC).timestamp()
+        os.utime(folder / name, (at, at))
+    gone = {file.path.name for file in past_files(small.settings, load_catalogue(small.settings.overlay), TODAY)}
+    assert gone == {"生活保護.csv", "配布番号一覧.xlsx", "開示_old.xlsx"}
