@@ -49,7 +49,8 @@ def refreshed(refreshed_once: Office, office_folder: Path) -> Office:
 
 def refresh(office: Office, day: str) -> None:
     """The begin and the end of a refresh, without the fit between them."""
-    assert office.materialize(*(f"sources.{table}" for table in TABLES), "published.refreshes", day=day).success
+    made = (*(f"sources.{table}" for table in TABLES), "review.papers", "published.refreshes")
+    assert office.materialize(*made, day=day).success
 
 
 def asked(watcher: Watcher) -> tuple[list[str], str]:
@@ -136,7 +137,7 @@ def test_dates_that_were_made_with_other_settings_keep_their_list_and_are_said(r
     refreshed.configure("ingest: {settle_seconds: 0, group: nobody}\npublish: {suppress_below: 20}")
     assert asked(watcher) == ([], "no change")
     refreshed.configure(
-        "ingest: {settle_seconds: 0}\nitems: {absence_days: {thresholds: {30+: 25}}}\nscreening: {share_percent: 15}"
+        "ingest: {settle_seconds: 0}\nitems: {absence_days: {thresholds: {30+: 25}}}\nscreening: {min_school_coverage: 0.4}"
     )
     assert asked(watcher) == (
         [],
