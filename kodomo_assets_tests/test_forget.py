@@ -10,8 +10,10 @@ import datetime as dt
 import io
 import itertools
 import shutil
+import unicodedata
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +55,18 @@ def members(path: Path) -> Iterator[bytes]:
             yield from map(packed.read, packed.namelist())
 
 
+# as some offices write numbers: ０１２
+_WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
 def encoded(text: str) -> set[bytes]:
-    found = {text.encode("utf-8"), text.encode("utf-16-le"), text.encode("utf-16-be")}
-    try:
-        return found | {text.encode("cp932")}
-    except UnicodeEncodeError:
-        return found
+    """The bytes of ``text``, its digits in both widths, in the encodings that files come in."""
+    found = set()
+    for written in (text, text.translate(_WIDE)):
+        found |= {written.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")}
+        with suppress(UnicodeEncodeError):
+            found.add(written.encode("cp932"))
+    return found
 
 
 def cells_with(database: Path, texts: list[str]) -> set[tuple[str, str]]:
@@ -149,12 +157,13 @@ def move_away(city: City, person: Person) -> None:
         encoding = next(e for e in ("utf-8-sig", "cp932", "utf-16") if decodes(raw, e))
         lines = raw.decode(encoding).splitlines(keepends=True)
         delimiter = "\t" if "\t" in lines[0] else ","
-        cells = [next(csv.reader(io.StringIO(line), delimiter=delimiter), []) for line in lines]
-        # a line that is no clean row too: the number may stand anywhere in it
+        # digits in one width; a line that is no clean row too: the number may stand anywhere in it
+        plain = [unicodedata.normalize("NFKC", line) for line in lines]
+        cells = [next(csv.reader(io.StringIO(line), delimiter=delimiter), []) for line in plain]
         kept = [
             line
-            for line, row in zip(lines, cells, strict=True)
-            if not numbers & {cell.lstrip("0") for cell in row} and person.resident_id not in line
+            for line, told, row in zip(lines, plain, cells, strict=True)
+            if not numbers & {cell.lstrip("0") for cell in row} and person.resident_id not in told
         ]
         if len(kept) < len(lines):
             path.write_bytes("".join(kept).encode(encoding))
