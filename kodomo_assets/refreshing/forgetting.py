@@ -213,7 +213,13 @@ def _told(gone: Sequence[Count], settings: Settings) -> list[str]:
             of = [one for one in gone if (one.table, one.why) == (table, why)]
             if of:
                 days = sorted(one.reference_date for one in of)
-                what = f"files below {table}/" if table in folders else f"rows of {table}"
+                what = (
+                    f"files below {table}/"
+                    if table in folders
+                    else f"numbers of persons in {table}"
+                    if table in forgetting.NAMELESS
+                    else f"rows of {table}"
+                )
                 whose = "" if why == OF_DATE else ", about children who are on no spine that is kept"
                 lines.append(f"  {sum(one.rows for one in of):>10,} {what} ({days[0]} to {days[-1]}{whose})")
     return lines or ["  nothing"]

@@ -27,6 +27,8 @@ OF_DATE, OF_CHILD = "date", "child"
 #: The table without which a date has no list.
 _CHILDREN = "linkage.children"
 _STOPPED = "rights.stops_in_force"
+#: Of what was asked and looked at, who, when and why stay told, and of whom no longer: table -> when the row was made.
+NAMELESS = {"rights.requests": "made_at", "rights.accesses": "at"}
 _SOURCES, _DELIVERIES = "sources", "sources.deliveries"
 _KEPT = "being_kept"
 _NOTHING = "nothing was changed"
@@ -42,11 +44,13 @@ class Going:
         of_date: their reference date is past retention.
         of_child: they are about a child that is on the spine of no date that is kept: what a later date still says of
             one who left.
+        day: the reference date; of a row of ``NAMELESS`` the beginning of its school year, NULL without a number.
     """
 
     table: OutputTable
     of_date: str
     of_child: str
+    day: str = "t.reference_date"
 
     @property
     def goes(self) -> str:
@@ -75,7 +79,20 @@ def going(catalogue: Catalogue, today: dt.date) -> dict[str, Going]:
         )
         for table in catalogue.outputs.values()
         if table.stored and "reference_date" in table.column_names and not _stays(table)
-    }
+    } | {name: _nameless(catalogue, name, made, today) for name, made in NAMELESS.items()}
+
+
+def _nameless(catalogue: Catalogue, name: str, made: str, today: dt.date) -> Going:
+    """The rows whose number goes: not those of a stop that is in force, or nobody would know of whom it is."""
+    day = f"(t.{made} at time zone {literal(catalogue.calendar.timezone)})::date"
+    april = f"make_date(year({day} - interval 3 month), 4, 1)"
+    named = f"t.resident_id is not null and t.resident_id not in (select resident_id from {_STOPPED})"
+    return Going(
+        catalogue.output(name),
+        f"({named} and {day} < date '{catalogue.kept_from(today)}')",
+        "false",
+        f"case when t.resident_id is not null then {april} end",
+    )
 
 
 def _stays(table: OutputTable) -> bool:
@@ -121,8 +138,8 @@ def count(con: duckdb.DuckDBPyConnection, which: dict[str, Going]) -> list[Count
     found = []
     for name, one in which.items():
         rows = con.execute(
-            f"select t.reference_date, case when {one.of_date} then '{OF_DATE}' when {one.of_child} then '{OF_CHILD}' "
-            f"else '' end as why, count(*) from {name} as t group by all order by all"
+            f"select {one.day} as day, case when {one.of_date} then '{OF_DATE}' when {one.of_child} then '{OF_CHILD}' "
+            f"else '' end as why, count(*) from {name} as t where {one.day} is not null group by all order by all"
         ).fetchall()
         found += [Count(name, day, why, number) for day, why, number in rows]
     told = {(one.table, one.reference_date) for one in found}
@@ -153,7 +170,7 @@ def written_anew(con: duckdb.DuckDBPyConnection, new: Path, which: dict[str, Goi
         con.execute(f"copy from database {quoted(home)} to {_KEPT} (schema)")
         tables = [name for (name,) in con.execute(_TABLES, [home]).fetchall()]
         for name in tables:
-            con.execute(f"insert into {_KEPT}.{name} select t.* from {name} as t where {_stay(which, name)}")
+            con.execute(f"insert into {_KEPT}.{name} {_kept(which, name)}")
         _require_equal(con, home, tables, which)
         con.execute(f"use {_KEPT}")
         if left := sum(one.rows for one in count(con, which) if one.why):
@@ -172,8 +189,11 @@ _TABLES = (
 )
 
 
-def _stay(which: dict[str, Going], name: str) -> str:
-    return f"not {which[name].goes}" if name in which else "true"
+def _kept(which: dict[str, Going], name: str) -> str:
+    """SQL: the rows of a table that stay, as they stay."""
+    if name in NAMELESS:
+        return f"select t.* replace (if({which[name].goes}, null, t.resident_id) as resident_id) from {name} as t"
+    return f"select t.* from {name} as t" + (f" where not {which[name].goes}" if name in which else "")
 
 
 # what DuckDB knows of a database beside its rows, without the numbers that it gives to things
@@ -205,9 +225,9 @@ def _require_equal(con: duckdb.DuckDBPyConnection, home: str, tables: Sequence[s
             raise StoreFaultError(f"the new file has other {what}s than the old one, expected the same; {_NOTHING}")
     for name in tables:
         # the order of rows is none: a sum of hashes knows none either, and unlike an xor sees a row that stands twice
-        held = "select count(*), coalesce(sum(hash(t)), 0) from {} as t where {}"
-        stays = con.execute(held.format(name, _stay(which, name))).fetchone()
-        if stays != con.execute(held.format(f"{_KEPT}.{name}", "true")).fetchone():
+        held = "select count(*), coalesce(sum(hash(t)), 0) from ({}) as t"
+        stays = con.execute(held.format(_kept(which, name))).fetchone()
+        if stays != con.execute(held.format(f"from {_KEPT}.{name}")).fetchone():
             raise StoreFaultError(
                 f"{name}: the new file does not hold the rows of it that stay, expected all of them; {_NOTHING}"
             )

@@ -84,7 +84,7 @@ def test_what_stays_is_named(con):
         *(f"evaluation.{name}" for name in ("backtest", "drift", "fairness", "funnel", "indicators")),
         *(f"evaluation.{name}" for name in ("legacy_comparison", "list_lengths", "meeting_outcome", "without_items")),
         *(f"linkage.{name}" for name in ("coverage", "model", "quality")),
-        *(f"rights.{name}" for name in ("accesses", "requests", "stops_in_force")),
+        "rights.stops_in_force",
         *(f"store.{name}" for name in ("forgotten", "key_check", "migrations")),
         *(f"weights.{name}" for name in ("calibration", "coefficients", "in_force", "item_definitions", "leakage")),
         *(f"weights.{name}" for name in ("logistic", "model_cards", "replicates", "selection_log", "stability")),
@@ -100,6 +100,26 @@ def counted(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dict[tuple[
 
 def dates_in(con: duckdb.DuckDBPyConnection, table: str) -> set[dt.date]:
     return {day for (day,) in con.execute(f"select distinct reference_date from {table}").fetchall()}
+
+
+def test_of_old_requests_and_looks_the_line_stays_and_the_number_goes(tmp_path, con):
+    catalogue = city(tmp_path, "retention: {school_years: 0}")
+    # the last moment of the school year 2024 in Japan, and the first of 2025
+    for number, (person, at) in enumerate([("1", "2025-03-31 14:59:59+00"), ("2", "2025-03-31 15:00:00+00"), ("3", "2024-05-01 00:00:00+00")]):  # fmt: skip
+        con.execute("insert into rights.requests by name select $1 as request, '開示' as kind, $2 as resident_id, '長' as role, 'a' as account, '理由' as reason, $3::timestamptz as made_at, '済' as state, now() as state_at", [f"2025-{number}", person, at])  # fmt: skip
+        con.execute("insert into rights.accesses by name select $1::timestamptz as at, 'explain' as command, false as dry_run, '長' as role, 'a' as account, '理由' as reason, $2 as resident_id", [at, person])  # fmt: skip
+    con.execute("insert into rights.stops_in_force values ('3', 'K3', '2025-2', now())")
+    for table in ("rights.requests", "rights.accesses"):
+        assert {key: rows for key, rows in counted(con, catalogue).items() if key[0] == table} == {
+            (table, "2024-04-01 date"): 1
+        }
+    with forgetting.written_anew(con, tmp_path / "new.duckdb", forgetting.going(catalogue, TODAY)):
+        for table, at in forgetting.NAMELESS.items():
+            assert con.execute(f'select resident_id, reason from {table} order by "{at}"').fetchall() == [
+                ("3", "理由"),
+                (None, "理由"),
+                ("2", "理由"),
+            ]
 
 
 def test_each_table_goes_by_its_own_years_and_the_list_by_the_longest(tmp_path, con):
