@@ -47,7 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     _add_asker(forget)
     _add_weights(commands)
     _add_services(commands)
-    given = parser.parse_args(arguments)
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # a word may be somebody's number
+        told = [word.partition("=")[0] if word.startswith("--") else "a word" for word in unknown]
+        parser.error(f"unrecognized arguments: {', '.join(told)}")
     if given.command == "refresh" and given.date is None and not given.all:
         parser.error("refresh needs a reference date or --all")
     try:

@@ -95,6 +95,11 @@ class Meeting(Model):
                     raise ValueError(f"leaflets.{leaflet}: no direction {direction!r}{did_you_mean(direction, known)}")
         return self
 
+    @property
+    def with_leaflets(self) -> list[str]:
+        """Every 支援の方向性 that some 案内資料 goes with."""
+        return [direction for directions in self.leaflets.values() for direction in directions]
+
     def leaflets_of(self, direction: str | None) -> tuple[str, ...]:
         """The 案内資料 that go with a 支援の方向性."""
         return tuple(leaflet for leaflet, directions in self.leaflets.items() if direction in directions)

@@ -6,7 +6,7 @@ The number by which somebody is meant stands in no message and in no answer; onl
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,7 +22,17 @@ from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.pseudonyms import child_key, load_own_secret, sheet_number
 from kodomo_assets.store.register import note_access, register, set_state
 from kodomo_assets.store.stops import end_stop, stop, stopped_by
-from kodomo_assets.vocabulary import ENDED, MEETING, OBJECTION, PERSONAL_SHEET, SCHOOL, SCHOOL_LIST, STOP, STOPPED
+from kodomo_assets.vocabulary import (
+    CENTRE_FOLDER,
+    ENDED,
+    MEETING,
+    OBJECTION,
+    PERSONAL_SHEET,
+    SCHOOL,
+    SCHOOL_LIST,
+    STOP,
+    STOPPED,
+)
 
 _COMMAND = "rights stop"
 # the first age at which nobody is, or will be, a child of 学齢簿
@@ -70,11 +80,13 @@ def stop_use(
         key = child_key(load_own_secret(con, settings.key_file), number)
         standing = stopped_by(con, number)
         _refuse(con, number, standing, end=end)
-        told = list(_effect(con, settings, key, rows))
+        told = list(_effect(con, settings, number, key, rows))
         if dry_run:
             note_access(con, asker, _COMMAND, number, dry_run=True)
             return ["nothing was changed; the command would do this:", *told]
-        newest = con.execute("select max(reference_date) from linkage.children").fetchone()
+        row = con.execute("select max(reference_date) from linkage.children").fetchone()
+        newest = row[0] if row else None
+        without = _made_without(con, number, newest) if newest else []
         now = dt.datetime.now(dt.UTC)
         kind = _kind(con, standing) if standing else OBJECTION if objection else STOP
         request = register(
@@ -89,7 +101,7 @@ def stop_use(
             then=partial(_end, con, number, standing) if standing else partial(_begin, con, number, key, now),
         )
     done = f"{kind} {standing} has ended" if standing else f"{kind} is in force from now on"
-    return [f"request {request}: {done}", *told, _next(newest[0] if newest else None, end=end)]
+    return [f"request {request}: {done}", *told, _next(newest, without, end=end)]
 
 
 def _begin(con: duckdb.DuckDBPyConnection, number: str, key: str, now: dt.datetime, request: str) -> None:
@@ -139,6 +151,7 @@ def _refuse(con: duckdb.DuckDBPyConnection, number: str, standing: str | None, *
 def _effect(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
+    number: str,
     key: str,
     rows: Mapping[str, duckdb.DuckDBPyRelation],
 ) -> Iterator[str]:
@@ -153,7 +166,8 @@ def _effect(
     ).fetchall()[0]
     yield f"  ranked at {ranked} reference dates, on the list of {listed} of them"
     secret = load_own_secret(con, settings.key_file)
-    for path in _files(settings.outbox, key, secret):
+    requests = con.execute("select request from rights.requests where resident_id = $1", [number]).fetchall()
+    for path in [*_files(settings.outbox, key, secret), *_of_requests(settings.outbox, [one for (one,) in requests])]:
         recipient = next((who for start, who in _RECIPIENTS.items() if path.name.startswith(start)), _CENTRE)
         yield f"  outbox/{path.relative_to(settings.outbox).as_posix()} shows the child; it is for {recipient}"
 
@@ -168,11 +182,37 @@ def _files(outbox: Path, key: str, secret: bytes) -> Iterator[Path]:
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and shows_any(path, numbers))
 
 
-def _next(newest: dt.date | None, *, end: bool) -> str:
+def _of_requests(outbox: Path, requests: Sequence[str]) -> Iterator[Path]:
+    """Drafts and files of what the person asked before (開示)."""
+    for request in requests:
+        yield from sorted((outbox / CENTRE_FOLDER).glob(f"*_{request}*"))
+
+
+def _made_without(con: duckdb.DuckDBPyConnection, number: str, newest: dt.date) -> list[dt.date]:
+    """The reference dates before ``newest`` that were refreshed while the stop was in force."""
+    rows = con.execute(
+        """
+        select distinct g.reference_date
+        from sources.school_register as g
+        join linkage.residents as r using (reference_date, resident_id)
+        anti join linkage.children as c using (reference_date, resident_id)
+        where
+            g.resident_id = $1
+            and g.reference_date < $2
+            and g.reference_date in (select s.reference_date from linkage.stopped as s)
+        order by all
+        """,
+        [number, newest],
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def _next(newest: dt.date | None, without: Sequence[dt.date], *, end: bool) -> str:
     if newest is None:
         return "no reference date is refreshed yet"
     if end:
-        return f"`refresh {newest}` lets the child in again; lists of before stay as they are"
+        again = "".join(f"; {day} was made without it too: `refresh {day} --anew`" for day in without)
+        return f"`refresh {newest}` lets the child in again; lists of before stay as they are{again}"
     return (
         f"`refresh {newest}` takes the child out of all that this date has, of analyst.duckdb with every date, and "
         "writes the files anew; until it has run they are those of before (the daemon asks for it by itself). Lists of "

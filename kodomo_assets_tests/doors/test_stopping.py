@@ -144,3 +144,40 @@ def test_what_fails_on_its_way_leaves_neither_a_request_nor_a_stop(centre):
     with connect(centre.settings.database) as con, pytest.raises(KeyboardInterrupt):
         register(con, Asker("r", "r", "a"), "rights stop", CHILD, kind="利用停止", state="停止中", today=dt.date(2026, 4, 1), then=killed)  # fmt: skip
     assert stopped(centre) == requests(centre) == accesses(centre.settings) == []
+
+
+def test_files_of_an_earlier_disclosure_are_named_too(centre, capsys):
+    folder = centre.settings.outbox / "センター限り"
+    folder.mkdir(parents=True)
+    for number in ("2024-0007", "2024-0008"):
+        (folder / f"開示_{number}_案.xlsx").write_bytes(b"")
+    with connect(centre.settings.database) as con:
+        con.execute("insert into rights.requests by name select '2024-0007' as request, '開示' as kind, $1 as resident_id, '長' as role, 'a' as account, '理由' as reason, now() as made_at, '案' as state, now() as state_at", [CHILD])  # fmt: skip
+    assert stop_use(*GROUND, "--dry-run") == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if "outbox/" in line] == [
+        "  outbox/センター限り/開示_2024-0007_案.xlsx shows the child; it is for センター"
+    ]
+
+
+def test_the_end_of_a_stop_names_the_dates_that_were_made_without_the_child(centre, capsys):
+    assert stop_use(*GROUND) == 0
+    capsys.readouterr()
+    with connect(centre.settings.database) as con:
+        for day in ("2024-04-01", "2024-09-01"):
+            con.execute("insert into sources.school_register by name select $1 as reference_date, $2 as resident_id, '082201' as school_code, '学校' as school_name, 'f' as source_file, 1 as source_row, [] as invalid_cells, [] as unknown_cells", [day, CHILD])  # fmt: skip
+            con.execute("insert into linkage.residents select $1, $2, $2, false, null, 8", [day, CHILD])
+        # the other one was made before the stop, and of another child's
+        con.execute("insert into linkage.stopped values ('2024-09-01', '082201', 2, 1)")
+    assert stop_use("--end", "--ground", "取下げ") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"`refresh {DAY}` lets the child in again; lists of before stay as they are; 2024-09-01 was made without it too: "
+        "`refresh 2024-09-01 --anew`"
+    )
+
+
+def test_a_word_too_many_is_not_repeated(centre, capsys):
+    with pytest.raises(SystemExit):
+        stop_use(*GROUND, CHILD)
+    said = capsys.readouterr()
+    assert CHILD not in said.out + said.err
+    assert "unrecognized arguments: a word" in said.err

@@ -368,7 +368,9 @@ def test_a_child_whom_a_correction_took_off_the_list_is_not_called_added(town):
 
 # what is not taken
 
-CHILD_UNKNOWN = "child unknown at this reference date, expected a 児童キー or 配布番号 of it"
+CHILD_UNKNOWN = (
+    "child unknown at this reference date, expected a 児童キー or 配布番号 of it (one under 利用停止 has none)"
+)
 
 
 @pytest.mark.parametrize(

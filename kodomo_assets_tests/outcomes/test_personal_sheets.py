@@ -18,9 +18,7 @@ from kodomo_assets_tests.town import NORTH, SECRET, TODAY, VERSION, R, Town, key
 
 D = dt.date
 
-UNKNOWN = (
-    "配布番号 is of nobody on this list, expected one that was sent (a correction may have taken the child off it)"
-)
+UNKNOWN = "配布番号 is of nobody on this list, expected one that was sent (a correction or 利用停止 may have taken the child off it)"
 HOW = "気になることはない・少し気になる・気になる・分からない"
 
 

@@ -155,8 +155,17 @@ def test_the_day_on_which_a_leaflet_was_handed_out_is_an_offer_of_its_own(town):
     ],
 )
 def test_a_day_of_a_leaflet_that_cannot_be_is_named(town, cells, problem):
+    town.decide(1, "b", direction="居場所の紹介")
     town.write("支援対象者_南小学校.csv", csv(f"{number_of(1)},{cells}", headers=f"{HEADERS},案内資料を渡した日"))
     assert town.read_support().rows == 0
+    assert problems(town) == [(2, problem)]
+
+
+def test_a_leaflet_that_the_list_does_not_name_is_not_handed_out(town):
+    line = f"{number_of(1)},2025-06-02,,2025-06-02"
+    town.write("支援対象者_南小学校.csv", csv(line, headers=f"{HEADERS},案内資料を渡した日"))
+    assert town.read_support().rows == 0
+    problem = "案内資料を渡した日 of a child for whom the list names no 案内資料, expected none"
     assert problems(town) == [(2, problem)]
 
 
@@ -178,7 +187,7 @@ def test_a_record_of_the_centre_of_the_same_talk_is_the_same_row(town):
         (f"{number_of(5)},2025-06-02,", NOT_THEIRS),
         (
             "AAAA-AAAA,2025-06-02,",
-            "配布番号 is none of this reference date, expected one that was sent (a correction may have taken the child off it)",
+            "配布番号 is none of this reference date, expected one that was sent (a correction or 利用停止 may have taken the child off it)",
         ),
         (",2025-06-02,", "配布番号 is blank, expected the number as it was sent"),
         (

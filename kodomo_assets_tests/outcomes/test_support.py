@@ -106,7 +106,7 @@ def test_a_child_below_the_cut_is_supported_too(town):
     [
         (
             f"{key(99)},2025-06-01,ひみつ,案内済み",
-            "child unknown at this reference date, expected a 児童キー or 配布番号 of it",
+            "child unknown at this reference date, expected a 児童キー or 配布番号 of it (one under 利用停止 has none)",
         ),
         (",2025-06-01,ひみつ,案内済み", "児童キー and 配布番号 are blank, expected one of them"),
         (f"{key(1)},,ひみつ,案内済み", "実施日 is blank, expected the day of the support"),

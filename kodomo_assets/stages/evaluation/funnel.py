@@ -41,7 +41,7 @@ def build_funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         "minutes_per_case": catalogue.meeting.minutes_per_case,
         "hours_per_preventive": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童ひとりあたりの{MEETING}の時間数",
         "leaflets_share": f"{LEAFLETS}のある{DIRECTION}の児童のうち案内した割合",
-        "with_leaflets": [name for names in catalogue.meeting.leaflets.values() for name in names],
+        "with_leaflets": catalogue.meeting.with_leaflets,
         "spoken_to_share": f"{DECISIONS[_PREVENTIVE]}（{_PREVENTIVE}）の児童のうち声かけをした割合",
     }
     run_sql(con, __package__, "funnel", parameters)

@@ -34,7 +34,7 @@ select
             when c.child_key is null
                 then
                     '配布番号 is of nobody on this list, expected one that was sent '
-                    || '(a correction may have taken the child off it)'
+                    || '(a correction or 利用停止 may have taken the child off it)'
             when r.copied
                 then
                     '配布番号 stands on two sheets of the file with other answers, '

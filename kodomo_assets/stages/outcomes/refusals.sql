@@ -5,7 +5,7 @@ case
     when given_key is null and given_number is null
         then '児童キー and 配布番号 are blank, expected one of them'
     when known_key is null
-        then 'child unknown at this reference date, expected a 児童キー or 配布番号 of it'
+        then 'child unknown at this reference date, expected a 児童キー or 配布番号 of it (one under 利用停止 has none)'
     when given_key is not null and given_number is not null and (given_number is distinct from known_number)
         then '配布番号 is not that of the child, expected the cell as it was sent'
 end;

@@ -98,6 +98,7 @@ def build_support(
         "given_on_header": GIVEN_ON,
         "spoken_on_header": SPOKEN_ON,
         "handed_on_header": HANDED_ON,
+        "with_leaflets": catalogue.meeting.with_leaflets,
         "told": list(TOLD),
     }
     judge(con, KIND, files, rejected, reference_date, today, words)

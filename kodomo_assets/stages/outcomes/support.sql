@@ -7,7 +7,8 @@ create or replace temp table told_children as
 with decided as (
     select
         child_key,
-        bool_or(release) as released
+        bool_or(release) as released,
+        bool_or(coalesce(list_contains($with_leaflets, direction), false)) as has_leaflet
     from review.decisions
     where reference_date = $reference_date
     group by child_key
@@ -37,6 +38,7 @@ places as (
 select
     c.child_key,
     c.sheet_number,
+    d.has_leaflet,
     list(p.school_code) as schools
 from numbered_children as c
 join decided as d using (child_key)
@@ -58,9 +60,11 @@ select
             when not exists (from numbered_children as c where c.sheet_number = r.given_number)
                 then
                     '配布番号 is none of this reference date, expected one that was sent '
-                    || '(a correction may have taken the child off it)'
+                    || '(a correction or 利用停止 may have taken the child off it)'
             when t.child_key is null or not list_has_any(t.schools, r.schools)
                 then '配布番号 is not this school''s, expected one of the list that it was sent'
+            when r.handed_on is not null and not t.has_leaflet
+                then $handed_on_header || ' of a child for whom the list names no 案内資料, expected none'
         end,
         impossible_day($spoken_on_header, r.given_on, $reference_date::date, f.read_on),
         impossible_day($handed_on_header, r.handed_on, $reference_date::date, f.read_on)
