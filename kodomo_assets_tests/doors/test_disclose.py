@@ -208,6 +208,16 @@ def test_what_may_speak_against_it_stands_beside_each_row(centre):
 
 
 def test_only_what_was_released_becomes_the_file_for_the_person(centre, capsys):
+    # the mother's number with a slip in it, and a day with one
+    for header, raw in (("母宛名番号", "00004282O9"), ("実施日", "2O25-05-01")):
+        centre.change(
+            "insert into sources.quarantine by name select date '2025-04-01' as reference_date, 'epds' as table_name, "
+            "'e.csv' as file, 2 as row_number, $2 as column_name, 'cell' as scope, 'not_an_id' as reason, "
+            "$3 as raw_value, $1 as person_ref",
+            SUPPORTED,
+            header,
+            raw,
+        )
     draft = centre.drafted(SUPPORTED)
     ((mother,),) = centre.query("select distinct mother_resident_id from sources.epds where child_resident_id = $1", SUPPORTED)  # fmt: skip
     assert mother in str([row["内容"] for row in rows_of(draft)])
@@ -234,6 +244,9 @@ def test_only_what_was_released_becomes_the_file_for_the_person(centre, capsys):
     assert not {"EPDS", "目的変数（児童相談記録の有無）と相談の状態"} & tables
     text = str([row["内容"] for row in rows])
     assert mother not in text
+    assert "／項目名：母宛名番号／" in text
+    assert "00004282O9" not in text
+    assert "／元の値：2O25-05-01／" in text
     assert "（ほかの方の番号）" in text
     (sheet,) = [str(row["内容"]) for row in rows if row["表"] == "学校から戻った個人票"]
     assert "／担任所見：■■■／" in sheet
@@ -291,9 +304,9 @@ def test_a_draft_that_was_changed_releases_nothing(centre, capsys):
     draft = centre.drafted(SUPPORTED)
     filled = fill(draft, ALL)
 
-    def changed(change) -> str:
+    def changed(change, sheet: str = "会議・学校・支援") -> str:
         book = openpyxl.load_workbook(filled)
-        change(book["会議・学校・支援"])
+        change(book[sheet])
         book.save(filled.with_name("変更.xlsx"))
         return released(centre, filled.with_name("変更.xlsx"), capsys)
 
@@ -301,6 +314,10 @@ def test_a_draft_that_was_changed_releases_nothing(centre, capsys):
     assert "1 rows of the draft are missing" in changed(lambda sheet: sheet.delete_rows(5))
     assert "one that stands twice" in changed(lambda sheet: sheet.cell(6, 1, sheet.cell(5, 1).value))
     assert "has no number of the draft" in changed(lambda sheet: sheet.cell(5, 1, 99_999))
+    # of two rows of a table neither is taken for what was said of it
+    for other in ("sources.epds", "sources.nothing"):
+        err = changed(lambda sheet, other=other: sheet.append([other, None, None, None, "開示"]), "表ごとの区分")
+        assert "has no 表ID of the draft, or one that stands twice; nothing was released" in err
     # of another request, or no draft at all
     ((other,),) = centre.query("select min(resident_id) from linkage.children where not protected")
     assert "is none for 開示 about this person" in released(centre, filled, capsys, other)

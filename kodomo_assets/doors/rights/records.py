@@ -224,14 +224,22 @@ class _Words:
         # an id is told by its name
         header = column.ja if table.qualified == "features.matrix" else _short(column.ja).removesuffix("ID")
         if not isinstance(value, dict):
-            yield Field(header, self._told(table, column, row), is_others)
+            yield Field(
+                header, self._told(table, column, row), is_others or self._is_slip_of_others(table, column, row)
+            )
             return
         delivered = self._catalogue.tables[str(row["table_name"])]
-        about = delivered.person.resident or delivered.person.pupil
         for name, text in value.items():
             cell = delivered.columns.get(str(name))
-            is_number = str(name).endswith(("resident_id", "pupil_id")) and name != about
-            yield Field(f"{header}・{cell.ja if cell else name}", self.plain(text), is_number and text is not None)
+            is_others = text is not None and str(name) in delivered.numbers_of_others
+            yield Field(f"{header}・{cell.ja if cell else name}", self.plain(text), is_others)
+
+    def _is_slip_of_others(self, table: OutputTable, column: OutputColumn, row: Mapping[str, object]) -> bool:
+        """A cell that could not be read, where another person's number belongs: a slip in it still tells whose."""
+        if table.qualified != "sources.quarantine" or column.name != "raw_value" or row["raw_value"] is None:
+            return False
+        delivered = self._catalogue.tables[str(row["table_name"])]
+        return row["column_name"] in {delivered.columns[name].ja for name in delivered.numbers_of_others}
 
     def _told(self, table: OutputTable, column: OutputColumn, row: Mapping[str, object]) -> str:
         catalogue, value = self._catalogue, row[column.name]

@@ -75,15 +75,22 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
     """What the officer decided on each of ``records``, which are those of now.
 
     Raises:
-        RequestError: the records are other ones by now, a row was changed, is missing or stands twice, or a verdict is
-            missing, unknown or lacks what it needs.
+        RequestError: the records are other ones by now, a row or a table was changed, is missing or stands twice, or a
+            verdict is missing, unknown or lacks what it needs.
     """
     if draft.state != state_of(records):
         raise RequestError(
             f"{draft.name}: what is stored about the person is not what the draft shows any more, so that nothing is "
             "released; make a new draft (a new `rights disclose`)"
         )
-    of_tables = {row.cells[TABLE_ID]: row for row in draft.tables}
+    of_tables: dict[str, ReturnedRow] = {}
+    strange, known = [], {record.table for record in records}
+    for row in draft.tables:
+        if (table := row.cells[TABLE_ID]) not in known or table in of_tables:
+            strange.append(row.place)
+        else:
+            of_tables[table] = row
+    _refuse(draft, strange, f"has no {TABLE_ID} of the draft, or one that stands twice")
     numbered: dict[int, list[ReturnedRow]] = {}
     strays, number = [], None
     for row in draft.rows:
