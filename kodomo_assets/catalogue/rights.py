@@ -50,6 +50,13 @@ class Rights(Model):
                 raise ValueError(f"confirming: found {role!r}, expected one of roles{did_you_mean(role, self.roles)}")
         if any(not role.strip() for role in self.roles):
             raise ValueError("roles: found a blank one, expected what a role is called")
+        for role in self.roles:
+            if role != role.strip():
+                raise ValueError(f"roles: found {role!r}, which no `--role` equals; take away the blanks at its ends")
+        if len(set(self.roles)) < len(self.roles):
+            raise ValueError(
+                "roles: found one twice, expected each once: who asks does not confirm, which takes two roles at least"
+            )
         return self
 
     def check(self, tables: Collection[str], consultations: Collection[str]) -> None:

@@ -25,6 +25,7 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.store.exports import Tell, put
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.register import Asker, Request, confirm, find_request, note_access, register, set_state
+from kodomo_assets.store.stops import was_stopped
 from kodomo_assets.store.tables import transaction
 from kodomo_assets.vocabulary import (
     CAPACITIES,
@@ -32,6 +33,7 @@ from kodomo_assets.vocabulary import (
     DISCLOSED,
     DISCLOSURE,
     DRAFTED,
+    STOP,
     VERDICTS,
     WAITING,
 )
@@ -58,18 +60,21 @@ def draft(
         capacity: who asks: one of ``vocabulary.CAPACITIES``.
 
     Raises:
-        RequestError: no such person or capacity; or the person is protected or has an open case of abuse: then the
-            request is registered, and nothing is written until a second role confirms it (``confirmed``).
+        RequestError: no such person or capacity; or the person is protected, has or may have an open case of abuse,
+            or was stopped: then the request is registered, and nothing is written until a second role confirms it
+            (``confirmed``).
     """
     said = _capacity(capacity)
     number = resident_number(catalogue, given)
     with open_to_write(settings, catalogue) as con:
         require_known(con, settings, catalogue, number)
-        stops = needs_care(con, catalogue, today)
+        stops = needs_care(con, catalogue, today) or was_stopped(con, number)
         if dry_run:
             note_access(con, asker, _COMMAND, number, dry_run=True)
-            told = _counts(gather(con, catalogue, dt.datetime.now(dt.UTC)))
-            return [*told, "a second role would have to confirm it" if stops else "it would need no second role"]
+            if stops:
+                # of such a person one role alone learns nothing, not even which tables have rows
+                return ["a second role would have to confirm it"]
+            return [*_counts(gather(con, catalogue, dt.datetime.now(dt.UTC))), "it would need no second role"]
         state = WAITING if stops else DRAFTED
         lines: list[str] = []
 
@@ -82,8 +87,9 @@ def draft(
         )
     if stops:
         raise RequestError(
-            f"request {request} is registered and stops here: the person is protected (支援措置) or has an open case "
-            "of abuse, and who asks may be who it is protected from. A second role confirms it: the same command with "
+            f"request {request} is registered and stops here: the person is protected (支援措置), has or may have "
+            "an open case of abuse, or was stopped (利用停止), and who asks may be who it is protected "
+            "from. A second role confirms it: the same command with "
             f"--confirm {request} and its own --role, one of {'・'.join(catalogue.rights.confirming)}"
         )
     return lines
@@ -182,6 +188,11 @@ def _write_draft(
         "確認した役職": registered.confirmed_by or "（確認は要らない）",
         "記録情報の経常的提供先": "\n".join(catalogue.registry.recipients),
     }
+    if was_stopped(con, registered.resident_id):
+        facts[STOP] = (
+            f"{STOP}のあいだに作られた基準日では、名前で結び付ける記録（SSW相談記録など）と学校の記録を"
+            "この方に結び付けていないため、この案に載っていないことがあります。担当課の記録も確かめてください"
+        )
     path = _folder(settings) / f"{DISCLOSURE}_{request}_案.xlsx"
     put(path, draft_workbook(request, facts, records, state_of(records)), warn)
     return [*_counts(records), f"request {request}, the draft for the officer: {_shown(settings, path)}"]

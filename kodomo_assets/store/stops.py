@@ -11,6 +11,8 @@ import datetime as dt
 import duckdb
 
 from kodomo_assets.store.pseudonyms import sheet_number
+from kodomo_assets.store.register import REQUESTS
+from kodomo_assets.vocabulary import OBJECTION, STOP
 
 STOPS_IN_FORCE = "rights.stops_in_force"
 
@@ -32,6 +34,16 @@ def stopped_by(con: duckdb.DuckDBPyConnection, resident_id: str) -> str | None:
     """The number of the request by which the use is stopped; None where it is not."""
     row = con.execute(f"select request from {STOPS_IN_FORCE} where resident_id = $1", [resident_id]).fetchone()
     return str(row[0]) if row else None
+
+
+def was_stopped(con: duckdb.DuckDBPyConnection, resident_id: str) -> bool:
+    """Whether the use is stopped, or ever was: the dates made meanwhile know no record that reaches a child by name."""
+    row = con.execute(
+        f"select exists (from {STOPS_IN_FORCE} where resident_id = $1) "
+        f"or exists (from {REQUESTS} where resident_id = $1 and list_contains($2, kind))",
+        [resident_id, [STOP, OBJECTION]],
+    ).fetchone()
+    return row is None or bool(row[0])
 
 
 def stopped_numbers(con: duckdb.DuckDBPyConnection, secret: bytes, reference_date: dt.date) -> frozenset[str]:

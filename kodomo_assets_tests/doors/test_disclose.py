@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 import io
 import lzma
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -17,12 +19,14 @@ import pytest
 
 from kodomo_assets.__main__ import main
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.catalogue.rights import Rights
 from kodomo_assets.doors.rights.workbooks import parts_of
 from kodomo_assets.office.workbooks import lines_of
 from kodomo_assets.settings import Settings
 from kodomo_assets.sql import quoted
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.store.stops import stop
 
 # a played city of 2,000 residents: its meeting has decided, schools have sent sheets back and reported support
 PLAYED = Path(__file__).parents[1] / "store" / "second_landing"
@@ -340,7 +344,9 @@ def test_a_protected_child_waits_for_a_second_role(centre, capsys):
     assert centre.disclose(PROTECTED, "--capacity", "法定代理人") == 2
     err = capsys.readouterr().err
     request = "-".join(err.split("request ")[1].split()[0].split("-"))
-    assert "is registered and stops here: the person is protected (支援措置) or has an open case of abuse" in err
+    assert (
+        "is registered and stops here: the person is protected (支援措置), has or may have an open case of abuse" in err
+    )
     assert PROTECTED not in err
     assert centre.files() == []
     assert centre.query("select state, capacity, confirmed_by from rights.requests") == [
@@ -396,6 +402,62 @@ def test_an_open_case_of_abuse_waits_too(centre, capsys, change, stops):
     assert centre.disclose(number, "--capacity", "本人", "--dry-run") == 0
     said = "a second role would have to confirm it" if stops else "it would need no second role"
     assert capsys.readouterr().out.endswith(f"{said}\n")
+
+
+@pytest.mark.parametrize(("answer", "stops"), [(None, True), ("pending", True), ("different", False)])
+def test_an_open_case_of_abuse_that_waits_in_the_clerical_review_waits_too(centre, capsys, answer, stops):
+    """Nobody has said yet whose the record is; it may be this child's."""
+    centre.change(
+        "insert into sources.child_consultations by name select reference_date, 'c.csv' as source_file, "
+        "1 as source_row, [] as invalid_cells, [] as unknown_cells, 'C-NEW' as consultation_id, "
+        "'ネグレクト' as consultation_type, reference_date as received_on from sources.deliveries limit 1"
+    )
+    centre.change(
+        "insert into linkage.asked by name select date '2025-04-01' as reference_date, "
+        "'child_consultations' as table_name, 'C-NEW' as person_ref, $1 as child_key, now() as asked_at",
+        centre.child_key(SUPPORTED),
+    )
+    if answer:
+        centre.change(
+            "insert into linkage.answers by name select date '2025-04-01' as reference_date, "
+            "'child_consultations' as table_name, 'C-NEW' as person_ref, $1 as child_key, $2 as answer, "
+            "'判定者' as decided_by, date '2025-04-02' as decided_on, 'a.xlsx' as file, 1 as row_number, "
+            "now() as read_at",
+            centre.child_key(SUPPORTED),
+            answer,
+        )
+    assert centre.disclose(SUPPORTED, "--capacity", "本人", "--dry-run") == 0
+    said = "a second role would have to confirm it" if stops else "it would need no second role"
+    assert capsys.readouterr().out.endswith(f"{said}\n")
+
+
+def test_a_stopped_child_waits_for_a_second_role_and_its_draft_says_what_may_lack(centre, capsys):
+    """A stop takes the links by name away, and with them what would have shown an open case of abuse."""
+    with connect(centre.settings.database) as con:
+        stop(con, "2025-0001", SUPPORTED, centre.child_key(SUPPORTED), dt.datetime(2025, 5, 1, tzinfo=dt.UTC))
+    # nor does one role alone learn which tables have rows
+    assert centre.disclose(SUPPORTED, "--capacity", "法定代理人", "--dry-run") == 0
+    assert capsys.readouterr().out == "a second role would have to confirm it\n"
+    assert centre.disclose(SUPPORTED, "--capacity", "法定代理人") == 2
+    assert "was stopped (利用停止)" in capsys.readouterr().err
+    ((request,),) = centre.query("select request from rights.requests")
+    assert centre.disclose(SUPPORTED, "--confirm", request, asker=["--role", SECOND, "--reason", "確認した"]) == 0
+    (draft,) = centre.files()
+    guide = openpyxl.load_workbook(centre.data / draft)["案内"]
+    told = {row[0]: row[1] for row in guide.iter_rows(values_only=True)}
+    assert "この案に載っていないことがあります" in str(told["利用停止"])
+
+
+@pytest.mark.parametrize(
+    ("roles", "why"),
+    [
+        (["職員", "職員"], "found one twice, expected each once"),
+        (["職員", "長 "], "found '長 ', which no `--role` equals; take away the blanks at its ends"),
+    ],
+)
+def test_roles_that_nobody_could_confirm_by_are_refused(roles, why):
+    with pytest.raises(ValueError, match=re.escape(why)):
+        Rights(roles=roles, confirming=["職員"], abuse=[], grounds={})
 
 
 def test_a_dry_run_tells_counts_is_logged_and_writes_nothing(centre, capsys):

@@ -12,7 +12,10 @@ from kodomo_assets.store.subjects import is_about
 
 
 def needs_care(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, today: dt.date) -> bool:
-    """Whether the person who was identified last is protected (支援措置), or has a case of abuse that is not closed."""
+    """Whether the person who was identified last is protected (支援措置), or has a case of abuse that is not closed.
+
+    A record that 名寄せ確認 asks about counts as the person's, unless somebody answered that it is another's.
+    """
     consultations = catalogue.output("sources.child_consultations")
     con.execute(
         f"create or replace temp table own_consultations as select t.* from {consultations.qualified} as t "

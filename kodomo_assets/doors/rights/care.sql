@@ -1,7 +1,13 @@
 -- Why a 開示 stops until a second role confirms it; `subject_numbers` says who it is about (store.subjects), and
 -- `own_consultations` holds the rows of 児童相談記録 about it.
 create or replace temp table care as
-with own_households as (
+with own_keys as (
+    select number as child_key
+    from subject_numbers
+    where kind = 'child_key'
+),
+
+own_households as (
     select
         number as household_id,
         reference_date
@@ -21,12 +27,45 @@ protected as (
     where c.protected
 ),
 
+-- what 名寄せ確認 asked about and nobody called another person's may be the person's
+candidates as (
+    select
+        table_name,
+        person_ref
+    from linkage.review
+    where child_key in (from own_keys)
+    union
+    select
+        table_name,
+        person_ref
+    from linkage.asked
+    where child_key in (from own_keys)
+    except
+    select
+        table_name,
+        person_ref
+    from linkage.answers
+    where child_key in (from own_keys)
+    group by
+        table_name,
+        person_ref
+    having arg_max(answer, read_at) = 'different'
+),
+
+consultations as (
+    from own_consultations
+    union all by name
+    select s.*
+    from sources.child_consultations as s
+    semi join candidates as c on c.table_name = 'child_consultations' and c.person_ref = s.consultation_id
+),
+
 -- a consultation is as it was delivered last
 last_told as (
     select
         consultation_type,
         closed_on
-    from own_consultations
+    from consultations
     qualify row_number() over (partition by consultation_id order by reference_date desc, source_row desc) = 1
 ),
 
@@ -47,6 +86,11 @@ open_abuse as (
             and n.table_name = 'ssw_records'
             and n.number = s.record_id
             and n.reference_date = s.reference_date
+    where s.consultation_type is null or list_contains($abuse, s.consultation_type)
+    union all
+    select 1
+    from sources.ssw_records as s
+    semi join candidates as c on c.table_name = 'ssw_records' and c.person_ref = s.record_id
     where s.consultation_type is null or list_contains($abuse, s.consultation_type)
 )
 
