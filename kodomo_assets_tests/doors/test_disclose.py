@@ -20,7 +20,10 @@ import pytest
 from kodomo_assets.__main__ import main
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.catalogue.rights import Rights
-from kodomo_assets.doors.rights.workbooks import parts_of
+from kodomo_assets.doors.rights.records import Field, Record
+from kodomo_assets.doors.rights.verdicts import _decision
+from kodomo_assets.doors.rights.workbooks import Decision, parts_of
+from kodomo_assets.office.returned import Place, ReturnedRow
 from kodomo_assets.office.workbooks import lines_of
 from kodomo_assets.settings import Settings
 from kodomo_assets.sql import quoted
@@ -337,6 +340,33 @@ def test_a_draft_of_other_records_than_those_of_now_releases_nothing(centre, cap
     assert centre.disclose(SUPPORTED, "--release", filled, "--dry-run") == 0
     centre.change("update review.support set report = 'x' where child_key = $1", centre.child_key(SUPPORTED))
     assert "is not what the draft shows any more" in released(centre, filled, capsys)
+
+
+def test_what_becomes_of_other_requests_makes_no_draft_old(centre, capsys):
+    """Two requests of one person, each answered by its own draft; a stop between them."""
+    first = centre.drafted(SUPPORTED)
+    second = centre.drafted(SUPPORTED)
+    assert centre.disclose(SUPPORTED, "--release", fill(first, ALL)) == 0
+    with connect(centre.settings.database) as con:
+        stop(con, "2025-0001", SUPPORTED, centre.child_key(SUPPORTED), dt.datetime.now(dt.UTC))
+    assert centre.disclose(SUPPORTED, "--release", fill(second, ALL)) == 0
+    assert centre.query("select distinct state from rights.requests") == [("開示決定",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "headers"),
+    [
+        ("氏名、住所", {"氏名、住所"}),
+        ("氏名，住所; 氏名", {"氏名、住所", "氏名"}),
+        ("住所、氏名", None),
+        (" ", None),
+    ],
+)
+def test_an_item_whose_name_holds_a_comma_can_be_left_out(text, headers):
+    record = Record("", "", "", None, (Field("氏名", ""), Field("氏名、住所", "")), ())
+    row = ReturnedRow(Place("f", None, 5), {"区分": "一部開示", "除く項目": text, "開示しない理由": "理由"})
+    decided = _decision(row, None, record)
+    assert (decided.left_out if isinstance(decided, Decision) else None) == headers
 
 
 def test_a_protected_child_waits_for_a_second_role(centre, capsys):

@@ -18,6 +18,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
 from kodomo_assets.sql import run_sql
 from kodomo_assets.store.register import ACCESSES, REQUESTS
+from kodomo_assets.store.stops import STOPS_IN_FORCE
 from kodomo_assets.store.subjects import is_about, others_in
 from kodomo_assets.vocabulary import (
     KEY_LIST,
@@ -43,6 +44,7 @@ _BLANK, _OTHERS, _LEFT_OUT = "（空欄）", "（ほかの方の番号）", "■
 _YES_NO = {True: "はい", False: "いいえ"}
 _HARM, _OTHER_PEOPLE = "1号", "2号"
 _CENTRE = f"こども未来センター（{MEETING}）"
+_PASSING = frozenset({"state", "state_at", "confirmed_by", "confirmed_at"})
 # what a comment says in brackets at its end; of codes, what each means
 _ASIDE = re.compile(r"（[^（）]*(?:（[^（）]*）[^（）]*)*）$")
 _CODE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)＝([^、）]+)")
@@ -52,11 +54,17 @@ _NO_CELL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]
 
 @dataclass(frozen=True)
 class Field:
-    """One column of a row in words; ``others``: it is another person's number, which the person is not told."""
+    """One column of a row in words.
+
+    Attributes:
+        others: it is another person's number, which the person is not told.
+        passing: it says how far a request has come, which changes without any record changing.
+    """
 
     header: str
     text: str
     others: bool = False
+    passing: bool = False
 
     def told(self, *, left_out: frozenset[str] = frozenset(), mask: bool = False) -> str:
         text = _LEFT_OUT if self.header in left_out else _OTHERS if mask and self.others else self.text
@@ -85,14 +93,22 @@ class Record:
         """The whole row, for the officer."""
         return "／".join(field.told() for field in self.fields)
 
+    @property
+    def lasting(self) -> str:
+        """``content`` up to how far a request has come, which stands last in its row."""
+        return "／".join(field.told() for field in self.fields if not field.passing)
+
     def released(self, left_out: frozenset[str] = frozenset()) -> str:
         """What the person reads: without ``left_out`` (headers) and without other people's numbers."""
         return "／".join(field.told(left_out=left_out, mask=True) for field in self.fields)
 
 
 def state_of(records: Sequence[Record]) -> str:
-    """A hash of all that stands in ``records``: a draft of other ones is out of date."""
-    told = repr([(record.table, record.day, record.content) for record in records])
+    """A hash of all that stands in ``records``: a draft of other ones is out of date.
+
+    How far a request has come is left out: to answer one makes no other draft of the same person old.
+    """
+    told = repr([(record.table, record.day, record.lasting) for record in records])
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -102,7 +118,8 @@ def gather(
     """Every stored row about the person who was identified last, and the files it stands in.
 
     Args:
-        until: what the register and the log of accesses hold from later on is left out: to look adds to them.
+        until: what the register, the log of accesses and the stops hold from later on is left out: to look, and to
+            answer another request, adds to them.
         care: the person is protected or has an open case of abuse (``needs_care``): harm may come of any row.
     """
     words = _Words(catalogue, con)
@@ -126,7 +143,7 @@ def _rows(
     until: dt.datetime,
 ) -> Iterator[Record]:
     others = others_in(table)
-    moment = {REQUESTS: "made_at", ACCESSES: "at"}.get(table.qualified)
+    moment = {REQUESTS: "made_at", ACCESSES: "at", STOPS_IN_FORCE: "since"}.get(table.qualified)
     found = con.execute(
         f"select t.*, [{', '.join(others.values()) or 'false'}] as is_others from {table.qualified} as t "
         f"where ({is_about(table)})" + (f" and t.{moment} <= $until" if moment else "") + " order by all",
@@ -224,9 +241,9 @@ class _Words:
         # an id is told by its name
         header = column.ja if table.qualified == "features.matrix" else _short(column.ja).removesuffix("ID")
         if not isinstance(value, dict):
-            yield Field(
-                header, self._told(table, column, row), is_others or self._is_slip_of_others(table, column, row)
-            )
+            is_slip = self._is_slip_of_others(table, column, row)
+            passing = table.qualified == REQUESTS and column.name in _PASSING
+            yield Field(header, self._told(table, column, row), is_others or is_slip, passing)
             return
         delivered = self._catalogue.tables[str(row["table_name"])]
         for name, text in value.items():

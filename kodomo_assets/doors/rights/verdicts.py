@@ -108,7 +108,7 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
     changed, problems, decisions = [], dict[str, list[Place]](), []
     for number, record in enumerate(records, start=1):
         rows = numbered[number]
-        if comparable("".join(row.cells[CONTENT] for row in rows)) != comparable(record.content):
+        if not _shows(record, comparable("".join(row.cells[CONTENT] for row in rows))):
             changed.append(rows[0].place)
             continue
         decided = _decision(rows[0], of_tables.get(record.table), record)
@@ -120,6 +120,12 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
     for problem, places in problems.items():
         _refuse(draft, places, problem)
     return decisions
+
+
+def _shows(record: Record, text: str) -> bool:
+    if record.lasting == record.content:
+        return text == comparable(record.content)
+    return text.startswith(comparable(record.lasting))
 
 
 def _is_filled(row: ReturnedRow) -> bool:
@@ -141,13 +147,29 @@ def _decision(row: ReturnedRow, of_table: ReturnedRow | None, record: Record) ->
         return f"has another {VERDICT} than {'・'.join(VERDICTS)}"
     if verdict != OPEN and not why:
         return f"has no {WHY_NOT}, expected one beside {IN_PART}・{CLOSED}・{UNSAID} (79条, 82条)"
-    named = {comparable(part) for part in _BETWEEN.split(row.cells[LEFT_OUT]) if part.strip()}
+    named = _named(row.cells[LEFT_OUT], record)
     if (verdict == IN_PART) != bool(named):
         return f"{LEFT_OUT} belongs to {IN_PART}, and {IN_PART} needs it"
-    known = {comparable(field.header): field.header for field in record.fields}
-    if named - known.keys():
+    if None in named:
         return f"{LEFT_OUT} names what is no item of the row, expected words before a ： of its {CONTENT}"
-    return Decision(record, verdict, frozenset(known[name] for name in named), why)
+    return Decision(record, verdict, frozenset(name for name in named if name is not None), why)
+
+
+def _named(text: str, record: Record) -> set[str | None]:
+    """The items that ``text`` names, None for what is no item: the longest first, for a name may hold a 、 itself."""
+    known = {_plain(_BETWEEN.split(field.header)): field.header for field in record.fields}
+    parts = [part for part in _BETWEEN.split(text) if part.strip()]
+    named = set[str | None]()
+    while parts:
+        sizes = [size for size in range(len(parts), 0, -1) if _plain(parts[:size]) in known]
+        size = sizes[0] if sizes else 1
+        named.add(known.get(_plain(parts[:size])))
+        parts = parts[size:]
+    return named
+
+
+def _plain(parts: Sequence[str]) -> str:
+    return comparable("、".join(parts))
 
 
 def _refuse(draft: Draft, places: Sequence[Place], problem: str) -> None:
