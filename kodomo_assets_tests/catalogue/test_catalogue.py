@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,14 @@ def test_what_only_a_stored_version_has_keeps_its_id_as_its_name():
     assert catalogue.level_name("absence_days", "no_record") == "記録なし"
     assert catalogue.level_name("former_item", "former_level") == "former_level"
     assert catalogue.level_name("former_item", "not_applicable") == "非該当"
+
+
+def test_every_column_has_a_name_before_its_codes():
+    """What a comment says in brackets is left out where a person reads it: a legend alone is no name."""
+    legends = [
+        f"{table.qualified}.{column.name}"
+        for table in load_catalogue().outputs.values()
+        for column in table.columns
+        if re.match("[a-z_0-9]+＝", column.ja)
+    ]
+    assert legends == []

@@ -47,7 +47,7 @@ _CENTRE = f"こども未来センター（{MEETING}）"
 _PASSING = frozenset({"state", "state_at", "confirmed_by", "confirmed_at"})
 # what a comment says in brackets at its end; of codes, what each means
 _ASIDE = re.compile(r"（[^（）]*(?:（[^（）]*）[^（）]*)*）$")
-_CODE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)＝([^、）]+)")
+_CODE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)＝([^、（）]+)")
 # what no cell of a workbook holds, and lines within a cell
 _NO_CELL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 
