@@ -19,6 +19,10 @@ from kodomo_assets.japan.dates import ERA_DIGITS
 EraScheme = Literal["12345", "13579"]
 
 
+# legal.retention_years of every packaged table: in its place hashes of dates that were made before stay what they were
+_PACKAGED_YEARS = 5
+
+
 class Person(Model):
     """Which columns say who a row is about, and how the row reaches a child."""
 
@@ -219,6 +223,11 @@ class SourceTable(Model):
         return tuple(
             name for name, number in numbers.items() if number in ("resident_id", "pupil_id") and name != about
         )
+
+    @property
+    def deciding(self) -> SourceTable:
+        """The table as it decides results: how long it is kept decides none, and stands there as it is packaged."""
+        return self.model_copy(update={"legal": self.legal.model_copy(update={"retention_years": _PACKAGED_YEARS})})
 
     @property
     def is_sensitive(self) -> bool:

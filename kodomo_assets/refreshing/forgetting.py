@@ -26,7 +26,7 @@ from kodomo_assets.stages.sources.forgotten import forgotten
 from kodomo_assets.store import forgetting
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.forgetting import OF_CHILD, OF_DATE, Count
-from kodomo_assets.store.publish import confidential, publish, published_file, publishing_run
+from kodomo_assets.store.publish import confidential, publish, published_file, publishing_run, retire
 from kodomo_assets.vocabulary import CENTRE_FOLDER
 
 CHECK, LEFT = "nothing_past_retention", "nothing_left"
@@ -49,11 +49,16 @@ def past_files(settings: Settings, catalogue: Catalogue, today: dt.date) -> list
     Of inbox/<date>/ each goes with its table, what came back with the list, and all the rest with what is kept longest;
     outbox/<date>/ goes whole with the list, what was kept under another name and センター限り included. What was
     written for requests (開示) in earlier school years goes too: it holds rows that may be past retention since.
+
+    Raises:
+        DeliveryError: what lies in a folder cannot be told, or it is a link to another place.
     """
     of_tables = {table: catalogue.kept_from(today, table) for table in catalogue.tables}
     of_list = catalogue.kept_from(today)
     found = []
     for day, folder in _dated(settings.inbox):
+        if day < max(of_list, *of_tables.values()):
+            _require_own(folder)
         if day < min(of_list, *of_tables.values()):
             found += [PastFile(path, settings.inbox.name, day) for path in _all_files(folder)]
             continue
@@ -63,6 +68,7 @@ def past_files(settings: Settings, catalogue: Catalogue, today: dt.date) -> list
                 found.append(PastFile(file.path, settings.inbox.name, day))
     for day, folder in _dated(settings.outbox):
         if day < of_list:
+            _require_own(folder)
             found += [PastFile(path, settings.outbox.name, day) for path in _all_files(folder)]
     for path in _all_files(settings.outbox / CENTRE_FOLDER):
         day = dt.datetime.fromtimestamp(path.lstat().st_mtime, dt.UTC).date()
@@ -81,9 +87,30 @@ def _dated(parent: Path) -> Iterator[tuple[dt.date, Path]]:
             yield day, folder
 
 
+def _require_own(folder: Path) -> None:
+    """What a folder that is a link points to is not ours to delete, and would be left if the link alone went."""
+    if folder.is_symlink():
+        raise DeliveryError(
+            f"{folder.parent.name}/{folder.name}: a link to another place, expected a folder: delete by hand what is "
+            "past retention there, and the link; nothing was changed"
+        )
+
+
 def _all_files(folder: Path) -> Iterator[Path]:
-    """Every file below ``folder``; a link is one, and what it points to is let be."""
-    for place, folders, files in os.walk(folder):
+    """Every file below ``folder``; a link is one, and what it points to is let be.
+
+    Raises:
+        DeliveryError: a folder cannot be looked into: what it holds would be kept without a word.
+    """
+
+    def fail(error: OSError) -> None:
+        name = Path(error.filename).relative_to(folder.parent.parent) if error.filename else Path(folder.name)
+        raise DeliveryError(
+            f"{name.as_posix()}: cannot be looked into ({error.strerror}), expected a folder of the account that "
+            "refreshes: give it back to that account, or delete it by hand; nothing was changed"
+        ) from None
+
+    for place, folders, files in os.walk(folder, onerror=fail if folder.is_dir() else None):
         for name in sorted([*files, *(name for name in folders if (Path(place) / name).is_symlink())]):
             yield Path(place) / name
 
@@ -120,15 +147,25 @@ def _counted(files: Sequence[PastFile]) -> list[Count]:
 
 
 def _publish_anew(con: duckdb.DuckDBPyConnection, settings: Settings, catalogue: Catalogue) -> None:
-    """analyst.duckdb of what is kept, as the refresh that it tells of; where there is no list any more it goes."""
+    """analyst.duckdb of what is kept, as the refresh that it tells of; where there is no list any more it goes.
+
+    Where it lay before ``publish.folder`` it goes too: no refresh may have come since.
+    """
     target = published_file(settings, catalogue)
     run_id = publishing_run(target)
     if not target.exists():
+        retire(settings, target)
         return
-    if run_id is None or con.execute("select 1 from screening.ranking limit 1").fetchone() is None:
+    if con.execute("select 1 from screening.ranking limit 1").fetchone() is None:
         target.unlink()
         return
+    if run_id is None:
+        raise DeliveryError(
+            f"{target.name}: cannot be read, expected the file of the last refresh: close what has it open, or take it "
+            "away where it is damaged; nothing was changed"
+        )
     publish(con, target, catalogue, run_id, publication(catalogue, confidential(con)))
+    retire(settings, target)
 
 
 def _remove_empty(folders: set[Path], settings: Settings) -> None:
@@ -158,7 +195,10 @@ def check_past_retention(
 ) -> CheckOutcome:
     """A warning as long as something is past retention and still there; it names how much, and the command."""
     dates = forgetting.past_dates(con, catalogue, today)
-    files = len(past_files(settings, catalogue, today))
+    try:
+        files = len(past_files(settings, catalogue, today))
+    except DeliveryError as error:
+        return CheckOutcome(CHECK, False, False, str(error), {"dates": len(dates)})
     since = f" ({dates[0]} to {dates[-1]})" if dates else ""
     return CheckOutcome(
         name=CHECK,

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.calendar import fiscal_year
-from kodomo_assets.refreshing.forgetting import past_files
+from kodomo_assets.refreshing.forgetting import check_past_retention, past_files
+from kodomo_assets.store.connection import connect
 from kodomo_assets_tests.defs.conftest import Office, checks, said
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -152,3 +154,47 @@ def test_files_of_requests_go_with_their_school_year(small):
         os.utime(folder / name, (at, at))
     gone = {file.path.name for file in past_files(small.settings, load_catalogue(small.settings.overlay), TODAY)}
     assert gone == {"生活保護.csv", "配布番号一覧.xlsx", "開示_old.xlsx"}
+
+
+def test_a_folder_that_is_a_link_is_named_before_anything_is_deleted(small, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    folder = small.settings.inbox / "2024-04-01"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere, target_is_directory=True)
+    small.configure(f"retention: {{school_years: {YEARS}}}")
+    catalogue = load_catalogue(small.settings.overlay)
+    with pytest.raises(DeliveryError, match=r"inbox/2024-04-01: a link to another place"):
+        past_files(small.settings, catalogue, TODAY)
+    with connect(small.settings.database, read_only=True) as con:
+        outcome = check_past_retention(con, small.settings, catalogue, TODAY)
+    assert (outcome.passed, outcome.blocking) == (False, False)
+    assert "a link to another place" in outcome.message
+    assert (elsewhere / "生活保護.csv").exists()
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(small):
+    """As who runs it with no right to it: the walk of the operating system leaves it out without a word."""
+    folder = small.settings.inbox / "2024-04-01" / "他の者"
+    folder.mkdir()
+    folder.chmod(0)
+    small.configure(f"retention: {{school_years: {YEARS}}}")
+    looked = subprocess.run(
+        [
+            *(("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()),
+            *(("--inh-caps=-dac_override,-dac_read_search",) if os.geteuid() == 0 else ()),
+            sys.executable,
+            "-c",
+            "import datetime as dt\n"
+            "from kodomo_assets.catalogue import load_catalogue\n"
+            "from kodomo_assets.settings import Settings\n"
+            "from kodomo_assets.refreshing.forgetting import past_files\n"
+            "settings = Settings.from_environment()\n"
+            "past_files(settings, load_catalogue(settings.overlay), dt.date.today())",
+        ],
+        env=os.environ | {"KODOMO_DATA_DIR": str(small.settings.data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    folder.chmod(0o700)
+    assert "DeliveryError: inbox/2024-04-01/他の者: cannot be looked into (Permission denied)" in looked.stderr

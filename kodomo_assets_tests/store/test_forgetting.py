@@ -13,6 +13,9 @@ import pytest
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, StoreFaultError
+from kodomo_assets.refreshing.completions import configuration_state
+from kodomo_assets.stages.sources.arrivals import contract
+from kodomo_assets.stages.sources.rests_on import settings_in_force
 from kodomo_assets.store import forgetting
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import bring_up_to_date
@@ -51,6 +54,17 @@ def test_from_which_day_something_is_kept(tmp_path, overlay, table, today, kept_
     # the day on which it goes is the first on which it is not kept any more
     goes = catalogue.goes_on(kept_from, table)
     assert catalogue.kept_from(goes - dt.timedelta(days=1), table) <= kept_from < catalogue.kept_from(goes, table)
+
+
+def test_how_long_something_is_kept_decides_no_result(tmp_path):
+    """Neither is a table read again for it, nor a list made anew, nor is a date said to be made with other settings."""
+    before = load_catalogue()
+    after = city(tmp_path, "retention: {outputs: 2}\ntables: {attendance: {legal: {retention_years: 3}}}")
+    assert settings_in_force(after) == settings_in_force(before)
+    assert contract(after.tables["attendance"], after) == contract(before.tables["attendance"], before)
+    assert configuration_state(after) == configuration_state(before)
+    other = city(tmp_path, "tables: {attendance: {legal: {reason: 別の理由}}}")
+    assert configuration_state(other) != configuration_state(before)
 
 
 def test_nothing_is_kept_longer_than_every_delivery(tmp_path):

@@ -85,9 +85,10 @@ def settings_in_force(catalogue: Catalogue) -> dict[str, str]:
     facts: dict[str, object] = {}
     for name in type(catalogue).model_fields:
         if name in ("tables", "items"):
+            decide = {key: one.deciding if name == "tables" else one for key, one in getattr(catalogue, name).items()}
             facts |= {
                 f"{name}.{key}": one.model_dump_json(exclude=one.empty_additions | {_LAW_CHANGES})
-                for key, one in getattr(catalogue, name).items()
+                for key, one in decide.items()
             }
         elif name not in (*catalogue.fixed, *_NO_RESULT):
             facts[name] = catalogue.standing(name)
