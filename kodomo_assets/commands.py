@@ -231,7 +231,7 @@ def _run(
     prepare_home(settings)
     # before anything is read: folders, leftovers of killed runs, the key; a run does the same again when it starts
     with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)) as con:
-        gone = _forgotten(con, catalogue, dates) if what == "refresh" else {}
+        gone = _forgotten(con, catalogue, dates, comes_back=what != "refresh")
     if gone and not all_there:
         raise DeliveryError(*gone.values())
     for text in gone.values():
@@ -271,14 +271,16 @@ def _run(
     return 2 if others else 0
 
 
-def _forgotten(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, dates: Sequence[dt.date]) -> dict[dt.date, str]:
-    """Date -> why it is not refreshed any more."""
+def _forgotten(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, dates: Sequence[dt.date], *, comes_back: bool
+) -> dict[dt.date, str]:
+    """Date -> why it is not made any more; ``comes_back``: what follows from what people sent back is to be made."""
     from kodomo_assets.refreshing.forgetting import require_not_forgotten
 
     told = {}
     for day in dates:
         try:
-            require_not_forgotten(con, catalogue, day)
+            require_not_forgotten(con, catalogue, day, comes_back=comes_back)
         except DeliveryError as error:
             told[day] = str(error)
     return told

@@ -301,6 +301,7 @@ def test_a_forgotten_date_is_told_of_and_never_made_anew(after, moved, capsys):
     assert known[KEPT].rests_on.changed_deliveries(after.catalogue, KEPT) == set()
     for command in (
         ["refresh", "2024-09-01"],
+        ["after-meeting", "2024-09-01"],
         ["summary", "2024-09-01"],
         ["explain", moved[0].resident_id, "2024-09-01", *ASKED],
     ):

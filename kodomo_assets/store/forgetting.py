@@ -85,7 +85,7 @@ def going(catalogue: Catalogue, today: dt.date) -> dict[str, Going]:
 def _nameless(catalogue: Catalogue, name: str, made: str, today: dt.date) -> Going:
     """The rows whose number goes: not those of a stop that is in force, or nobody would know of whom it is."""
     day = f"(t.{made} at time zone {literal(catalogue.calendar.timezone)})::date"
-    april = f"make_date(year({day} - interval 3 month), 4, 1)"
+    april = f"make_date(year({day} - to_months(3)), 4, 1)"
     named = f"t.resident_id is not null and t.resident_id not in (select resident_id from {_STOPPED})"
     return Going(
         catalogue.output(name),
