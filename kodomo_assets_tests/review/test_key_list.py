@@ -116,7 +116,7 @@ def test_lists_that_libreoffice_saved(town: Town, tmp_path: Path):
     (file,) = school_lists(town.con, town.catalogue, R, VERSION).files
     book = openpyxl.load_workbook(io.BytesIO(file.content))
     sheet = book.worksheets[0]
-    sheet["G5"], sheet["H5"] = R, "-様子を見る"
+    sheet["H5"], sheet["J5"] = R, "-様子を見る"
     content = io.BytesIO()
     book.save(content)
     try:
