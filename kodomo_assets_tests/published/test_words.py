@@ -71,6 +71,8 @@ def test_every_published_text_declares_where_its_words_come_from():
 def test_a_new_column_that_does_not_say_what_may_leave_is_an_error(column, problem):
     made = OutputTable(db_schema="evaluation", name="new", ja="新しい表", about="none", columns=(OutputColumn(name="new", ja="新", **column),))  # fmt: skip
     given = {**{name: getattr(CATALOGUE, name) for name in Catalogue.model_fields}, "outputs": {made.qualified: made}}
+    # which names tables that are not there
+    given["rights"] = CATALOGUE.rights.model_copy(update={"grounds": {}})
     with pytest.raises(ValueError, match=rf"outputs\.evaluation\.new\.new: .*{problem}"):
         Catalogue(**given)
     private = made.model_copy(update={"columns": (made.columns[0].model_copy(update={"private": True}),)})
