@@ -38,12 +38,20 @@ def require_role(option: str, role: str | None, roles: Sequence[str], key: str) 
     Raises:
         RequestError: it is missing, blank or none of ``roles``.
     """
-    expected = f"expected one of {'・'.join(roles)} ({key})"
-    if role is None or not role.strip():
+    return require_one_of(option, role, roles, "role", f"expected one of {'・'.join(roles)} ({key})")
+
+
+def require_one_of(option: str, given: str | None, known: Sequence[str], what: str, expected: str) -> str:
+    """What was given with ``option``, as it is written among ``known``; ``what`` and ``expected`` say what it is.
+
+    Raises:
+        RequestError: it is missing, blank or none of ``known``.
+    """
+    if given is None or not given.strip():
         raise RequestError(f"{option}: nothing was given, {expected}")
-    if role.strip() not in roles:
-        raise RequestError(f"{option}: no such role, {expected}{did_you_mean(role.strip(), roles)}")
-    return role.strip()
+    if given.strip() not in known:
+        raise RequestError(f"{option}: no such {what}, {expected}{did_you_mean(given.strip(), known)}")
+    return given.strip()
 
 
 def _own_account(settings: Settings) -> str:

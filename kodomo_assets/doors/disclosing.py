@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, did_you_mean
-from kodomo_assets.doors.asking import require_known, require_role, resident_number
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.doors.asking import require_known, require_one_of, require_role, resident_number
 from kodomo_assets.doors.rights.care import needs_care
 from kodomo_assets.doors.rights.records import Record, gather, state_of
 from kodomo_assets.doors.rights.verdicts import decide, read_draft
@@ -159,11 +159,7 @@ def release(
 
 def _capacity(given: str | None) -> str:
     expected = f"expected who asks: one of {'・'.join(CAPACITIES)}"
-    if given is None or not given.strip():
-        raise RequestError(f"--capacity: nothing was given, {expected}")
-    if given.strip() not in CAPACITIES:
-        raise RequestError(f"--capacity: no such capacity, {expected}{did_you_mean(given.strip(), CAPACITIES)}")
-    return given.strip()
+    return require_one_of("--capacity", given, CAPACITIES, "capacity", expected)
 
 
 def _request_of(con: duckdb.DuckDBPyConnection, number: str, resident_id: str, states: Sequence[str]) -> Request:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from kodomo_assets.errors import RequestError
+from kodomo_assets.japan.calendar import fiscal_year
 from kodomo_assets.store.tables import transaction
 
 REQUESTS, ACCESSES = "rights.requests", "rights.accesses"
@@ -89,7 +90,7 @@ def register(
         today: decides the fiscal year (年度) within which requests are counted.
         then: is handed the number, in the same transaction: what the request does is done with it, or not at all.
     """
-    year = today.year if today.month >= 4 else today.year - 1
+    year = fiscal_year(today)
     now = dt.datetime.now(dt.UTC)
     with transaction(con):
         row = con.execute(
