@@ -45,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     forget = commands.add_parser("forget", help="delete what is past retention (docs/operations.md)")
     forget.add_argument("--dry-run", action="store_true", help="count it, and change nothing")
     _add_asker(forget)
+    accounts = commands.add_parser("accounts", help="who may read or write what, and what is otherwise on the disk")
+    accounts.add_argument("--set-up", action="store_true", help="set what this account may; root's commands are told")
+    accounts.add_argument("--dry-run", action="store_true", help="with --set-up: tell it, and change nothing")
     _add_weights(commands)
     _add_services(commands)
     given, unknown = parser.parse_known_args(arguments)
@@ -54,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {', '.join(told)}")
     if given.command == "refresh" and given.date is None and not given.all:
         parser.error("refresh needs a reference date or --all")
+    if given.command == "accounts" and given.dry_run and not given.set_up:
+        parser.error("accounts --dry-run tells what --set-up would do: give both; without them nothing is changed")
     try:
         return _run(given)
     except KodomoError as error:
@@ -88,7 +93,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _add_asker(command: argparse.ArgumentParser) -> None:
-    """Who gives a command that looks at people, and why: each refuses without (``kodomo_assets.doors.asking``)."""
+    """Who gives a command that looks at people, and why: each refuses without (``kodomo_assets.store.asking``)."""
     command.add_argument("--role", help="who asks: one of rights.roles of the configuration")
     command.add_argument("--reason", help="why, in a few words without anybody's name; both are kept in the log")
 

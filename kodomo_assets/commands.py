@@ -55,6 +55,8 @@ def run(given: argparse.Namespace) -> int:
         return (_stop if given.right == "stop" else _disclose)(settings, catalogue, given)
     if given.command == "forget":
         return _forget(settings, catalogue, given)
+    if given.command == "accounts":
+        return _accounts(settings, catalogue, given)
     if given.command == "after-meeting":
         return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
     if given.all:
@@ -80,8 +82,8 @@ def _try(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) ->
 
 
 def _explain(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
-    from kodomo_assets.doors.asking import who_asks
     from kodomo_assets.doors.explaining import explain_child
+    from kodomo_assets.store.asking import who_asks
 
     day = _reference_date(catalogue, given.date)
     asker = who_asks(settings, catalogue, given.role, given.reason)
@@ -92,7 +94,7 @@ def _explain(settings: Settings, catalogue: Catalogue, given: argparse.Namespace
 
 def _disclose(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
     from kodomo_assets.doors import disclosing
-    from kodomo_assets.doors.asking import who_asks
+    from kodomo_assets.store.asking import who_asks
 
     asker = who_asks(settings, catalogue, given.role, given.reason)
     today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
@@ -189,10 +191,11 @@ def _inbox_dates(settings: Settings, catalogue: Catalogue) -> tuple[list[dt.date
         raise ConfigurationError(
             f"{settings.inbox.name}/: no such folder in KODOMO_DATA_DIR, expected deliveries in it"
         )
+    from kodomo_assets.office.inbox import dated_folders
     from kodomo_assets.stages.sources.earlier_rosters import serves_links_only
 
     dates, others = [], []
-    for name in sorted(path.name for path in settings.inbox.iterdir() if path.is_dir() and path.name[:1].isdigit()):
+    for name in sorted(name for name in dated_folders(settings.inbox, catalogue) if name[:1].isdigit()):
         # the refresh of the dates behind it reads such a folder
         if serves_links_only(settings.inbox, catalogue, name):
             continue
@@ -288,11 +291,10 @@ def _forgotten(
 
 def _forget(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
     """Deletes what is past retention; with ``--dry-run`` it is counted and nothing is written, the log neither."""
-    from kodomo_assets.doors.asking import who_asks
     from kodomo_assets.refreshing.forgetting import preview
+    from kodomo_assets.store.asking import who_asks
     from kodomo_assets.store.connection import connect
     from kodomo_assets.store.migrate import require_current
-    from kodomo_assets.store.register import note_access
 
     asker = who_asks(settings, catalogue, given.role, given.reason)
     today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
@@ -303,7 +305,6 @@ def _forget(settings: Settings, catalogue: Catalogue, given: argparse.Namespace)
         return 0
     prepare_home(settings)
     with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)) as con:
-        note_access(con, asker, given.command, None)
         lines = preview(con, settings, catalogue, today)
     import dagster as dg
 
@@ -318,6 +319,17 @@ def _forget(settings: Settings, catalogue: Catalogue, given: argparse.Namespace)
             return 1
     print("\n".join([f"deleted, being {lines[0]}", *lines[1:], "", _ELSEWHERE]))
     return 0
+
+
+def _accounts(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    """Who may read or write what; with ``--set-up`` this account sets what it may, and looks again."""
+    from kodomo_assets.store.accounts import set_up, told
+
+    if given.set_up:
+        print("\n".join([*set_up(settings, catalogue, dry_run=given.dry_run), ""]).lstrip())
+    lines, as_configured = told(settings, catalogue)
+    print("\n".join(lines))
+    return 0 if as_configured else 2
 
 
 def _tell_notes(settings: Settings, catalogue: Catalogue) -> None:

@@ -109,7 +109,8 @@ class Ingest(Model):
     group: str | None = Field(
         description=(
             "group of the machine that delivers into `inbox/` (through a share, for example): a "
-            "new `inbox/` is made 2770 of that group, `data/` passable for it. Without it "
+            "new `inbox/` is made 2770 of that group, `data/` passable for it (offices that may not "
+            "see one another have groups of their own: `accounts.offices`). Without it "
             "`inbox/` is made its owner's only. An `inbox/` that is there is never narrowed; who "
             "else may read there is a warning of every run"
         )

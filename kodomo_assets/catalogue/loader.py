@@ -34,6 +34,7 @@ _OPEN = {
     "law_changes",
     "agreements",
     "grounds",
+    "offices",
 }
 # What a proposal for the weights may hold.
 _OF_WEIGHTS = ("weights", "items")

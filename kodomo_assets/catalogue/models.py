@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
+from kodomo_assets.catalogue.accounts import Accounts
 from kodomo_assets.catalogue.base import Band, Model, did_you_mean
 from kodomo_assets.catalogue.decisions import check_decisions
 from kodomo_assets.catalogue.ingest import Ingest, Reason
@@ -72,6 +73,7 @@ class Catalogue(Model):
     legacy: Legacy = Field(description="the rule of データベースみまもり, kept for comparison")
     meeting: Meeting = Field(description="what goes to the meeting and to the schools ([meeting.md](meeting.md))")
     publish: Publish = Field(description="what analysts see")
+    accounts: Accounts = Field(description="who may read or write what ([operations.md](operations.md#accounts))")
     registry: Registry = Field(description="what was settled with the offices, and what the papers say")
     rights: Rights = Field(description="who may ask about one person ([rights.md](rights.md))")
     retention: Retention = Field(description="how long what is stored is kept")
@@ -146,6 +148,7 @@ class Catalogue(Model):
         about = [name for name, table in self.outputs.items() if table.stored and table.about != "none"]
         self.rights.check(about, sorted(kinds))
         self.fairness.check(self.items)
+        self.accounts.check(self.sections, {"publish.group": self.publish.group, "ingest.group": self.ingest.group})
         check_decisions(self.weights.decisions, self.items, self.weights.fixed_items, self.meeting.roles)
         return self
 

@@ -14,6 +14,7 @@ from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import end_dead_runs
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
+from kodomo_assets.office.inbox import dated_folders
 from kodomo_assets.refreshing.needs import look, notes, watched_files
 from kodomo_assets.stages.sources.arrivals import arriving, listing
 
@@ -83,6 +84,7 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
 def _dates(house: House, known: set[dt.date]) -> list[dt.date]:
     """Reference dates that have a folder, or had one that was read; oldest first: refreshes go in that order."""
     dates = set(house.partitions.get_partition_keys())
-    folders = house.settings.inbox.iterdir() if house.settings.inbox.is_dir() else iter(())
-    there = {dt.date.fromisoformat(path.name) for path in folders if path.is_dir() and path.name in dates}
+    there = {
+        dt.date.fromisoformat(name) for name in dated_folders(house.settings.inbox, house.catalogue) if name in dates
+    }
     return sorted(there | {day for day in known if day.strftime(DATE_FORMAT) in dates})

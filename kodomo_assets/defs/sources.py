@@ -18,6 +18,8 @@ from kodomo_assets.stages.sources.earlier_rosters import (
     state_of_rosters,
 )
 from kodomo_assets.stages.sources.withdrawn import CHECK, require_not_emptied
+from kodomo_assets.store.accounts import CHECK as SHARED
+from kodomo_assets.store.accounts import check_shared
 
 
 @asset(
@@ -25,6 +27,7 @@ from kodomo_assets.stages.sources.withdrawn import CHECK, require_not_emptied
     checks=[
         check("sources.inbox", "known_files", "どの表のものでもないファイルがない"),
         check("sources.inbox", PAST_RETENTION, "保存期間を過ぎたものが残っていない"),
+        check("sources.inbox", SHARED, "ファイルを見られる人が設定のとおりである"),
     ],
 )
 def inbox(step: Step) -> Results:
@@ -33,7 +36,8 @@ def inbox(step: Step) -> Results:
     create_inbox(step.con, files, step.day)
     told = {"files": len(files)}
     past = check_past_retention(step.con, step.settings, step.catalogue, step.today)
-    yield from step.store(Written("sources.inbox", "new_inbox", told, [lambda _: [check_known_files(files), past]]))
+    outcomes = [check_known_files(files), past, check_shared(step.settings, step.catalogue)]
+    yield from step.store(Written("sources.inbox", "new_inbox", told, [lambda _: outcomes]))
 
 
 @asset(

@@ -4,9 +4,10 @@ import dagster as dg
 
 from kodomo_assets.defs.house import FORGET
 from kodomo_assets.defs.step import Results, Step, asset, check
-from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.refreshing.forgetting import LEFT, forget
+from kodomo_assets.store.asking import who_asks
 from kodomo_assets.store.forgetting import FORGOTTEN
+from kodomo_assets.store.register import note_access
 
 ROLE, REASON = "role", "reason"
 
@@ -20,10 +21,9 @@ ROLE, REASON = "role", "reason"
     },
 )
 def forgotten(step: Step) -> Results:
-    role, reason = step.given(ROLE).strip(), step.given(REASON).strip()
-    if role not in step.catalogue.rights.roles or not reason:
-        raise ConfigurationError(f"{FORGET}: expected a role of rights.roles and a reason; nothing was changed")
-    gone, outcome = forget(step.con, step.settings, step.catalogue, step.today, role, reason)
+    asker = who_asks(step.settings, step.catalogue, step.given(ROLE), step.given(REASON))
+    note_access(step.con, asker, FORGET, None)
+    gone, outcome = forget(step.con, step.settings, step.catalogue, step.today, asker.role, asker.reason)
     step.say(f"{FORGET}: what was past retention is deleted; kodomo.duckdb was written anew without it")
     told = {"rows and files": sum(one.rows for one in gone), "tables and folders": len({one.table for one in gone})}
     yield step.made(FORGOTTEN, told)

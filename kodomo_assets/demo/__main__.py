@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def main() -> int:
     parser.add_argument("--meeting", action="store_true", help="play the schools and the meeting on the newest list")
     parser.add_argument("--support", action="store_true", help="play what the schools report after the meeting")
     given = parser.parse_args()
+    # what is delivered is nobody else's to read, in this city too
+    os.umask(0o077)
     try:
         if given.compare:
             print(comparison(given.data_dir))

@@ -1,88 +1,16 @@
-"""Who may give a command that looks at people: one of the city's roles, with a reason, by the centre's own account."""
+"""About whom a command asks: a 宛名番号 as somebody typed it, and whether anything is known of that person."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Sequence
-
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, did_you_mean
+from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import RequestError
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.settings import Settings
-from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.pseudonyms import load_own_secret
-from kodomo_assets.store.register import Asker
 from kodomo_assets.store.subjects import identify, rows_of
 from kodomo_assets.vocabulary import RESIDENT
-
-
-def who_asks(settings: Settings, catalogue: Catalogue, role: str | None, reason: str | None) -> Asker:
-    """Who gives the command, for the log.
-
-    Raises:
-        RequestError: role or reason is missing or blank, the city does not list the role, or the account is not the
-            one that ``kodomo.duckdb`` belongs to.
-    """
-    known = require_role("--role", role, catalogue.rights.roles, "rights.roles")
-    if reason is None or not reason.strip():
-        raise RequestError("--reason: nothing was given, expected why, in a few words without anybody's name")
-    return Asker(known, reason.strip(), _own_account(settings))
-
-
-def require_role(option: str, role: str | None, roles: Sequence[str], key: str) -> str:
-    """The role that was given with ``option``, as the configuration writes it.
-
-    Raises:
-        RequestError: it is missing, blank or none of ``roles``.
-    """
-    return require_one_of(option, role, roles, "role", f"expected one of {'・'.join(roles)} ({key})")
-
-
-def require_one_of(option: str, given: str | None, known: Sequence[str], what: str, expected: str) -> str:
-    """What was given with ``option``, as it is written among ``known``; ``what`` and ``expected`` say what it is.
-
-    Raises:
-        RequestError: it is missing, blank or none of ``known``.
-    """
-    if given is None or not given.strip():
-        raise RequestError(f"{option}: nothing was given, {expected}")
-    if given.strip() not in known:
-        raise RequestError(f"{option}: no such {what}, {expected}{did_you_mean(given.strip(), known)}")
-    return given.strip()
-
-
-def _own_account(settings: Settings) -> str:
-    """The name of the account that runs this process.
-
-    Raises:
-        RequestError: there is no database, or it is another account's.
-    """
-    database = settings.database
-    if not database.exists():
-        raise RequestError(
-            f"{database.name}: there is none in KODOMO_DATA_DIR, expected that of a refresh: nobody is known yet"
-        )
-    if sys.platform == "win32":
-        # no user numbers: whoever else may open the file shows in its access list
-        if found := others_may(database):
-            raise RequestError(
-                f"{database.name}: can be opened by others ({found}), expected the centre's own account and nobody else"
-            )
-        return os.getlogin()
-    import pwd
-
-    own = os.geteuid()
-    if database.stat().st_uid != own:
-        raise RequestError(
-            f"{database.name}: belongs to another account, expected the centre's own: log in as the one that refreshes"
-        )
-    try:
-        return pwd.getpwuid(own).pw_name
-    except KeyError:  # a container's account has no name
-        return str(own)
 
 
 def resident_number(catalogue: Catalogue, given: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.doors.asking import require_known, require_one_of, require_role, resident_number
+from kodomo_assets.doors.asking import require_known, resident_number
 from kodomo_assets.doors.rights.care import needs_care
 from kodomo_assets.doors.rights.records import Record, gather, state_of
 from kodomo_assets.doors.rights.verdicts import decide, read_draft
@@ -22,6 +22,7 @@ from kodomo_assets.errors import RequestError
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.returned import read_returned
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.asking import require_one_of, require_role
 from kodomo_assets.store.exports import Tell, put
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.register import Asker, Request, confirm, find_request, note_access, register, set_state

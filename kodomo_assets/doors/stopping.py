@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.doors.asking import require_known, resident_number, who_asks
+from kodomo_assets.doors.asking import require_known, resident_number
 from kodomo_assets.errors import RequestError
 from kodomo_assets.office.written import shows_any
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.asking import who_asks
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.pseudonyms import child_key, load_own_secret, sheet_number
 from kodomo_assets.store.register import note_access, register, set_state

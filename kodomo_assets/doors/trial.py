@@ -20,7 +20,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import ConfigurationError, DeliveryError
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.machine.scratch import SCRATCH, scratch
-from kodomo_assets.office.inbox import SUFFIXES, InboxFile, scan_inbox
+from kodomo_assets.office.inbox import SUFFIXES, InboxFile, dated_folders, scan_inbox
 from kodomo_assets.office.opening import sha256
 from kodomo_assets.office.problems import TableRefusedError
 from kodomo_assets.settings import Settings
@@ -92,7 +92,7 @@ def try_file(settings: Settings, catalogue: Catalogue, path: Path, reference_dat
 def _file(catalogue: Catalogue, path: Path) -> InboxFile:
     if path.is_file():
         for file in scan_inbox(path.parent, catalogue):
-            if file.path.name == path.name:
+            if file.path == path.parent / path.name:
                 return file
     raise DeliveryError(f"{path.name}: no such file, or one that is never read (hidden, or a lock file)")
 
@@ -103,6 +103,7 @@ def _why_no_table(file: InboxFile) -> str:
     expected = {
         "unknown_table": "a name that begins with that of a table, or fits a pattern of tables.<id>.files in city.yaml",
         "wrong_ending": f"one of the endings {', '.join(sorted(SUFFIXES))}",
+        "other_office": "in inbox/<office>/ a table of that office",
     }
     return f"{file.problem}, expected {expected.get(file.problem or '', 'a file of its own that can be read')}"
 
@@ -132,7 +133,7 @@ def _read_beside(
     names = ("school_roster",) if table.resolve_duplicates == "sum" else _BESIDE.get(table.id, ())
     dates = [reference_date]
     if table.resolve_duplicates == "sum":
-        dates = sorted(day for day in _folders(settings.inbox) if day <= reference_date)
+        dates = sorted(day for day in _folders(settings.inbox, catalogue) if day <= reference_date)
     for name in names:
         found = False
         for day in dates:
@@ -150,10 +151,10 @@ def _read_beside(
             trial.say(f"{ja} is not in inbox/{reference_date}: what is held against it could not be tried")
 
 
-def _folders(inbox: Path) -> Iterator[dt.date]:
-    for folder in inbox.iterdir() if inbox.is_dir() else []:
+def _folders(inbox: Path, catalogue: Catalogue) -> Iterator[dt.date]:
+    for name in dated_folders(inbox, catalogue):
         try:
-            yield dt.date.fromisoformat(folder.name)
+            yield dt.date.fromisoformat(name)
         except ValueError:
             continue
 
@@ -278,7 +279,7 @@ def _try_schools(trial: Trial, settings: Settings, catalogue: Catalogue, origin:
         if settings.data_dir.is_dir():
             stack.enter_context(scratch(settings.data_dir / SCRATCH))
         con = stack.enter_context(in_memory())
-        for day in sorted(_folders(settings.inbox)):
+        for day in sorted(_folders(settings.inbox, catalogue)):
             files = [
                 file
                 for file in scan_inbox(settings.inbox / day.isoformat(), catalogue)
@@ -307,7 +308,7 @@ def _try_acknowledged(trial: Trial, settings: Settings, catalogue: Catalogue, or
     if not given or not settings.inbox.is_dir():
         return
     there: set[tuple[str, str]] = set()
-    for day in _folders(settings.inbox):
+    for day in _folders(settings.inbox, catalogue):
         for file in scan_inbox(settings.inbox / day.isoformat(), catalogue):
             if file.table_id is not None and any(line.table == file.table_id for line in given):
                 there.add((file.table_id, sha256(file)))

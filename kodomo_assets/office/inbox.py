@@ -7,7 +7,7 @@ import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -18,6 +18,8 @@ from kodomo_assets.office import names
 from kodomo_assets.vocabulary import RETURNED
 
 SUFFIXES = {".csv", ".xlsx", ".xlsm", ".xls"}
+#: What tells a file's table, its kind if people sent it back, and why it is neither: one of the three.
+_Meaning = Callable[[Path], tuple[str | None, str | None, str | None]]
 # Files that people send back; later stages read them (docs/meeting.md).
 _SKIPPED = ("~$", ".")
 
@@ -29,8 +31,8 @@ class InboxFile:
     Attributes:
         name: as it is shown and stored; characters that end a line are replaced.
         table_id: None where it is read as no table of the contract; then ``problem`` says why: ``unknown_table``,
-            ``several_tables`` (patterns of two tables fit it), ``wrong_ending``, ``symbolic_link`` or
-            ``bad_file_name``, or nothing for a file that people sent back.
+            ``several_tables`` (patterns of two tables fit it), ``wrong_ending``, ``symbolic_link``,
+            ``bad_file_name`` or ``other_office``, or nothing for a file that people sent back.
         returned: which of the files that people send back it is (名寄せ確認 ...), None for every other one.
     """
 
@@ -44,14 +46,64 @@ class InboxFile:
 
 
 def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
-    """The files of ``folder`` by name; lock files, hidden files and folders are left out.
+    """The files of a reference date by name: of ``folder``, inbox/<date>, and of inbox/<office>/<date> of every office.
 
-    A folder that does not exist holds no file. A symbolic link is listed and never followed: what it points to may
-    change, or lie where no delivery should come from.
+    Lock files, hidden files and folders are left out. A folder that does not exist holds no file. A symbolic link is
+    listed and never followed: what it points to may change, or lie where no delivery should come from. In an office's
+    own folder only its own tables are read: nobody delivers another's, or answers for the centre.
     """
+    offices = office_folders(folder.parent, catalogue)
+    meaning = _meanings(catalogue)
+    # a trial may look into an office's folder itself
+    found = _scan(folder, meaning, None, _sections(catalogue).get(_nfc(folder.parent.name)))
+    for own, office in offices.items():
+        found += _scan(own / folder.name, meaning, own.name, office)
+    return [
+        replace(file, table_id=None, returned=None, problem=file.problem or "other_office")
+        if office is not None and _is_anothers(file, office, catalogue)
+        else file
+        for file, office in found
+    ]
+
+
+def _is_anothers(file: InboxFile, office: str, catalogue: Catalogue) -> bool:
+    return file.returned is not None or (
+        file.table_id is not None and catalogue.tables[file.table_id].section != office
+    )
+
+
+def office_folders(inbox: Path, catalogue: Catalogue) -> dict[Path, str]:
+    """The folders of the inbox that are an office's own, named as it is -> the office (a key of ``sections``)."""
+    sections = _sections(catalogue)
+    return {
+        path: sections[_nfc(path.name)]
+        for path in (sorted(inbox.iterdir()) if inbox.is_dir() else ())
+        if _nfc(path.name) in sections and path.is_dir()
+    }
+
+
+def dated_folders(inbox: Path, catalogue: Catalogue) -> dict[str, list[Path]]:
+    """Name of a reference date's folder -> all of this name: in the inbox itself, and in the offices' own.
+
+    Whether the name is a date is not asked.
+    """
+    offices = office_folders(inbox, catalogue)
+    found: dict[str, list[Path]] = {}
+    for parent in (inbox, *offices):
+        for path in sorted(parent.iterdir()) if parent.is_dir() else ():
+            if path not in offices and path.is_dir():
+                found.setdefault(path.name, []).append(path)
+    return found
+
+
+def _sections(catalogue: Catalogue) -> dict[str, str]:
+    return {_nfc(section.ja): name for name, section in catalogue.sections.items()}
+
+
+def _scan(folder: Path, meaning: _Meaning, named: str | None, office: str | None) -> list[tuple[InboxFile, str | None]]:
+    """The files of one folder, each with ``office``; ``named``: what stands before their names."""
     if not folder.is_dir():
         return []
-    meaning = _meanings(catalogue)
     paths = sorted(folder.iterdir(), key=lambda p: (_nfc(p.name), p.name))
     counted = Counter(_nfc(path.name) for path in paths)
     taken = {path.name for path in paths} | set(counted)
@@ -62,18 +114,18 @@ def scan_inbox(folder: Path, catalogue: Catalogue) -> list[InboxFile]:
         stat = path.lstat()
         table, returned, problem = meaning(path)
         problem = _why_not_read(path) or problem
-        found.append(
-            InboxFile(
-                path=path,
-                # two names that differ in normalisation only stay apart: a name tells a file's rows from another's
-                name=_shown(_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name, taken),
-                table_id=table if problem is None else None,
-                returned=returned if problem is None else None,
-                size=stat.st_size,
-                received_at=dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC),
-                problem=problem,
-            )
+        # two names that differ in normalisation only stay apart: a name tells a file's rows from another's
+        name = _shown(_nfc(path.name) if counted[_nfc(path.name)] == 1 else path.name, taken)
+        file = InboxFile(
+            path=path,
+            name=name if named is None else f"{named}/{name}",
+            table_id=table if problem is None else None,
+            returned=returned if problem is None else None,
+            size=stat.st_size,
+            received_at=dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC),
+            problem=problem,
         )
+        found.append((file, office))
     return found
 
 
@@ -98,8 +150,7 @@ def _shown(name: str, taken: set[str]) -> str:
     return shown
 
 
-def _meanings(catalogue: Catalogue) -> Callable[[Path], tuple[str | None, str | None, str | None]]:
-    """What tells a file's table, its kind if people sent it back, and why it is neither: one of the three."""
+def _meanings(catalogue: Catalogue) -> _Meaning:
     kinds = {names.compared(kind): kind for kind in RETURNED}
     tables = {own: table.id for table in catalogue.tables.values() for own in _own_names(table)}
     known = (*kinds, *tables)
@@ -151,6 +202,8 @@ def check_known_files(files: Sequence[InboxFile]) -> CheckOutcome:
     endings = ", ".join(sorted(SUFFIXES))
     expected = ["files of their own whose name begins with a table's (or fits a pattern of tables.<id>.files)"]
     expected += [f"the endings {endings}"] if any(file.problem == "wrong_ending" for file in unread) else []
+    if any(file.problem == "other_office" for file in unread):
+        expected += ["in inbox/<office>/ that office's own tables alone (what people send back lies in inbox/<date>/)"]
     return CheckOutcome(
         name="known_files",
         passed=not unread,

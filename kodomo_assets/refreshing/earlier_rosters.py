@@ -15,6 +15,7 @@ from kodomo_assets.stages.sources.earlier_rosters import (
     earlier_rosters,
     rows_accepted,
 )
+from kodomo_assets.stages.sources.forgotten import forgotten, of_table
 from kodomo_assets.stages.sources.history import keep_superseded
 from kodomo_assets.stages.sources.in_force import create_registered_pupils
 from kodomo_assets.stages.sources.read import read_delivery
@@ -23,11 +24,20 @@ from kodomo_assets.stages.sources.returns import create_returns
 
 
 def read_earlier_rosters(work: Work) -> list[RosterReading]:
-    """Reads every folder that holds an earlier roster alone, unless its very files were read before."""
+    """Reads every folder that holds an earlier roster alone, unless its very files were read before, or it was
+    forgotten."""
     table = work.catalogue.tables[ROSTER]
     if not table.legal.in_force(work.day):
         return []
-    return [_read(work, roster) for roster in earlier_rosters(work.settings.inbox, work.catalogue, work.day)]
+    gone = of_table(forgotten(work.con), ROSTER)
+    lying = earlier_rosters(work.settings.inbox, work.catalogue, work.day)
+    for roster in lying:
+        if roster.delivered_on in gone:
+            work.warn(
+                f"inbox/{roster.delivered_on}/: {table.ja} of this date was forgotten, being past retention; what was "
+                "put there since is not read: take it away"
+            )
+    return [_read(work, roster) for roster in lying if roster.delivered_on not in gone]
 
 
 def _read(work: Work, roster: EarlierRoster) -> RosterReading:

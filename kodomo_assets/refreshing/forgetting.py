@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -19,19 +21,27 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, first_day_kept
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import CheckFailedError, DeliveryError
-from kodomo_assets.office.inbox import scan_inbox
+from kodomo_assets.office.inbox import dated_folders, office_folders, scan_inbox
+from kodomo_assets.office.opening import sha256
 from kodomo_assets.refreshing.publication import publication
 from kodomo_assets.settings import Settings
-from kodomo_assets.stages.sources.forgotten import forgotten
+from kodomo_assets.stages.sources.earlier_rosters import EARLIER_ROSTERS, ROSTER, earlier_rosters, state_of_rosters
+from kodomo_assets.stages.sources.forgotten import BEGUN, forgotten, of_table
+from kodomo_assets.stages.sources.readings import READINGS, REFRESHES
 from kodomo_assets.store import forgetting
 from kodomo_assets.store.connection import connect
-from kodomo_assets.store.forgetting import OF_CHILD, OF_DATE, Count
+from kodomo_assets.store.forgetting import OF_CHILD, OF_DATE, OF_REQUEST, Count, Going
+from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import confidential, publish, published_file, publishing_run, retire
+from kodomo_assets.store.register import REQUESTS
+from kodomo_assets.store.subjects import identify, is_about
 from kodomo_assets.vocabulary import CENTRE_FOLDER
 
 CHECK, LEFT = "nothing_past_retention", "nothing_left"
 _COMMAND = "python -m kodomo_assets forget --role ROLE --reason REASON"
 _LIST = "the list and all that belongs to it"
+# 受付番号, as in the name of every file of a request
+_REQUEST = re.compile(r"\d{4}-\d{4}(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -41,14 +51,16 @@ class PastFile:
     path: Path
     folder: str
     reference_date: dt.date
+    why: str = OF_DATE
 
 
 def past_files(settings: Settings, catalogue: Catalogue, today: dt.date) -> list[PastFile]:
     """The files of inbox/ and outbox/ that are past retention.
 
-    Of inbox/<date>/ each goes with its table, what came back with the list, and all the rest with what is kept longest;
-    outbox/<date>/ goes whole with the list, what was kept under another name and センター限り included. What was
-    written for requests (開示) in earlier school years goes too: it holds rows that may be past retention since.
+    Of inbox/<date>/ and inbox/<office>/<date>/ each goes with its table, what came back with the list, and all the rest
+    with what is kept longest; outbox/<date>/ goes whole with the list, what was kept under another name and
+    センター限り included. What was written for requests (開示) in earlier school years goes too: it holds rows that may
+    be past retention since. A folder without a file goes like one: its name may be a person's.
 
     Raises:
         DeliveryError: what lies in a folder cannot be told, or it is a link to another place.
@@ -56,13 +68,14 @@ def past_files(settings: Settings, catalogue: Catalogue, today: dt.date) -> list
     of_tables = {table: catalogue.kept_from(today, table) for table in catalogue.tables}
     of_list = catalogue.kept_from(today)
     found = []
-    for day, folder in _dated(settings.inbox):
+    for day, folders in _delivered(settings, catalogue):
         if day < max(of_list, *of_tables.values()):
-            _require_own(folder)
+            for folder in folders:
+                _require_own(folder)
         if day < min(of_list, *of_tables.values()):
-            found += [PastFile(path, settings.inbox.name, day) for path in _all_files(folder)]
+            found += [PastFile(path, settings.inbox.name, day) for folder in folders for path in _all_files(folder)]
             continue
-        for file in scan_inbox(folder, catalogue):
+        for file in scan_inbox(settings.inbox / day.isoformat(), catalogue):
             kept_from = of_tables.get(file.table_id or "", of_list if file.returned else dt.date.min)
             if day < kept_from:
                 found.append(PastFile(file.path, settings.inbox.name, day))
@@ -70,11 +83,62 @@ def past_files(settings: Settings, catalogue: Catalogue, today: dt.date) -> list
         if day < of_list:
             _require_own(folder)
             found += [PastFile(path, settings.outbox.name, day) for path in _all_files(folder)]
-    for path in _all_files(settings.outbox / CENTRE_FOLDER):
-        day = dt.datetime.fromtimestamp(path.lstat().st_mtime, dt.UTC).date()
-        if day < first_day_kept(0, today):
-            found.append(PastFile(path, settings.outbox.name, day))
+    of_requests = [_of_request(settings, path) for path in _all_files(settings.outbox / CENTRE_FOLDER)]
+    return [*found, *(one for one in of_requests if one.reference_date < first_day_kept(0, today))]
+
+
+def _of_request(settings: Settings, path: Path) -> PastFile:
+    """A file that was written for a request, with its own day for the reference date that it has not."""
+    day = dt.datetime.fromtimestamp(path.lstat().st_mtime, dt.UTC).date()
+    return PastFile(path, settings.outbox.name, day, OF_REQUEST)
+
+
+def _holding(
+    con: duckdb.DuckDBPyConnection, settings: Settings, catalogue: Catalogue, which: Mapping[str, Going]
+) -> list[PastFile]:
+    """What was written for requests (開示) about people of whom a row goes: it holds that row too."""
+    folder = settings.outbox / CENTRE_FOLDER
+    files: dict[str, list[Path]] = {}
+    for path in _all_files(folder):
+        if number := _REQUEST.search(path.name):
+            files.setdefault(number[0], []).append(path)
+    of = f"select request, resident_id from {REQUESTS} where resident_id is not null and list_contains($1, request)"
+    people = con.execute(of, [list(files)]).fetchall() if files else []
+    found = []
+    for request, resident_id in people:
+        identify(con, catalogue, load_own_secret(con, settings.key_file), resident_id)
+        goes = (
+            f"select 1 from {name} as t where ({is_about(one.table)}) and {one.goes}"
+            for name, one in which.items()
+            if one.table.about != "none" and name not in forgetting.NAMELESS
+        )
+        if any(con.execute(f"{sql} limit 1").fetchone() for sql in goes):
+            found += [_of_request(settings, path) for path in files[request]]
     return found
+
+
+def unknown_files(settings: Settings, catalogue: Catalogue, today: dt.date) -> list[Path]:
+    """Files of a date of which a table is past retention and another is kept, that are read as no table: copies under
+    another name, hidden ones, what lies in folders. Nobody knows what is in them, so they stay until somebody looks.
+
+    Raises:
+        DeliveryError: what lies in a folder cannot be told.
+    """
+    kept_from = [catalogue.kept_from(today), *(catalogue.kept_from(today, table) for table in catalogue.tables)]
+    found = []
+    for day, folders in _delivered(settings, catalogue):
+        if min(kept_from) <= day < max(kept_from):
+            read = scan_inbox(settings.inbox / day.isoformat(), catalogue)
+            known = {file.path for file in read if file.table_id is not None or file.returned is not None}
+            found += [path for folder in folders for path in _all_files(folder) if path not in known]
+    return found
+
+
+def _delivered(settings: Settings, catalogue: Catalogue) -> Iterator[tuple[dt.date, list[Path]]]:
+    """The reference dates of the inbox, each with its folders: its own and those of the offices."""
+    for name, folders in sorted(dated_folders(settings.inbox, catalogue).items()):
+        with suppress(ValueError):
+            yield dt.date.fromisoformat(name), folders
 
 
 def _dated(parent: Path) -> Iterator[tuple[dt.date, Path]]:
@@ -89,7 +153,7 @@ def _dated(parent: Path) -> Iterator[tuple[dt.date, Path]]:
 
 def _require_own(folder: Path) -> None:
     """What a folder that is a link points to is not ours to delete, and would be left if the link alone went."""
-    if folder.is_symlink():
+    if folder.is_symlink() or folder.parent.is_symlink():
         raise DeliveryError(
             f"{folder.parent.name}/{folder.name}: a link to another place, expected a folder: delete by hand what is "
             "past retention there, and the link; nothing was changed"
@@ -97,7 +161,8 @@ def _require_own(folder: Path) -> None:
 
 
 def _all_files(folder: Path) -> Iterator[Path]:
-    """Every file below ``folder``; a link is one, and what it points to is let be.
+    """Every file below ``folder``, and every folder there that holds nothing; a link is a file, and what it points to
+    is let be.
 
     Raises:
         DeliveryError: a folder cannot be looked into: what it holds would be kept without a word.
@@ -113,6 +178,8 @@ def _all_files(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder, onerror=fail if folder.is_dir() else None):
         for name in sorted([*files, *(name for name in folders if (Path(place) / name).is_symlink())]):
             yield Path(place) / name
+        if not folders and not files and Path(place) != folder:
+            yield Path(place)
 
 
 def forget(
@@ -126,24 +193,67 @@ def forget(
     """
     which = forgetting.going(catalogue, today)
     rows = [one for one in forgetting.count(con, which) if one.why]
-    files = past_files(settings, catalogue, today)
+    files = _files_that_go(con, settings, catalogue, today, which)
     new = Path(tempfile.gettempdir()) / settings.database.name
     with forgetting.written_anew(con, new, which):
+        _leave_rosters(con, settings, catalogue, frozenset(file.path for file in files))
         forgetting.note(con, rows, _counted(files), role, reason)
         _publish_anew(con, settings, catalogue)
+    # the old database too knows of what is about to go: a process that is killed from here on tells nobody what went
+    forgetting.note(con, *_begun(rows, _counted(files)), role, reason)
     for file in files:
-        file.path.unlink(missing_ok=True)
-    _remove_empty({file.path.parent for file in files}, settings)
-    outcome = _check_left(settings, catalogue, today, new)
+        if file.path.is_dir() and not file.path.is_symlink():
+            file.path.rmdir()
+        else:
+            file.path.unlink(missing_ok=True)
+    _remove_empty({file.path.parent for file in files}, settings, catalogue)
+    outcome = _check_left(settings, catalogue, today, new, files)
     if not outcome.passed:
         raise CheckFailedError(outcome.message, [outcome])
     forgetting.put_in_place(con, new, settings.database)
     return [*rows, *_counted(files)], outcome
 
 
+def _files_that_go(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    catalogue: Catalogue,
+    today: dt.date,
+    which: Mapping[str, Going],
+) -> list[PastFile]:
+    found = {file.path: file for file in past_files(settings, catalogue, today)}
+    return list((found | {file.path: file for file in _holding(con, settings, catalogue, which)}).values())
+
+
+def _begun(rows: Sequence[Count], files: Sequence[Count]) -> tuple[list[Count], list[Count]]:
+    """What is about to go: until that is done it is told as begun, and a date of it is not made anew."""
+    why = {OF_DATE: BEGUN, OF_CHILD: f"{BEGUN}_{OF_CHILD}", OF_REQUEST: f"{BEGUN}_{OF_REQUEST}"}
+    return [replace(one, why=why[one.why]) for one in rows], [replace(one, why=why[one.why]) for one in files]
+
+
+def _leave_rosters(
+    con: duckdb.DuckDBPyConnection, settings: Settings, catalogue: Catalogue, going_files: frozenset[Path]
+) -> None:
+    """What later dates read of earlier rosters counts as what is left of these, or they would be done anew."""
+    dates = con.execute(
+        f"select reference_date, files_state from {REFRESHES} where asset = $1", [EARLIER_ROSTERS]
+    ).fetchall()
+    gone = of_table(forgotten(con), ROSTER)
+    for day, state in dates:
+        rosters = earlier_rosters(settings.inbox, catalogue, day, gone)
+        kept = [roster for roster in rosters if not going_files.intersection(file.path for file in roster.files)]
+        if len(kept) == len(rosters) or state_of_rosters(rosters, sha256) != state:
+            continue
+        for table in (REFRESHES, READINGS):
+            con.execute(
+                f"update {table} set files_state = $1 where asset = $2 and reference_date = $3",
+                [state_of_rosters(kept, sha256), EARLIER_ROSTERS, day],
+            )
+
+
 def _counted(files: Sequence[PastFile]) -> list[Count]:
-    counted = Counter((file.folder, file.reference_date) for file in files)
-    return [Count(folder, day, OF_DATE, number) for (folder, day), number in sorted(counted.items())]
+    counted = Counter((file.folder, file.reference_date, file.why) for file in files)
+    return [Count(folder, day, why, number) for (folder, day, why), number in sorted(counted.items())]
 
 
 def _publish_anew(con: duckdb.DuckDBPyConnection, settings: Settings, catalogue: Catalogue) -> None:
@@ -168,17 +278,22 @@ def _publish_anew(con: duckdb.DuckDBPyConnection, settings: Settings, catalogue:
     retire(settings, target)
 
 
-def _remove_empty(folders: set[Path], settings: Settings) -> None:
-    """Takes away the folders in which no file is left, that of the reference date too."""
+def _remove_empty(folders: set[Path], settings: Settings, catalogue: Catalogue) -> None:
+    """Takes away the folders in which no file is left, that of the reference date too; what others share stays."""
+    stay = {settings.data_dir, settings.inbox, settings.outbox, settings.outbox / CENTRE_FOLDER}
+    stay |= office_folders(settings.inbox, catalogue).keys()
     above = {parent for folder in folders for parent in folder.parents if parent.is_relative_to(settings.data_dir)}
     for folder in sorted(folders | above, key=lambda path: len(path.parts), reverse=True):
-        if folder not in (settings.data_dir, settings.inbox, settings.outbox) and not any(folder.iterdir()):
+        if folder not in stay and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _check_left(settings: Settings, catalogue: Catalogue, today: dt.date, database: Path) -> CheckOutcome:
+def _check_left(
+    settings: Settings, catalogue: Catalogue, today: dt.date, database: Path, gone: Sequence[PastFile]
+) -> CheckOutcome:
     """Looks again: nothing that is past retention is there any more, in the new file as it lies on the disk either."""
-    files = past_files(settings, catalogue, today)
+    left = {file.path for file in past_files(settings, catalogue, today)}
+    files = left | {file.path for file in gone if os.path.lexists(file.path)}
     with connect(database, read_only=True) as con:
         rows = sum(one.rows for one in forgetting.count(con, forgetting.going(catalogue, today)) if one.why)
     return CheckOutcome(
@@ -197,20 +312,27 @@ def check_past_retention(
     dates = forgetting.past_dates(con, catalogue, today)
     try:
         files = len(past_files(settings, catalogue, today))
+        unknown = len(unknown_files(settings, catalogue, today))
     except DeliveryError as error:
         return CheckOutcome(CHECK, False, False, str(error), {"dates": len(dates)})
     since = f" ({dates[0]} to {dates[-1]})" if dates else ""
-    return CheckOutcome(
-        name=CHECK,
-        passed=not dates and not files,
-        blocking=False,
-        message=(
+    told = []
+    if dates or files:
+        told.append(
             f"{len(dates)} reference dates{since} and {files} files are past retention and still there: `{_COMMAND} "
             "--dry-run` tells what of them goes, and without --dry-run it goes (docs/operations.md)"
-            if dates or files
-            else "nothing is past retention"
-        ),
-        facts={"dates": len(dates), "files": files},
+        )
+    if unknown:
+        told.append(
+            f"{unknown} files that are read as no table lie at dates of which a table is past retention, expected "
+            f"none: `{_COMMAND} --dry-run` names them, a person looks into them"
+        )
+    return CheckOutcome(
+        name=CHECK,
+        passed=not told,
+        blocking=False,
+        message="; ".join(told) or "nothing is past retention",
+        facts={"dates": len(dates), "files": files, "unknown": unknown},
     )
 
 
@@ -239,9 +361,21 @@ def require_not_forgotten(
 
 def preview(con: duckdb.DuckDBPyConnection, settings: Settings, catalogue: Catalogue, today: dt.date) -> list[str]:
     """What ``forget`` would delete ``today``, and the day on which the rest goes: lines for a terminal, in numbers."""
-    counts = forgetting.count(con, forgetting.going(catalogue, today))
-    gone = [*(one for one in counts if one.why), *_counted(past_files(settings, catalogue, today))]
-    return ["past retention:", *_told(gone, settings), "", *_stays(catalogue, [one for one in counts if not one.why])]
+    which = forgetting.going(catalogue, today)
+    counts = forgetting.count(con, which)
+    gone = [
+        *(one for one in counts if one.why),
+        *_counted(_files_that_go(con, settings, catalogue, today, which)),
+    ]
+    lines = ["past retention:", *_told(gone, settings), ""]
+    if unknown := unknown_files(settings, catalogue, today):
+        lines += [
+            "not known, kept: these lie at a date of which a table is past retention, and are read as no table: look "
+            "into them, and delete by hand what is past retention",
+            *(f"  {path.relative_to(settings.data_dir).as_posix()}" for path in unknown),
+            "",
+        ]
+    return [*lines, *_stays(catalogue, [one for one in counts if not one.why])]
 
 
 def _told(gone: Sequence[Count], settings: Settings) -> list[str]:
@@ -249,7 +383,7 @@ def _told(gone: Sequence[Count], settings: Settings) -> list[str]:
     folders = {settings.inbox.name, settings.outbox.name}
     lines = []
     for table in dict.fromkeys(one.table for one in gone):
-        for why in (OF_DATE, OF_CHILD):
+        for why in (OF_DATE, OF_CHILD, OF_REQUEST):
             of = [one for one in gone if (one.table, one.why) == (table, why)]
             if of:
                 days = sorted(one.reference_date for one in of)
@@ -260,7 +394,10 @@ def _told(gone: Sequence[Count], settings: Settings) -> list[str]:
                     if table in forgetting.NAMELESS
                     else f"rows of {table}"
                 )
-                whose = "" if why == OF_DATE else ", about children who are on no spine that is kept"
+                whose = {
+                    OF_CHILD: ", about children who are on no spine that is kept",
+                    OF_REQUEST: f", written for requests, in {CENTRE_FOLDER}/",
+                }.get(why, "")
                 lines.append(f"  {sum(one.rows for one in of):>10,} {what} ({days[0]} to {days[-1]}{whose})")
     return lines or ["  nothing"]
 

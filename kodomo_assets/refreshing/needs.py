@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -18,10 +18,12 @@ from kodomo_assets.stages.papers.files import PAPERS, papers_state
 from kodomo_assets.stages.sources.arrivals import NOTHING, Hashes, contract, states
 from kodomo_assets.stages.sources.earlier_rosters import (
     EARLIER_ROSTERS,
+    ROSTER,
     earlier_rosters,
     serves_links_only,
     state_of_rosters,
 )
+from kodomo_assets.stages.sources.forgotten import of_table
 from kodomo_assets.stages.sources.readings import Account, accounts
 from kodomo_assets.stages.sources.rests_on import settings_in_force
 from kodomo_assets.stages.sources.withdrawn import past_retention
@@ -60,12 +62,14 @@ def need(
     Args:
         known: what every date read (``read_accounts``).
     """
-    if serves_links_only(settings.inbox, catalogue, day.isoformat()):
-        return "holds a roster alone, which later dates read for their links"
     account, newest = known.get(day, _NEVER), day >= newest_read(known, day)
-    if account.forgotten is not None and account.forgotten.list_too:
+    gone = {one: of.forgotten for one, of in known.items() if of.forgotten is not None}
+    serves_links = serves_links_only(settings.inbox, catalogue, day.isoformat())
+    if account.forgotten is not None and (account.forgotten.list_too or serves_links):
         return "was forgotten, being past retention"
-    there = _lying(settings, catalogue, day, hashes)
+    if serves_links:
+        return "holds a roster alone, which later dates read for their links"
+    there = _lying(settings, catalogue, day, hashes, of_table(gone, ROSTER))
     if not there and _past_retention(catalogue, day):
         return "is past retention"
     changed = _differing(there, account.refreshed) - {PAPERS}
@@ -156,10 +160,12 @@ def _files_of(settings: Settings, catalogue: Catalogue, day: dt.date) -> list[In
     return scan_inbox(settings.inbox / day.isoformat(), catalogue)
 
 
-def _lying(settings: Settings, catalogue: Catalogue, day: dt.date, hashes: Hashes) -> dict[str, str]:
-    """Asset -> state of the files that it reads, of those that are there."""
+def _lying(
+    settings: Settings, catalogue: Catalogue, day: dt.date, hashes: Hashes, gone: Collection[dt.date]
+) -> dict[str, str]:
+    """Asset -> state of the files that it reads, of those that are there; ``gone``: dates whose roster is none."""
     there = states(_files_of(settings, catalogue, day), vocabulary.RETURNED, catalogue, day, hashes)
-    if there and (rosters := state_of_rosters(earlier_rosters(settings.inbox, catalogue, day), hashes)):
+    if there and (rosters := state_of_rosters(earlier_rosters(settings.inbox, catalogue, day, gone), hashes)):
         there[EARLIER_ROSTERS] = rosters
     return there
 

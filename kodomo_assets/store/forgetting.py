@@ -23,7 +23,7 @@ from kodomo_assets.sql import create_from_frame, literal, quoted
 #: What was forgotten, in numbers; nothing in it is about anybody.
 FORGOTTEN = "store.forgotten"
 #: Why a row goes, as ``store.forgotten`` says it.
-OF_DATE, OF_CHILD = "date", "child"
+OF_DATE, OF_CHILD, OF_REQUEST = "date", "child", "request"
 #: The table without which a date has no list.
 _CHILDREN = "linkage.children"
 _STOPPED = "rights.stops_in_force"

@@ -10,12 +10,17 @@ import re
 import stat
 import subprocess
 import tempfile
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.settings import Settings
+from kodomo_assets.vocabulary import CENTRE_FOLDER
 
 _OTHERS = 0o077
 _HAS_MODES = os.name != "nt"
@@ -47,61 +52,198 @@ def make_private(folder: Path) -> None:
         raise ConfigurationError(f"{folder}: cannot be made private: {explain(error) or error.strerror}") from None
 
 
+@dataclass(frozen=True)
+class Share:
+    """Who shares a place with the account that refreshes: a group of the machine (None: nobody), and the modes of both.
+
+    Attributes:
+        key: where the configuration names the group.
+        folder, file: modes; of what offices deliver a file may have less.
+    """
+
+    group: str | None
+    key: str
+    folder: int
+    file: int
+
+
+_OWN = Share(None, "", 0o700, 0o600)
+# whoever is in the group finds what is there, and what is made there belongs to the group
+_READ, _DELIVER = (0o2750, 0o640), (0o2770, 0o660)
+#: Passing is no looking: nobody lists such a folder.
+PASS = 0o011
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What every place of an installation is to be, by method §3 and the configuration."""
+
+    settings: Settings
+    catalogue: Catalogue
+
+    @cached_property
+    def groups(self) -> Mapping[str, str]:
+        """Key of the configuration -> group, of those that are named."""
+        accounts = self.catalogue.accounts
+        named = {
+            "publish.group": self.catalogue.publish.group,
+            "ingest.group": self.catalogue.ingest.group,
+            "accounts.outbox": accounts.outbox,
+            "accounts.centre": accounts.centre,
+            **{f"accounts.offices.{office}": group for office, group in accounts.offices.items()},
+        }
+        return {key: group for key, group in named.items() if group is not None}
+
+    @cached_property
+    def data(self) -> Share:
+        """0710 of the one group; several can only all pass where everybody may (0711): nobody can list it even so."""
+        for key, group in self.groups.items():
+            return Share(group, key, 0o711 if len(set(self.groups.values())) > 1 else 0o710, 0o600)
+        return _OWN
+
+    @cached_property
+    def inbox(self) -> Share:
+        """Where offices have folders of their own everybody may pass, each to its own."""
+        pass_on = PASS if self.catalogue.accounts.offices else 0
+        shared = _shared(self.catalogue.ingest.group, "ingest.group", _DELIVER)
+        return replace(shared, folder=shared.folder | pass_on)
+
+    @cached_property
+    def outbox(self) -> Share:
+        return _shared(self.catalogue.accounts.outbox, "accounts.outbox", _READ)
+
+    @cached_property
+    def centre(self) -> Share:
+        return _shared(self.catalogue.accounts.centre, "accounts.centre", _READ)
+
+    @cached_property
+    def published(self) -> Share:
+        return _shared(self.catalogue.publish.group, "publish.group", _READ)
+
+    @cached_property
+    def offices(self) -> Mapping[str, Share]:
+        """Name of an office's own folder in inbox/ -> who delivers into it."""
+        return {
+            self.catalogue.sections[office].ja: _shared(group, f"accounts.offices.{office}", _DELIVER)
+            for office, group in self.catalogue.accounts.offices.items()
+        }
+
+    def of(self, path: Path) -> Share:
+        """What a file or folder of the data folder is to be; outside of it everything is its owner's only."""
+        published = self.catalogue.publish.folder or self.settings.data_dir
+        if path == published / self.settings.analyst_database.name or path == self.catalogue.publish.folder:
+            return self.published
+        if not path.is_relative_to(self.settings.data_dir):
+            return _OWN
+        place = path.relative_to(self.settings.data_dir).parts
+        if not place:
+            return self.data
+        if place[0] == self.settings.inbox.name:
+            below = replace(self.inbox, folder=self.inbox.folder & ~0o001 if self.inbox.group else _OWN.folder)
+            return self.inbox if len(place) == 1 else self.offices.get(unicodedata.normalize("NFC", place[1]), below)
+        if place[0] == self.settings.outbox.name:
+            return self.centre if CENTRE_FOLDER in place else self.outbox
+        return _OWN
+
+
+def _shared(group: str | None, key: str, modes: tuple[int, int]) -> Share:
+    return _OWN if group is None else Share(group, key, *modes)
+
+
 def keep_private(settings: Settings, catalogue: Catalogue) -> None:
     """The folders of the installation as method §3 and the configuration want them; an inbox that is there is let be.
 
-    ``data/`` is its owner's only, or passable (0710) for the group that reads ``analyst.duckdb`` or delivers into
-    ``inbox/``; then everything else in it is its owner's only.
+    ``data/`` is its owner's only, or passable for the groups of the configuration; then everything else in it is its
+    owner's only, but for what is shared (``Shares``).
 
     Raises:
         ConfigurationError: a folder cannot be made private, or a group of the configuration does not exist.
     """
-    readers, offices = catalogue.publish.group, catalogue.ingest.group
+    shares = Shares(settings, catalogue)
     data, key_folder = settings.data_dir, settings.key_file.parent
     new_inbox = not settings.inbox.exists()
-    if (readers is None and offices is None) or not _HAS_MODES:
+    if not shares.groups or not _HAS_MODES:
         make_private(data)
     else:
-        _make_passable(data, readers, offices, catalogue.publish.folder)
-    for folder in (settings.inbox, settings.outbox):
-        if folder == settings.outbox or new_inbox:
-            make_private(folder)
-    if new_inbox and offices is not None:
-        give(settings.inbox, offices, 0o2770)
+        _make_passable(data, shares.data, catalogue.publish.folder)
+    if new_inbox:
+        make_private(settings.inbox)
+        if shares.inbox.group is not None and _HAS_MODES:
+            give(settings.inbox, shares.inbox.group, shares.inbox.folder)
+    _keep_offices_apart(settings, shares)
+    if shares.outbox.group is None:
+        make_private(settings.outbox)
+    settings.outbox.mkdir(mode=0o700, exist_ok=True)
+    if shares.centre.group is not None:
+        # whose group and mode every folder of its name is given when it is made
+        (settings.outbox / CENTRE_FOLDER).mkdir(mode=0o700, exist_ok=True)
+    _keep_outbox(settings, shares)
     # made with the key only; a folder above data/ must stay passable for the group, and the key in it is closed itself
-    if key_folder.exists() and not (data.is_relative_to(key_folder) and (readers or offices)):
+    if key_folder.exists() and not (data.is_relative_to(key_folder) and shares.groups):
         make_private(key_folder)
+
+
+def _keep_offices_apart(settings: Settings, shares: Shares) -> None:
+    """The folder of each office, made and given to its group; the inbox may be passed to come there."""
+    if not shares.offices or not _HAS_MODES:
+        return
+    mode = stat.S_IMODE(settings.inbox.stat().st_mode)
+    if mode | PASS != mode:
+        settings.inbox.chmod(mode | PASS)
+    for name, share in shares.offices.items():
+        folder = settings.inbox / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if share.group is not None:
+            give(folder, share.group, share.folder, share.key)
+
+
+def _keep_outbox(settings: Settings, shares: Shares) -> None:
+    """What an earlier configuration, a backup or a hand left otherwise; another account's is told of, not changed."""
+    if not _HAS_MODES:
+        return
+    own = os.geteuid()
+    for place, folders, files in os.walk(settings.outbox):
+        for path in [Path(place), *(Path(place) / name for name in files)]:
+            found = path.lstat()
+            if found.st_uid != own or stat.S_ISLNK(found.st_mode):
+                continue
+            share = shares.of(path)
+            mode = share.folder if stat.S_ISDIR(found.st_mode) else share.file
+            if share.group is not None:
+                give(path, share.group, mode, share.key)
+            elif stat.S_IMODE(found.st_mode) != mode:
+                path.chmod(mode)
+        folders.sort()
 
 
 def who_else_reads_the_inbox(settings: Settings, catalogue: Catalogue) -> str | None:
     """A sentence for people where deliveries can be read by more than the configuration says."""
-    inbox, allowed = settings.inbox, catalogue.ingest.group
+    inbox, share = settings.inbox, Shares(settings, catalogue).inbox
     if not inbox.is_dir():
         return None
     found = others_may(inbox)
-    if found and allowed is not None and _HAS_MODES:
+    if found and _HAS_MODES:
         status = inbox.stat()
-        if status.st_gid == _group(allowed, "ingest.group") and not status.st_mode & 0o007:
+        its_own = share.group is None or status.st_gid == group_number(share.group, share.key)
+        if its_own and not stat.S_IMODE(status.st_mode) & _OTHERS & ~share.folder:
             return None
     if not found:
         return None
-    expected = f"group {allowed} (ingest.group) and nobody else" if allowed else "its owner only (mode 0700)"
+    expected = f"group {share.group} ({share.key}) and nobody else" if share.group else "its owner only (mode 0700)"
     return (
         f"inbox/ can be read by others ({found}), expected {expected}; it is left as it is: narrow it, or name the "
         "group of the offices' share in ingest.group"
     )
 
 
-def _make_passable(data: Path, readers: str | None, offices: str | None, published: Path | None) -> None:
-    """0710 of the one group; two groups can only both pass where everybody may (0711): nobody can list it even so."""
+def _make_passable(data: Path, share: Share, published: Path | None) -> None:
     if not data.exists():
         make_private(data)
-    first = readers or offices
-    if first is not None:
-        key = "publish.group" if readers else "ingest.group"
-        give(data, first, 0o711 if readers and offices and readers != offices else 0o710, key)
+    if share.group is not None:
+        give(data, share.group, share.folder, share.key)
+    shared = ("inbox", "outbox")
     for path in data.iterdir():
-        if path.name.startswith("analyst.duckdb") or path.name == "inbox" or path.is_symlink() or not others_may(path):
+        if path.name.startswith("analyst.duckdb") or path.name in shared or path.is_symlink() or not others_may(path):
             continue
         if published is not None and path.resolve() == published.resolve():
             continue
@@ -117,7 +259,7 @@ def give(path: Path, group: str, mode: int, key: str = "ingest.group") -> None:
     Raises:
         ConfigurationError: ``group`` is none of this machine, or may not be given.
     """
-    number = _group(group, key)
+    number = group_number(group, key)
     found = path.stat()
     if (found.st_gid, stat.S_IMODE(found.st_mode)) == (number, mode):
         return
@@ -131,7 +273,12 @@ def give(path: Path, group: str, mode: int, key: str = "ingest.group") -> None:
         ) from None
 
 
-def _group(name: str, key: str) -> int:
+def group_number(name: str, key: str) -> int:
+    """The number of a group.
+
+    Raises:
+        ConfigurationError: it is none of this machine.
+    """
     import grp
 
     try:

@@ -1,19 +1,25 @@
-"""Files for people: written whole or not at all, readable by their owner only."""
+"""Files for people: written whole or not at all, readable by their owner and the group of their folder, if any."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
+from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.vocabulary import CENTRE_FOLDER
+
 
 def write_file(path: Path, content: bytes) -> None:
-    """Puts ``content`` at ``path`` in one step: whoever opens it sees the old file or the new one, mode 0600.
+    """Puts ``content`` at ``path`` in one step: whoever opens it sees the old file or the new one.
+
+    Mode 0600; in a folder that a group reads 0640 of that group.
 
     What is half written lies in the scratch folder of this process (``kodomo_assets.machine.scratch``).
     """
-    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    make_folder(path.parent)
     try:
         _put(path, content, Path(tempfile.gettempdir()))
     except OSError as error:
@@ -23,6 +29,38 @@ def write_file(path: Path, content: bytes) -> None:
         _put(path, content, path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """``folder``, where it is missing, shared as the one above it is (``store.modes``).
+
+    But for センター限り: it is shared as the one that the outbox has for all dates.
+    """
+    if folder.exists():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    example = folder.parent.parent / CENTRE_FOLDER if folder.name == CENTRE_FOLDER else folder.parent
+    found = example.stat() if example.is_dir() else None
+    if found is not None and found.st_mode & _SHARED == _SHARED:
+        _give(folder, found.st_gid, 0o2700 | (found.st_mode & 0o070))
+    elif folder.stat().st_mode & stat.S_ISGID:
+        folder.chmod(0o700)
+
+
+# whoever is in the folder's group may read what is in it
+_SHARED = stat.S_ISGID | stat.S_IRGRP
+
+
+def _give(path: Path, group: int, mode: int) -> None:
+    try:
+        os.chown(path, -1, group)
+        path.chmod(mode)
+    except PermissionError:
+        raise ConfigurationError(
+            f"{path.name}: cannot be given to the group of its folder (number {group}), expected the account that "
+            "refreshes to be a member: `accounts` tells the command (docs/operations.md)"
+        ) from None
+
+
 def _put(path: Path, content: bytes, folder: Path) -> None:
     handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
     try:
@@ -30,6 +68,9 @@ def _put(path: Path, content: bytes, folder: Path) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        shared = path.parent.stat()
+        if shared.st_mode & _SHARED == _SHARED:
+            _give(Path(name), shared.st_gid, 0o640)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

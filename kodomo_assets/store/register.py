@@ -20,7 +20,7 @@ REQUESTS, ACCESSES = "rights.requests", "rights.accesses"
 
 @dataclass(frozen=True)
 class Asker:
-    """Who gave a command that looks at people: made by ``kodomo_assets.doors.asking.who_asks`` alone."""
+    """Who gave a command that looks at people: made by ``kodomo_assets.store.asking.who_asks`` alone."""
 
     role: str
     reason: str

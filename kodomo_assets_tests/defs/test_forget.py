@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import pwd
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.calendar import fiscal_year
-from kodomo_assets.refreshing.forgetting import check_past_retention, past_files
+from kodomo_assets.refreshing.forgetting import check_past_retention, past_files, preview
+from kodomo_assets.refreshing.needs import _lying, need, read_accounts
+from kodomo_assets.stages.sources.arrivals import Hashes
+from kodomo_assets.stages.sources.forgotten import forgotten
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.store.register import Asker, register
 from kodomo_assets_tests.defs.conftest import Office, checks, said
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -64,6 +71,16 @@ def small(office: Office) -> Office:
     return office
 
 
+def refused(result: dg.ExecuteInProcessResult) -> str:
+    return result.get_step_failure_events()[0].event_specific_data.user_failure_data.description
+
+
+def forget(office: Office) -> dg.ExecuteInProcessResult:
+    job = office.definitions.resolve_job_def("forget")
+    config = {"ops": {"store__forgotten": {"config": {"role": ROLE, "reason": REASON}}}}
+    return job.execute_in_process(instance=office.instance, run_config=config)
+
+
 def small_places(office: Office, number: str) -> set[str]:
     return {
         path.name
@@ -89,7 +106,11 @@ def test_a_killed_process_leaves_the_old_database_or_the_new_one(small, where, n
     swapped = (where, number) == ("replace", 1)
     dates = small.query("select reference_date::varchar from sources.public_assistance order by 1")
     assert dates == ([] if swapped else [("2024-04-01",)]) + [("2025-04-01",)]
-    assert bool(small.query("from store.forgotten")) == swapped
+    assert small.query("select distinct because from store.forgotten") == [("date" if swapped else "begun",)]
+    # nothing is made anew of what is left
+    result = small.materialize("sources.public_assistance", day="2024-04-01")
+    assert not result.success
+    assert "2024-04-01: 生活保護 was forgotten on" in refused(result)
     # once more: done whole, and of the killed one nothing is left
     definitions = small.definitions
     job = definitions.resolve_job_def("forget")
@@ -99,7 +120,31 @@ def test_a_killed_process_leaves_the_old_database_or_the_new_one(small, where, n
     assert small_places(small, "0001234567") | small_places(small, "1234567") == set()
     assert small_places(small, "7654321")
     assert small.query("select reference_date::varchar from sources.public_assistance") == [("2025-04-01",)]
-    assert small.query("select sum(rows) > 0 from store.forgotten") == [(True,)]
+    # what the killed one set out to delete is on record, whatever of it was left for the second
+    told = small.query("select name, rows, files from store.forgotten where because = $$begun$$ and name in ('inbox', 'outbox', 'sources.public_assistance') order by all")  # fmt: skip
+    assert told == ([] if swapped else [("inbox", 0, 1), ("outbox", 0, 1), ("sources.public_assistance", 1, 0)])
+    assert small.query("select sum(rows) > 0 from store.forgotten where because = 'date'") == [(True,)]
+
+
+def test_who_starts_it_in_the_ui_stands_in_the_log_of_accesses(small):
+    job = small.definitions.resolve_job_def("forget")
+    config = {"ops": {"store__forgotten": {"config": {"role": f" {ROLE} ", "reason": REASON}}}}
+    assert job.execute_in_process(instance=small.instance, run_config=config).success
+    account = pwd.getpwuid(os.geteuid()).pw_name
+    assert small.query("select command, dry_run, role, account, reason, resident_id from rights.accesses") == [
+        ("forget", False, ROLE, account, REASON, None)
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives the database to another account")
+def test_the_ui_of_another_account_may_not_start_it(small):
+    os.chown(small.settings.database, 54321, -1)
+    job = small.definitions.resolve_job_def("forget")
+    config = {"ops": {"store__forgotten": {"config": {"role": ROLE, "reason": REASON}}}}
+    result = job.execute_in_process(instance=small.instance, run_config=config, raise_on_error=False)
+    assert not result.success
+    assert "kodomo.duckdb: belongs to another account, expected the centre's own" in refused(result)
+    assert small.query("select count(*) from sources.public_assistance") == [(2,)]
 
 
 def test_the_ui_may_not_start_it_without_a_role_and_a_reason(small):
@@ -138,7 +183,7 @@ def test_of_a_date_of_which_one_table_is_past_retention_only_that_goes(small):
     assert {path.name for path in attendance.parent.iterdir()} == {attendance.name}
     result = small.materialize("sources.attendance", day="2024-04-01")
     assert not result.success
-    failure = result.get_step_failure_events()[0].event_specific_data.user_failure_data.description
+    failure = refused(result)
     assert failure.startswith(
         f"2024-04-01: 生活保護 was forgotten on {TODAY}, being past retention, and cannot be made"
     )
@@ -198,3 +243,116 @@ def test_a_folder_that_cannot_be_looked_into_is_named(small):
     )
     folder.chmod(0o700)
     assert "DeliveryError: inbox/2024-04-01/他の者: cannot be looked into (Permission denied)" in looked.stderr
+
+
+def test_folders_without_a_file_go_too_and_what_offices_share_stays(small):
+    """A school's or a person's name may stand in the name of a folder."""
+    for place in (
+        "inbox/2024-04-01/山田太郎/空",
+        "outbox/2024-04-01/青葉小学校",
+        "inbox/社会福祉課/2024-04-01/山田花子",
+    ):
+        (small.settings.data_dir / place).mkdir(parents=True)
+    (small.settings.outbox / "センター限り").mkdir()
+    dropped = small.settings.inbox / "社会福祉課" / "2024-04-01" / "生活保護.csv"
+    dropped.write_text("x", "utf-8")
+    assert checks(forget(small)) == {"nothing_left": True}
+    left = {path.relative_to(small.settings.data_dir).as_posix() for path in small.settings.data_dir.rglob("*") if path.is_dir()}  # fmt: skip
+    assert {path for path in left if "box" in path} == {
+        "inbox", "inbox/2025-04-01", "inbox/社会福祉課", "outbox", "outbox/2025-04-01", "outbox/2025-04-01/センター限り", "outbox/センター限り",
+    }  # fmt: skip
+
+
+def test_what_nobody_knows_at_a_date_of_which_one_table_goes_is_named_and_kept(small):
+    small.deliver("出欠_A校.csv", "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数", "1,2024-01,18,0", day="2024-04-01")  # fmt: skip
+    folder = small.settings.inbox / "2024-04-01"
+    (folder / "控え").mkdir()
+    for name in ("旧い控え_生活保護.csv.bak", "控え/生活保護.csv", ".生活保護.csv.swp"):
+        (folder / name).write_text("0001234567", "utf-8")
+    small.configure(f"tables: {{public_assistance: {{legal: {{retention_years: {YEARS}}}}}}}")
+    result = small.materialize("sources.public_assistance", day="2025-04-01")
+    assert "3 files that are read as no table lie at dates of which a table is past retention, expected none" in said(result, "nothing_past_retention")  # fmt: skip
+    with connect(small.settings.database, read_only=True) as con:
+        lines = preview(con, small.settings, load_catalogue(small.settings.overlay), TODAY)
+    start = lines.index(next(line for line in lines if line.startswith("not known, kept")))
+    assert lines[start + 1 : start + 5] == [
+        "  inbox/2024-04-01/.生活保護.csv.swp",
+        "  inbox/2024-04-01/旧い控え_生活保護.csv.bak",
+        "  inbox/2024-04-01/控え/生活保護.csv",
+        "",
+    ]
+    assert forget(small).success
+    assert (folder / "控え" / "生活保護.csv").exists()
+
+
+def test_what_was_written_for_a_request_goes_with_a_row_that_it_holds(small):
+    """Also in the running school year; another person's stays, and the day on which it was written is no forgotten date."""
+    folder = small.settings.outbox / "センター限り"
+    folder.mkdir()
+    catalogue = load_catalogue(small.settings.overlay)
+    asker = Asker(ROLE, "本人の請求", "root")
+    with open_to_write(small.settings, catalogue) as con:
+        numbers = [
+            register(con, asker, "rights disclose", person, kind="開示", state="案", today=TODAY)
+            for person in ("0001234567", "0007654321")
+        ]
+    for number in numbers:
+        for name in (f"開示_{number}_案.xlsx", f"開示_{number}_案 - コピー.xlsx"):
+            (folder / name).write_text("x", "utf-8")
+    with connect(small.settings.database, read_only=True) as con:
+        lines = preview(con, small.settings, catalogue, TODAY)
+    assert any("2 files below outbox/" in line and "written for requests, in センター限り/" in line for line in lines)
+    assert forget(small).success
+    assert {path.name for path in folder.iterdir()} == {
+        f"開示_{numbers[1]}_案.xlsx",
+        f"開示_{numbers[1]}_案 - コピー.xlsx",
+    }
+    assert small.query("select because, files from store.forgotten where because = 'request'") == [("request", 2)]
+
+
+def test_a_request_written_on_a_reference_date_does_not_make_that_date_forgotten(small):
+    """The day of a file stands for the reference date that it has not."""
+    folder = small.settings.outbox / "センター限り"
+    folder.mkdir()
+    (folder / "開示_old.xlsx").write_text("x", "utf-8")
+    day = dt.date(YEARS + 2024, 9, 1)
+    at = dt.datetime.combine(day, dt.time(12), dt.UTC).timestamp()
+    os.utime(folder / "開示_old.xlsx", (at, at))
+    assert forget(small).success
+    assert not (folder / "開示_old.xlsx").exists()
+    with connect(small.settings.database, read_only=True) as con:
+        assert forgotten(con).keys() == {dt.date(2024, 4, 1)}
+
+
+def test_a_roster_that_is_put_back_at_a_forgotten_date_is_not_read_again(small):
+    """And that it is gone is no reason to do later dates anew, which read it."""
+    lines = ("学籍番号,学校コード,学年,氏名カナ,生年月日,性別", "61,081001,6,ヤマダ タロウ,2012-05-05,男")
+    (small.settings.inbox / "2024-04-01" / "生活保護.csv").unlink()
+    roster = small.deliver("校務支援学籍.csv", *lines, day="2024-04-01")
+    small.configure("{}")
+    assert small.materialize("sources.earlier_rosters", "sources.school_roster", "sources.public_assistance", day="2025-04-01").success  # fmt: skip
+    assert small.query("select rows_accepted from sources.earlier_rosters") == [(1,)]
+    content, day = roster.read_bytes(), dt.date(2025, 4, 1)
+    with open_to_write(small.settings, load_catalogue()) as con:
+        # as the end of a whole refresh leaves it
+        con.execute("insert into published.refreshes select reference_date, asset, files_state, contract, run_id, now() from sources.readings where reference_date = $1", [day])  # fmt: skip
+    small.configure(f"retention: {{school_years: {YEARS}}}")
+    catalogue = load_catalogue(small.settings.overlay)
+
+    def asked_for() -> set[str]:
+        known = read_accounts(small.settings)
+        gone = frozenset(one for one, of in known.items() if of.forgotten and of.forgotten.has("school_roster"))
+        there = _lying(small.settings, catalogue, day, Hashes({}), gone)
+        return {name for name in there | known[day].refreshed if there.get(name) != known[day].refreshed.get(name)}
+
+    assert asked_for() == set()
+    assert forget(small).success
+    assert not roster.exists()
+    assert asked_for() == set()
+    roster.parent.mkdir()
+    roster.write_bytes(content)
+    assert asked_for() == set()
+    assert need(small.settings, catalogue, dt.date(2024, 4, 1), read_accounts(small.settings), Hashes({})) == "was forgotten, being past retention"  # fmt: skip
+    assert small.materialize("sources.earlier_rosters", day="2025-04-01").success
+    assert small.query("select count(*) from sources.school_roster") == [(0,)]
+    assert small.query("select count(*) from sources.earlier_rosters") == [(0,)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.office.inbox import SUFFIXES, InboxFile, scan_inbox
+from kodomo_assets.office.inbox import SUFFIXES, InboxFile, dated_folders, scan_inbox
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.sources.arrivals import state_of
 
@@ -51,9 +51,15 @@ class RosterReading:
     problem: str | None
 
 
-def earlier_rosters(inbox: Path, catalogue: Catalogue, before: dt.date) -> list[EarlierRoster]:
-    """The folders of reference dates before ``before`` that hold the roster alone, oldest first."""
-    days = [day for day in _folders(inbox, catalogue) if day < before]
+def earlier_rosters(
+    inbox: Path, catalogue: Catalogue, before: dt.date, gone: Collection[dt.date] = ()
+) -> list[EarlierRoster]:
+    """The folders of reference dates before ``before`` that hold the roster alone, oldest first.
+
+    Args:
+        gone: the dates of which it was forgotten: one that is put back there is not read.
+    """
+    days = [day for day in _folders(inbox, catalogue) if day < before and day not in gone]
     found = [EarlierRoster(day, tuple(_roster_alone(inbox, catalogue, day))) for day in days]
     return [roster for roster in found if roster.files]
 
@@ -72,10 +78,10 @@ def serves_links_only(inbox: Path, catalogue: Catalogue, name: str) -> bool:
 def _folders(inbox: Path, catalogue: Catalogue) -> list[dt.date]:
     """The reference dates that have a folder, those before the first one too."""
     found = []
-    for path in inbox.iterdir() if inbox.is_dir() else ():
-        if path.is_dir() and _DATE.fullmatch(path.name):
+    for name in dated_folders(inbox, catalogue):
+        if _DATE.fullmatch(name):
             try:
-                day = dt.date.fromisoformat(path.name)
+                day = dt.date.fromisoformat(name)
             except ValueError:
                 continue
             found += [day] if f"{day:%m-%d}" in catalogue.calendar.terms else []

@@ -14,7 +14,7 @@ import duckdb
 
 from kodomo_assets.catalogue import TO_FILL_IN, Acknowledgement, Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.office.inbox import scan_inbox
+from kodomo_assets.office.inbox import dated_folders, scan_inbox
 from kodomo_assets.office.opening import sha256
 from kodomo_assets.vocabulary import RETURNS
 
@@ -154,10 +154,10 @@ def _files_elsewhere(
             [table.id, reference_date],
         ).fetchall()
     }
-    for folder in sorted(inbox.iterdir()) if inbox.is_dir() else []:
-        if not folder.is_dir() or folder.name == reference_date.isoformat():
+    for name in dated_folders(inbox, catalogue):
+        if name == reference_date.isoformat():
             continue
-        for file in scan_inbox(folder, catalogue):
+        for file in scan_inbox(inbox / name, catalogue):
             if file.table_id == table.id:
                 known.add(sha256(file))
     return known

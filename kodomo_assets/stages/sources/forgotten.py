@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
 
 _LIST = "linkage.children"
+#: Why a row or file is told of that was about to go, by a try that was stopped; else because of its ``date``.
+BEGUN = "begun"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class Forgotten:
         return self.list_too if "." in name else f"sources.{name}" in self.tables
 
 
+def of_table(gone: Mapping[dt.date, Forgotten], table: str) -> frozenset[dt.date]:
+    """The reference dates of which this table was forgotten."""
+    return frozenset(day for day, of in gone.items() if of.has(table))
+
+
 def forgotten(con: duckdb.DuckDBPyConnection) -> dict[dt.date, Forgotten]:
     """Reference date -> what was forgotten of it; nothing where an older version of the program made the database."""
     there = con.execute(
@@ -38,6 +46,7 @@ def forgotten(con: duckdb.DuckDBPyConnection) -> dict[dt.date, Forgotten]:
         return {}
     rows = con.execute(
         "select reference_date, list(distinct name), max(forgotten_at)::date from store.forgotten "
-        "where because = 'date' group by reference_date"
+        "where because in ('date', $1) group by reference_date",
+        [BEGUN],
     ).fetchall()
     return {day: Forgotten(frozenset(names), on) for day, names, on in rows}
