@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -15,7 +16,8 @@ from kodomo_assets.__main__ import main
 from kodomo_assets.definitions import build_defs
 from kodomo_assets.demo.city import write_city
 from kodomo_assets.demo.year import play_meeting
-from kodomo_assets_tests.conftest import City
+from kodomo_assets.store.connection import connect
+from kodomo_assets_tests.conftest import City, made_once
 from kodomo_assets_tests.defs.conftest import DAY
 from kodomo_assets_tests.internals import instance_in_memory
 
@@ -37,15 +39,17 @@ weights:
 
 
 @pytest.fixture(scope="session")
-def village(tmp_path_factory: pytest.TempPathFactory) -> City:
+def village(shared: Path) -> City:
     """Deliveries of one date, not refreshed yet. Do not change it: copy it."""
-    root = tmp_path_factory.mktemp("village")
-    write_city(root / "data", residents=2500, raised=True)
-    for folder in (root / "data" / "inbox").iterdir():
-        if folder.name != DAY:
-            shutil.rmtree(folder)
-    (root / "data" / "city.yaml").write_text(VILLAGE, "utf-8")
-    return City(root)
+
+    def make(root: Path) -> None:
+        write_city(root / "data", residents=2500, raised=True)
+        for folder in (root / "data" / "inbox").iterdir():
+            if folder.name != DAY:
+                shutil.rmtree(folder)
+        (root / "data" / "city.yaml").write_text(VILLAGE, "utf-8")
+
+    return City(made_once(shared / "village", make))
 
 
 _WHO_ASKED = {"dagster/schedule_name", "dagster/sensor_name"}
@@ -151,19 +155,15 @@ _NOT_COMPARED = {"sources.readings", "published.refreshes", "review.exports", "r
 
 def outcome(city: City) -> tuple[dict[str, tuple], set[str]]:
     """Table -> number and hash of its rows, and the files for people by name."""
-    tables = [name for name in city.catalogue.outputs if name not in _NOT_COMPARED]
-    named = city.query("select schema_name || '.' || table_name from duckdb_tables()")
     rows = {}
-    for name in sorted(set(tables) & {table for (table,) in named}):
-        columns = [
-            column
-            for (column,) in city.query(
-                "select column_name from duckdb_columns() where schema_name || '.' || table_name = '" + name + "' "
-                "and data_type <> 'TIMESTAMP WITH TIME ZONE'"
-            )
-        ]
-        listed = ", ".join(f'"{column}"' for column in columns)
-        rows[name] = city.query(f"select count(*), sum(hash({listed})) from {name}")[0]
+    with connect(city.settings.database, read_only=True) as con:
+        named = con.execute(
+            "select schema_name || '.' || table_name, list('\"' || column_name || '\"' order by column_index) "
+            "from duckdb_columns() where not internal and data_type <> 'TIMESTAMP WITH TIME ZONE' group by all order by 1"
+        ).fetchall()
+        for name, columns in named:
+            if name in city.catalogue.outputs and name not in _NOT_COMPARED:
+                rows[name] = con.execute(f"select count(*), sum(hash({', '.join(columns)})) from {name}").fetchone()
     return rows, {path.name for path in city.outbox(APRIL).iterdir() if path.is_file()}
 
 

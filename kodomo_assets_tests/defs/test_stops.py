@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from kodomo_assets.demo.year import play_meeting
@@ -118,17 +119,16 @@ def counted(city: City, resident_id: str) -> Mapping[str, int]:
 
 def published(city: City, child_key: str) -> set[str]:
     """The tables and views of analyst.duckdb in which the child's key stands."""
-    analyst = city.settings.analyst_database
-    columns = city.query(
-        "select schema_name || '.' || table_name, column_name from duckdb_columns() "
-        "where not internal and data_type = 'VARCHAR'",
-        analyst,
-    )
-    return {
-        table
-        for table, column in columns
-        if city.query(f"select 1 from {table} where \"{column}\" = '{child_key}' limit 1", analyst)
-    }
+    with duckdb.connect(str(city.settings.analyst_database), read_only=True) as con:
+        columns = con.execute(
+            "select schema_name || '.' || table_name, column_name from duckdb_columns() "
+            "where not internal and data_type = 'VARCHAR'"
+        ).fetchall()
+        return {
+            table
+            for table, column in columns
+            if con.execute(f"select 1 from {table} where \"{column}\" = '{child_key}' limit 1").fetchone()
+        }
 
 
 def asked(city: City) -> Need | str:

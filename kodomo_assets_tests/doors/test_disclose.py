@@ -150,19 +150,19 @@ def test_a_draft_holds_row_by_row_what_a_scan_of_every_text_column_finds(centre,
     linked = centre.query("select distinct person_ref from linkage.links where child_key = $1", key)
     numbers = [number, key, *(one for (one,) in linked)]
     columns = centre.query(
-        "select schema_name || '.' || table_name, list(column_name), bool_or(column_name = 'reference_date') "
-        "from duckdb_columns() where not internal group by all having list_contains(list(data_type), 'VARCHAR') "
+        "select schema_name || '.' || table_name, list(column_name), "
+        "list(column_name) filter (data_type = 'VARCHAR'), bool_or(column_name = 'reference_date') from duckdb_columns() where not internal group by all having list_contains(list(data_type), 'VARCHAR') "
     )
     scanned: Counter[tuple[str, str]] = Counter()
     places: dict[str, set[str]] = {}
-    for table, names, is_dated in columns:
-        texts = [name for (name,) in centre.query("select column_name from duckdb_columns() where schema_name || '.' || table_name = $1 and data_type = 'VARCHAR'", table)]  # fmt: skip
-        condition = " or ".join(f"list_contains($1, {quoted(name)})" for name in texts)
-        day = "reference_date" if is_dated else "null"
-        place = "source_file || ' ' || source_row" if "source_row" in names else "''"
-        for when, at in centre.query(f"select {day}, {place} from {table} where {condition}", numbers):
-            scanned[table, str(when)] += 1
-            places.setdefault(table, set()).add(at)
+    with connect(centre.settings.database, read_only=True) as con:
+        for table, names, texts, is_dated in columns:
+            condition = " or ".join(f"list_contains($1, {quoted(name)})" for name in texts)
+            day = "reference_date" if is_dated else "null"
+            place = "source_file || ' ' || source_row" if "source_row" in names else "''"
+            for when, at in con.execute(f"select {day}, {place} from {table} where {condition}", [numbers]).fetchall():
+                scanned[table, str(when)] += 1
+                places.setdefault(table, set()).add(at)
     book = openpyxl.load_workbook(draft)["表ごとの区分"]
     shown = {row[0]: row[2] for row in book.iter_rows(min_row=5, values_only=True)}
     # the files that a person stands in are worked out, and no rows about it

@@ -175,6 +175,17 @@ def test_resampled_selections_hold_to_what_people_decided(decided, decision):
     assert {item for item, share in found.items() if share == 1.0} == chosen
 
 
+def test_where_people_keep_every_item_a_resampled_selection_tries_nothing(decided):
+    made = band_of()
+    children = Children(made.levels, made.event, made.household + 1, made.school_year)
+    items = [entry.item.id for entry in Selection(CATALOGUE, "lower", children, {}).candidates()]
+    catalogue = decided(*(f"item: {item}, action: keep" for item in items))
+    once = np.ones((1, int(children.household.max())), dtype=np.float32)
+    found = inclusion(catalogue, "lower", children, {}, once)
+    chosen = {entry.item.id for entry in Selection(catalogue, "lower", children, {}).chosen().items}
+    assert set(TRUE) <= {item for item, share in found.items() if share == 1.0} == chosen
+
+
 def test_a_decision_makes_a_new_version_at_the_next_yearly_refresh(tmp_path: Path):
     """Not before: a term uses the version that is there."""
     with in_memory() as con:
