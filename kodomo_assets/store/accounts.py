@@ -18,8 +18,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.machine.scratch import SCRATCH
 from kodomo_assets.settings import Settings
-from kodomo_assets.store.modes import PASS, Shares, keep_private, others_may
-from kodomo_assets.store.publish import published_file
+from kodomo_assets.store.modes import PASS, Shares, keep_private, others_may, set_what_was_seen
 from kodomo_assets.vocabulary import CENTRE_FOLDER
 
 CHECK = "shared_as_configured"
@@ -165,7 +164,7 @@ class _Look:
         alone = [self.settings.dagster_home, self.settings.key_file.parent]
         if self.settings.overlay is not None:
             alone.append(self.settings.overlay.parent)
-        published = published_file(self.settings, self.catalogue).parent
+        published = self.shares.analyst_database.parent
         if published not in tops and self.shares.published.group is not None:
             tops[published] = [self.shares.published.group]
         told: set[tuple[Path, str]] = set()
@@ -207,7 +206,7 @@ class _Look:
                 yield from self._at(path, path.lstat(), _Above(True, True))
         if overlay is not None and overlay.exists() and not overlay.is_relative_to(data):
             yield from self._configuration(overlay)
-        published = published_file(self.settings, self.catalogue)
+        published = self.shares.analyst_database
         if not published.is_relative_to(data):
             # a folder that only lies elsewhere is the city's own; one that is shared is as the configuration says
             for path in (published.parent, published) if self.shares.published.group is not None else (published,):
@@ -395,7 +394,7 @@ def set_up(settings: Settings, catalogue: Catalogue, *, dry_run: bool) -> list[s
     shares = Shares(settings, catalogue)
     done = [one for one in look(settings, catalogue) if _is_settable(one, settings, shares, account)]
     if not dry_run:
-        done = [one for one in done if _set(one)]
+        done = [one for one in done if set_what_was_seen(one.path, one.found, one.mode, one.group)]
     verb = "直します" if dry_run else "直しました"
     for group in _together(done):
         mode = f"{group[0].mode:04o}"
@@ -415,27 +414,6 @@ def _is_settable(wrong: Wrong, settings: Settings, shares: Shares, account: Acco
         or path.parent in (settings.data_dir, settings.inbox)
         or (shares.of(path).group is None)
     )
-
-
-def _set(wrong: Wrong) -> bool:
-    """Gives the very file that was looked at its group and mode; whether it could be done."""
-    assert wrong.path is not None and wrong.found is not None and wrong.mode is not None  # noqa: S101, PT018
-    try:
-        handle = os.open(wrong.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        found = os.fstat(handle)
-        if (found.st_ino, found.st_dev) != (wrong.found.st_ino, wrong.found.st_dev):
-            return False
-        if wrong.group is not None:
-            os.fchown(handle, -1, wrong.group)
-        os.fchmod(handle, wrong.mode)
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return True
 
 
 def check_shared(settings: Settings, catalogue: Catalogue) -> CheckOutcome:

@@ -121,6 +121,12 @@ class Shares:
         return _shared(self.catalogue.publish.group, "publish.group", _READ)
 
     @cached_property
+    def analyst_database(self) -> Path:
+        """Where it lies; the configuration may say so by a way around (``../analysts``)."""
+        folder, file = self.catalogue.publish.folder, self.settings.analyst_database
+        return file if folder is None else folder.resolve() / file.name
+
+    @cached_property
     def offices(self) -> Mapping[str, Share]:
         """Name of an office's own folder in inbox/ -> who delivers into it."""
         return {
@@ -130,8 +136,7 @@ class Shares:
 
     def of(self, path: Path) -> Share:
         """What a file or folder of the data folder is to be; outside of it everything is its owner's only."""
-        published = self.catalogue.publish.folder or self.settings.data_dir
-        if path == published / self.settings.analyst_database.name or path == self.catalogue.publish.folder:
+        if path == self.analyst_database or (self.catalogue.publish.folder and path == self.analyst_database.parent):
             return self.published
         if not path.is_relative_to(self.settings.data_dir):
             return _OWN
@@ -184,10 +189,27 @@ def keep_private(settings: Settings, catalogue: Catalogue) -> None:
 
 
 def _keep_offices_apart(settings: Settings, shares: Shares) -> None:
-    """The folder of each office, made and given to its group; the inbox may be passed to come there."""
+    """The folder of each office, made and given to its group; the inbox may be passed to come there.
+
+    What else lies in it was closed by the inbox until then, and is closed itself first.
+
+    Raises:
+        ConfigurationError: everybody may use a folder of another account in it.
+    """
     if not shares.offices or not _HAS_MODES:
         return
     mode = stat.S_IMODE(settings.inbox.stat().st_mode)
+    for path in settings.inbox.iterdir():
+        found = path.lstat()
+        if not found.st_mode & 0o007 or stat.S_ISLNK(found.st_mode):
+            continue
+        if found.st_uid == os.geteuid():
+            set_what_was_seen(path, found, stat.S_IMODE(found.st_mode) & ~0o007)
+        elif mode | PASS != mode:
+            raise ConfigurationError(
+                f"accounts.offices: {settings.inbox.name}/ would be opened for passing, and everybody may use "
+                f"{settings.inbox.name}/{path.name} of another account; expected it closed: chmod o-rwx"
+            )
     if mode | PASS != mode:
         settings.inbox.chmod(mode | PASS)
     for name, share in shares.offices.items():
@@ -271,6 +293,33 @@ def give(path: Path, group: str, mode: int, key: str = "ingest.group") -> None:
             f"{key}: {path.name} cannot be given to group {group}: {explain(error) or error.strerror}; the account "
             "must be a member of the group"
         ) from None
+
+
+def set_what_was_seen(
+    path: Path | None, seen: os.stat_result | None, mode: int | None, group: int | None = None
+) -> bool:
+    """Gives the very file that ``seen`` is of its mode and group; whether it could be done.
+
+    Where others may write somebody could put a link in its place after it was looked at: that is not followed.
+    """
+    if path is None or seen is None or mode is None:
+        return False
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(handle)
+        if (found.st_ino, found.st_dev) != (seen.st_ino, seen.st_dev):
+            return False
+        if group is not None:
+            os.fchown(handle, -1, group)
+        os.fchmod(handle, mode)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def group_number(name: str, key: str) -> int:

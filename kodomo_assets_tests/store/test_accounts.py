@@ -396,6 +396,37 @@ def test_set_up_never_follows_what_an_office_may_replace(settings):
 
 
 @as_root
+def test_an_inbox_is_opened_for_passing_only_once_what_it_hid_is_closed(settings):
+    """Folders made by hand were closed by the inbox above them."""
+    (settings.inbox / DAY).mkdir()
+    (settings.inbox / DAY).chmod(0o755)
+    (settings.inbox / "2024-04-01").mkdir()
+    (settings.inbox / "2024-04-01").chmod(0o755)
+    os.chown(settings.inbox / "2024-04-01", NOBODYS, -1)
+    with pytest.raises(ConfigurationError, match=r"everybody may use inbox/2024-04-01 of another account"):
+        configured()
+    assert settings.inbox.stat().st_mode & 0o7777 == 0o700
+    (settings.inbox / "2024-04-01").chmod(0o750)
+    settings = configured()
+    assert settings.inbox.stat().st_mode & 0o7777 == 0o711
+    assert (settings.inbox / DAY).stat().st_mode & 0o7777 == 0o750
+    assert not may(settings.inbox / DAY, OTHER)
+
+
+@as_root
+def test_the_copy_for_analysts_is_found_by_whatever_way_the_configuration_names_it(settings, root):
+    settings = configured(f"publish: {{group: {ANALYSTS}, folder: ../analysts}}")
+    (root / "analysts").mkdir(mode=0o755)
+    (root / "analysts" / "analyst.duckdb").write_text("x")
+    (root / "analysts" / "analyst.duckdb").chmod(0o644)
+    found = wrong(settings)
+    assert any(text.startswith("analysts: 誰でも読めます") for text in found)
+    assert any(text.startswith("analysts/analyst.duckdb: 誰でも読めます") for text in found)
+    set_up(settings, load_catalogue(settings.overlay), dry_run=False)
+    assert wrong(settings) == []
+
+
+@as_root
 def test_another_account_sets_nothing_up(settings):
     for path in (settings.data_dir, settings.database):
         os.chown(path, NOBODYS, -1)
