@@ -108,6 +108,18 @@ def _add_rights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     then = disclose.add_mutually_exclusive_group()
     then.add_argument("--confirm", metavar="REQUEST", help="a second role confirms a request that waits for it")
     then.add_argument("--release", metavar="FILE", type=Path, help="the filled draft: makes the file for the person")
+    correct = asked.add_parser("correct", help="訂正: a draft for the officer, whose corrections count from then on")
+    _add_right(correct)
+    correct.add_argument("--capacity", help="who asks: 本人, 法定代理人 or 任意代理人")
+    then = correct.add_mutually_exclusive_group()
+    then.add_argument("--confirm", metavar="REQUEST", help="a second role confirms a request that waits for it")
+    then.add_argument("--apply", metavar="FILE", type=Path, help="the filled draft: what is corrected from now on")
+    then.add_argument(
+        "--deliver", metavar="REQUEST", help="the office mends it in its next delivery: nothing is done here"
+    )
+    then.add_argument("--refuse", metavar="REQUEST", help="nothing is corrected (93条2項); the log keeps the reason")
+    then.add_argument("--result", metavar="REQUEST", help="what it changed, in counts, once the date is made anew")
+    then.add_argument("--end", metavar="REQUEST", help="its corrections end: what the office delivered counts again")
     stop = asked.add_parser("stop", help="利用停止 or 異議: a child is neither scored nor shown from now on")
     _add_right(stop)
     stop.add_argument("--ground", help="on what ground it was granted; kept in the register")

@@ -52,7 +52,7 @@ def run(given: argparse.Namespace) -> int:
     if given.command == "explain":
         return _explain(settings, catalogue, given)
     if given.command == "rights":
-        return (_stop if given.right == "stop" else _disclose)(settings, catalogue, given)
+        return {"disclose": _disclose, "correct": _correct, "stop": _stop}[given.right](settings, catalogue, given)
     if given.command == "forget":
         return _forget(settings, catalogue, given)
     if given.command == "accounts":
@@ -118,6 +118,32 @@ def _disclose(settings: Settings, catalogue: Catalogue, given: argparse.Namespac
             dry_run=given.dry_run,
             warn=_warn,
         )
+    print("\n".join(lines))
+    return 0
+
+
+def _correct(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors import correcting
+    from kodomo_assets.store.asking import who_asks
+
+    asker = who_asks(settings, catalogue, given.role, given.reason)
+    today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
+    asked = (settings, catalogue, asker, _asked_for(given.person, RESIDENT))
+    dry_run = given.dry_run
+    if given.apply is not None:
+        lines = correcting.apply(*asked, file=given.apply, today=today, dry_run=dry_run, warn=_warn)
+    elif given.confirm is not None:
+        lines = correcting.confirmed(*asked, request=given.confirm, dry_run=dry_run, warn=_warn)
+    elif given.end is not None:
+        lines = correcting.end(*asked, request=given.end, dry_run=dry_run)
+    elif given.result is not None:
+        lines = correcting.result(*asked, request=given.result, dry_run=dry_run)
+    elif given.deliver is not None or given.refuse is not None:
+        deliver = given.deliver is not None
+        request = given.deliver if deliver else given.refuse
+        lines = correcting.settle(*asked, request=request, deliver=deliver, dry_run=dry_run)
+    else:
+        lines = correcting.draft(*asked, capacity=given.capacity, today=today, dry_run=dry_run, warn=_warn)
     print("\n".join(lines))
     return 0
 

@@ -101,18 +101,25 @@ STOPPED, ENDED = "停止中", "解除"
 CAPACITIES = ("本人", "法定代理人", "任意代理人")
 #: What becomes of a request for 開示 (rights.requests), in this order.
 WAITING, DRAFTED, DISCLOSED = "確認待ち", "案を作成", "開示決定"
+#: What becomes of a request for 訂正: by a command (then ``ENDED``), by the office's next delivery, or not (93条2項).
+CORRECTED, BY_DELIVERY, NOT_CORRECTED = "訂正決定", "納品で訂正", "訂正しない決定"
 #: What the officer decides on a record: 一部開示 leaves items out (79条), 存否応答拒否 does not say whether it is
 #: there (81条).
 OPEN, IN_PART, CLOSED, UNSAID = "開示", "一部開示", "不開示", "存否応答拒否"
 VERDICTS = (OPEN, IN_PART, CLOSED, UNSAID)
 #: The draft of a 開示 for the officer, as its hidden sheet says.
 DISCLOSURE_DRAFT = "開示の案"
+#: The draft of a 訂正 for the officer, as its hidden sheet says.
+CORRECTION_DRAFT = "訂正の案"
 #: Where files lie that no one but the centre sees.
 CENTRE_FOLDER = "センター限り"
 # the draft of a 開示
 RECORD_NUMBER, RECORD_TABLE, CONTENT, MAY_APPLY = "番号", "表", "内容", "あたりうる78条1項"
 VERDICT, LEFT_OUT, WHY_NOT = "区分", "除く項目", "開示しない理由"
 OF_TABLE, VERDICT_OF_TABLE, WHY_NOT_OF_TABLE = "表の名称", "表の区分", "表の開示しない理由"
+# the draft of a 訂正
+OF_RECORD, ITEM, HELD = "記録", "項目", "保有している内容"
+CORRECT, SINCE, WHY_CORRECT = "訂正後", "いつの基準日から", "訂正の理由"
 
 # Kinds of files for people, as their names begin and as their hidden sheet says.
 MEETING, DECISIONS_FILE = "判定会議", "判定"

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kodomo_assets.catalogue.about import About, numbers_in
+from kodomo_assets.catalogue.about import About, Number, numbers_in
 from kodomo_assets.catalogue.base import Model, Sentence
 from kodomo_assets.catalogue.legal import Legal
 from kodomo_assets.catalogue.source_columns import Column, compared_once
@@ -216,12 +216,16 @@ class SourceTable(Model):
         return any(column.unclear_is_yes for column in self.columns.values())
 
     @property
+    def numbers(self) -> Mapping[str, Number]:
+        """Column -> the number of a person that it holds."""
+        return numbers_in(self.columns)
+
+    @property
     def numbers_of_others(self) -> tuple[str, ...]:
         """The columns that hold the number of a person whom the row is not about: the mother's in a child's row."""
         about = self.person.resident or self.person.pupil
-        numbers = numbers_in(self.columns)
         return tuple(
-            name for name, number in numbers.items() if number in ("resident_id", "pupil_id") and name != about
+            name for name, number in self.numbers.items() if number in ("resident_id", "pupil_id") and name != about
         )
 
     @property

@@ -137,7 +137,7 @@ def links(step: Step) -> Results:
         Written("linkage.quality", "new_quality", tell_methods),
         Written("linkage.changes", "new_changes", tell_changes),
         Written("linkage.model", "new_model", lambda con: tell_model(con, counts)),
-        also=[("linkage.asked", "new_asked")],
+        also=[("linkage.asked", "new_asked"), ("linkage.stopped_links", "new_stopped_links")],
     )
     put_or_take_away(step.outbox / f"{LINK_REVIEW}.xlsx", workbook, step.warn)
 

@@ -4,6 +4,7 @@ from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.defs.step import Declared, Results, Step, Written, asset, check
 from kodomo_assets.office.inbox import check_known_files, create_inbox
 from kodomo_assets.office.opening import sha256
+from kodomo_assets.refreshing.corrections import CHECK as CORRECTIONS
 from kodomo_assets.refreshing.deliveries import EARLIER_ROSTERS_PRIORITY, priority, read_beside, read_table
 from kodomo_assets.refreshing.earlier_rosters import read_earlier_rosters
 from kodomo_assets.refreshing.forgetting import CHECK as PAST_RETENTION
@@ -20,6 +21,7 @@ from kodomo_assets.stages.sources.earlier_rosters import (
 from kodomo_assets.stages.sources.withdrawn import CHECK, require_not_emptied
 from kodomo_assets.store.accounts import CHECK as SHARED
 from kodomo_assets.store.accounts import check_shared
+from kodomo_assets.store.corrections import correctable
 
 
 @asset(
@@ -80,6 +82,7 @@ def _delivered(table: SourceTable) -> Declared:
         checks=[
             *(check(name, one.name, one.ja, blocking=one.blocking) for one in checks_of(table)),
             check(name, CHECK, "取り下げられたファイルがない"),
+            *([check(name, CORRECTIONS, "効かなくなった訂正がない")] if correctable(table) else []),
         ],
         priority=priority(table),
         facts=lambda catalogue: contract_of(catalogue, table),

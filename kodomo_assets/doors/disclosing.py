@@ -14,32 +14,39 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.doors.asking import require_known, resident_number
-from kodomo_assets.doors.rights.care import needs_care
+from kodomo_assets.doors.requesting import (
+    centre_folder,
+    filled_draft,
+    needs_second_role,
+    request_of,
+    require_confirmed,
+    require_who_confirms,
+    shown,
+    waiting_request,
+    waits,
+)
 from kodomo_assets.doors.rights.records import Record, gather, state_of
-from kodomo_assets.doors.rights.verdicts import decide, read_draft
+from kodomo_assets.doors.rights.verdicts import decide, read_draft, unsaid_tables
 from kodomo_assets.doors.rights.workbooks import draft_workbook, person_workbook
-from kodomo_assets.errors import RequestError
-from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.returned import read_returned
 from kodomo_assets.settings import Settings
-from kodomo_assets.store.asking import require_one_of, require_role
+from kodomo_assets.store.asking import require_one_of
 from kodomo_assets.store.exports import Tell, put
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.register import Asker, Request, confirm, find_request, note_access, register, set_state
-from kodomo_assets.store.stops import was_stopped
 from kodomo_assets.store.tables import transaction
 from kodomo_assets.vocabulary import (
     CAPACITIES,
-    CENTRE_FOLDER,
     DISCLOSED,
     DISCLOSURE,
     DRAFTED,
-    STOP,
+    UNSAID,
     VERDICTS,
     WAITING,
 )
 
 _COMMAND = "rights disclose"
+_SCORES = frozenset({"screening.ranking", "screening.stability", "screening.difficulty_scores"})
 _RELEASE, _CONFIRM = f"{_COMMAND} --release", f"{_COMMAND} --confirm"
 
 
@@ -63,13 +70,15 @@ def draft(
     Raises:
         RequestError: no such person or capacity; or the person is protected, has or may have an open case of abuse,
             or was stopped: then the request is registered, and nothing is written until a second role confirms it
-            (``confirmed``).
+            (``confirmed``); where no other role could, nothing is registered.
     """
     said = _capacity(capacity)
     number = resident_number(catalogue, given)
     with open_to_write(settings, catalogue) as con:
         require_known(con, settings, catalogue, number)
-        stops = needs_care(con, catalogue, today) or was_stopped(con, number)
+        stops = needs_second_role(con, catalogue, number, today)
+        if stops:
+            require_who_confirms(catalogue, asker.role)
         if dry_run:
             note_access(con, asker, _COMMAND, number, dry_run=True)
             if stops:
@@ -87,12 +96,7 @@ def draft(
             con, asker, _COMMAND, number, kind=DISCLOSURE, state=state, today=today, capacity=said, then=then
         )
     if stops:
-        raise RequestError(
-            f"request {request} is registered and stops here: the person is protected (支援措置), has or may have "
-            "an open case of abuse, or was stopped (利用停止), and who asks may be who it is protected "
-            "from. A second role confirms it: the same command with "
-            f"--confirm {request} and its own --role, one of {'・'.join(catalogue.rights.confirming)}"
-        )
+        raise waits(catalogue, request, asker.role)
     return lines
 
 
@@ -104,15 +108,10 @@ def confirmed(
     Raises:
         RequestError: the role may not confirm, or asked itself; the request is no waiting one about this person.
     """
-    require_role("--role", asker.role, catalogue.rights.confirming, "rights.confirming")
     number = resident_number(catalogue, given)
     with open_to_write(settings, catalogue) as con:
         require_known(con, settings, catalogue, number)
-        waiting = _request_of(con, request, number, (WAITING,))
-        if waiting.role == asker.role:
-            raise RequestError(
-                f"--confirm: request {request} was made by this role, expected a second one to confirm it"
-            )
+        waiting_request(con, catalogue, asker, request, number, DISCLOSURE)
         if dry_run:
             note_access(con, asker, _CONFIRM, number, request=request, dry_run=True)
             return _counts(gather(con, catalogue, dt.datetime.now(dt.UTC)))
@@ -137,40 +136,34 @@ def release(
 
     Raises:
         DeliveryError: the file cannot be read.
-        RequestError: it is no draft of a request about this person, or not to be taken as it is (``verdicts``).
+        RequestError: it is no draft of a request about this person, not to be taken as it is (``verdicts``), or needs
+            a second role by now.
     """
     number = resident_number(catalogue, given)
-    filled = read_draft(read_returned(_opened(file), catalogue.ingest))
+    filled = read_draft(read_returned(filled_draft(file), catalogue.ingest))
     with open_to_write(settings, catalogue) as con:
         require_known(con, settings, catalogue, number)
-        request = _request_of(con, filled.request, number, (DRAFTED,))
+        request = request_of(con, filled.request, number, DISCLOSURE, (DRAFTED,))
+        require_confirmed(con, catalogue, asker, _RELEASE, request, today, dry_run=dry_run)
         note_access(con, asker, _RELEASE, number, request=filled.request, dry_run=dry_run)
         decisions = decide(filled, gather(con, catalogue, request.state_at))
         counted = Counter(one.verdict for one in decisions)
         told = [f"{verdict}: {counted[verdict]:,}" for verdict in VERDICTS if counted[verdict]]
+        if unsaid_tables(decisions) and any(one.is_told and one.record.table in _SCORES for one in decisions):
+            told.append(f"scores are told that records with {UNSAID} went into: look whether they tell of these")
         if dry_run:
             return told
         content = person_workbook(filled.request, today, _facts_told(catalogue, request), decisions)
-        path = _folder(settings) / f"{DISCLOSURE}_{filled.request}.xlsx"
+        path = centre_folder(settings) / f"{DISCLOSURE}_{filled.request}.xlsx"
         with transaction(con):
             set_state(con, filled.request, DISCLOSED)
             put(path, content, warn)
-    return [*told, f"the file for the person: {_shown(settings, path)}"]
+    return [*told, f"the file for the person: {shown(settings, path)}"]
 
 
 def _capacity(given: str | None) -> str:
     expected = f"expected who asks: one of {'・'.join(CAPACITIES)}"
     return require_one_of("--capacity", given, CAPACITIES, "capacity", expected)
-
-
-def _request_of(con: duckdb.DuckDBPyConnection, number: str, resident_id: str, states: Sequence[str]) -> Request:
-    """The request, where it is a 開示 about this person in one of ``states``."""
-    request = find_request(con, number)
-    if request.resident_id != resident_id or request.kind != DISCLOSURE:
-        raise RequestError(f"request {number}: is none for {DISCLOSURE} about this person, expected its own")
-    if request.state not in states:
-        raise RequestError(f"request {number}: its state is {request.state}, expected {'・'.join(states)}")
-    return request
 
 
 def _write_draft(
@@ -185,14 +178,9 @@ def _write_draft(
         "確認した役職": registered.confirmed_by or "（確認は要らない）",
         "記録情報の経常的提供先": "\n".join(catalogue.registry.recipients),
     }
-    if was_stopped(con, registered.resident_id):
-        facts[STOP] = (
-            f"{STOP}のあいだに作られた基準日では、名前で結び付ける記録（SSW相談記録など）と学校の記録を"
-            "この方に結び付けていないため、この案に載っていないことがあります。担当課の記録も確かめてください"
-        )
-    path = _folder(settings) / f"{DISCLOSURE}_{request}_案.xlsx"
+    path = centre_folder(settings) / f"{DISCLOSURE}_{request}_案.xlsx"
     put(path, draft_workbook(request, facts, records, state_of(records)), warn)
-    return [*_counts(records), f"request {request}, the draft for the officer: {_shown(settings, path)}"]
+    return [*_counts(records), f"request {request}, the draft for the officer: {shown(settings, path)}"]
 
 
 def _facts_told(catalogue: Catalogue, request: Request) -> dict[str, str]:
@@ -211,19 +199,3 @@ def _facts_told(catalogue: Catalogue, request: Request) -> dict[str, str]:
 def _counts(records: Sequence[Record]) -> list[str]:
     counted = Counter(record.table for record in records)
     return [f"{table}: {count:,}" for table, count in counted.items()]
-
-
-def _folder(settings: Settings) -> Path:
-    return settings.outbox / CENTRE_FOLDER
-
-
-def _shown(settings: Settings, path: Path) -> str:
-    return path.relative_to(settings.data_dir).as_posix()
-
-
-def _opened(path: Path) -> InboxFile:
-    try:
-        status = path.stat()
-    except OSError:
-        raise RequestError(f"{path.name}: no such file, expected the filled draft") from None
-    return InboxFile(path, path.name, None, None, status.st_size, dt.datetime.fromtimestamp(status.st_mtime, tz=dt.UTC))

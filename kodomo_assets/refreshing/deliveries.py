@@ -12,6 +12,8 @@ from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.office.opening import sha256
 from kodomo_assets.office.problems import TableRefusedError
 from kodomo_assets.refreshing import Work
+from kodomo_assets.refreshing.corrections import CHECK as CORRECTIONS
+from kodomo_assets.refreshing.corrections import check_corrections
 from kodomo_assets.refreshing.send_back import keep_faults, returns_path, send_back, write_returns
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, state_of
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
@@ -43,6 +45,7 @@ from kodomo_assets.stages.sources.withdrawn import (
     mark_withdrawn,
 )
 from kodomo_assets.stages.sources.words import with_words
+from kodomo_assets.store.corrections import CORRECTED, create_corrected
 from kodomo_assets.store.tables import Check, PartitionValue, replace
 from kodomo_assets.told import Lines, Told
 from kodomo_assets.vocabulary import RETURNS
@@ -142,7 +145,7 @@ def _read(
         checks = [lambda _: _unread(table, "its files were withdrawn")]
     mark_withdrawn(con, gone.files)
     told[RETURNS] = send_back(work, table, day)
-    checks.append(lambda c: [check_withdrawn(c, work.catalogue, table, day, gone)])
+    checks.append(lambda c: [check_withdrawn(c, work.catalogue, table, day, gone), *check_corrections(c, table, day)])
     outcomes = store_reading(work, table, day, state, checks)
     remember(con, day, _asset(table), basis, outcomes)
     told |= {FINGERPRINT: state, "dagster/partition_row_count": len(con.table(f"new_{table.id}"))}
@@ -180,13 +183,17 @@ def _take_in(work: Work, table: SourceTable, files: Sequence[InboxFile]) -> Deli
 def store_reading(
     work: Work, table: SourceTable, day: dt.date, state: str, checks: Sequence[Check]
 ) -> list[CheckOutcome]:
-    """Stores ``new_<table>``, ``new_deliveries`` and ``new_quarantine``, and that they were read of these files."""
+    """Stores ``new_<table>``, where it is corrected so (訂正), ``new_deliveries`` and ``new_quarantine``, and that they
+    were read of these files.
+    """
+    create_corrected(work.con, table, f"new_{table.id}")
     partition: dict[str, PartitionValue] = {"reference_date": day, "table_name": table.id, "asset": _asset(table)}
     create_reading(work.con, partition, state, work.run_id)
     pairs = {
         _asset(table): f"new_{table.id}",
         "sources.deliveries": "new_deliveries",
         "sources.quarantine": "new_quarantine",
+        CORRECTED: "new_corrected",
         READINGS: "new_reading",
     }
     return replace(work.con, [(work.catalogue.output(name), new) for name, new in pairs.items()], partition, checks)
@@ -198,7 +205,10 @@ def _same_as_before(work: Work, table: SourceTable, before: Sequence[CheckOutcom
     if not returns_path(work, table, work.day).exists():
         write_returns(work, table, work.day)
     rows = rows_at(work.con, table, work.day)
-    return Reading({"dagster/partition_row_count": rows, "読み直し": "なし（同じ内容）"}, before)
+    # corrections come and end by a command, whatever was read
+    standing = [outcome for outcome in before if outcome.name != CORRECTIONS]
+    outcomes = [*standing, *check_corrections(work.con, table, work.day)]
+    return Reading({"dagster/partition_row_count": rows, "読み直し": "なし（同じ内容）"}, outcomes)
 
 
 def _left_alone(work: Work, table: SourceTable, gone: Withdrawn, state: str, basis: Basis) -> Reading:
@@ -206,6 +216,7 @@ def _left_alone(work: Work, table: SourceTable, gone: Withdrawn, state: str, bas
     outcomes = [
         *_unread(table, "a withdrawal awaits its confirmation"),
         check_withdrawn(work.con, work.catalogue, table, work.day, gone),
+        *check_corrections(work.con, table, work.day),
     ]
     # noted as dealt with, so that a look does not ask for it again and again; never taken for read
     partition: dict[str, PartitionValue] = {"reference_date": work.day, "asset": _asset(table)}
@@ -224,6 +235,7 @@ def _not_delivered(work: Work, table: SourceTable) -> Reading:
     outcomes = [
         *_unread(table, "no delivery for this date"),
         check_withdrawn(work.con, work.catalogue, table, work.day, Withdrawn((), ())),
+        *check_corrections(work.con, table, work.day),
     ]
     return Reading({"dagster/partition_row_count": 0, "delivery_in_force": described}, outcomes)
 

@@ -36,7 +36,6 @@ YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeti
 # a look and the terminal are to be read
 _MOST_NOTES = 5
 _NEVER = Account({}, {}, {})
-_STOPS = "stops"
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def need(
         day == max((one for one, of in known.items() if of.refreshed.keys() - {PAPERS}), default=None)
         and account.rests_on is not None
     ):
-        earlier |= {_STOPS: account.rests_on.stops_now} if account.rests_on.stops_changed else {}
+        earlier |= account.rests_on.commands_changed
     if account.forgotten is not None:
         # its list cannot be made anew; what comes back from the meeting is read
         changed, earlier = changed & _come_back(catalogue), {}

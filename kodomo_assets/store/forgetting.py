@@ -29,6 +29,7 @@ _CHILDREN = "linkage.children"
 _STOPPED = "rights.stops_in_force"
 #: Of what was asked and looked at, who, when and why stay told, and of whom no longer: table -> when the row was made.
 NAMELESS = {"rights.requests": "made_at", "rights.accesses": "at"}
+_CORRECTIONS, _CORRECTED = "rights.corrections", "sources.corrected"
 _SOURCES, _DELIVERIES = "sources", "sources.deliveries"
 _KEPT = "being_kept"
 _NOTHING = "nothing was changed"
@@ -79,13 +80,33 @@ def going(catalogue: Catalogue, today: dt.date) -> dict[str, Going]:
         )
         for table in catalogue.outputs.values()
         if table.stored and "reference_date" in table.column_names and not _stays(table)
-    } | {name: _nameless(catalogue, name, made, today) for name, made in NAMELESS.items()}
+    } | {
+        **{name: _nameless(catalogue, name, made, today) for name, made in NAMELESS.items()},
+        _CORRECTIONS: _without_rows(catalogue, today),
+    }
+
+
+def _without_rows(catalogue: Catalogue, today: dt.date) -> Going:
+    """The corrections (訂正) that are older than what is kept of their table and have effect on no row that is kept."""
+    table = catalogue.output(_CORRECTIONS)
+    day, april = _made_on(catalogue, "made_at")
+    kept_from = _kept_from(catalogue, catalogue.output(_CORRECTED), today)
+    in_effect = (
+        f"exists (from {_CORRECTED} as n where n.request = t.request and n.number = t.number "
+        f"and n.reference_date >= {kept_from})"
+    )
+    return Going(table, f"({day} < {kept_from} and not {in_effect})", "false", april)
+
+
+def _made_on(catalogue: Catalogue, column: str) -> tuple[str, str]:
+    """SQL: the day on which row ``t`` was made, and the first of its school year."""
+    day = f"(t.{column} at time zone {literal(catalogue.calendar.timezone)})::date"
+    return day, f"make_date(year({day} - to_months(3)), 4, 1)"
 
 
 def _nameless(catalogue: Catalogue, name: str, made: str, today: dt.date) -> Going:
     """The rows whose number goes: not those of a stop that is in force, or nobody would know of whom it is."""
-    day = f"(t.{made} at time zone {literal(catalogue.calendar.timezone)})::date"
-    april = f"make_date(year({day} - to_months(3)), 4, 1)"
+    day, april = _made_on(catalogue, made)
     named = f"t.resident_id is not null and t.resident_id not in (select resident_id from {_STOPPED})"
     return Going(
         catalogue.output(name),

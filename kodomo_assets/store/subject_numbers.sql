@@ -1,18 +1,25 @@
 -- Under which numbers a person is known: $resident_id, $child_key and what the tables of the linkage make of them.
 create or replace temp table subject_numbers as
-with dates as (
+with links as (
+    from linkage.links
+    union all by name
+    -- of who is stopped (利用停止): what is recorded is the person's all the same
+    from linkage.stopped_links
+),
+
+dates as (
     select reference_date
     from sources.deliveries
     union
     select reference_date
-    from linkage.links
+    from links
 ),
 
 never_others as (
     select
         table_name,
         person_ref
-    from linkage.links
+    from links
     group by
         table_name,
         person_ref
@@ -24,7 +31,7 @@ linked as (
         table_name,
         person_ref as number,
         reference_date
-    from linkage.links
+    from links
     where child_key = $child_key
     union
     -- what was never anybody else's, but for a 学籍番号 where the child went by another one: schools number anew
@@ -38,7 +45,7 @@ linked as (
         o.table_name <> 'school_roster'
         or d.reference_date not in (
             select reference_date
-            from linkage.links
+            from links
             where table_name = 'school_roster' and child_key = $child_key
         )
 ),

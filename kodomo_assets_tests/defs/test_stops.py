@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pytest
 
+from kodomo_assets.__main__ import main
 from kodomo_assets.demo.year import play_meeting
 from kodomo_assets.office.written import shows_any
 from kodomo_assets.refreshing.needs import REFRESHED, Need, need, read_accounts
@@ -26,12 +28,13 @@ from kodomo_assets_tests.defs.test_automatic import APRIL, village
 __all__ = ["village"]
 
 EARLIER = dt.date(2025, 1, 1)
-# what the child's rows at the date it is stopped at may stand in: what was delivered, who lives there, what was decided
-# or asked before, and the stop itself
+# what the child's rows at the date it is stopped at may stand in: what was delivered, and which of it reaches the child by
+# name, who lives there, what was decided or asked before, and the stop itself
 _STAYS = {
     "linkage.residents",
     "linkage.asked",
     "linkage.answers",
+    "linkage.stopped_links",
     "review.listed_children",
     "review.decisions",
     "review.decisions_in_force",
@@ -157,7 +160,8 @@ def test_nothing_is_made_or_shown_of_the_child_and_nothing_of_others_changes(cit
     before = {table: others(city, table, child_key) for table in tables}
     residents = city.table("linkage.residents")
     decided = city.table("review.decisions")
-    assert {"features.matrix", "screening.ranking", "review.meeting_list"} <= counted(city, resident_id).keys()
+    delivered = counted(city, resident_id)
+    assert {"features.matrix", "screening.ranking", "review.meeting_list"} <= delivered.keys()
     assert "linkage.children" in published(city, child_key)
     assert asked(city) == REFRESHED
 
@@ -174,6 +178,11 @@ def test_nothing_is_made_or_shown_of_the_child_and_nothing_of_others_changes(cit
     assert city.table("linkage.residents") == residents
     assert city.table("review.decisions") == decided
     stays = counted(city, resident_id)
+    # a 開示 shows what it showed before, what reaches the child by name included
+    assert {name: rows for name, rows in stays.items() if name.startswith("sources.")} == {
+        name: rows for name, rows in delivered.items() if name.startswith("sources.")
+    }
+    assert "sources.school_roster" in delivered
     assert {name for name in stays if not name.startswith("sources.")} <= _STAYS
     assert published(city, child_key) == set()
     # what the meeting had, and was kept when its page began to show the scores, is a person's to take back
@@ -218,3 +227,55 @@ def test_what_comes_back_of_a_stopped_child_is_not_read_and_files_of_an_older_li
     assert others(city, "review.personal_sheets", child_key) == sheets
     # what was not read is the newest date's: its refresh is asked for all the same
     assert isinstance(asked(city), Need)
+
+
+def test_a_correction_is_asked_for_at_the_newest_date_and_told_once_it_is_made(city, monkeypatch, capsys):
+    """訂正 of a 就学援助 of the newest list: the level of that child, and of nobody else."""
+    monkeypatch.setenv("KODOMO_DATA_DIR", str(city.settings.data_dir))
+    monkeypatch.setenv("KODOMO_KEY_FILE", str(city.settings.key_file))
+    monkeypatch.delenv("KODOMO_CONFIG", raising=False)
+    ((resident_id, child_key),) = city.query(
+        f"""
+        select c.resident_id, c.child_key
+        from linkage.children as c
+        join features.matrix as m using (reference_date, child_key)
+        where c.reference_date = date '{APRIL}' and m.school_expense_aid = 'semi_needy' and not c.protected
+        order by c.resident_id
+        limit 1
+        """
+    )
+    tables = ("features.levels", "features.matrix", "linkage.links")
+    before = {table: others(city, table, child_key) for table in tables}
+    earlier = city.table("screening.ranking", f"reference_date = date '{EARLIER}'")
+    asker = [resident_id, "--role", "個人情報保護担当", "--reason", "本人の請求"]
+    assert main(["rights", "correct", *asker, "--capacity", "本人"]) == 0
+    (draft,) = (city.settings.outbox / "センター限り").glob("訂正_*")
+    book = openpyxl.load_workbook(draft)
+    sheet = book["就学援助"]
+    for row in range(5, sheet.max_row + 1):
+        if (sheet.cell(row, 5).value, sheet.cell(row, 6).value) == ("認定区分", "準要保護"):
+            sheet.cell(row, 7).value = "否認定"
+    book.save(draft)
+    assert main(["rights", "correct", *asker, "--apply", str(draft)]) == 0
+    assert f"lists of earlier dates stand as what was decided ({EARLIER})" not in capsys.readouterr().out
+    ((request,),) = city.query("select request from rights.requests")
+    need_now = asked(city)
+    assert isinstance(need_now, Need)
+    assert (need_now.job, need_now.part) == ("yearly_refresh", None)
+    assert main(["rights", "correct", *asker, "--result", request]) == 2
+    assert f"{APRIL} was not made anew since, expected `refresh {APRIL}` first" in capsys.readouterr().err
+    assert city.refresh(APRIL)
+    assert asked(city) == REFRESHED
+    told = capsys.readouterr()
+    assert resident_id not in told.out + told.err
+    assert main(["rights", "correct", *asker, "--result", request]) == 0
+    out = capsys.readouterr().out
+    assert "features.levels: 1 of " in out
+    assert city.query(f"select school_expense_aid from features.matrix where reference_date = date '{APRIL}' and child_key = '{child_key}'") != [("semi_needy",)]  # fmt: skip
+    assert {table: others(city, table, child_key) for table in tables} == before
+    assert city.table("screening.ranking", f"reference_date = date '{EARLIER}'") == earlier
+    assert not city.query("from duckdb_tables() where schema_name = 'rights' or table_name = 'corrected'", city.settings.analyst_database)  # fmt: skip
+    assert main(["rights", "correct", *asker, "--end", request]) == 0
+    assert isinstance(asked(city), Need)
+    assert main(["rights", "disclose", *asker, "--capacity", "本人", "--dry-run"]) == 0
+    assert "rights.corrections: " in capsys.readouterr().out

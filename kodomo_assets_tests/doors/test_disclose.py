@@ -307,6 +307,40 @@ def test_a_draft_that_does_not_say_everything_releases_nothing(centre, capsys):
         assert "担任の所見" not in err
 
 
+def test_what_was_made_of_records_that_nobody_is_told_of_is_not_released(centre, capsys):
+    """81条: neither a level nor a factor nor a link says that there is one; nor is anything lost of other tables."""
+    draft = centre.drafted(SUPPORTED)
+    unsaid = ALL | {"sources.child_rearing_allowance": ("存否応答拒否", "81条")}
+    err = released(centre, fill(draft, unsaid), capsys)
+    assert "was made of records of which all are 存否応答拒否 (81条)" in err
+    closed = dict.fromkeys(("features.levels", "screening.contributions", "explanation.factors"), ("不開示", "7号"))
+    # the matrix has a column of it
+    assert "was made of records" in released(centre, fill(draft, unsaid | closed), capsys)
+    items = [one.ja for one in load_catalogue().items.values() if "child_rearing_allowance" in one.tables]
+    left_out = {"児童と項目の行列": ("一部開示", "、".join(items), "81条")}
+    filled = fill(draft, unsaid | closed, left_out)
+    assert centre.disclose(SUPPORTED, "--release", filled) == 0
+    assert "scores are told that records with 存否応答拒否 went into" in capsys.readouterr().out
+    text = str([row["内容"] for row in rows_of(draft.with_name(draft.name.replace("_案", "")))])
+    assert all(f"{ja}：■■■" in text for ja in items)
+
+
+def test_items_without_a_record_stand_in_one_row_of_the_persons_file(centre):
+    draft = centre.drafted(SUPPORTED)
+    assert centre.disclose(SUPPORTED, "--release", fill(draft, ALL)) == 0
+    called = "児童と項目ごとの段階とそのもと"
+    before = [row for row in rows_of(draft) if row["表"] == called]
+    after = [row for row in rows_of(draft.with_name(draft.name.replace("_案", ""))) if row["表"] == called]
+    empty: dict[object, list[str]] = {}
+    for row in before:
+        if "／段階：記録なし／" in str(row["内容"]):
+            empty.setdefault(row["基準日"], []).append(str(row["内容"]).split("／")[0].removeprefix("項目："))
+    assert all(len(items) > 1 for items in empty.values())
+    together = {row["基準日"]: row["内容"] for row in after if str(row["内容"]).startswith("記録なしの項目：")}
+    assert together == {day: f"記録なしの項目：{'、'.join(items)}" for day, items in empty.items()}
+    assert len(after) == len(before) - sum(map(len, empty.values())) + len(together)
+
+
 def test_a_draft_that_was_changed_releases_nothing(centre, capsys):
     draft = centre.drafted(SUPPORTED)
     filled = fill(draft, ALL)
@@ -461,10 +495,13 @@ def test_an_open_case_of_abuse_that_waits_in_the_clerical_review_waits_too(centr
     assert capsys.readouterr().out.endswith(f"{said}\n")
 
 
-def test_a_stopped_child_waits_for_a_second_role_and_its_draft_says_what_may_lack(centre, capsys):
-    """A stop takes the links by name away, and with them what would have shown an open case of abuse."""
+def test_a_stopped_child_waits_for_a_second_role_and_its_draft_lacks_nothing(centre, capsys):
+    """What reaches a stopped child by name serves nothing any more, and is the child's all the same."""
     with connect(centre.settings.database) as con:
         stop(con, "2025-0001", SUPPORTED, centre.child_key(SUPPORTED), dt.datetime(2025, 5, 1, tzinfo=dt.UTC))
+    # as a refresh since then leaves it
+    centre.change("insert into linkage.stopped_links by name from linkage.links where child_key = $1", centre.child_key(SUPPORTED))  # fmt: skip
+    centre.change("delete from linkage.links where child_key = $1", centre.child_key(SUPPORTED))
     # nor does one role alone learn which tables have rows
     assert centre.disclose(SUPPORTED, "--capacity", "法定代理人", "--dry-run") == 0
     assert capsys.readouterr().out == "a second role would have to confirm it\n"
@@ -473,9 +510,42 @@ def test_a_stopped_child_waits_for_a_second_role_and_its_draft_says_what_may_lac
     ((request,),) = centre.query("select request from rights.requests")
     assert centre.disclose(SUPPORTED, "--confirm", request, asker=["--role", SECOND, "--reason", "確認した"]) == 0
     (draft,) = centre.files()
-    guide = openpyxl.load_workbook(centre.data / draft)["案内"]
-    told = {row[0]: row[1] for row in guide.iter_rows(values_only=True)}
-    assert "この案に載っていないことがあります" in str(told["利用停止"])
+    tables = {row["表"] for row in rows_of(centre.data / draft)}
+    assert {"校務支援学籍", "出欠", "成績", "利用停止中の児童に結び付く記録"} <= tables
+
+
+def test_what_came_since_the_draft_waits_for_a_second_role_too(centre, capsys):
+    """Between draft and release the household comes under 支援措置."""
+    filled = fill(centre.drafted(SUPPORTED), ALL)
+    centre.change("update sources.resident_register set protection = true where resident_id = $1", SUPPORTED)
+    ((request,),) = centre.query("select request from rights.requests")
+    capsys.readouterr()
+    for given in (["--dry-run"], []):
+        assert centre.disclose(SUPPORTED, "--release", filled, *given) == 2
+        assert "since its draft was made the person is protected (支援措置)" in capsys.readouterr().err
+        assert centre.query("select state from rights.requests") == [("案を作成" if given else "確認待ち",)]
+    assert [path.name for path in centre.files() if "案" not in path.name] == ["記入済.xlsx"]
+    assert centre.disclose(SUPPORTED, "--release", filled) == 2
+    assert "its state is 確認待ち, expected 案を作成" in capsys.readouterr().err
+    second = ["--role", SECOND, "--reason", "面接した"]
+    assert centre.disclose(SUPPORTED, "--confirm", request, asker=second) == 0
+    draft = centre.data / CENTRE / f"開示_{request}_案.xlsx"
+    assert all("1号" in str(row["あたりうる78条1項"]) for row in rows_of(draft))
+    # what was decided before anybody knew is not released
+    assert centre.disclose(SUPPORTED, "--release", filled) == 2
+    assert centre.disclose(SUPPORTED, "--release", fill(draft, ALL)) == 0
+
+
+def test_a_request_that_nobody_could_confirm_is_not_registered(centre, capsys):
+    with (centre.data / "city.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"rights: {{confirming: [{SECOND}]}}\n")
+    alone = ["--role", SECOND, "--reason", "本人の請求"]
+    for given in (["--dry-run"], []):
+        assert centre.disclose(PROTECTED, "--capacity", "本人", *given, asker=alone) == 2
+        assert "rights.confirming names no other one than this" in capsys.readouterr().err
+    assert centre.query("from rights.requests") == []
+    # whom nobody has to confirm may be asked for by that role
+    assert centre.disclose(SUPPORTED, "--capacity", "本人", asker=alone) == 0
 
 
 @pytest.mark.parametrize(

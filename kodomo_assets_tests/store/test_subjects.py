@@ -113,7 +113,7 @@ def found(con, resident, column="source_row"):
     identify(con, CATALOGUE, SECRET, resident)
     told = {}
     for table, rows in rows_of(con, CATALOGUE).items():
-        mark = {"sources.quarantine": "row_number", "linkage.links": "table_name || ' ' || person_ref", "linkage.asked": "table_name", "rights.requests": "request", "rights.stops_in_force": "request", "rights.accesses": "command"}  # fmt: skip
+        mark = {"sources.quarantine": "row_number", "sources.corrected": "request", "rights.corrections": "request", "linkage.links": "table_name || ' ' || person_ref", "linkage.asked": "table_name", "rights.requests": "request", "rights.stops_in_force": "request", "rights.accesses": "command"}  # fmt: skip
         name = mark.get(table, "source_row" if table.startswith("sources.") else "reference_date")
         values = sorted(value for (value,) in rows.select(duckdb.SQLExpression(name)).fetchall())
         if values:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
+from kodomo_assets.catalogue import NO_RECORD, Catalogue, OutputColumn, OutputTable
 from kodomo_assets.sql import run_sql
 from kodomo_assets.store.register import ACCESSES, REQUESTS
 from kodomo_assets.store.stops import STOPS_IN_FORCE
@@ -40,7 +40,12 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 FILES = "書き出したファイル"
 _FILES_JA = "この方が載っている、または載っていたことのあるファイルと提供先"
-_BLANK, _OTHERS, _LEFT_OUT = "（空欄）", "（ほかの方の番号）", "■■■"
+#: A cell without anything in it, in words; and what is written where one is to be blank.
+BLANK_CELL = "（空欄）"
+_OTHERS, _LEFT_OUT = "（ほかの方の番号）", "■■■"
+_DELIVERED, _LABELS, _MATRIX = "sources", "features.labels", "features.matrix"
+# columns that say whether there is a record of the label's table; and how explanation.factors names a table as a whole
+_OF_LABEL, _OF_TABLE = frozenset({"open_consultation", "known_before"}), "table:"
 _YES_NO = {True: "はい", False: "いいえ"}
 _HARM, _OTHER_PEOPLE = "1号", "2号"
 _CENTRE = f"こども未来センター（{MEETING}）"
@@ -59,12 +64,14 @@ class Field:
     Attributes:
         others: it is another person's number, which the person is not told.
         passing: it says how far a request has come, which changes without any record changing.
+        tells_of: delivered tables of whose records it tells: it was made of them.
     """
 
     header: str
     text: str
     others: bool = False
     passing: bool = False
+    tells_of: frozenset[str] = frozenset()
 
     def told(self, *, left_out: frozenset[str] = frozenset(), mask: bool = False) -> str:
         text = _LEFT_OUT if self.header in left_out else _OTHERS if mask and self.others else self.text
@@ -79,6 +86,7 @@ class Record:
         table: its qualified name; what it is called: ``table_ja``.
         day: its reference date.
         grounds: the numbers of 78条1項 that may apply.
+        without_record: the item of which the row says that there is no record, and nothing else.
     """
 
     group: str
@@ -87,6 +95,7 @@ class Record:
     day: dt.date | None
     fields: tuple[Field, ...]
     grounds: tuple[str, ...]
+    without_record: str | None = None
 
     @property
     def content(self) -> str:
@@ -152,9 +161,10 @@ def _rows(
     names = [column[0] for column in found.description][:-1]
     for *values, flags in found.fetchall():
         row = dict(zip(names, values, strict=True))
+        tells_of = _tells_of(catalogue, table, row)
         of_others = {column for column, flag in zip(others, flags, strict=False) if flag}
         fields = tuple(
-            field
+            replace(field, tells_of=_tells_of_column(catalogue, table, column, row) or tells_of)
             for column in table.columns
             if column.name != "reference_date" and (column.name in of_others or not _is_own_key(table, column))
             for field in words.fields(table, column, row, is_others=column.name in of_others)
@@ -166,7 +176,35 @@ def _rows(
             row.get("reference_date"),
             fields,
             _grounds(catalogue, table, row, any(field.others for field in fields)),
+            catalogue.item_name(str(row["item"])) if row.get("level") == NO_RECORD and "cause" in row else None,
         )
+
+
+def _tells_of(catalogue: Catalogue, table: OutputTable, row: Mapping[str, object]) -> frozenset[str]:
+    """The delivered tables of whose records a row tells: it names one, or an item that reads it, or it is the label."""
+    of_item = str(row.get("item"))
+    item = catalogue.items.get(of_item)
+    named = {row.get("table_name"), row.get("source_table"), of_item.removeprefix(_OF_TABLE)}
+    named.update(item.tables if item else ())
+    return _delivered(catalogue, named) | (_of_label(catalogue) if table.qualified == _LABELS else frozenset())
+
+
+def _tells_of_column(
+    catalogue: Catalogue, table: OutputTable, column: OutputColumn, row: Mapping[str, object]
+) -> frozenset[str]:
+    """The same of one column, where it tells of others than its row."""
+    if table.qualified != _MATRIX and column.name in _OF_LABEL:
+        return _of_label(catalogue)
+    item = catalogue.items.get(column.name if table.qualified == _MATRIX else str(row[column.name]))
+    return _delivered(catalogue, item.tables) if item else frozenset()
+
+
+def _of_label(catalogue: Catalogue) -> frozenset[str]:
+    return _delivered(catalogue, (one.id for one in catalogue.tables.values() if "label" in one.serves))
+
+
+def _delivered(catalogue: Catalogue, names: Iterable[object]) -> frozenset[str]:
+    return frozenset(f"{_DELIVERED}.{name}" for name in names if name in catalogue.tables)
 
 
 def _is_own_key(table: OutputTable, column: OutputColumn) -> bool:
@@ -239,7 +277,7 @@ class _Words:
         """The cell; of one that holds the cells of a delivered row, each of them."""
         value = row[column.name]
         # an id is told by its name
-        header = column.ja if table.qualified == "features.matrix" else _short(column.ja).removesuffix("ID")
+        header = column.ja if table.qualified == _MATRIX else _short(column.ja).removesuffix("ID")
         if not isinstance(value, dict):
             is_slip = self._is_slip_of_others(table, column, row)
             passing = table.qualified == REQUESTS and column.name in _PASSING
@@ -262,7 +300,7 @@ class _Words:
         catalogue, value = self._catalogue, row[column.name]
         if value is None or not isinstance(value, str):
             return self.plain(value)
-        if table.qualified == "features.matrix" and column.name in catalogue.items:
+        if table.qualified == _MATRIX and column.name in catalogue.items:
             return catalogue.level_name(column.name, value)
         match column.name:
             case "item" | "strongest_item":
@@ -286,7 +324,7 @@ class _Words:
     def plain(self, value: object) -> str:
         """A value that is no code."""
         if value is None or value == "":
-            return _BLANK
+            return BLANK_CELL
         if isinstance(value, bool):
             return _YES_NO[value]
         if isinstance(value, dt.datetime):

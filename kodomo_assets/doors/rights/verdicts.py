@@ -105,7 +105,9 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
     missing = len(records) - len(numbered)
     if missing:
         raise RequestError(f"{draft.name}: {missing} rows of the draft are missing, expected all {len(records)}")
-    changed, problems, decisions = [], dict[str, list[Place]](), []
+    changed, problems = [], dict[str, list[Place]]()
+    decisions: list[Decision] = []
+    places: list[Place] = []
     for number, record in enumerate(records, start=1):
         rows = numbered[number]
         if not _shows(record, comparable("".join(row.cells[CONTENT] for row in rows))):
@@ -116,10 +118,27 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
             problems.setdefault(decided, []).append(rows[0].place)
         else:
             decisions.append(decided)
+            places.append(rows[0].place)
     _refuse(draft, changed, f"holds another {CONTENT} than the draft had")
-    for problem, places in problems.items():
-        _refuse(draft, places, problem)
+    for problem, found in problems.items():
+        _refuse(draft, found, problem)
+    unsaid = unsaid_tables(decisions)
+    telling = [place for place, one in zip(places, decisions, strict=True) if one.tells_of & unsaid]
+    _refuse(
+        draft,
+        telling,
+        f"was made of records of which all are {UNSAID} (81条), and would tell that they are there; expected {UNSAID} "
+        f"or {CLOSED} here too, or {IN_PART} without the items that tell of them",
+    )
     return decisions
+
+
+def unsaid_tables(decisions: Sequence[Decision]) -> frozenset[str]:
+    """The delivered tables of which nothing is told, not even that there are records."""
+    tables = {
+        unsaid: {one.record.table for one in decisions if (one.verdict == UNSAID) == unsaid} for unsaid in (True, False)
+    }
+    return frozenset(tables[True] - tables[False])
 
 
 def _shows(record: Record, text: str) -> bool:

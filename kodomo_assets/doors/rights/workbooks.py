@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openpyxl import Workbook
 
-from kodomo_assets.doors.rights.records import FILES, GROUPS, Record
+from kodomo_assets.catalogue import NO_RECORD
+from kodomo_assets.doors.rights.records import FILES, GROUPS, Field, Record
 from kodomo_assets.office.workbooks import (
     A4,
     HEADER_ROW,
@@ -37,6 +38,7 @@ from kodomo_assets.vocabulary import (
     IN_PART,
     LEFT_OUT,
     MAY_APPLY,
+    MISSING,
     OF_TABLE,
     OPEN,
     RECORD_NUMBER,
@@ -52,7 +54,8 @@ from kodomo_assets.vocabulary import (
 )
 
 _GUIDE, _BY_TABLE, _NOT_TOLD = "案内", "表ごとの区分", "開示しない部分"
-_CARE = (
+#: Stands on a draft.
+CARE = (
     f"{CENTRE_FOLDER}：センターの外に出さないでください。請求した方に渡すのは、区分を入れたあとに作るファイルだけです"
 )
 _NUMBER, _OF_TABLE, _DAY, _TEXT = Column(7), Column(24), Column(12), Column(88, number_format=TEXT)
@@ -89,7 +92,7 @@ _CLOSED = {
 }
 # so many signs of a text fit into a row as high as a row may be; what is longer goes on in the next row
 _PART = 1000
-_WHOLE = "すべて"
+_WHOLE, _NO_RECORD = "すべて", f"{MISSING[NO_RECORD]}の項目"
 _HOW = {
     "区分の入れ方": (
         f"「{_BY_TABLE}」で表の区分を、ほかのシートで一件ごとの区分を選びます。一件ごとの区分が先に立ちます。"
@@ -119,6 +122,19 @@ class Decision:
     left_out: frozenset[str]
     why: str
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the person reads the record, or a part of it."""
+        return self.verdict in (OPEN, IN_PART)
+
+    @property
+    def tells_of(self) -> frozenset[str]:
+        """The delivered tables of whose records the person is told by it."""
+        if not self.is_told:
+            return frozenset()
+        told = (field for field in self.record.fields if field.header not in self.left_out)
+        return frozenset().union(*(field.tells_of for field in told))
+
 
 def draft_workbook(request: str, facts: Mapping[str, str], records: Sequence[Record], state: str) -> bytes:
     """The draft: every record with a number, and empty cells for what the officer decides.
@@ -127,7 +143,7 @@ def draft_workbook(request: str, facts: Mapping[str, str], records: Sequence[Rec
         facts: label and text of what is to be known of the request.
         state: of ``records``, by which a draft that is out of date is known.
     """
-    book = _guide(f"{DISCLOSURE_DRAFT}　受付番号 {request}", _CARE, {**facts, **_HOW})
+    book = guide(f"{DISCLOSURE_DRAFT}　受付番号 {request}", CARE, {**facts, **_HOW})
     _put_tables(book, request, records)
     guidance = f"黄色の欄に区分を入れてください（{'・'.join(VERDICTS)}）。表の区分だけで足りる記録は空のままにします"
     for group in (*GROUPS, FILES):
@@ -136,7 +152,7 @@ def draft_workbook(request: str, facts: Mapping[str, str], records: Sequence[Rec
             continue
         sheet = book.create_sheet(group)
         rows = [row for number, record in numbered for row in _draft_rows(number, record)]
-        put_table(sheet, (f"{DISCLOSURE_DRAFT}　受付番号 {request}　{group}", _CARE, guidance), _DRAFT, rows)
+        put_table(sheet, (f"{DISCLOSURE_DRAFT}　受付番号 {request}　{group}", CARE, guidance), _DRAFT, rows)
         last = HEADER_ROW + len(rows)
         add_choice(sheet, [column_cells(_DRAFT, VERDICT, HEADER_ROW + 1, last)], VERDICTS)
         asked = [position for position, column in enumerate(_DRAFT.values(), start=1) if column.asked]
@@ -148,7 +164,8 @@ def draft_workbook(request: str, facts: Mapping[str, str], records: Sequence[Rec
     return finish(book, DISCLOSURE_DRAFT, None, f"{request} {state}")
 
 
-def _guide(title: str, care: str, notes: Mapping[str, str]) -> Workbook:
+def guide(title: str, care: str, notes: Mapping[str, str]) -> Workbook:
+    """A workbook whose first sheet says what is to be known: label and text."""
     book, sheet = new_workbook(_GUIDE)
     widths = (22.0, 100.0)
     for letter, width in zip("AB", widths, strict=True):
@@ -178,7 +195,7 @@ def _put_tables(book: Workbook, request: str, records: Sequence[Record]) -> None
     ]
     sheet = book.create_sheet(_BY_TABLE)
     guidance = "表のすべての記録に同じ区分を入れるときに使います。空でも構いません"
-    put_table(sheet, (f"{DISCLOSURE_DRAFT}　受付番号 {request}　{_BY_TABLE}", _CARE, guidance), _TABLES, rows)
+    put_table(sheet, (f"{DISCLOSURE_DRAFT}　受付番号 {request}　{_BY_TABLE}", CARE, guidance), _TABLES, rows)
     choices = (OPEN, CLOSED, UNSAID)
     add_choice(sheet, [column_cells(_TABLES, VERDICT_OF_TABLE, HEADER_ROW + 1, HEADER_ROW + len(rows))], choices)
     protect(sheet)
@@ -204,9 +221,9 @@ def parts_of(text: str) -> list[str]:
 
 def person_workbook(request: str, today: dt.date, facts: Mapping[str, str], decisions: Sequence[Decision]) -> bytes:
     """What the person gets: the released records in words, and of the others that they are there and why not more."""
-    told = [one for one in decisions if one.verdict in (OPEN, IN_PART)]
+    told = _together([one for one in decisions if one.is_told])
     title = f"保有個人情報の{DISCLOSURE}　受付番号 {request}"
-    book = _guide(title, f"{today.isoformat()}　こどもデータ連携が保有する、ご本人についての記録です", facts)
+    book = guide(title, f"{today.isoformat()}　こどもデータ連携が保有する、ご本人についての記録です", facts)
     for group in (*GROUPS, FILES):
         rows = [
             row for number, one in enumerate(told, start=1) if one.record.group == group for row in _rows(number, one)
@@ -231,6 +248,25 @@ def _rows(number: int, one: Decision) -> Iterator[dict[str, Value]]:
     yield {**_of(number, one.record), CONTENT: first}
     for part in more:
         yield {CONTENT: part}
+
+
+def _together(told: Sequence[Decision]) -> list[Decision]:
+    """Items of a date of which there is no record in one row: one for each would hide those of which there is one."""
+    found: list[Decision] = []
+    kept: dict[tuple[str, dt.date | None], int] = {}
+    for one in told:
+        item, place = one.record.without_record, (one.record.table, one.record.day)
+        if item is None or one.verdict != OPEN:
+            found.append(one)
+        elif place not in kept:
+            kept[place] = len(found)
+            found.append(replace(one, record=replace(one.record, fields=(Field(_NO_RECORD, item),))))
+        else:
+            first = found[kept[place]]
+            (field,) = first.record.fields
+            fields = (Field(_NO_RECORD, f"{field.text}、{item}"),)
+            found[kept[place]] = replace(first, record=replace(first.record, fields=fields))
+    return found
 
 
 def _closed(decisions: Sequence[Decision]) -> list[dict[str, Value]]:

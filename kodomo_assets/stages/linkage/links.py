@@ -1,7 +1,7 @@
 """Who is whose: answers of people, exact links, and Splink on what is left (method §3).
 
 The rules stand in exact.sql, exact_roster.sql, comparisons.py, decide.sql and last_left.sql, in their order; what they
-are worth in quality.sql; whose links are not kept (利用停止) in stopped.sql.
+are worth in quality.sql; whose links are kept apart (利用停止) in stopped.sql.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class LinkCounts:
 
 
 def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> LinkCounts:
-    """Makes the temp tables of the stage's outputs: ``new_links``, ``new_review``, ``new_asked``, ``new_coverage``,
-    ``new_quality``, ``new_changes`` and ``new_model``.
+    """Makes the temp tables of the stage's outputs: ``new_links``, ``new_stopped_links``, ``new_review``,
+    ``new_asked``, ``new_coverage``, ``new_quality``, ``new_changes`` and ``new_model``.
 
     Reads linkage.children, linkage.links, linkage.review, linkage.asked and linkage.answers, rights.stops_in_force,
     sources.school_roster and the views of the delivered tables.

@@ -1,6 +1,11 @@
--- What the linkage gave to children whose use is stopped (利用停止) is stored nowhere and asked of nobody. Where one is among
--- the candidates of a person nobody is asked about that person at all: with the likeliest child out of sight the answer
--- would be its twin. Reads the temp table stopped_children (persons.sql).
+-- What the linkage gave to children whose use is stopped (利用停止) serves nothing and is asked of nobody: it is stored apart,
+-- for a 開示 of theirs alone. Where one is among the candidates of a person nobody is asked about that person at all: with
+-- the likeliest child out of sight the answer would be its twin. Reads the temp table stopped_children (persons.sql).
+create or replace temp table new_stopped_links as
+select l.*
+from new_links as l
+semi join stopped_children using (child_key);
+
 delete from new_links
 where child_key in (select child_key from stopped_children);
 

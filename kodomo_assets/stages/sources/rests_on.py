@@ -20,7 +20,8 @@ from kodomo_assets.sql import create_from_frame, read_sql
 from kodomo_assets.stages.sources.forgotten import forgotten
 
 RESTS_ON = "published.rests_on"
-_DELIVERY, _SETTING, _STOPS = "delivery", "setting", "stops"
+_DELIVERY, _SETTING, _STOPS, _CORRECTIONS = "delivery", "setting", "stops", "corrections"
+_KINDS = (_DELIVERY, _SETTING, _STOPS, _CORRECTIONS)
 # Read at later dates too: numbers of pupils, and the last household of a person who cannot be read.
 _READ_BACK = ("resident_register", "school_roster")
 # What of the configuration decides no result: words for people, who may read what, when to begin.
@@ -43,7 +44,8 @@ class RestsOn:
         deliveries_now: the same as they are by now.
         taken_away: of these, deliveries of which files were withdrawn.
         decided: whether the date has decisions.
-        stops: of whom the use was stopped then (利用停止), as a hash; ``stops_now``: of whom it is.
+        commands: of whom the use was stopped then (利用停止) and what was corrected (訂正), by kind, as a hash each;
+            ``commands_now``: of whom it is, and what is.
     """
 
     settings: Mapping[str, str]
@@ -51,13 +53,13 @@ class RestsOn:
     deliveries_now: Mapping[str, str]
     taken_away: frozenset[str]
     decided: bool
-    stops: str = ""
-    stops_now: str = ""
+    commands: Mapping[str, str]
+    commands_now: Mapping[str, str]
 
     @property
-    def stops_changed(self) -> bool:
-        """Whether the use of another child's data is stopped by now, or of one of then is not any more."""
-        return self.stops != self.stops_now
+    def commands_changed(self) -> dict[str, str]:
+        """What commands about single people changed since, by kind: the hash of now."""
+        return {kind: now for kind, now in self.commands_now.items() if now != self.commands.get(kind, "")}
 
     def changed_deliveries(self, catalogue: Catalogue, day: dt.date) -> set[str]:
         """The earlier deliveries that are other ones by now; without tables whose legal basis is not in force."""
@@ -109,7 +111,7 @@ def create_rests_on(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     told = [(_SETTING, name, state) for name, state in settings_in_force(catalogue).items()]
     earlier = _earlier_deliveries(con, [reference_date]).get(reference_date, {})
     told += [(_DELIVERY, name, state) for name, state in earlier.items()]
-    told += [(_STOPS, "", stops)] if (stops := _stops(con)) else []
+    told += [(kind, "", state) for kind, state in _commands(con).items() if state]
     create_of_whole(con, "rests_on", told, reference_date, run_id)
 
 
@@ -160,8 +162,8 @@ def rests_on(con: duckdb.DuckDBPyConnection) -> dict[dt.date, RestsOn]:
     for day, kind, name, state in con.execute(
         "select reference_date, kind, name, state from published.rests_on"
     ).fetchall():
-        kept.setdefault(day, {_SETTING: {}, _DELIVERY: {}, _STOPS: {}})[kind][name] = state
-    stops_now = _stops(con)
+        kept.setdefault(day, {one: {} for one in _KINDS})[kind][name] = state
+    commands = _commands(con)
     now = _earlier_deliveries(con, list(kept))
     decided = {day for (day,) in con.execute("select distinct reference_date from review.decisions").fetchall()}
     taken_away = frozenset(
@@ -184,28 +186,30 @@ def rests_on(con: duckdb.DuckDBPyConnection) -> dict[dt.date, RestsOn]:
             now.get(day, {}),
             taken_away,
             day in decided,
-            known[_STOPS].get("", ""),
-            stops_now,
+            {kind: known[kind].get("", "") for kind in commands},
+            commands,
         )
         for day, known in kept.items()
     }
 
 
-def _stops(con: duckdb.DuckDBPyConnection) -> str:
-    """A hash of whose use is stopped, which tells nobody who that is; empty where it is nobody's."""
+# What decides results and is changed by a command about one person: its table, and what tells two states of it apart.
+_BY_COMMAND = {
+    _STOPS: ("rights.stops_in_force", "request || child_key", "true"),
+    _CORRECTIONS: ("rights.corrections", "request || '/' || number", "ended_at is null"),
+}
+
+
+def _commands(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Hashes of whose use is stopped and of what is corrected, which tell nobody who; empty where it is nobody's."""
     # who only reads may look at a database of an earlier version
-    if not con.execute(
-        "from duckdb_tables() where schema_name = 'rights' and table_name = 'stops_in_force'"
-    ).fetchall():
-        return ""
-    row = con.execute(
-        """
-        select sha256(string_agg(request || child_key, ',' order by child_key))[:16]
-        from rights.stops_in_force
-        having count(*) > 0
-        """
-    ).fetchone()
-    return str(row[0]) if row else ""
+    there = {name for (name,) in con.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()}
+    found = {}
+    for kind, (table, told, where) in _BY_COMMAND.items():
+        hashed = f"select sha256(string_agg({told}, ',' order by {told}))[:16] from {table} where {where}"
+        row = con.execute(f"{hashed} having count(*) > 0").fetchone() if table in there else None
+        found[kind] = str(row[0]) if row else ""
+    return found
 
 
 def _earlier_deliveries(con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> dict[dt.date, dict[str, str]]:
