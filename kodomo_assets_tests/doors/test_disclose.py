@@ -325,20 +325,26 @@ def test_what_was_made_of_records_that_nobody_is_told_of_is_not_released(centre,
     assert all(f"{ja}：■■■" in text for ja in items)
 
 
-def test_items_without_a_record_stand_in_one_row_of_the_persons_file(centre):
+def test_items_that_stand_on_no_level_are_told_together(centre):
+    """Of a date, by what is said of them; an item that stands on a level has its own row."""
+    centre.change("update features.levels set cause = 'no_row' where level = 'no_record'")
+    centre.change("update features.levels set evidence_on = reference_date where item = 'nationality'")
     draft = centre.drafted(SUPPORTED)
     assert centre.disclose(SUPPORTED, "--release", fill(draft, ALL)) == 0
     called = "児童と項目ごとの段階とそのもと"
     before = [row for row in rows_of(draft) if row["表"] == called]
     after = [row for row in rows_of(draft.with_name(draft.name.replace("_案", ""))) if row["表"] == called]
-    empty: dict[object, list[str]] = {}
+    expected: dict[tuple[object, str], list[str]] = {}
     for row in before:
-        if "／段階：記録なし／" in str(row["内容"]):
-            empty.setdefault(row["基準日"], []).append(str(row["内容"]).split("／")[0].removeprefix("項目："))
-    assert all(len(items) > 1 for items in empty.values())
-    together = {row["基準日"]: row["内容"] for row in after if str(row["内容"]).startswith("記録なしの項目：")}
-    assert together == {day: f"記録なしの項目：{'、'.join(items)}" for day, items in empty.items()}
-    assert len(after) == len(before) - sum(map(len, empty.values())) + len(together)
+        item, level, cause, evidence = (part.split("：", 1)[1] for part in str(row["内容"]).split("／"))
+        if level in ("記録なし", "未記入", "非該当") and evidence == "（空欄）":
+            label = f"{level}の項目" + ("" if cause == "（空欄）" else f"（{cause}）")
+            expected.setdefault((row["基準日"], label), []).append(item)
+    assert {label for _, label in expected} >= {"記録なしの項目（行がない）", "非該当の項目"}
+    together = {(row["基準日"], label): items.split("、") for row in after for label, _, items in [str(row["内容"]).partition("：")] if "の項目" in label}  # fmt: skip
+    assert together == expected
+    assert len(after) == len(before) - sum(map(len, expected.values())) + len(together)
+    assert [row for row in after if str(row["内容"]).startswith("項目：国籍／段階：")]
 
 
 def test_a_draft_that_was_changed_releases_nothing(centre, capsys):

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from kodomo_assets.catalogue import NO_RECORD, Catalogue, OutputColumn, OutputTable
+from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, OutputColumn, OutputTable
 from kodomo_assets.sql import run_sql
 from kodomo_assets.store.register import ACCESSES, REQUESTS
 from kodomo_assets.store.stops import STOPS_IN_FORCE
@@ -43,7 +43,7 @@ _FILES_JA = "この方が載っている、または載っていたことのあ�
 #: A cell without anything in it, in words; and what is written where one is to be blank.
 BLANK_CELL = "（空欄）"
 _OTHERS, _LEFT_OUT = "（ほかの方の番号）", "■■■"
-_DELIVERED, _LABELS, _MATRIX = "sources", "features.labels", "features.matrix"
+_DELIVERED, _LABELS, _LEVELS, _MATRIX = "sources", "features.labels", "features.levels", "features.matrix"
 # columns that say whether there is a record of the label's table; and how explanation.factors names a table as a whole
 _OF_LABEL, _OF_TABLE = frozenset({"open_consultation", "known_before"}), "table:"
 _YES_NO = {True: "はい", False: "いいえ"}
@@ -86,7 +86,8 @@ class Record:
         table: its qualified name; what it is called: ``table_ja``.
         day: its reference date.
         grounds: the numbers of 78条1項 that may apply.
-        without_record: the item of which the row says that there is no record, and nothing else.
+        alike: what the row says of an item that stands on no level of its own, and the item: several of a date are
+            told together.
     """
 
     group: str
@@ -95,7 +96,7 @@ class Record:
     day: dt.date | None
     fields: tuple[Field, ...]
     grounds: tuple[str, ...]
-    without_record: str | None = None
+    alike: tuple[str, str] | None = None
 
     @property
     def content(self) -> str:
@@ -176,8 +177,18 @@ def _rows(
             row.get("reference_date"),
             fields,
             _grounds(catalogue, table, row, any(field.others for field in fields)),
-            catalogue.item_name(str(row["item"])) if row.get("level") == NO_RECORD and "cause" in row else None,
+            _alike(fields) if table.qualified == _LEVELS and _says_no_more(row) else None,
         )
+
+
+def _says_no_more(row: Mapping[str, object]) -> bool:
+    """Whether the item stands on no level of its own, for which no record is the ground."""
+    return row["level"] in (NO_RECORD, BLANK, NOT_APPLICABLE) and row["evidence_on"] is None
+
+
+def _alike(fields: Sequence[Field]) -> tuple[str, str]:
+    item, level, cause, *_ = (field.text for field in fields)
+    return f"{level}の項目" + (f"（{cause}）" if cause != BLANK_CELL else ""), item
 
 
 def _tells_of(catalogue: Catalogue, table: OutputTable, row: Mapping[str, object]) -> frozenset[str]:

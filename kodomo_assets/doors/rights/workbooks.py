@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from openpyxl import Workbook
 
-from kodomo_assets.catalogue import NO_RECORD
 from kodomo_assets.doors.rights.records import FILES, GROUPS, Field, Record
 from kodomo_assets.office.workbooks import (
     A4,
@@ -38,7 +37,6 @@ from kodomo_assets.vocabulary import (
     IN_PART,
     LEFT_OUT,
     MAY_APPLY,
-    MISSING,
     OF_TABLE,
     OPEN,
     RECORD_NUMBER,
@@ -81,7 +79,7 @@ _TOLD = {
     RECORD_NUMBER: _NUMBER,
     RECORD_TABLE: _OF_TABLE,
     REFERENCE_DATE: _DAY,
-    CONTENT: Column(110, number_format=TEXT),
+    CONTENT: Column(84, number_format=TEXT),
 }
 _CLOSED = {
     RECORD_TABLE: Column(36),
@@ -92,7 +90,7 @@ _CLOSED = {
 }
 # so many signs of a text fit into a row as high as a row may be; what is longer goes on in the next row
 _PART = 1000
-_WHOLE, _NO_RECORD = "すべて", f"{MISSING[NO_RECORD]}の項目"
+_WHOLE = "すべて"
 _HOW = {
     "区分の入れ方": (
         f"「{_BY_TABLE}」で表の区分を、ほかのシートで一件ごとの区分を選びます。一件ごとの区分が先に立ちます。"
@@ -251,21 +249,21 @@ def _rows(number: int, one: Decision) -> Iterator[dict[str, Value]]:
 
 
 def _together(told: Sequence[Decision]) -> list[Decision]:
-    """Items of a date of which there is no record in one row: one for each would hide those of which there is one."""
+    """Items of a date that stand on no level, for one cause, in one row: a row for each would hide those that do."""
     found: list[Decision] = []
-    kept: dict[tuple[str, dt.date | None], int] = {}
+    kept: dict[tuple[str, dt.date | None, str], int] = {}
     for one in told:
-        item, place = one.record.without_record, (one.record.table, one.record.day)
-        if item is None or one.verdict != OPEN:
+        if one.record.alike is None or one.verdict != OPEN:
             found.append(one)
-        elif place not in kept:
-            kept[place] = len(found)
-            found.append(replace(one, record=replace(one.record, fields=(Field(_NO_RECORD, item),))))
+            continue
+        label, item = one.record.alike
+        at = kept.setdefault((one.record.table, one.record.day, label), len(found))
+        if at == len(found):
+            found.append(replace(one, record=replace(one.record, fields=(Field(label, item),))))
         else:
-            first = found[kept[place]]
-            (field,) = first.record.fields
-            fields = (Field(_NO_RECORD, f"{field.text}、{item}"),)
-            found[kept[place]] = replace(first, record=replace(first.record, fields=fields))
+            (field,) = found[at].record.fields
+            together = replace(found[at].record, fields=(Field(label, f"{field.text}、{item}"),))
+            found[at] = replace(found[at], record=together)
     return found
 
 

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import pandas as pd
@@ -53,8 +53,8 @@ class RestsOn:
     deliveries_now: Mapping[str, str]
     taken_away: frozenset[str]
     decided: bool
-    commands: Mapping[str, str]
-    commands_now: Mapping[str, str]
+    commands: Mapping[str, str] = field(default_factory=dict)
+    commands_now: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def commands_changed(self) -> dict[str, str]:
