@@ -92,7 +92,10 @@ def look(settings: Settings, catalogue: Catalogue) -> list[Wrong]:
 
 def _require_folder(settings: Settings) -> None:
     if not settings.data_dir.is_dir():
-        raise ConfigurationError(f"KODOMO_DATA_DIR: no folder {settings.data_dir}, expected that of the installation")
+        raise ConfigurationError(
+            f"KODOMO_DATA_DIR: no folder {settings.data_dir}, expected that of the installation: the account that is "
+            "to refresh makes it (mkdir -m 700), and owns all that comes into it"
+        )
 
 
 def _on_windows(settings: Settings) -> Iterator[Wrong]:
@@ -200,7 +203,8 @@ class _Look:
         home, key, overlay = self.settings.dagster_home, self.settings.key_file, self.settings.overlay
         if home.exists() and not home.is_relative_to(data):
             yield from self._below(home)
-        for path in (key.parent, key):
+        passwords = {self.catalogue.ingest.password_file, *(t.password_file for t in self.catalogue.tables.values())}
+        for path in (key.parent, key, *sorted(path.resolve() for path in passwords if path is not None)):
             # a folder that holds the data folder too may have to be passed
             if path.exists() and not path.is_relative_to(data) and not data.is_relative_to(path):
                 yield from self._at(path, path.lstat(), _Above(True, True))
@@ -328,7 +332,13 @@ def _roles(settings: Settings, catalogue: Catalogue) -> Iterator[str]:
         "analyst.duckdb を読む（分析主体）": shares.published,
     }
     for what, share in places.items():
-        yield f"  {what}：" + (f"グループ {share.group}（{share.key}）" if share.group else "更新のアカウントだけ")
+        if share.group is None:
+            yield f"  {what}：更新のアカウントだけ"
+            continue
+        count = len(_members(share.group) - {name})
+        yield f"  {what}：グループ {share.group}（{share.key}）、ほかの会員 {count}"
+        if not count:
+            yield f"      入れるには（root で）： usermod --append --groups {_shell(share.group)} <アカウント>"
 
 
 def _together(wrong: Iterable[Wrong]) -> list[list[Wrong]]:

@@ -267,6 +267,10 @@ def spoil(settings: Settings, name: str) -> None:
             os.chown(settings.database, NOBODYS + 1, -1)
         case "key":
             settings.key_file.chmod(0o640)
+        case "password":
+            (data.parent / "password.txt").write_text("x")
+            (data.parent / "password.txt").chmod(0o644)
+            (data / "city.yaml").write_text("ingest: {password_file: ../password.txt}")
         case "home":
             settings.dagster_home.chmod(0o750)
         case "link":
@@ -303,6 +307,7 @@ def spoil(settings: Settings, name: str) -> None:
         ("file", "  inbox/2025-04-01/出欠.csv：誰でも読めます、グループ", "直すには： chmod 0600 "),
         ("key", "key/k：グループ root の人が読めます（0640）", "直すには： chmod 0600 "),
         ("home", "home/：グループ root の人が読めます、通れます（実行できます）（0750）", "直すには： chmod 0700 "),
+        ("password", "/password.txt：誰でも読めます、グループ", "直すには： chmod 0600 "),
         ("link", "  inbox/2025-04-01/出欠.csv：リンクです。指す先は見ていません：実物を置いてください", None),
         ("above", "：誰でも、この下のフォルダーを別のものに置き換えられます", "直すには： chmod o-w "),
         ("no group", "  グループ no-such-group（accounts.outbox）がこの計算機にありません", "直すには（root で）： groupadd --system no-such-group"),
@@ -464,6 +469,28 @@ def test_windows_is_never_green(settings, monkeypatch):
     lines, as_configured = told(settings, load_catalogue())
     assert not as_configured
     assert "この計算機（Windows）にはグループとモードがない" in lines[0]
+
+
+@as_root
+def test_who_belongs_to_which_group_is_told_as_a_number(settings, capsys, monkeypatch):
+    configured()
+    monkeypatch.setattr(accounts, "_members", lambda name: {"root", "suzuki"} if name == WELFARE else set())
+    assert main(["accounts"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        f"  inbox/社会福祉課/ に届ける（保有・管理主体）：グループ {WELFARE}（accounts.offices.social_welfare）、ほかの会員 1\n"
+        in out
+    )
+    assert f"、ほかの会員 0\n      入れるには（root で）： usermod --append --groups {ANALYSTS} <アカウント>\n" in out
+    assert "suzuki" not in out
+
+
+def test_before_there_is_a_data_folder_who_makes_it_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KODOMO_DATA_DIR", str(tmp_path / "none"))
+    monkeypatch.delenv("KODOMO_CONFIG", raising=False)
+    for given in (["accounts"], ["accounts", "--set-up"]):
+        assert main(given) == 2
+        assert "the account that is to refresh makes it (mkdir -m 700)" in capsys.readouterr().err
 
 
 def test_a_dry_run_is_of_the_setting_up_alone(settings, capsys):
