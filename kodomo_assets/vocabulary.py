@@ -128,7 +128,7 @@ LINK_REVIEW, KEY_LIST, RETURNS = "名寄せ確認", "配布番号一覧", "差�
 MODEL_CARD = "モデルカード"
 FILE_REGISTER, OFFICE_PAPER = "個人情報ファイル簿", "説明資料"
 NOTICE, IMPACT_PAPER, ALGORITHM_PAPER = "保護者向けお知らせ", "影響評価", "アルゴリズム台帳"
-RESULTS = "成果報告"
+RESULTS, STATUS = "成果報告", "状況"
 
 #: Kinds of files that come back, and the asset that reads each: a further kind is a line here and its reader.
 RETURNED: Mapping[str, str] = {
@@ -164,7 +164,7 @@ LINK_ANSWERS: Mapping[str, str] = {"同一": "same", "別人": "different", "保
 DECISION, REASON, DIRECTION, IN_CHARGE = "判定", "理由", "支援の方向性", "担当"
 RELEASED, MEETING_DATE, DECIDED_BY = "公開可", "会議日", "判定者"
 # 個人票
-WHO, FILLED_ON, FILLED_BY = "学年・組・氏名", "記入日", "記入者"
+WHO, FILLED_ON, FILLED_BY, MINUTES = "学年・組・氏名", "記入日", "記入者", "記入にかかった分数"
 # 支援記録
 GIVEN_ON, SUPPORT, OUTCOME = "実施日", "支援内容", "成果"
 # 支援対象者

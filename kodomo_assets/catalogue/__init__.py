@@ -6,6 +6,7 @@ What belongs here: facts and their shapes. What does not: anything that reads a 
 from kodomo_assets.catalogue.base import Band, did_you_mean
 from kodomo_assets.catalogue.decisions import ItemDecision
 from kodomo_assets.catalogue.ingest import TO_FILL_IN, Acknowledgement, Ingest
+from kodomo_assets.catalogue.interviews import PREPARATIONS
 from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE, Item
 from kodomo_assets.catalogue.loader import load_catalogue, load_proposal
 from kodomo_assets.catalogue.meeting import Step
@@ -25,6 +26,7 @@ __all__ = [
     "NOT_APPLICABLE",
     "NO_RECORD",
     "OTHER",
+    "PREPARATIONS",
     "SCHOOL_GROUP",
     "TO_FILL_IN",
     "UNKNOWN_GROUP",

@@ -172,6 +172,13 @@ class Ingest(Model):
         return self
 
 
+class Remedy(Model):
+    """Who mends what a check found, and how, in Japanese."""
+
+    who: Literal["担当課", "センター", "システム担当"] = Field(description="who is asked to mend it")
+    todo: str = Field(description="what they are asked to do")
+
+
 class Reason(Model):
     """Why something is sent back to an office, and what the office can do, in Japanese."""
 

@@ -29,6 +29,7 @@ _OPEN = {
     "serves",
     "directions",
     "leaflets",
+    "windows",
     "outcomes",
     "groups",
     "law_changes",
@@ -119,7 +120,7 @@ def _defaults() -> dict[str, Any]:
 @cache
 def _packaged() -> dict[str, Any]:
     merged: dict[str, Any] = {}
-    for name in ("sources.yaml", "items.yaml", "method.yaml", "reasons.yaml"):
+    for name in ("sources.yaml", "items.yaml", "method.yaml", "reasons.yaml", "remedies.yaml"):
         merged |= read_yaml(resources.files(_PACKAGE).joinpath(name).read_text("utf-8"))
     return merged
 

@@ -18,7 +18,8 @@ from pydantic import Field, model_validator
 from kodomo_assets.catalogue.accounts import Accounts
 from kodomo_assets.catalogue.base import Band, Model, did_you_mean
 from kodomo_assets.catalogue.decisions import check_decisions
-from kodomo_assets.catalogue.ingest import Ingest, Reason
+from kodomo_assets.catalogue.ingest import Ingest, Reason, Remedy
+from kodomo_assets.catalogue.interviews import Interviews
 from kodomo_assets.catalogue.items import Item
 from kodomo_assets.catalogue.legal import Section
 from kodomo_assets.catalogue.meeting import Meeting
@@ -72,12 +73,14 @@ class Catalogue(Model):
     fairness: Fairness = Field(description="whom the list treats otherwise than others, and when that is a warning")
     legacy: Legacy = Field(description="the rule of データベースみまもり, kept for comparison")
     meeting: Meeting = Field(description="what goes to the meeting and to the schools ([meeting.md](meeting.md))")
+    interviews: Interviews = Field(description="the 面談 of the schools, and what has to be done before them")
     publish: Publish = Field(description="what analysts see")
     accounts: Accounts = Field(description="who may read or write what ([operations.md](operations.md#accounts))")
     registry: Registry = Field(description="what was settled with the offices, and what the papers say")
     rights: Rights = Field(description="who may ask about one person ([rights.md](rights.md))")
     retention: Retention = Field(description="how long what is stored is kept")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
+    remedies: Mapping[str, Remedy] = Field(description="who mends what a check found, and how")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")
     files: Mapping[str, OutputFile] = Field(description="what is made besides")
 

@@ -57,6 +57,11 @@ class Calendar(Model):
         dates = [dt.date.fromisoformat(f"{year}-{term}") for year in (day.year - 1, day.year) for term in self.terms]
         return max(date for date in dates if date < day)
 
+    def next_reference_date(self, day: dt.date) -> dt.date:
+        """The first of the terms after ``day``."""
+        dates = [dt.date.fromisoformat(f"{year}-{term}") for year in (day.year, day.year + 1) for term in self.terms]
+        return min(date for date in dates if date > day)
+
     def dates_until(self, day: dt.date) -> list[dt.date]:
         """Every reference date up to ``day``, itself too."""
         years = range(self.first_reference_date.year, day.year + 1)

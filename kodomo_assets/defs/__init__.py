@@ -66,6 +66,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         evaluation.funnel,
         review.model_card,
         review.papers,
+        review.calendar,
         published.analyst,
         review.results_report,
         published.refreshes,

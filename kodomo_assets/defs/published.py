@@ -5,6 +5,7 @@ from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.errors import CheckFailedError, KodomoError, PublicationError
 from kodomo_assets.refreshing.completions import COMPLETIONS, create_completions
 from kodomo_assets.refreshing.publication import publication
+from kodomo_assets.stages.papers.calendar import CALENDAR
 from kodomo_assets.stages.papers.files import PAPERS
 from kodomo_assets.stages.sources.readings import REFRESHES, create_refreshes
 from kodomo_assets.stages.sources.rests_on import RESTS_ON, create_rests_on
@@ -66,6 +67,7 @@ def _everything(catalogue: Catalogue) -> list[str]:
         "review.meeting_workbook",
         "review.model_card",
         PAPERS,
+        CALENDAR,
         "review.results_report",
         "evaluation.funnel",
     ]

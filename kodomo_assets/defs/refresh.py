@@ -12,6 +12,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs import build_definitions
 from kodomo_assets.defs.house import FORGET
 from kodomo_assets.defs.partitions import DATE_FORMAT
+from kodomo_assets.defs.status import check_specs, tell_status
 from kodomo_assets.defs.store import REASON, ROLE, forgotten
 from kodomo_assets.refreshing.needs import AFTER_MEETING, job_name
 from kodomo_assets.settings import Settings
@@ -52,6 +53,10 @@ def _run(settings: Settings, catalogue: Catalogue, name: str, day: dt.date, inst
         raise_on_error=False,
         run_config={"loggers": {_LOGGER: {}}},
     )
+    specs = check_specs(definitions.get_repository_def())
+    told = tell_status(settings, catalogue, instance, specs, day, dt.datetime.now(dt.UTC))
+    if told is not None:
+        print(told, file=sys.stderr)  # noqa: T201
     return result.success
 
 

@@ -9,6 +9,7 @@ from kodomo_assets.stages.outcomes.decisions import build_decisions, check_decid
 from kodomo_assets.stages.outcomes.personal_sheets import build_personal_sheets
 from kodomo_assets.stages.outcomes.support import build_support
 from kodomo_assets.stages.outcomes.taking import BESIDE, Taken, check_taken
+from kodomo_assets.stages.papers.calendar import CALENDAR, build_calendar, calendar_state, check_calendar
 from kodomo_assets.stages.papers.entries import check_bases, check_settled
 from kodomo_assets.stages.papers.files import PAPERS, check_current, is_paper, state_of_papers, try_papers
 from kodomo_assets.stages.papers.results import try_results
@@ -30,7 +31,7 @@ from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
 from kodomo_assets.store.publish import published, published_file
 from kodomo_assets.store.stops import stopped_numbers
 from kodomo_assets.told import Told
-from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, RESULTS, SCHOOL_LIST, SUPPORT_RECORD
+from kodomo_assets.vocabulary import MEETING, MINUTES, PERSONAL_SHEET, RESULTS, SCHOOL_LIST, SUPPORT_RECORD
 
 # every child on a list: the number of the meeting, the school and the school year then; the names of schools beside it
 _LISTED = ["linkage.children"]
@@ -117,6 +118,8 @@ def personal_sheets(step: Step) -> Results:
     files = step.returned("review.personal_sheets")
     taken = build_personal_sheets(step.con, step.catalogue, files, step.day, step.today)
     made = make_sheets(step.delivered(), step.day, version_of(step.con, step.day), protection_caution(step.catalogue))
+    if taken.left_out:
+        step.warn(f"{MINUTES}: {taken.left_out} cells are no number of minutes; the schools' medians leave them out")
     yield from _take(step, "review.personal_sheets", files, taken, told=made.counts)
     _write(step, (f"{PERSONAL_SHEET}_",), made.files)
 
@@ -274,3 +277,20 @@ def results_report(step: Step) -> Results:
         put(step.outbox / name, content, step.warn, out=True)
     yield step.made("review.results_report", {"files": len(made)})
     yield from step.checked([outcome])
+
+
+@asset(
+    CALENDAR,
+    reads=[
+        "review.personal_sheets",
+        "review.decisions",
+        "review.school_lists",
+        "screening.ranking",
+    ],
+    checks=[check(CALENDAR, "on_calendar", "期日を過ぎた手順がない（面談から数え戻した期日）")],
+)
+def calendar(step: Step) -> Results:
+    build_calendar(step.con, step.catalogue, step.day)
+    told = {FINGERPRINT: calendar_state(step.catalogue, step.day, step.today)}
+    written = Written(CALENDAR, "new_calendar", told, [lambda con: [check_calendar(con, step.today)]])
+    yield from step.store(written, also=[("review.sheet_returns", "new_sheet_returns")])

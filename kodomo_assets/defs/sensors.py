@@ -10,12 +10,14 @@ import dagster as dg
 from kodomo_assets.defs.asking import ask, keep_hashes, kept_hashes
 from kodomo_assets.defs.failures import told
 from kodomo_assets.defs.house import House
+from kodomo_assets.defs.jobs import newest_reference_date
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import end_dead_runs
+from kodomo_assets.defs.status import check_specs, tell_status
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.office.inbox import dated_folders
-from kodomo_assets.refreshing.needs import look, notes, watched_files
+from kodomo_assets.refreshing.needs import TERMLY, YEARLY, look, notes, watched_files
 from kodomo_assets.stages.sources.arrivals import arriving, listing
 
 _EVERY_MINUTE = 60
@@ -73,12 +75,28 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
         elif not answer.done or "awaits" in answer.why:
             says.append(answer.why)
     keep_hashes(context.instance, hashes)
+    says += _tell_how_things_stand(house, context, set(known), now)
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else "; ".join([*says, *notes(house.catalogue, known)]) or "no change",
         # short: every tick keeps a copy of it, and the UI shows it above the ticks
         cursor=json.dumps({"listings": looked}),
     )
+
+
+def _tell_how_things_stand(
+    house: House, context: dg.SensorEvaluationContext, known: set[dt.date], now: dt.datetime
+) -> list[str]:
+    """Writes 状況.html of the newest date that has files, and of the one that has come since; why it could not."""
+    repository = context.repository_def
+    there = _dates(house, known)
+    if not there or repository is None:
+        return []
+    come = [day for job in (YEARLY, TERMLY) if (day := newest_reference_date(house, job, now))]
+    days = sorted({there[-1], max(come, default=there[-1])})
+    specs = check_specs(repository)
+    told = [tell_status(house.settings, house.catalogue, context.instance, specs, day, now) for day in days]
+    return [text for text in told if text is not None]
 
 
 def _dates(house: House, known: set[dt.date]) -> list[dt.date]:

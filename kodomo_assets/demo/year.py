@@ -152,6 +152,8 @@ def _fill_sheets(source: Path, target: Path) -> Path:
                 cell.value = "友人と一緒に過ごす様子が見られる。提出物の遅れについて声をかけている。"
             elif label == "学校での支援":
                 cell.value = "週に一度、担任が声をかけている。"
+            elif label == "記入にかかった分数":
+                cell.value = 6 + number % 9
             elif label in _QUESTIONS:
                 cell.value = _ANSWERS[(number * 7 + position * 3) % len(_ANSWERS)]
     book.save(target)

@@ -14,6 +14,7 @@ from kodomo_assets.catalogue import Calendar, Catalogue
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
 from kodomo_assets.settings import Settings
+from kodomo_assets.stages.papers.calendar import CALENDAR, calendar_state
 from kodomo_assets.stages.papers.files import PAPERS, papers_state
 from kodomo_assets.stages.sources.arrivals import NOTHING, Hashes, contract, states
 from kodomo_assets.stages.sources.earlier_rosters import (
@@ -36,6 +37,8 @@ YEARLY, TERMLY, AFTER_MEETING = "yearly_refresh", "termly_refresh", "after_meeti
 # a look and the terminal are to be read
 _MOST_NOTES = 5
 _NEVER = Account({}, {}, {})
+# what rests on the day and on the configuration, and on no file: it says that nothing was delivered
+_OF_THE_DAY = {PAPERS, CALENDAR}
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def need(
     there = _lying(settings, catalogue, day, hashes, of_table(gone, ROSTER))
     if not there and _past_retention(catalogue, day):
         return "is past retention"
-    changed = _differing(there, account.refreshed) - {PAPERS}
+    changed = _differing(there, account.refreshed) - _OF_THE_DAY
     earlier = _earlier_changes(catalogue, day, account)
     if newest:
         # a configuration that was mended for this date; older dates are not done anew for one that came after them
@@ -79,7 +82,7 @@ def need(
         changed |= {name for name, value in contracts.items() if value != account.contracts[name]}
     # the newest list, though files of a later date may lie there already; older ones stand as what was decided
     if (
-        day == max((one for one, of in known.items() if of.refreshed.keys() - {PAPERS}), default=None)
+        day == max((one for one, of in known.items() if of.refreshed.keys() - _OF_THE_DAY), default=None)
         and account.rests_on is not None
     ):
         earlier |= account.rests_on.commands_changed
@@ -89,7 +92,7 @@ def need(
     awaited = awaited_tables(settings, catalogue, day)
     waiting = f"awaits {'・'.join(awaited)} in inbox/{day}/"
     if not changed and not earlier:
-        return _papers(catalogue, day, account, newest) if account.refreshed else waiting
+        return _of_the_day(catalogue, day, account, newest) if account.refreshed else waiting
     if account.refreshed and not earlier and changed <= _come_back(catalogue):
         return Need(AFTER_MEETING, None, _hash(AFTER_MEETING, there, {}))
     job = job_name(catalogue.calendar, day)
@@ -105,19 +108,21 @@ def need(
 
 
 def newest_read(known: Mapping[dt.date, Account], day: dt.date) -> dt.date:
-    """The newest reference date of which anything was read; ``day`` where none was. Papers need nothing to be read."""
-    return max((other for other, account in known.items() if account.read.keys() - {PAPERS}), default=day)
+    """The newest reference date of which anything was read; ``day`` where none was. Papers and calendar need none."""
+    return max((other for other, account in known.items() if account.read.keys() - _OF_THE_DAY), default=day)
 
 
-def _papers(catalogue: Catalogue, day: dt.date, account: Account, newest: bool) -> Need | str:
-    """Papers say what is read now; those of an older date stay what they were then."""
+def _of_the_day(catalogue: Catalogue, day: dt.date, account: Account, newest: bool) -> Need | str:
+    """Papers say what is read now, the calendar what is overdue today; those of an older date stay as they were."""
     if not newest:
         return REFRESHED
     today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
-    state = papers_state(catalogue, day, today)
-    if state == account.refreshed.get(PAPERS):
+    states = {PAPERS: papers_state(catalogue, day, today), CALENDAR: calendar_state(catalogue, day, today)}
+    changed = {name: state for name, state in states.items() if state != account.refreshed.get(name)}
+    if not changed:
         return REFRESHED
-    return Need(AFTER_MEETING, None, _hash(AFTER_MEETING, {PAPERS: state}), "has papers that are out of date")
+    what = "papers that are out of date" if PAPERS in changed else "a day of its calendar behind it"
+    return Need(AFTER_MEETING, None, _hash(AFTER_MEETING, changed), f"has {what}")
 
 
 def read_accounts(settings: Settings) -> dict[dt.date, Account]:

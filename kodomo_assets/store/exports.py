@@ -16,6 +16,7 @@ from kodomo_assets.office.written import Export, shows_any, was_saved_since
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import replace
+from kodomo_assets.vocabulary import STATUS
 
 #: Tells people something, in a sentence without a person's data.
 Tell = Callable[[str], None]
@@ -124,11 +125,14 @@ _KEPT = re.compile(rf"{_OLD}\d+$")
 
 
 def made_files(folder: Path) -> dict[str, str]:
-    """Name in ``folder`` -> SHA-256 of every file that lies there for people, but for old ones that were kept."""
+    """Name in ``folder`` -> SHA-256 of every file that lies there for people, but for old ones that were kept.
+
+    Nor is 状況.html among them, which every look writes anew.
+    """
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not _KEPT.search(path.stem)
+        if path.is_file() and not _KEPT.search(path.stem) and path.stem != STATUS
     }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.japan.dates import read_date
-from kodomo_assets.japan.text import comparable
+from kodomo_assets.japan.text import comparable, read_int
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.returned import (
     Place,
@@ -24,6 +24,7 @@ from kodomo_assets.stages.outcomes.taking import Taken, count_gone, count_rows, 
 from kodomo_assets.vocabulary import (
     FILLED_BY,
     FILLED_ON,
+    MINUTES,
     NUMBER,
     PERSONAL_SHEET,
     QUESTIONS,
@@ -34,6 +35,9 @@ from kodomo_assets.vocabulary import (
 
 #: As in ``review.rejections``.
 KIND = "personal_sheets"
+_MINUTE = ("分",)
+# a day's work
+_LONGEST = 480
 _TYPES = {
     "file": "varchar",
     "sheet": "integer",
@@ -42,6 +46,7 @@ _TYPES = {
     "filled_on": "date",
     "filled_by": "varchar",
     **{question.id: "varchar" for question in QUESTIONS},
+    "minutes": "integer",
     "problem": "varchar",
 }
 
@@ -60,6 +65,7 @@ def build_personal_sheets(
     """
     read, rejected = read_all(files, catalogue.ingest)
     rows: list[tuple[object, ...]] = []
+    unread = 0
     for file in read:
         sent_for = file.facts.get(REFERENCE_DATE)
         if sent_for and read_date(sent_for).value != reference_date:
@@ -71,10 +77,11 @@ def build_personal_sheets(
         rejected += [sheet for sheet in found if isinstance(sheet, Rejection)]
         sheets = [sheet for sheet in found if not isinstance(sheet, Rejection)]
         rows += [_cells(place, cells) for place, cells in sheets if any(cells.get(q.ja) for q in QUESTIONS)]
+        unread += sum(bool(cells.get(MINUTES)) and _minutes(cells) is None for _, cells in sheets)
     create_from_frame(con, "returned_sheets", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     judge(con, KIND, files, rejected, reference_date, today, {"filled_on_header": FILLED_ON})
     gone = count_gone(con, "review.personal_sheets", "new_personal_sheets", reference_date)
-    return Taken(KIND, count_rows(con, "new_personal_sheets"), len(rows), gone)
+    return Taken(KIND, count_rows(con, "new_personal_sheets"), len(rows), gone, unread)
 
 
 def _no_sheet(file: ReturnedFile) -> str:
@@ -85,10 +92,12 @@ def _no_sheet(file: ReturnedFile) -> str:
 
 def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]] | Rejection]:
     """Label -> answer of every child: a table with a row a child, or a form a sheet; or why a sheet is not read."""
+    # sheets that were sent before anybody asked for the minutes come back without them
     labels = [FILLED_ON, FILLED_BY, *(question.ja for question in QUESTIONS)]
+    may_have = [*labels, MINUTES]
     for sheet in file.sheets:
         # a table may hold some of the questions only
-        table = next((t for q in QUESTIONS if (t := sheet.table([NUMBER, q.ja], labels)) is not None), None)
+        table = next((t for q in QUESTIONS if (t := sheet.table([NUMBER, q.ja], may_have)) is not None), None)
         if isinstance(table, Rejection):
             yield table
             continue
@@ -110,14 +119,15 @@ def _form(
     standing = {comparable(cell) for _, cells in sheet.rows for cell in cells}
     if not any(question.ja in standing for question in QUESTIONS):
         return
-    if twice := sheet.repeated_label(labels):
+    if twice := sheet.repeated_label([*labels, MINUTES]):
         yield twice
     elif missing := [label for label in labels if label not in form]:
         told = "・".join(missing)
         yield Rejection(sheet.place, f"has no {told} in its first column, expected the labels as they were sent")
     else:
         row, number = form[NUMBER]
-        yield Place(file.name, sheet.place.sheet, row), {NUMBER: number} | {q: form[q][1] for q in labels[1:]}
+        asked = [label for label in (*labels[1:], MINUTES) if label in form]
+        yield Place(file.name, sheet.place.sheet, row), {NUMBER: number} | {label: form[label][1] for label in asked}
 
 
 def _cells(place: Place, cells: Mapping[str, str]) -> tuple[object, ...]:
@@ -130,6 +140,7 @@ def _cells(place: Place, cells: Mapping[str, str]) -> tuple[object, ...]:
         day.value,
         cells.get(FILLED_BY) or None,
         *(_answer(question, cells.get(question.ja)) for question in QUESTIONS),
+        _minutes(cells),
         next(_problems(cells, day.value), None),
     )
 
@@ -139,6 +150,12 @@ def _answer(question: SheetQuestion, text: str | None) -> str | None:
     if not text or question.choices is None:
         return text or None
     return next((choice for choice in question.choices if comparable(choice) == comparable(text)), None)
+
+
+def _minutes(cells: Mapping[str, str]) -> int | None:
+    """How long the sheet took, as the school tells it; what it wrote of the child counts though this cannot be read."""
+    minutes = read_int(cells.get(MINUTES, ""), _MINUTE).value
+    return minutes if minutes is not None and 0 < minutes <= _LONGEST else None
 
 
 def _problems(cells: Mapping[str, str], filled_on: dt.date | None) -> Iterator[str]:

@@ -27,6 +27,7 @@ select
     r.* exclude (problem, copied),
     c.child_key,
     c.school_code,
+    f.read_on,
     coalesce(
         case
             when r.problem is not null

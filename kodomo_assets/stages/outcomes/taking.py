@@ -27,12 +27,14 @@ class Taken:
         rows: rows taken: records, sheets, or decisions that were never said before.
         filled: rows in which somebody filled in something.
         gone: children of whom something was read before and nothing now: a file was taken away, or is refused.
+        left_out: cells that no row is refused for and that could not be read (minutes).
     """
 
     kind: str
     rows: int
     filled: int
     gone: int = 0
+    left_out: int = 0
 
 
 def judge(

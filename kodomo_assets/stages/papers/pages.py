@@ -29,6 +29,8 @@ from kodomo_assets.vocabulary import (
 
 #: Every template; all but the last, which they extend, make a page.
 TEMPLATES = ("office.html", "notice.html", "impact.html", "algorithm.html", "results.html", "paper.html")
+# says what is wrong, a template of a city's own too: it is none that a city replaces
+_PACKAGED_ONLY = ("status.html", "paper.html")
 _CADENCES = {"yearly": "年1回", "termly": "学期ごと"}
 
 
@@ -93,17 +95,21 @@ RISKS = (
 class Pages:
     """Makes pages of one city at one reference date; its templates are read once.
 
+    Args:
+        packaged: it makes the page that no template of a city's own may break.
+
     Raises:
         ConfigurationError: the folder of the city's own templates cannot be used.
     """
 
-    def __init__(self, catalogue: Catalogue, day: dt.date) -> None:
+    def __init__(self, catalogue: Catalogue, day: dt.date, *, packaged: bool = False) -> None:
         # imported late: only who writes the pages needs it
         from jinja2 import DictLoader, StrictUndefined
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        self._own = _own_templates(catalogue.registry.templates)
-        templates = {name: self._own[name] if name in self._own else _packaged(name) for name in TEMPLATES}
+        self._own = {} if packaged else _own_templates(catalogue.registry.templates)
+        names = _PACKAGED_ONLY if packaged else TEMPLATES
+        templates = {name: self._own[name] if name in self._own else _packaged(name) for name in names}
         # a template of a city's own reaches nothing but what it is given
         self._environment = ImmutableSandboxedEnvironment(
             loader=DictLoader(templates),

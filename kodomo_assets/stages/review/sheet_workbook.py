@@ -41,6 +41,7 @@ from kodomo_assets.vocabulary import (
     FILLED_BY,
     FILLED_ON,
     MARK_SHEET,
+    MINUTES,
     NAME,
     NUMBER,
     PERSONAL_SHEET,
@@ -103,7 +104,7 @@ def sheet_workbook(
 
 
 def _check(children: Sequence[SheetChild], questions: Sequence[SheetQuestion]) -> None:
-    labels = [NUMBER, WHO, FILLED_ON, FILLED_BY, *(question.ja for question in questions)]
+    labels = [NUMBER, WHO, FILLED_ON, FILLED_BY, MINUTES, *(question.ja for question in questions)]
     if len(set(labels)) < len(labels):
         raise ValueError(f"{PERSONAL_SHEET}: two questions have the same words, or those of a label")
     # names of worksheets do not differ by case
@@ -170,6 +171,7 @@ def _put_child(
         note = "・".join(question.choices or ())
         place = _put_line(sheet, question.ja, None, asked=True, note=note, long=question.long)
         add_choice(sheet, [place], question.choices or ())
+    _put_line(sheet, MINUTES, None, asked=True, note="数字だけ（なくてもよい）")
     back = sheet.cell(1, 5)
     put(back, "一覧へ戻る")
     link(back, INDEX_SHEET)

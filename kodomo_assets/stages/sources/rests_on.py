@@ -25,7 +25,18 @@ _KINDS = (_DELIVERY, _SETTING, _STOPS, _CORRECTIONS)
 # Read at later dates too: numbers of pupils, and the last household of a person who cannot be read.
 _READ_BACK = ("resident_register", "school_roster")
 # What of the configuration decides no result: words for people, who may read what, when to begin.
-_NO_RESULT = ("reasons", "sections", "registry", "retention", "rights", "publish", "accounts", "calendar")
+_NO_RESULT = (
+    "reasons",
+    "remedies",
+    "sections",
+    "registry",
+    "retention",
+    "rights",
+    "publish",
+    "accounts",
+    "calendar",
+    "interviews",
+)
 # What no table itself holds: said beside its drift, under a key of its own.
 _LAW_CHANGES = "law_changes"
 # Keys that dates of an earlier version do not know: nothing of them differs.

@@ -1,0 +1,64 @@
+"""Writes 状況.html after every run and at every look at the inbox; ``stages.papers.status`` makes it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.office.inbox import scan_inbox
+from kodomo_assets.settings import Settings
+from kodomo_assets.stages.papers.status import Failure, Finding, status_page
+from kodomo_assets.store.connection import connect
+from kodomo_assets.store.migrate import require_current
+from kodomo_assets.store.outbox import write_file
+from kodomo_assets.store.tables import create_tables
+from kodomo_assets.vocabulary import STATUS
+
+
+def write_status(
+    settings: Settings,
+    catalogue: Catalogue,
+    day: dt.date,
+    now: dt.datetime,
+    findings: Sequence[Finding],
+    failure: Failure | None,
+) -> Path:
+    """Writes the page about ``day`` into its outbox; where it is.
+
+    Args:
+        findings: the checks that do not hold.
+        failure: of the date's last run, None where it did not fail.
+
+    Raises:
+        StoreBusyError: a refresh is under way, which writes the page when it ends.
+        StoreVersionError: another version of the program wrote the database.
+    """
+    if settings.database.is_file():
+        with connect(settings.database, read_only=True) as con:
+            require_current(con, catalogue)
+            page = _page(con, settings, catalogue, day, now, findings, failure)
+    else:
+        # nothing was read yet: what is missing has to be said all the more
+        with duckdb.connect() as con:
+            create_tables(con, catalogue)
+            page = _page(con, settings, catalogue, day, now, findings, failure)
+    path = settings.outbox / day.isoformat() / f"{STATUS}.html"
+    write_file(path, page)
+    return path
+
+
+def _page(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    catalogue: Catalogue,
+    day: dt.date,
+    now: dt.datetime,
+    findings: Sequence[Finding],
+    failure: Failure | None,
+) -> bytes:
+    lying = scan_inbox(settings.inbox / day.isoformat(), catalogue)
+    return status_page(con, catalogue, day, now, lying, findings, failure)

@@ -1,0 +1,240 @@
+"""状況.html: what has come, what is missing or was sent back, which checks are red, what comes next (outputs.md).
+
+For the people who run the product: in plain Japanese, with who is to do what. It holds names of files, schools and
+offices, and counts; nobody's data. Every look at the inbox writes it anew, so an old one says that nobody looks.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from kodomo_assets.catalogue import PREPARATIONS, Catalogue
+from kodomo_assets.office.inbox import InboxFile
+from kodomo_assets.sql import run_sql
+from kodomo_assets.stages.papers.calendar import OF_SCHOOLS, build_calendar
+from kodomo_assets.stages.papers.entries import entries
+from kodomo_assets.stages.papers.pages import Pages
+from kodomo_assets.stages.sources.in_force import create_delivered_views
+from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, SCHOOL_LIST, STATUS
+
+_STEPS = {
+    "deliveries": "各課の資料がそろう",
+    "refresh": "更新（一覧を作る）",
+    "sheets_out": f"{PERSONAL_SHEET}を学校に渡す",
+    "sheets_back": f"{PERSONAL_SHEET}が学校から戻る",
+    "meeting": f"{MEETING}で全員の判定を終える",
+    "school_list": f"{SCHOOL_LIST}の資料を学校に渡す",
+}
+# why a file of the inbox is read as no table (office.inbox)
+_NOT_READ = {
+    "unknown_table": "どの表か、名前から分かりません。表の名前で始まる名前にしてください",
+    "several_tables": "二つ以上の表の名前の決まりに当てはまります。表の名前で始まる名前にしてください",
+    "wrong_ending": "CSVでもExcelでもありません",
+    "symbolic_link": "ほかの場所への参照です。ファイルそのものを置いてください",
+    "bad_file_name": "名前に見えない文字があります。名前を付け直してください",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check that does not hold found at its last run.
+
+    Attributes:
+        asset: the asset that it is of.
+        says: what should hold, in Japanese.
+        found: its sentence.
+        stops: whether it stopped what depends on the asset.
+        on: when it ran.
+        day: the reference date of that run, None where it had none.
+    """
+
+    asset: str
+    check: str
+    says: str
+    found: str
+    stops: bool
+    on: dt.datetime
+    day: dt.date | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last run of the date failed: when, and its sentences."""
+
+    on: dt.datetime
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step of the calendar over all schools: how many of how many are done, and between which days it is due."""
+
+    ja: str
+    first_due: dt.date
+    last_due: dt.date
+    done_on: dt.date | None
+    done: int
+    of_all: int
+    late: int
+    of_schools: bool
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of an office. ``state``: a key of the template's words."""
+
+    ja: str
+    state: str
+    wrong: bool
+    delivered_on: dt.date | None
+    received_on: dt.date | None
+    files: int
+    rows: int
+    quarantined: int
+    returned: tuple[tuple[str, str, int], ...]
+
+
+def status_page(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    day: dt.date,
+    now: dt.datetime,
+    lying: Sequence[InboxFile],
+    findings: Iterable[Finding],
+    failure: Failure | None = None,
+) -> bytes:
+    """The page about the reference date ``day``.
+
+    Args:
+        con: kodomo.duckdb, open to read.
+        lying: the files in the date's inbox.
+        findings: the checks that do not hold, of whichever date they ran for last.
+        failure: of the date's last run, None where it did not fail.
+    """
+    zone = ZoneInfo(catalogue.calendar.timezone)
+    local = now.astimezone(zone)
+    create_delivered_views(con, catalogue, day)
+    build_calendar(con, catalogue, day)
+    run_sql(con, __package__, "status", {"reference_date": day, "timezone": catalogue.calendar.timezone})
+    offices = _offices(con, catalogue, lying)
+    steps = list(_steps(con, local.date()))
+    red = sorted(findings, key=lambda one: (not one.stops, one.asset, one.check))
+    facts = {
+        "made_at": f"{local:%Y-%m-%d %H:%M}",
+        "offices_now": offices,
+        "strange": [(file.name, _NOT_READ[file.problem]) for file in lying if file.problem],
+        "findings": [(one, catalogue.assets[one.asset].ja, catalogue.remedies[one.check]) for one in red],
+        "failure": failure,
+        "zone": zone,
+        "stopping": sum(one.stops for one in red),
+        "steps": steps,
+        "late": [step for step in steps if step.late],
+        "schools": _rows(con, "from school_sheets order by school_code"),
+        "next_date": catalogue.calendar.next_reference_date(day),
+        "personal_sheet": PERSONAL_SHEET,
+        "school_list": SCHOOL_LIST,
+        "wrong_tables": sum(table.wrong for tables in offices.values() for table in tables),
+        "sent_back": sum(bool(table.returned) for tables in offices.values() for table in tables),
+    }
+    pages = Pages(catalogue, day, packaged=True)
+    return pages.render("status.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
+
+
+def _offices(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, lying: Sequence[InboxFile]
+) -> dict[str, list[_Table]]:
+    """Office -> its tables, in the order of the contract."""
+    returned = {
+        table: tuple(
+            (reason.ja, reason.todo, row["places"])
+            for row in rows
+            if (reason := catalogue.reasons.get(row["reason"])) is not None
+        )
+        for table, rows in groupby(_rows(con, "from status_returns"), key=lambda row: row["table_name"])
+    }
+    there = {file.table_id for file in lying}
+    rows = {row["table_name"]: row for row in _rows(con, "from status_tables")}
+    offices: dict[str, list[_Table]] = {section.ja: [] for section in catalogue.sections.values()}
+    for table in catalogue.tables.values():
+        row = rows[table.id]
+        state = _state(row, unread=table.id in there)
+        offices[catalogue.sections[table.section].ja].append(
+            _Table(
+                ja=table.ja,
+                state=state,
+                wrong=state in ("refused", "missing", "lapsed"),
+                delivered_on=row["delivered_on"],
+                received_on=row["received_on"],
+                files=row["files"],
+                rows=row["rows_accepted"],
+                quarantined=row["rows_quarantined"],
+                returned=returned.get(table.id, ()),
+            )
+        )
+    return {office: tables for office, tables in offices.items() if tables}
+
+
+def _state(row: Mapping[str, Any], *, unread: bool) -> str:
+    if row["status"] == "lapsed":
+        return "lapsed"
+    if row["refused"] or row["faults"]:
+        return "refused"
+    if row["status"] == "delivered":
+        return "delivered"
+    if unread:
+        return "unread"
+    if row["awaited"]:
+        return "missing"
+    return "earlier" if row["status"] == "earlier" else "never"
+
+
+def _steps(con: duckdb.DuckDBPyConnection, today: dt.date) -> Iterable[_Step]:
+    rows = {
+        row["step"]: row
+        for row in _rows(
+            con,
+            """
+            select
+                step,
+                min(due_on) as first_due,
+                max(due_on) as last_due,
+                case when count(done_on) = count(*) then max(done_on) end as done_on,
+                (count(*) filter (done_on is not null))::integer as steps_done,
+                count(*)::integer as steps,
+                sum(done)::integer as done,
+                sum(of_all)::integer as of_all,
+                (count(*) filter (done_on is null and due_on < $1))::integer as late
+            from new_calendar
+            where of_all > 0
+            group by step
+            """,
+            [today],
+        )
+    }
+    for step in PREPARATIONS:
+        if (row := rows.get(step)) is None:
+            continue
+        of_schools = step in OF_SCHOOLS
+        yield _Step(
+            ja=_STEPS[step],
+            first_due=row["first_due"],
+            last_due=row["last_due"],
+            done_on=row["done_on"],
+            done=row["steps_done"] if of_schools else row["done"],
+            of_all=row["steps"] if of_schools else row["of_all"],
+            late=row["late"],
+            of_schools=of_schools,
+        )
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] | None = None) -> list[dict[str, Any]]:
+    cursor = con.execute(sql, parameters)
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,155 @@
+"""状況.html, written at every look and after every run: what is missing, what was sent back, what is red, who mends it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import re
+import subprocess
+import sys
+
+import pytest
+
+from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.defs.status import check_specs
+from kodomo_assets.refreshing.needs import need, read_accounts
+from kodomo_assets.stages.sources.arrivals import Hashes
+from kodomo_assets.store.exports import made_files
+from kodomo_assets_tests.conftest import City
+from kodomo_assets_tests.defs.conftest import DAY, Office
+from kodomo_assets_tests.defs.test_sensor import ASSISTANCE, REGISTER, Watcher
+
+NAME = "状況.html"
+
+
+@pytest.fixture
+def watcher(office) -> Watcher:
+    office.configure("ingest: {settle_seconds: 0}")
+    return Watcher(office)
+
+
+def page(office: Office, day: str = DAY) -> str:
+    return (office.settings.outbox / day / NAME).read_text("utf-8")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every line of every table, in words."""
+    lines = re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)
+    cells = (
+        [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", x, re.DOTALL)] for x in lines
+    )
+    return [[html.unescape(cell).strip() for cell in line] for line in cells]
+
+
+def states(text: str) -> dict[str, str]:
+    """Table -> its state, of the offices' tables."""
+    return {line[1]: line[2] for line in rows(text) if len(line) == 6 and line[1] != "資料"}
+
+
+def test_nothing_is_told_of_a_city_that_has_nothing(office, watcher):
+    watcher.look()
+    assert not office.settings.outbox.exists()
+
+
+def test_what_is_missing_is_told_before_anything_was_read(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.deliver("なぞの表.csv", "a", "1")
+    watcher.look()
+    found = states(page(office))
+    assert found["生活保護"] == "届いた。まだ読んでいない"
+    assert (found["住民記録"], found["学齢簿"], found["児童相談記録"]) == ("まだ届いていない",) * 3
+    assert found["EPDS"] == "一度も届いていない"
+    assert ["なぞの表.csv", "どの表か、名前から分かりません。表の名前で始まる名前にしてください"] in rows(page(office))
+    assert "届いていない、または受け取れない資料 3件" in page(office)
+    # the reference date that has come since is looked at too
+    later = [path.parent.name for path in office.settings.outbox.glob(f"*/{NAME}")]
+    assert len(later) == 2
+    assert set(states(page(office, max(later))).values()) <= {
+        "まだ届いていない",
+        "一度も届いていない",
+        "法令上の根拠の期限が切れ、読まない",
+    }
+
+
+def test_what_was_sent_back_and_which_checks_do_not_hold(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE, *(f"{n},2024-04-01" for n in range(2, 41)), "41,いつか")
+    office.deliver("住民記録.csv", "宛名番号,世帯番号", "1,1")
+    office.deliver("なぞの表.csv", "a", "1")
+    office.deliver("給食費.csv", "宛名番号,年度,滞納月数", "1,いつか,1")
+    office.materialize("sources.public_assistance", "sources.resident_register", "sources.school_lunch_fees")
+    watcher.look()
+    lines = {line[1]: line for line in rows(page(office)) if len(line) == 6}
+    assert lines["生活保護"][3:5] == ["40", "1"]
+    assert (
+        lines["生活保護"][5] == "日付として読めません（1か所）→「2025-04-01」または「令和7年4月1日」の形にしてください"
+    )
+    assert (lines["住民記録"][2], lines["給食費"][2]) == ("受け取れない。直して出し直してもらう",) * 2
+    told = {line[1].partition("見つかったこと")[0]: line[2:4] for line in rows(page(office)) if len(line) == 5}
+    assert told["どの表のものでもないファイルがない"] == [
+        "センター",
+        "ファイルの名前を表の名前で始まるように直すか、受信フォルダから出してください",
+    ]
+
+
+def test_a_run_that_failed_is_told_with_its_sentence(office, watcher):
+    office.deliver("住民記録.csv", *REGISTER)
+    office.materialize("linkage.children", "linkage.residents")
+    watcher.look()
+    told = page(office)
+    assert "最後の更新が失敗しました" in told
+    assert "学齢簿" in re.search(r"<ul>(.*?)</ul>", told, re.DOTALL)[1]
+
+
+def test_while_somebody_holds_the_database_the_page_stays(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.materialize("sources.public_assistance")
+    watcher.look()
+    before = page(office)
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(office.settings.database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout.readline() == "open\n"
+        _, why = watcher.look()
+        holder.stdin.close()
+    assert "a refresh is under way" in why
+    assert page(office) == before
+
+
+def test_a_refresh_leaves_the_page_and_it_says_nothing_of_anybody(city: City):
+    (day,) = city.query("select max(reference_date) from screening.ranking")[0]
+    text = (city.outbox(day) / NAME).read_text("utf-8")
+    assert {line[1]: line[2][:3] for line in rows(text) if len(line) == 6}["住民記録"] == "届いた"
+    private = city.query(
+        "select distinct unnest([name, name_kana, address, resident_id]) from sources.resident_register"
+    )
+    assert len(private) > 100
+    assert not [value for (value,) in private if value and value in text]
+    # it is another one every minute, and no result
+    assert NAME not in made_files(city.outbox(day))
+
+
+def test_the_day_after_something_was_due_asks_for_what_says_so(city: City):
+    (day,) = city.query("select max(reference_date) from screening.ranking")[0]
+
+    def needed() -> object:
+        return need(city.settings, city.catalogue, day, read_accounts(city.settings), Hashes({}))
+
+    assert needed() == "is refreshed"
+    (code,) = city.query("select min(school_code) from screening.ranking")[0]
+    # one more day of the calendar that is over by now
+    overlay = city.settings.data_dir / "city.yaml"
+    before = overlay.read_text("utf-8") if overlay.exists() else ""
+    first = day + dt.timedelta(days=50)
+    window = f'interviews: {{windows: {{"{code}": [{{from: "{first:%m-%d}", until: "{first:%m-%d}"}}]}}}}\n'
+    overlay.write_text(before + window, "utf-8")
+    found = needed()
+    assert (found.job, found.why) == ("after_meeting", "has a day of its calendar behind it")
+
+
+def test_every_check_says_who_mends_what_it_found(office):
+    names = {spec.name for spec in check_specs(office.definitions.get_repository_def())}
+    assert names == load_catalogue().remedies.keys()
