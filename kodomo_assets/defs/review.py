@@ -161,7 +161,7 @@ def support(step: Step) -> Results:
     "review.school_lists",
     reads=[*_TO_SCHOOLS, "review.decisions", "linkage.links"],
     checks=[check("review.school_lists", "decided", "判定がある（判定なしに学校へ名簿は出さない）")],
-    # the funnel reads the log of exports without hanging below this step (architecture, 17): made before it
+    # funnel and calendar read the log of exports without hanging below this step (architecture, 17): made before them
     priority=1,
 )
 def school_lists(step: Step) -> Results:
@@ -282,9 +282,10 @@ def results_report(step: Step) -> Results:
 @asset(
     CALENDAR,
     reads=[
+        *_LISTED,
+        "review.meeting_list",
         "review.personal_sheets",
         "review.decisions",
-        "review.school_lists",
         "screening.ranking",
     ],
     checks=[check(CALENDAR, "on_calendar", "期日を過ぎた手順がない（面談から数え戻した期日）")],
