@@ -118,7 +118,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        style = resources.files(__package__).joinpath("paper.css").read_text("utf-8")
+        # what status.html needs beside stands apart: another style would make every paper anew
+        style = _packaged("paper.css") + (_packaged("status.css") if packaged else "")
         self._policy = policy(style=style)
         self._facts = {
             "day": day,
