@@ -378,6 +378,7 @@ def test_sheet_of_a_child_asks_every_question(opened: Open) -> None:
         ("友人関係", None, False),
         ("担任所見", None, False),
         ("気になる度", None, False),
+        ("記入にかかった分数", None, False),
     ]
     rules = [rule_of(sheet, f"B{row}") for row in range(6, 12)]
     assert rules == [("date", "45748"), None, ("list", '"ふつう,休みがち"'), None, None, ("list", '"0,1,2,3"')]
