@@ -768,49 +768,62 @@ def test_a_newcomer_changes_nobody_elses_link_or_question(city):
     assert len(outcome.pairs()) == len(city.outcome.pairs()) + 1
 
 
-def test_a_newcomer_changes_no_parameter_of_a_stored_model():
-    """1 / 2985 is 0.00034 to two digits, 1 / 2986 is 0.00033: the model of the first refresh stays in force.
+@dataclass(frozen=True)
+class Learnt:
+    """A city that is just large enough to learn from, and what its first refresh made of it."""
 
-    ~5 s: so many are linked twice, for of fewer the model would be the start values.
-    """
+    city: City
+    register: Register
+    first: Outcome
+    model: pd.DataFrame
+
+    def delivered_again(self, model: str) -> Register:
+        """The same delivery, with this of the first refresh's model stored."""
+        register = deliver(Register(), self.city.children, self.city.pupils)
+        register.con.register("model", self.model)
+        register.con.execute(f"insert into linkage.model by name {model}")
+        register.con.unregister("model")
+        return register
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Learnt:
+    """2,985 children: fewer would teach nothing, and to link them takes seconds. Of a delivery of one's own only the
+    register is changed."""
     city = City.drawn(2_985)
     register = deliver(Register(), city.children, city.pupils)
     first = Outcome.of(register)
-    register.con.execute("insert into linkage.model by name from new_model")
+    assert first.estimated
+    return Learnt(city, register, first, register.con.sql("from new_model").df())
+
+
+def test_a_newcomer_changes_no_parameter_of_a_stored_model(learnt):
+    """1 / 2985 is 0.00034 to two digits, 1 / 2986 is 0.00033: the model of the first refresh stays in force."""
+    register = learnt.delivered_again("from model")
     register.child(int(NEWCOMER), "ヌノメ ヨヘエ", D(2013, 2, 11))
     register.pupil(int(NEWCOMER), "ヌノメ ヨヘエ", D(2013, 2, 11))
     outcome = Outcome.of(register)
-    assert outcome.model == first.model
-    assert outcome.pairs(NEWCOMER) == first.pairs()
+    assert outcome.model == learnt.first.model
+    assert outcome.pairs(NEWCOMER) == learnt.first.pairs()
 
 
-def test_a_stored_model_that_the_delivery_no_longer_bears_out_is_replaced():
-    city = City.drawn(2_985)
-    register = deliver(Register(), city.children, city.pupils)
-    first = Outcome.of(register)
-    register.con.execute("insert into linkage.model by name select * replace (m / 4 as m) from new_model")
-    assert Outcome.of(register).model == first.model
+def test_a_stored_model_that_the_delivery_no_longer_bears_out_is_replaced(learnt):
+    assert Outcome.of(learnt.delivered_again("select * replace (m / 4 as m) from model")).model == learnt.first.model
 
 
-def test_between_yearly_dates_a_model_that_data_gave_stays_and_start_values_do_not():
-    """To learn takes longer than all the rest; the yearly refresh does it, and whoever has no model of data yet.
-
-    ~7 s: 2,985 children, fewer of whom teach nothing, are linked time and again.
-    """
-    city = City.drawn(2_985)
-    register = deliver(Register(), city.children, city.pupils)
-    first = Outcome.of(register)
-    learnt = score_pairs(register.con, None, learn=False)
-    assert learnt.estimated
-    other = replace(learnt.parameters, m={key: m / 4 for key, m in learnt.parameters.m.items()})
-    stays = score_pairs(register.con, Model(other, estimated=True), learn=False)
+def test_between_yearly_dates_a_model_that_data_gave_stays_and_start_values_do_not(learnt):
+    """To learn takes longer than all the rest; the yearly refresh does it, and whoever has no model of data yet."""
+    con = learnt.register.con
+    found = score_pairs(con, None, learn=False)
+    assert found.estimated
+    other = replace(found.parameters, m={key: m / 4 for key, m in found.parameters.m.items()})
+    stays = score_pairs(con, Model(other, estimated=True), learn=False)
     assert (stays.parameters, stays.estimated) == (other, True)
     for again in (
-        score_pairs(register.con, Model(other, estimated=False), learn=False),
-        score_pairs(register.con, Model(other, estimated=True), learn=True),
+        score_pairs(con, Model(other, estimated=False), learn=False),
+        score_pairs(con, Model(other, estimated=True), learn=True),
     ):
-        assert (again.parameters, again.estimated) == (learnt.parameters, True)
-    assert first.estimated
+        assert (again.parameters, again.estimated) == (found.parameters, True)
 
 
 def test_a_person_less_changes_nobody_elses_link_or_question(city):
