@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from kodomo_assets.disclosure import ROUND_TO
-from kodomo_assets.sql import run_sql
+from kodomo_assets.sql import literal, quoted, run_sql
 
 _VIEWS = {
     "current_list": "最新の基準日に抽出された児童（学年と順位の順）",
@@ -66,21 +66,24 @@ _FROM = {
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Schema ``views``: the questions that analysts ask first (docs/analysts.md)."""
     run_sql(con, __package__, "views")
+    comments = _comments(con)
+    statements = []
     for view, text in _VIEWS.items():
-        con.execute(f"comment on view views.{view} is '{text}'")
-        given = _columns(con, _FROM[view])
-        for column in _columns(con, f"views.{view}"):
-            meaning = _COLUMNS.get(f"{view}.{column}") or given[column]
-            literal = meaning.replace("'", "''")
-            con.execute(f"comment on column views.{view}.{column} is '{literal}'")
+        statements.append(f"comment on view views.{view} is {literal(text)}")
+        for column in comments[f"views.{view}"]:
+            meaning = _COLUMNS.get(f"{view}.{column}") or comments[_FROM[view]][column]
+            statements.append(f"comment on column views.{view}.{quoted(column)} is {literal(meaning)}")
+    # in one go, as the tables' comments are
+    con.execute("; ".join(statements))
 
 
-def _columns(con: duckdb.DuckDBPyConnection, qualified: str) -> dict[str, str]:
-    """Column -> comment of a table or view of the database in use."""
-    schema, name = qualified.split(".")
-    rows = con.execute(
-        "select column_name, coalesce(comment, '') from duckdb_columns() "
-        "where database_name = current_database() and schema_name = $1 and table_name = $2",
-        [schema, name],
-    ).fetchall()
-    return dict(rows)
+def _comments(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Table or view of the database in use -> its columns with their comments: asked once, since every question lists
+    all columns of all databases."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, text in con.execute(
+        "select schema_name || '.' || table_name, column_name, coalesce(comment, '') from duckdb_columns() "
+        "where database_name = current_database() and not internal order by table_oid, column_index"
+    ).fetchall():
+        found.setdefault(table, {})[column] = text
+    return found
