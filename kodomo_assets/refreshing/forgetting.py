@@ -352,6 +352,11 @@ def require_not_forgotten(
         return
     tables = [table.ja for table in catalogue.tables.values() if f"sources.{table.id}" in gone.tables]
     what = "its list" if gone.list_too else "、".join(tables) or "what it was made of"
+    if gone.begun:
+        raise DeliveryError(
+            f"{reference_date}: {what} began to be forgotten on {gone.on}, being past retention, and that was stopped "
+            f"before its end: give `{_COMMAND}` again. Nothing was changed"
+        )
     stands = "" if gone.list_too else "; its list stands as it was made"
     raise DeliveryError(
         f"{reference_date}: {what} was forgotten on {gone.on}, being past retention, and cannot be made anew{stands}. "

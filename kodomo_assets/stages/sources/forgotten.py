@@ -15,10 +15,15 @@ BEGUN = "begun"
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What of one reference date was forgotten: tables (``schema.name``), and when last."""
+    """What of one reference date was forgotten: tables (``schema.name``), and when last.
+
+    Attributes:
+        begun: a try to forget it was stopped before its end.
+    """
 
     tables: frozenset[str]
     on: dt.date
+    begun: bool = False
 
     @property
     def list_too(self) -> bool:
@@ -45,8 +50,8 @@ def forgotten(con: duckdb.DuckDBPyConnection) -> dict[dt.date, Forgotten]:
     if there is None:
         return {}
     rows = con.execute(
-        "select reference_date, list(distinct name), max(forgotten_at)::date from store.forgotten "
-        "where because in ('date', $1) group by reference_date",
+        "select reference_date, list(distinct name), max(forgotten_at)::date, bool_and(because = $1) "
+        "from store.forgotten where because in ('date', $1) group by reference_date",
         [BEGUN],
     ).fetchall()
-    return {day: Forgotten(frozenset(names), on) for day, names, on in rows}
+    return {day: Forgotten(frozenset(names), on, begun) for day, names, on, begun in rows}
