@@ -123,15 +123,15 @@ def _stays(table: OutputTable) -> bool:
 
 def _kept_from(catalogue: Catalogue, table: OutputTable, today: dt.date) -> str:
     """SQL: the first day kept of what row ``t`` is of: a delivered table where it says which, else all the rest."""
+    if table.db_schema == _SOURCES and table.name in catalogue.tables:
+        return f"date {literal(str(catalogue.kept_from(today, table.name)))}"
     rest = literal(str(catalogue.kept_from(today)))
-    days = {name: literal(str(catalogue.kept_from(today, name))) for name in catalogue.tables}
-    if table.db_schema == _SOURCES and table.name in days:
-        return f"date {days[table.name]}"
-    of = {"table_name": days, "asset": {f"{_SOURCES}.{name}": day for name, day in days.items()}}
-    column = next((c for c in of if c in table.column_names), None)
+    column = next((c for c in ("table_name", "asset") if c in table.column_names), None)
     if column is None or (column == "table_name" and table.db_schema != _SOURCES):
         return f"date {rest}"
-    cases = " ".join(f"when {literal(name)} then {day}" for name, day in of[column].items())
+    before = f"{_SOURCES}." if column == "asset" else ""
+    days = {f"{before}{name}": literal(str(catalogue.kept_from(today, name))) for name in catalogue.tables}
+    cases = " ".join(f"when {literal(name)} then {day}" for name, day in days.items())
     return f"(case t.{column} {cases} else {rest} end)::date"
 
 
