@@ -170,6 +170,7 @@ def apply(
             f"items that rest on them: {len(_items(catalogue, chosen)):,}",
             f"the file for the person: {shown(settings, path)}",
             *_next(con, [one.correction.since for one in chosen]),
+            "once it has run, --result tells what changed",
         ]
 
 
@@ -299,7 +300,7 @@ def _next(con: duckdb.DuckDBPyConnection, since: Sequence[dt.date]) -> list[str]
         return ["no reference date is refreshed yet"]
     told = [
         f"`refresh {days[-1]}` makes the newest list of it; until it has run, list and files are those of before (the "
-        "daemon asks for it by itself), and --result tells what changed"
+        "daemon asks for it by itself)"
     ]
     earlier = [day for day in days[:-1] if since and day >= min(since)]
     if earlier:

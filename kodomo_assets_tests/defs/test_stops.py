@@ -1,4 +1,4 @@
-"""利用停止 through whole refreshes of a village: nothing of the child is made or shown, and nothing of others changes.
+"""利用停止 through whole refreshes of a village: nothing of the child is made or shown, nothing of others changes; and 訂正.
 
 The village is refreshed once for all tests (~15 s), and once more in most.
 """
@@ -277,5 +277,11 @@ def test_a_correction_is_asked_for_at_the_newest_date_and_told_once_it_is_made(c
     assert not city.query("from duckdb_tables() where schema_name = 'rights' or table_name = 'corrected'", city.settings.analyst_database)  # fmt: skip
     assert main(["rights", "correct", *asker, "--end", request]) == 0
     assert isinstance(asked(city), Need)
+    # what retention deletes of a correction is no change of it
+    with connect(city.settings.database) as con:
+        con.execute("create table kept as from rights.corrections; delete from rights.corrections")
+    assert asked(city) == REFRESHED
+    with connect(city.settings.database) as con:
+        con.execute("insert into rights.corrections from kept; drop table kept")
     assert main(["rights", "disclose", *asker, "--capacity", "本人", "--dry-run"]) == 0
     assert "rights.corrections: " in capsys.readouterr().out

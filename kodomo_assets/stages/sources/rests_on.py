@@ -55,8 +55,8 @@ class RestsOn:
         deliveries_now: the same as they are by now.
         taken_away: of these, deliveries of which files were withdrawn.
         decided: whether the date has decisions.
-        commands: of whom the use was stopped then (利用停止) and what was corrected (訂正), by kind, as a hash each;
-            ``commands_now``: of whom it is, and what is.
+        commands: of whom the use was stopped then (利用停止) and what was corrected (訂正), by kind and name, as a hash
+            each; ``commands_now``: of whom it is, and what is.
     """
 
     settings: Mapping[str, str]
@@ -64,13 +64,19 @@ class RestsOn:
     deliveries_now: Mapping[str, str]
     taken_away: frozenset[str]
     decided: bool
-    commands: Mapping[str, str] = field(default_factory=dict)
-    commands_now: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    commands_now: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def commands_changed(self) -> dict[str, str]:
-        """What commands about single people changed since, by kind: the hash of now."""
-        return {kind: now for kind, now in self.commands_now.items() if now != self.commands.get(kind, "")}
+        """What commands about single people changed since, by kind and name: the hash of now."""
+        # that nobody is stopped is a state too; a correction that is not there any more is forgotten
+        now = {(_STOPS, ""): "", **self.commands_now}
+        return {
+            f"{kind} {name}".rstrip(): state
+            for (kind, name), state in now.items()
+            if state != self.commands.get((kind, name), "")
+        }
 
     def changed_deliveries(self, catalogue: Catalogue, day: dt.date) -> set[str]:
         """The earlier deliveries that are other ones by now; without tables whose legal basis is not in force."""
@@ -122,7 +128,7 @@ def create_rests_on(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     told = [(_SETTING, name, state) for name, state in settings_in_force(catalogue).items()]
     earlier = _earlier_deliveries(con, [reference_date]).get(reference_date, {})
     told += [(_DELIVERY, name, state) for name, state in earlier.items()]
-    told += [(kind, "", state) for kind, state in _commands(con).items() if state]
+    told += [(kind, name, state) for (kind, name), state in _commands(con).items() if state]
     create_of_whole(con, "rests_on", told, reference_date, run_id)
 
 
@@ -197,30 +203,40 @@ def rests_on(con: duckdb.DuckDBPyConnection) -> dict[dt.date, RestsOn]:
             now.get(day, {}),
             taken_away,
             day in decided,
-            {kind: known[kind].get("", "") for kind in commands},
+            {(kind, name): state for kind in _BY_COMMAND for name, state in known[kind].items()},
             commands,
         )
         for day, known in kept.items()
     }
 
 
-# What decides results and is changed by a command about one person: its table, and what tells two states of it apart.
+# What decides results and is changed by a command about one person: its table, and the states of it by name, as hashes
+# that tell nobody who that is.
 _BY_COMMAND = {
-    _STOPS: ("rights.stops_in_force", "request || child_key", "true"),
-    _CORRECTIONS: ("rights.corrections", "request || '/' || number", "ended_at is null"),
+    _STOPS: (
+        "rights.stops_in_force",
+        "select '', sha256(string_agg(request || child_key, ',' order by child_key))[:16] from rights.stops_in_force "
+        "having count(*) > 0",
+    ),
+    # a correction that retention deleted decided nothing any more: one that is not there did not end
+    _CORRECTIONS: (
+        "rights.corrections",
+        "select request, coalesce(sha256(string_agg(number, ',' order by number) filter (ended_at is null))[:16], '') "
+        "from rights.corrections group by request order by request",
+    ),
 }
 
 
-def _commands(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Hashes of whose use is stopped and of what is corrected, which tell nobody who; empty where it is nobody's."""
+def _commands(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
+    """Kind and name -> of whom the use is stopped, and what each request corrects; empty where it has ended."""
     # who only reads may look at a database of an earlier version
     there = {name for (name,) in con.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()}
-    found = {}
-    for kind, (table, told, where) in _BY_COMMAND.items():
-        hashed = f"select sha256(string_agg({told}, ',' order by {told}))[:16] from {table} where {where}"
-        row = con.execute(f"{hashed} having count(*) > 0").fetchone() if table in there else None
-        found[kind] = str(row[0]) if row else ""
-    return found
+    return {
+        (kind, name): state
+        for kind, (table, query) in _BY_COMMAND.items()
+        if table in there
+        for name, state in con.execute(query).fetchall()
+    }
 
 
 def _earlier_deliveries(con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> dict[dt.date, dict[str, str]]:
