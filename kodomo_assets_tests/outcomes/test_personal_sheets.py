@@ -80,6 +80,39 @@ def test_a_number_typed_as_a_number(town):
     assert stored(town, "concern") == [(1, 3)]
 
 
+@pytest.mark.parametrize(
+    ("told", "minutes", "left_out"),
+    [
+        (12, 12, 0),
+        ("２０分", 20, 0),
+        (None, None, 0),
+        ("20〜30", None, 1),
+        ("1時間", None, 1),
+        (0, None, 1),
+        (481, None, 1),
+    ],
+)
+def test_how_long_it_took_costs_no_answer(town, told, minutes, left_out):
+    town.write("個人票.xlsx", returned({1: {"気になる度": 3, "記入にかかった分数": told}}))
+    taken = town.read_sheets()
+    # read for the first time on the day of the reading
+    assert stored(town, "concern, minutes, read_on") == [(1, 3, minutes, D(2025, 6, 30))]
+    assert (taken.left_out, town.rejected()) == (left_out, [])
+
+
+def test_sheets_that_were_sent_before_anybody_asked_for_the_minutes_are_read(town):
+    book = openpyxl.load_workbook(io.BytesIO(returned({1: {"気になる度": 3}})))
+    for sheet in book.worksheets[1:]:
+        for row in range(1, sheet.max_row + 1):
+            if sheet.cell(row, 1).value == "記入にかかった分数":
+                sheet.delete_rows(row)
+    out = io.BytesIO()
+    book.save(out)
+    town.write("個人票.xlsx", out.getvalue())
+    town.read_sheets()
+    assert (stored(town, "concern, minutes"), town.rejected()) == ([(1, 3, None)], [])
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
 def test_a_csv_has_a_row_a_child(town, encoding):
     text = csv(f"{number_of(1)},2025-04-28,担任,気になる,,眠そう,3", f"{number_of(2).lower()},R7.4.30,,,気になる,,0")
