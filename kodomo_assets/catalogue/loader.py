@@ -164,6 +164,9 @@ def _overlay(base: dict[str, Any], change: dict[str, Any], file: str, path: tupl
 def _complete(raw: dict[str, Any], origin: str) -> dict[str, Any]:
     """Writes names into the entries that carry them as keys, and adds the declared output tables."""
     defaults = raw.pop("defaults")
+    # tables that a city need not have, where this one has them not
+    for name in [name for name, table in raw["tables"].items() if table.get("used") is False]:
+        del raw["tables"][name]
     for name, table in raw["tables"].items():
         table["id"] = name
         table["legal"] = defaults["legal"] | table.get("legal", {})

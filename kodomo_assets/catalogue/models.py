@@ -120,6 +120,14 @@ class Catalogue(Model):
         years = sorted(year for band in self.bands.values() for year in band.school_years)
         if years != list(range(1, 10)):
             raise ValueError(f"bands: expected each school year from 1 to 9 in exactly one band, found {years}")
+        known_hints = [hint.ja for hint in self.meeting.hints]
+        for table in self.tables.values():
+            for hidden in table.hides:
+                if hidden not in known_hints:
+                    raise ValueError(
+                        f"tables.{table.id}: is used, and hides {hidden!r}, which is none of meeting.hints"
+                        f"{did_you_mean(hidden, known_hints)}"
+                    )
         for number, hint in enumerate(self.meeting.hints):
             for name, levels in [*hint.when.items(), *hint.any_of.items()]:
                 if name not in self.items or not set(levels) <= set(self.items[name].levels):
@@ -215,7 +223,7 @@ class Catalogue(Model):
         return self
 
     def feeding(self, table: SourceTable) -> dict[str, tuple[str, ...]]:
-        """What each column of ``table`` feeds: Japanese names of items, and ``spine``, ``links`` or ``label``.
+        """What each column of ``table`` feeds: Japanese names of items, and ``spine``, ``links``, ``label``, ``hints``.
 
         Columns that feed nothing are left out; a required one feeds all that the table does.
         """

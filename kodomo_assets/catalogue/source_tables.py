@@ -73,9 +73,11 @@ class SourceTable(Model):
             "resolve_duplicates",
             "serves",
             "feeds",
+            "hides",
             "required",
         }
     )
+    added: ClassVar[frozenset[str]] = frozenset({"used", "hides"})
 
     id: str = Field(description="the table's name in the database: its key")
     ja: str = Field(description="the table's Japanese name, with which the names of its files begin")
@@ -102,7 +104,16 @@ class SourceTable(Model):
     serves: tuple[Literal["spine", "links", "label"], ...] = Field(
         default=(), description="what stops when the legal basis of the table has lapsed, beside its items"
     )
-    feeds: Mapping[Literal["spine", "links", "label"], tuple[str, ...]] = Field(
+    used: bool | None = Field(
+        default=None,
+        description=(
+            "of a table that a city need not have: `true` where this one delivers it; otherwise the contract has it not"
+        ),
+    )
+    hides: tuple[str, ...] = Field(
+        default=(), description="支援のヒント that are not shown of a child with a row that holds at the reference date"
+    )
+    feeds: Mapping[Literal["spine", "links", "label", "hints"], tuple[str, ...]] = Field(
         default_factory=dict, description="what needs which columns, beside the items (their `reads`)"
     )
     required: Literal["always", "fit"] | None = Field(
@@ -209,6 +220,11 @@ class SourceTable(Model):
         if self.school_year_style != "through" and "school_year" not in self.feeds.get("spine", ()):
             raise ValueError("school_year_style: only the table whose 学年 places the children can have it")
         return self
+
+    @property
+    def ends_on(self) -> str | None:
+        """The column that says until when a row holds."""
+        return next((column.name for column in self.columns.values() if column.end), None)
 
     @property
     def protects(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.written import Export
@@ -175,7 +176,12 @@ def school_lists(step: Step) -> Results:
     yield from step.checked([check_decided(step.con, step.day)])
 
 
-@asset("review.meeting_page", "review.meeting_workbook", reads=_FACTS)
+def _facts(catalogue: Catalogue) -> list[str]:
+    # a city need not have the tables that hide a hint
+    return [*_FACTS, *(f"sources.{table.id}" for table in catalogue.tables.values() if table.hides)]
+
+
+@asset("review.meeting_page", "review.meeting_workbook", reads=_facts)
 def meeting_files(step: Step) -> Results:
     _prepare(step)
     gathered = gather_meeting(step.delivered(), step.catalogue, step.day)

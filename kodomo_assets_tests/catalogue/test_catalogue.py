@@ -31,6 +31,33 @@ def test_counts_of_the_contract():
     assert sum(len(table.columns) for table in catalogue.tables.values()) == 142
 
 
+def test_a_table_that_a_city_need_not_have_is_there_where_it_is_used(city):
+    catalogue = load_catalogue(city("tables: {learning_support: {used: true}}"))
+    assert len(catalogue.tables) == 25
+    assert [column.ja for column in catalogue.tables["learning_support"].columns.values()] == [
+        "宛名番号",
+        "利用開始日",
+        "利用終了日",
+    ]
+    assert "sources.learning_support" in catalogue.outputs
+    assert "sources.learning_support" not in load_catalogue().outputs
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("tables: {moves: {used: false}}", "unknown key tables.moves.used"),
+        (
+            "tables: {learning_support: {used: true}}\nmeeting: {hints: []}",
+            "hides '学習・生活支援事業の紹介', which is none of",
+        ),
+    ],
+)
+def test_only_that_table_may_be_left_out(city, text, told):
+    with pytest.raises(ConfigurationError, match=told):
+        load_catalogue(city(text))
+
+
 def test_legacy_items_are_the_nine_and_the_twenty_one_of_the_report():
     legacy = [item for item in load_catalogue().items.values() if item.legacy]
     assert sum("lower" in item.bands for item in legacy) == 9

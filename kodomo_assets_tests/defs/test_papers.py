@@ -22,6 +22,25 @@ def test_papers_are_made_where_nothing_was_delivered(office):
     assert "registry.body" in said(result, "registry_settled")
 
 
+def test_a_table_that_the_city_uses_beside_the_others_is_read_and_told(office):
+    page = office.settings.outbox / DAY / "説明資料_こども未来センター.html"
+    office.materialize("review.papers")
+    assert "学習・生活支援事業" not in page.read_text("utf-8")
+    office.configure("tables: {learning_support: {used: true}}")
+    office.deliver(
+        "学習・生活支援事業.csv", "宛名番号,利用開始日,利用終了日", "1,2024-05-01,", "2,令和6年5月1日,2025-03-31"
+    )
+    result = office.materialize("sources.learning_support", "review.papers")
+    assert result.success
+    assert office.query(
+        "select resident_id, started_on::varchar, ended_on::varchar from sources.learning_support order by 1"
+    ) == [
+        ("0000000001", "2024-05-01", None),
+        ("0000000002", "2024-05-01", "2025-03-31"),
+    ]
+    assert "支援のヒントを、利用中の児童には示さないため" in page.read_text("utf-8")
+
+
 def test_a_change_of_the_registry_changes_the_papers(office):
     office.materialize("review.papers")
     page = office.settings.outbox / DAY / "説明資料_社会福祉課.html"

@@ -10,6 +10,7 @@ import pytest
 
 from kodomo_assets.stages.review.meeting import MeetingChild
 from kodomo_assets.stages.review.meeting_workbook import meeting_workbook
+from kodomo_assets.store import tables
 from kodomo_assets_tests.template import fill, save
 from kodomo_assets_tests.town import NORTH, R, Town, key, number_of
 
@@ -231,6 +232,35 @@ def test_hints(town, school_year, levels, hints):
     town.child(1, selected=True, school_year=school_year, levels=levels)
     town.list()
     assert seen(town, 1).hints == hints
+
+
+def test_whoever_is_in_it_already_is_not_told_to_use_it(town):
+    town.configure("{meeting: {sample_below_cut: 0}, tables: {learning_support: {used: true}}}")
+    tables.make_missing(town.con, town.catalogue)
+    levels = {"worry_study": "applicable", "school_expense_aid": "needy", "single_parent": "without_allowance"}
+    for number in range(1, 7):
+        town.child(number, selected=True, school_year=5, levels=levels)
+    town.list()
+    assert seen(town, 1).hints == (BENEFITS, STUDY)
+    town.deliver("learning_support", R)
+    day = dt.timedelta(days=1)
+    # in it; from tomorrow; until today; until tomorrow; an end that cannot be read
+    rows = {2: (R, None), 3: (R + day, None), 4: (R - day, R), 5: (R - day, R + day)}
+    for number, (first, last) in rows.items():
+        town.source("learning_support", R, resident_id=f"{number:010d}", started_on=first, ended_on=last)
+    town.source("learning_support", R, resident_id=f"{6:010d}", started_on=R)
+    town.con.execute(
+        "update sources.learning_support set invalid_cells = ['ended_on'] where resident_id = $1", [f"{6:010d}"]
+    )
+    hints = [seen(town, number).hints for number in range(1, 7)]
+    assert hints == [
+        (BENEFITS, STUDY),
+        (BENEFITS,),
+        (BENEFITS, STUDY),
+        (BENEFITS, STUDY),
+        (BENEFITS,),
+        (BENEFITS, STUDY),
+    ]
 
 
 # siblings, last term, school

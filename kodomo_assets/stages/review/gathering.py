@@ -40,6 +40,7 @@ def gather_meeting(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
     """
     _load_names(con, catalogue)
     create_meeting_children(con, reference_date)
+    _load_hidden_hints(con, catalogue, reference_date)
     run_sql(con, __package__, "gathering", {"reference_date": reference_date})
     mode = score_mode(con, catalogue)
     factors = _factors(con, hidden=mode == "hidden")
@@ -184,6 +185,29 @@ def _funnel(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date
         [reference_date],
     ).fetchone()
     return tuple(FunnelRow(c.ja, n) for c, n in zip(counts, row, strict=True)) if row else ()
+
+
+def _load_hidden_hints(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
+    """Temp table ``hidden_hints(child_key, ja)``: of whom a hint is not shown, being in what it tells of.
+
+    A row whose end cannot be read tells nothing. Reads the views of the deliveries in force.
+    """
+    con.execute("create or replace temp table hidden_hints (child_key varchar, ja varchar)")
+    for table in catalogue.tables.values():
+        if table.hides:
+            con.execute(
+                f"""
+                insert into hidden_hints
+                select c.child_key, unnest($hides::varchar[])
+                from meeting_children as c
+                join delivered_{table.id} as t on t.{table.person.resident} = c.resident_id
+                where
+                    t.{table.dated_by} <= $reference_date
+                    and (t.{table.ends_on} is null or t.{table.ends_on} > $reference_date)
+                    and not list_contains(t.invalid_cells, '{table.ends_on}')
+                """,
+                {"hides": list(table.hides), "reference_date": reference_date},
+            )
 
 
 def _load_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:

@@ -31,7 +31,9 @@ with hinted as (
     from meeting_children as c
     join hints as h on list_contains(h.school_years, c.school_year)
     where
-        not exists (
+        -- whoever is in it is not told to use it
+        not exists (from hidden_hints as x where x.child_key = c.child_key and x.ja = h.ja)
+        and not exists (
             from hint_conditions as w
             where
                 w.number = h.number
