@@ -164,9 +164,6 @@ def _overlay(base: dict[str, Any], change: dict[str, Any], file: str, path: tupl
 def _complete(raw: dict[str, Any], origin: str) -> dict[str, Any]:
     """Writes names into the entries that carry them as keys, and adds the declared output tables."""
     defaults = raw.pop("defaults")
-    # tables that a city need not have, where this one has them not
-    for name in [name for name, table in raw["tables"].items() if table.get("used") is False]:
-        del raw["tables"][name]
     for name, table in raw["tables"].items():
         table["id"] = name
         table["legal"] = defaults["legal"] | table.get("legal", {})
@@ -209,6 +206,9 @@ def _validate(raw: dict[str, Any], origin: str) -> Catalogue:
         tables = {name: SourceTable.model_validate(table) for name, table in raw["tables"].items()}
     except ValidationError:
         tables = {}  # reported below, with the whole path of the key
+    for name in [name for name, table in tables.items() if table.used is False]:
+        # a city need not have it, and this one has it not
+        del tables[name], raw["tables"][name]
     try:
         return Catalogue.model_validate(raw | {"outputs": output_tables(tables, raw["items"]), "files": output_files()})
     except ValidationError as error:

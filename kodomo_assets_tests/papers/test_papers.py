@@ -88,7 +88,7 @@ def test_every_field_that_is_read_stands_there_once_and_no_other(tmp_path):
         (names[one["section"]], one["ja"], column["ja"])
         for one in contract["tables"].values()
         for column in one["columns"].values()
-        if (one["ja"], column["ja"]) != ("生活保護", "扶助種別")
+        if (one["ja"], column["ja"]) != ("生活保護", "扶助種別") and one.get("used") is not False
     ]
     without = "tables: {public_assistance: {without: {aid_type: 提供されない}}}"
     rows = table(sheets(city(tmp_path, without))["記録項目"])
@@ -203,7 +203,7 @@ def test_what_stands_in_the_impact_sheet_as_evidence_is_an_asset(tmp_path):
 def test_the_register_of_algorithms_says_what_decides_and_what_is_used(tmp_path):
     page = text(papers(city(tmp_path, SETTLED), DAY)["アルゴリズム台帳.html"])
     contract = yaml.safe_load(SOURCES.read_text("utf-8"))["tables"]
-    columns = sum(len(one["columns"]) for one in contract.values())
+    columns = sum(len(one["columns"]) for one in contract.values() if one.get("used") is not False)
     assert f"使うデータ 24種類、{columns}項目（「個人情報ファイル簿」の「記録項目」）" in page
     assert "何を決めるか 何も決めない。" in page
     assert "上位10%の一覧。参考情報であり、判定ではありません。" in page
