@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -50,6 +50,15 @@ def run_sql(
             con.execute(statement, {name: given[name] for name in statement.named_parameters})
         except duckdb.CatalogException as error:
             raise told_missing(error, f"{package}: {name}.sql") or error from error
+
+
+def named_rows(
+    con: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] | None = None
+) -> list[dict[str, Any]]:
+    """What ``query`` gives, each row by its columns' names; for pages, which have few of them."""
+    cursor = con.execute(query, parameters)
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def create_from_frame(

@@ -7,8 +7,7 @@ may leave the centre. What figures cannot say is written into it by people.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import duckdb
 
@@ -17,6 +16,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.disclosure import ROUND_TO
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.japan.calendar import fiscal_year
+from kodomo_assets.sql import named_rows
 from kodomo_assets.stages.papers.entries import entries
 from kodomo_assets.stages.papers.pages import Pages
 from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, RESULTS
@@ -65,7 +65,7 @@ def results_page(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.d
     facts = {
         "days": days,
         "funnel": _funnel(con, catalogue, days),
-        "fits": _rows(
+        "fits": named_rows(
             con,
             """
             select c.band, c.version, c.children, c.events, c.items, c.cv_auc, c.cv_precision_at_10, c.cv_recall_at_10
@@ -76,25 +76,25 @@ def results_page(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.d
             """,
             [day],
         ),
-        "indicators": _rows(
+        "indicators": named_rows(
             con,
             "select reference_date, ja, value, target, indicator from evaluation.indicators "
             "where list_contains($1, reference_date) and value is not null order by ja, reference_date",
             [days],
         ),
-        "judged": _rows(
+        "judged": named_rows(
             con,
             "select stratum, decision, children, decided, share from evaluation.meeting_outcome "
             "where reference_date = $1 and decision = 'a_or_b' order by stratum",
             [day],
         ),
-        "legacy": _rows(
+        "legacy": named_rows(
             con,
             'select band, selected, legacy_flagged, "both", only_new, only_legacy from evaluation.legacy_comparison '
             "where reference_date = $1 and school_year is null order by band",
             [day],
         ),
-        "later": _rows(
+        "later": named_rows(
             con,
             # the sum of several lists stands beside them, that of one is that one
             """
@@ -135,16 +135,10 @@ def _funnel(
 ) -> list[tuple[str, list[int | None]]]:
     """Each step in words, with its people at each date; None = not to be told."""
     declared = {column.name: column.ja for column in catalogue.output(_FUNNEL).columns}
-    rows = _rows(
+    rows = named_rows(
         con,
         f"select {', '.join(_STEPS)} from {_FUNNEL} where list_contains($1, reference_date) "
         "and school_code is null and school_year is null order by reference_date",
         [list(days)],
     )
     return [(declared[step], [row[step] for row in rows]) for step in _STEPS]
-
-
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> list[Mapping[str, Any]]:
-    cursor = con.execute(sql, list(parameters))
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -17,7 +17,7 @@ import duckdb
 
 from kodomo_assets.catalogue import PREPARATIONS, Catalogue
 from kodomo_assets.office.inbox import InboxFile
-from kodomo_assets.sql import run_sql
+from kodomo_assets.sql import named_rows, run_sql
 from kodomo_assets.stages.papers.calendar import OF_SCHOOLS, build_calendar
 from kodomo_assets.stages.papers.entries import entries
 from kodomo_assets.stages.papers.pages import Pages
@@ -137,7 +137,7 @@ def status_page(
         "stopping": sum(one.stops for one in red),
         "steps": steps,
         "late": [step for step in steps if step.late],
-        "schools": _rows(con, "from school_sheets order by school_code"),
+        "schools": named_rows(con, "from school_sheets order by school_code"),
         "next_date": catalogue.calendar.next_reference_date(day),
         "personal_sheet": PERSONAL_SHEET,
         "school_list": SCHOOL_LIST,
@@ -158,10 +158,10 @@ def _offices(
             for row in rows
             if (reason := catalogue.reasons.get(row["reason"])) is not None
         )
-        for table, rows in groupby(_rows(con, "from status_returns"), key=lambda row: row["table_name"])
+        for table, rows in groupby(named_rows(con, "from status_returns"), key=lambda row: row["table_name"])
     }
     there = {file.table_id for file in lying}
-    rows = {row["table_name"]: row for row in _rows(con, "from status_tables")}
+    rows = {row["table_name"]: row for row in named_rows(con, "from status_tables")}
     offices: dict[str, list[_Table]] = {section.ja: [] for section in catalogue.sections.values()}
     for table in catalogue.tables.values():
         row = rows[table.id]
@@ -199,7 +199,7 @@ def _state(row: Mapping[str, Any], *, unread: bool) -> str:
 def _steps(con: duckdb.DuckDBPyConnection, today: dt.date) -> Iterable[_Step]:
     rows = {
         row["step"]: row
-        for row in _rows(
+        for row in named_rows(
             con,
             """
             select
@@ -233,9 +233,3 @@ def _steps(con: duckdb.DuckDBPyConnection, today: dt.date) -> Iterable[_Step]:
             late=row["late"],
             of_schools=of_schools,
         )
-
-
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] | None = None) -> list[dict[str, Any]]:
-    cursor = con.execute(sql, parameters)
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
