@@ -9,10 +9,11 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.office.inbox import scan_inbox
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Failure, Finding, status_page
-from kodomo_assets.store.connection import connect
+from kodomo_assets.store.connection import connect, in_memory
 from kodomo_assets.store.migrate import require_current
 from kodomo_assets.store.outbox import write_file
 from kodomo_assets.store.tables import create_tables
@@ -43,11 +44,13 @@ def write_status(
             page = _page(con, settings, catalogue, day, now, findings, failure)
     else:
         # nothing was read yet: what is missing has to be said all the more
-        with duckdb.connect() as con:
+        with in_memory() as con:
             create_tables(con, catalogue)
             page = _page(con, settings, catalogue, day, now, findings, failure)
     path = settings.outbox / day.isoformat() / f"{STATUS}.html"
-    write_file(path, page)
+    # nothing half-written lies outside the data folder; the connections' own folders are gone by now
+    with scratch(settings.data_dir / SCRATCH):
+        write_file(path, page)
     return path
 
 
