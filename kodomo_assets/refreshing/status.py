@@ -38,18 +38,18 @@ def write_status(
         StoreBusyError: a refresh is under way, which writes the page when it ends.
         StoreVersionError: another version of the program wrote the database.
     """
-    if settings.database.is_file():
-        with connect(settings.database, read_only=True) as con:
-            require_current(con, catalogue)
-            page = _page(con, settings, catalogue, day, now, findings, failure)
-    else:
-        # nothing was read yet: what is missing has to be said all the more
-        with in_memory() as con:
-            create_tables(con, catalogue)
-            page = _page(con, settings, catalogue, day, now, findings, failure)
     path = settings.outbox / day.isoformat() / f"{STATUS}.html"
-    # nothing half-written lies outside the data folder; the connections' own folders are gone by now
+    # nothing half-written lies outside the data folder, nor what does not fit into memory
     with scratch(settings.data_dir / SCRATCH):
+        if settings.database.is_file():
+            with connect(settings.database, read_only=True) as con:
+                require_current(con, catalogue)
+                page = _page(con, settings, catalogue, day, now, findings, failure)
+        else:
+            # nothing was read yet: what is missing has to be said all the more
+            with in_memory() as con:
+                create_tables(con, catalogue)
+                page = _page(con, settings, catalogue, day, now, findings, failure)
         write_file(path, page)
     return path
 
