@@ -49,7 +49,7 @@ def refreshed(refreshed_once: Office, office_folder: Path) -> Office:
 
 def refresh(office: Office, day: str) -> None:
     """The begin and the end of a refresh, without the fit between them."""
-    made = (*(f"sources.{table}" for table in TABLES), "review.papers", "published.refreshes")
+    made = (*(f"sources.{table}" for table in TABLES), "review.papers", "review.calendar", "published.refreshes")
     assert office.materialize(*made, day=day).success
 
 

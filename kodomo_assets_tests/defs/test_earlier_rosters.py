@@ -170,7 +170,7 @@ def need_of(office: Office, known: dict[dt.date, Account]) -> Answer:
 
 
 def test_the_sensor_notices_a_roster_that_came_or_changed_after_the_refresh(first):
-    first.materialize(*TABLES, "review.papers")
+    first.materialize(*TABLES, "review.papers", "review.calendar")
     day = dt.date.fromisoformat(DAY)
     with connect(first.settings.database, read_only=True) as con:
         read = accounts(con)[day].read
@@ -181,7 +181,7 @@ def test_the_sensor_notices_a_roster_that_came_or_changed_after_the_refresh(firs
     assert asked is not None
     # the whole of it, not the roster alone
     assert (asked.partition_key, asked.asset_selection) == (DAY, None)
-    first.materialize(*TABLES, "review.papers")
+    first.materialize(*TABLES, "review.papers", "review.calendar")
     with connect(first.settings.database, read_only=True) as con:
         read = accounts(con)[day].read
     assert need_of(first, {day: Account(read, {}, read)}).done

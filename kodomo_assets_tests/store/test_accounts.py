@@ -421,7 +421,9 @@ def test_an_inbox_is_opened_for_passing_only_once_what_it_hid_is_closed(settings
 @as_root
 def test_the_copy_for_analysts_is_found_by_whatever_way_the_configuration_names_it(settings, root):
     settings = configured(f"publish: {{group: {ANALYSTS}, folder: ../analysts}}")
-    (root / "analysts").mkdir(mode=0o755)
+    (root / "analysts").mkdir()
+    # whatever this process takes away from what it makes
+    (root / "analysts").chmod(0o755)
     (root / "analysts" / "analyst.duckdb").write_text("x")
     (root / "analysts" / "analyst.duckdb").chmod(0o644)
     found = wrong(settings)
