@@ -13,6 +13,12 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.events.log import EventLogEntry
 
+# What the event log keeps of a check, and which of its states say that the check was made.
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+    AssetCheckExecutionRecord,
+)
+
 # The event log in SQLite, of which doors/event_log.py replaces how it connects: `_connect`, and with it its lock
 # `_db_lock`, `_initdb` and `_initialized_dbs`.
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -29,9 +35,11 @@ from dagster._daemon.controller import daemon_controller_from_instance
 from dagster._utils.error import USER_FACING_ERROR_ID_ATTR_NAME
 
 __all__ = [
+    "COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "USER_FACING_ERROR_ID_ATTR_NAME",
+    "AssetCheckExecutionRecord",
     "EventLogEntry",
     "ModuleTarget",
     "SqliteEventLogStorage",

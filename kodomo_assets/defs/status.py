@@ -10,6 +10,7 @@ import dagster as dg
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.running import PARTITION
 from kodomo_assets.errors import KodomoError
+from kodomo_assets.internals import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES, AssetCheckExecutionRecord
 from kodomo_assets.machine.system_errors import explain, unexpected
 from kodomo_assets.refreshing.status import write_status
 from kodomo_assets.settings import Settings
@@ -46,9 +47,13 @@ def _findings(instance: dg.DagsterInstance, specs: Collection[dg.AssetCheckSpec]
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(known))
     days: dict[str, dt.date | None] = {}
     found = []
-    for key, record in records.items():
-        told = record.evaluation
-        if not isinstance(told, dg.AssetCheckEvaluation) or told.passed:
+    for key, latest in records.items():
+        # a run that failed planned it and never came to it: what it said before still stands
+        record = (
+            latest if latest.status in COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES else _last_decided(instance, key)
+        )
+        told = record.evaluation if record else None
+        if record is None or not isinstance(told, dg.AssetCheckEvaluation) or told.passed:
             continue
         if record.run_id not in days:
             days[record.run_id] = _date_of(instance, record.run_id)
@@ -64,6 +69,13 @@ def _findings(instance: dg.DagsterInstance, specs: Collection[dg.AssetCheckSpec]
             )
         )
     return found
+
+
+def _last_decided(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> AssetCheckExecutionRecord | None:
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=1, status=set(COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES)
+    )
+    return history[0] if history else None
 
 
 def _date_of(instance: dg.DagsterInstance, run_id: str) -> dt.date | None:

@@ -91,6 +91,21 @@ def test_what_was_sent_back_and_which_checks_do_not_hold(office, watcher):
     ]
 
 
+def test_what_a_check_said_stands_until_it_is_made_again(office, watcher):
+    office.deliver("なぞの表.csv", "a", "1")
+    office.deliver("生活保護.csv", *ASSISTANCE, "1,2024-04-01")
+    office.materialize("sources.public_assistance")
+    watcher.look()
+    before = {line[1] for line in rows(page(office)) if len(line) == 5}
+    # a run that plans the same checks and fails before it comes to them
+    office.deliver("住民記録.csv", "なに", "1")
+    office.configure("publish: {group: no-such-group}\ningest: {settle_seconds: 0}")
+    assert not office.materialize("sources.public_assistance").success
+    office.configure("ingest: {settle_seconds: 0}")
+    watcher.look()
+    assert before <= {line[1] for line in rows(page(office)) if len(line) == 5}
+
+
 def test_a_run_that_failed_is_told_with_its_sentence(office, watcher):
     office.deliver("住民記録.csv", *REGISTER)
     office.materialize("linkage.children", "linkage.residents")

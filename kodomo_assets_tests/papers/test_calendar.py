@@ -176,6 +176,10 @@ def test_a_table_that_the_city_never_had_is_not_awaited(con, catalogue):
     insert(con, "sources.deliveries", [delivered("moves", DAY, "2025-04-18 09:00:00+09")])
     build_calendar(con, catalogue, DAY)
     assert steps(con, "done_on", "done", "of_all")["deliveries", None] == (dt.date(2025, 4, 18), 4, 4)
+    # one file of it is refused whole
+    insert(con, "sources.returns", [{"reference_date": DAY, "table_name": "moves", "file": "f", "scope": "file"}])
+    build_calendar(con, catalogue, DAY)
+    assert steps(con, "done_on", "done", "of_all")["deliveries", None] == (None, 3, 4)
 
 
 def test_what_is_overdue_is_named_without_a_child(con, catalogue):

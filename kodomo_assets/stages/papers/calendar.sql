@@ -65,10 +65,16 @@ select
 from school_sheets;
 
 -- Tables that are awaited at the date: those of its cadence that were ever delivered, or that no refresh does without.
+-- One of which a file was refused whole has not come.
 create or replace temp table awaited_deliveries as
 select
     a.table_name,
-    min((d.received_at at time zone $timezone)::date) as received_on
+    case
+        when a.table_name not in (
+            select r.table_name from sources.returns as r
+            where r.reference_date = $reference_date and r.scope = 'file'
+        ) then max((d.received_at at time zone $timezone)::date)
+    end as received_on
 from awaited as a
 left join sources.deliveries as d
     on
