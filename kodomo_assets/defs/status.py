@@ -89,10 +89,14 @@ def _failure(instance: dg.DagsterInstance, day: dt.date) -> Failure | None:
     records = instance.get_run_records(dg.RunsFilter(tags={PARTITION: day.isoformat()}), limit=1)
     if not records or records[0].dagster_run.status != dg.DagsterRunStatus.FAILURE:
         return None
-    logs = instance.all_logs(records[0].dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    run_id = records[0].dagster_run.run_id
     told = []
-    for entry in logs:
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         failure = entry.dagster_event.step_failure_data if entry.dagster_event else None
         described = failure.user_failure_data.description if failure and failure.user_failure_data else None
         told += [described] if described else []
+    if not told:
+        # killed: no step says so, whoever ended the run does
+        ends = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        told = [entry.dagster_event.message for entry in ends if entry.dagster_event and entry.dagster_event.message]
     return Failure(records[0].update_timestamp.replace(tzinfo=dt.UTC), tuple(dict.fromkeys(told)))
