@@ -28,6 +28,7 @@ NOT_DECLARED = [
     ),
     ("review__meeting_files", "sources.deliveries", "the page says from when every table is; the list hangs below all"),
     ("review__calendar", "sources.deliveries", "when every table came; the list hangs below all"),
+    ("review__calendar", "sources.returns", "whether a file of a table was refused; the list hangs below all"),
     ("review__meeting_list", "review.decisions", "what earlier dates decided; decisions are on the list's children"),
     ("published__analyst", "rights.*", "that none of their numbers got through; commands write them, no step"),
     ("*", "store.forgotten", "what is deleted, being past retention: no refresh writes it"),
