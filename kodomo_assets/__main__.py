@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     accounts.add_argument("--set-up", action="store_true", help="set what this account may; root's commands are told")
     accounts.add_argument("--dry-run", action="store_true", help="with --set-up: tell it, and change nothing")
     _add_weights(commands)
+    _add_backups(commands)
     _add_services(commands)
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -139,6 +140,27 @@ def _add_weights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     proposal = of_weights.add_parser("try", help="compare a proposal with the weights in force; nothing is changed")
     proposal.add_argument("file", type=Path, help="YAML with keys of `weights` and `items`, as in city.yaml")
     proposal.add_argument("--validate", action="store_true", help="also out of fold, which takes five times as long")
+
+
+def _add_backups(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    backup = commands.add_parser("backup", help="データ全体のバックアップ（仮名の鍵は入らない）")
+    backup.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="別のディスクのフォルダー。この中に日時の名前で作る"
+    )
+    backup.add_argument("--keep", type=_count, metavar="N", help="新しいものから N 個を残し、古いものを消す")
+    backup.add_argument("--wait", type=float, default=30, metavar="MINUTES", help="更新中なら待つ時間（分）。既定 30")
+    restore = commands.add_parser("restore", help="バックアップを新しいデータフォルダーに戻す")
+    restore.add_argument("backup", type=Path, metavar="BACKUP", help="`backup` が作ったフォルダー（kodomo-backup-…）")
+    restore.add_argument(
+        "--to", type=Path, required=True, metavar="FOLDER", help="新しいデータフォルダー。空かまだないもの"
+    )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

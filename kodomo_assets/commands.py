@@ -34,6 +34,8 @@ def run(given: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     if given.command in ("ui", "daemon"):
         return _serve(settings, given)
+    if given.command == "restore":
+        return _restore(settings, given)
     catalogue = load_catalogue(settings.overlay)
     if given.command == "templates":
         if given.folder is None:
@@ -57,6 +59,8 @@ def run(given: argparse.Namespace) -> int:
         return _forget(settings, catalogue, given)
     if given.command == "accounts":
         return _accounts(settings, catalogue, given)
+    if given.command == "backup":
+        return _backup(settings, catalogue, given)
     if given.command == "after-meeting":
         return _run(settings, catalogue, [_reference_date(catalogue, given.date)], what="after_meeting")
     if given.all:
@@ -343,7 +347,10 @@ def _forget(settings: Settings, catalogue: Catalogue, given: argparse.Namespace)
         if not forget(settings, catalogue, instance, asker.role, asker.reason):
             print(f"{given.command} failed. See the lines above; give the command again", file=sys.stderr)
             return 1
-    print("\n".join([f"deleted, being {lines[0]}", *lines[1:], "", _ELSEWHERE]))
+    from kodomo_assets.store.backups import made_backups
+
+    held = [f"  a backup that holds it: {folder}" for _, folder in made_backups(settings) if folder.exists()]
+    print("\n".join([f"deleted, being {lines[0]}", *lines[1:], "", _ELSEWHERE, *held]))
     return 0
 
 
@@ -356,6 +363,43 @@ def _accounts(settings: Settings, catalogue: Catalogue, given: argparse.Namespac
     lines, as_configured = told(settings, catalogue)
     print("\n".join(lines))
     return 0 if as_configured else 2
+
+
+def _backup(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets.store.backups import back_up
+
+    made = back_up(
+        settings,
+        catalogue,
+        given.folder.resolve(),
+        now=dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)),
+        keep=given.keep,
+        patience=60 * given.wait,
+        tell=_warn,
+    )
+    print(f"バックアップを作りました：{made.folder}（{made.files} ファイル、{made.size / 1e6:,.0f} MB）")
+    print(
+        f"更新を待たせたのは {made.locked:.1f} 秒です。仮名の鍵 {settings.key_file} は入っていません。"
+        "バックアップとは別のところに保管してください"
+    )
+    for old in made.dropped:
+        print(f"古いバックアップを消しました：{old.name}")
+    for text in made.left_out:
+        print(f"写していないもの：{text}", file=sys.stderr)
+    return 2 if made.left_out else 0
+
+
+def _restore(settings: Settings, given: argparse.Namespace) -> int:
+    from kodomo_assets.store.backups import RESTORED_HOME, restore
+
+    target = given.to.resolve()
+    told = restore(given.backup.resolve(), target, settings.key_file)
+    print(f"{target} に戻しました。次の値で、すべてのサービスとコマンドを動かしてください：")
+    print(f"  KODOMO_DATA_DIR={target}")
+    print(f"  DAGSTER_HOME={target / RESTORED_HOME}")
+    print(f"  KODOMO_KEY_FILE={settings.key_file}")
+    print("\n".join(told))
+    return 0
 
 
 def _tell_notes(settings: Settings, catalogue: Catalogue) -> None:

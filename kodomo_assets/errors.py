@@ -33,6 +33,10 @@ class StoreVersionError(KodomoError):
     """The database is of a version that this program cannot bring to its own; the message says what to do."""
 
 
+class BackupError(KodomoError):
+    """A backup cannot be made or put back; the message says why and what to do."""
+
+
 class PublicationError(KodomoError):
     """The analysts' database was not replaced; the message says why, and which list the old file still tells."""
 

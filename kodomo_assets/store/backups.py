@@ -1,0 +1,574 @@
+"""A backup of the whole installation, of one moment, and the way back from it to any folder or machine.
+
+A backup is a folder: the data folder (deliveries, files for people, both databases, the city's configuration),
+DAGSTER_HOME, and ``backup.json``, which names every file with its size and SHA-256. The pseudonym key is never in it.
+It is written under another name and renamed when all of it is on the disk.
+
+Nobody waits for a slow target: the lock of kodomo.duckdb is held while the databases are copied beside it on their own
+disk and the files for people, which are replaced and never changed, are linked there. Deliveries are copied after that,
+so that one that comes meanwhile is a new one for whoever restores, and never one that was read and is gone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import hashlib
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import duckdb
+
+from kodomo_assets import __version__
+from kodomo_assets.catalogue import Catalogue, load_catalogue
+from kodomo_assets.errors import BackupError, ConfigurationError, KodomoError, StoreBusyError
+from kodomo_assets.machine.scratch import SCRATCH, scratch
+from kodomo_assets.machine.system_errors import explain
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.connection import connect
+from kodomo_assets.store.migrate import require_known
+from kodomo_assets.store.modes import others_may
+from kodomo_assets.store.pseudonyms import load_own_secret
+from kodomo_assets.store.publish import published_file
+
+#: What makes a folder a backup.
+MANIFEST = "backup.json"
+#: In the data folder: a line for each backup that was made, where and when; nothing of anybody.
+MADE = "backups.jsonl"
+_FORMAT = 1
+_DATA, _HOME = "data", "dagster"
+#: Where ``restore`` puts DAGSTER_HOME, in the new data folder.
+RESTORED_HOME = ".dagster"
+_NAME = "kodomo-backup-{:%Y%m%dT%H%M%S}"
+_UNFINISHED = ".unfinished"
+# SQLite's own, of the file beside it: what they hold is in the copy
+_OF_SQLITE = ("-wal", "-shm", "-journal")
+_OWNER_ONLY = 0o077
+_BLOCK = 1 << 20
+_LOOK_AGAIN_SECONDS = 5
+_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a backup: its place (with ``/``), bytes, SHA-256, and when it was last changed (ns since 1970)."""
+
+    path: str
+    size: int
+    sha256: str
+    changed: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """A backup that was made.
+
+    Attributes:
+        folder: where it is.
+        left_out: what could not be copied, each with why; a backup with any of it is told as not whole.
+        locked: how long no refresh could begin, seconds.
+        dropped: older backups that were removed.
+    """
+
+    folder: Path
+    files: int
+    size: int
+    locked: float
+    left_out: tuple[str, ...]
+    dropped: tuple[Path, ...]
+
+
+@dataclass
+class _Content:
+    """What goes into a backup, while it is put together: place -> its entry, and place -> why it is left out."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def back_up(
+    settings: Settings,
+    catalogue: Catalogue,
+    folder: Path,
+    *,
+    now: dt.datetime,
+    keep: int | None = None,
+    patience: float = 0,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> Made:
+    """Makes a backup in ``folder``, which is made where it is missing.
+
+    Args:
+        keep: so many backups of this installation are left in ``folder``, the newest; None: all.
+        patience: how long it waits for a refresh that is under way, seconds.
+        tell: is told that it waits.
+
+    Raises:
+        BackupError: there is nothing to back up, ``folder`` lies in the data folder, others may open what is made in
+            it, the disk has no room, or deliveries were taken away meanwhile.
+        StoreBusyError: a refresh is still under way after ``patience``.
+    """
+    _require_installation(settings, folder)
+    os.umask(_OWNER_ONLY)
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    target = folder / _NAME.format(now)
+    if target.exists():
+        raise BackupError(
+            f"{target.name}：同じ時刻のバックアップがすでにあります。1 秒おいて、もう一度実行してください"
+        )
+    with _unfinished(target) as building:
+        others = others_may(building)
+        if others:
+            raise BackupError(
+                f"{folder}：ここに作るフォルダーはほかの人も開けます（{others}）。バックアップには全員の記録が入ります。"
+                "このアカウントだけが開ける場所（共有なら dir_mode=0700,file_mode=0600 のマウント）を指定してください"
+            )
+        _require_room(settings, folder)
+        content = _Content()
+        with scratch(settings.data_dir / SCRATCH) as own:
+            with _at_rest(settings, patience, tell) as con:
+                began = time.monotonic()
+                expected = _deliveries(settings)
+                steps = _steps(con)
+                _hold_fast(settings, catalogue, own)
+                locked = time.monotonic() - began
+            for name in (_DATA, _HOME):
+                _copy_tree(own / name, building / name, name, content)
+            _copy_rest(settings, building / _DATA, content)
+        left_out = [f"{place}：{why}" for place, why in content.left_out.items()]
+        gone = expected - content.entries.keys() - content.left_out.keys()
+        if gone:
+            # whoever restores would take them for withdrawn
+            raise BackupError(
+                f"inbox/：バックアップの間に {len(gone)} 個のファイルが取り去られました。もう一度実行してください"
+            )
+        manifest = {
+            "format": _FORMAT,
+            "made": now.isoformat(timespec="seconds"),
+            "program": __version__,
+            "steps": steps,
+            "host": socket.gethostname(),
+            "data_dir": str(settings.data_dir),
+            "left_out": left_out,
+            "files": [asdict(entry) for entry in content.entries.values()],
+        }
+        text = json.dumps(manifest, ensure_ascii=False, indent=1)
+        _write(building / MANIFEST, text.encode())
+    made = Made(
+        target,
+        len(content.entries),
+        sum(entry.size for entry in content.entries.values()),
+        locked,
+        tuple(left_out),
+        _drop_older(settings, folder, keep),
+    )
+    _note(settings, now, target)
+    return made
+
+
+def restore(backup: Path, target: Path, key_file: Path) -> list[str]:
+    """Makes the data folder ``target`` of ``backup``, with DAGSTER_HOME in it; every file is held against its SHA-256.
+
+    Args:
+        key_file: where the pseudonym key is expected.
+
+    Returns:
+        what a person has to do or know now, in words.
+
+    Raises:
+        BackupError: ``backup`` is none, is damaged or unfinished, or ``target`` holds something.
+        StoreVersionError: a newer version of the program wrote it.
+    """
+    manifest = _read_manifest(backup)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise BackupError(
+            f"{target}：すでに何かがあります。空のフォルダーか、まだないフォルダーを --to に指定してください"
+            "（いまのデータの上には戻しません。先に別の名前に変えてください）"
+        )
+    if target.resolve().is_relative_to(backup.resolve()) or backup.resolve().is_relative_to(target.resolve()):
+        raise BackupError(f"{target}：バックアップの中には戻せません。別のフォルダーを --to に指定してください")
+    os.umask(_OWNER_ONLY)
+    building = target.with_name(f".{target.name}.restoring")
+    with _removed_unless_moved(building):
+        building.mkdir(parents=True, mode=0o700)
+        for entry in _entries(manifest):
+            _put_back(backup, entry, building)
+        for name in ("inbox", "outbox"):
+            (building / name).mkdir(mode=0o700, exist_ok=True)
+        restored = Settings(data_dir=building, key_file=key_file, overlay=None, dagster_home=building / RESTORED_HOME)
+        told = [*_left_out_then(manifest), *_about_key(restored), *_about_configuration(building)]
+        if target.exists():
+            target.rmdir()
+        building.rename(target)
+    _note(
+        Settings(data_dir=target, key_file=key_file, overlay=None, dagster_home=target / RESTORED_HOME),
+        dt.datetime.fromisoformat(str(manifest["made"])),
+        backup.resolve(),
+    )
+    return told
+
+
+def made_backups(settings: Settings) -> list[tuple[dt.datetime, Path]]:
+    """When and where backups of this installation were made, as it noted it; oldest first."""
+    try:
+        lines = (settings.data_dir / MADE).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    noted = []
+    for line in lines:
+        # a line that a full disk cut off
+        with suppress(ValueError, KeyError, TypeError):
+            found = json.loads(line)
+            noted.append((dt.datetime.fromisoformat(found["made"]), Path(found["folder"])))
+    return sorted(noted)
+
+
+def _note(settings: Settings, now: dt.datetime, folder: Path) -> None:
+    path = settings.data_dir / MADE
+    if (now, folder) in made_backups(settings):
+        return
+    with path.open("a", encoding="utf-8") as file:
+        path.chmod(0o600)
+        file.write(f"{json.dumps({'made': now.isoformat(timespec='seconds'), 'folder': str(folder)})}\n")
+
+
+# -- making one --------------------------------------------------------------------------------------------------------
+
+
+def _require_installation(settings: Settings, folder: Path) -> None:
+    if not settings.database.exists():
+        raise BackupError(
+            f"{settings.database.name}：KODOMO_DATA_DIR（{settings.data_dir}）にまだありません。バックアップするものがありません"
+        )
+    for what, place in (("KODOMO_DATA_DIR", settings.data_dir), ("DAGSTER_HOME", settings.dagster_home)):
+        if folder.resolve().is_relative_to(place.resolve()):
+            raise BackupError(
+                f"{folder}：{what} の中です。データと同じところにあるものは、一緒に失われます。"
+                "別のディスクを指定してください"
+            )
+
+
+def _require_room(settings: Settings, folder: Path) -> None:
+    """Says before the first byte that the disk is too small, rather than fill it."""
+    size = sum(path.stat().st_size for path in _files(settings.data_dir) if not path.is_symlink())
+    # the databases lie aside on their own disk until they are in the backup
+    for place, needed in ((folder, size), (settings.data_dir, settings.database.stat().st_size)):
+        free = shutil.disk_usage(place).free
+        if needed > free:
+            raise BackupError(
+                f"{place}：空きが足りません（必要 {_megabytes(needed)}、空き {_megabytes(free)}）。"
+                "要らないもの（古いバックアップなど）を消して空けてください"
+            )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
+
+
+@contextmanager
+def _at_rest(settings: Settings, patience: float, tell: Callable[[str], None]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """kodomo.duckdb while nobody writes it: a reader, whom every writer has to let finish."""
+    until = time.monotonic() + patience
+    waits = False
+    with ExitStack() as stack:
+        while True:
+            try:
+                con = stack.enter_context(connect(settings.database, read_only=True))
+                break
+            except StoreBusyError:
+                if time.monotonic() >= until:
+                    raise
+                if not waits:
+                    tell("更新が動いています。終わるのを待ちます")
+                waits = True
+                time.sleep(_LOOK_AGAIN_SECONDS)
+        yield con
+
+
+def _steps(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The migrations that the database has done, for whoever asks which program can read it."""
+    try:
+        return [
+            f"{number:04} {name}"
+            for number, name in con.execute("select number, name from store.migrations order by number").fetchall()
+        ]
+    except duckdb.CatalogException:  # of one of the first two landings
+        return []
+
+
+def _hold_fast(settings: Settings, catalogue: Catalogue, own: Path) -> None:
+    """What must be of one moment, put aside on the same disk.
+
+    kodomo.duckdb comes last: to close a file gives up every lock that this process has on it.
+    """
+    data, home = own / _DATA, own / _HOME
+    data.mkdir(mode=0o700)
+    home.mkdir(mode=0o700)
+    key = settings.key_file.resolve()
+    for path in _files(settings.outbox):
+        _link(path, data / settings.outbox.name / path.relative_to(settings.outbox))
+    for path in _files(settings.dagster_home):
+        if path.name.endswith(_OF_SQLITE) or path.is_symlink() or path.resolve() == key:
+            continue
+        copied = home / path.relative_to(settings.dagster_home)
+        copied.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        if path.suffix == ".db":
+            _copy_sqlite(path, copied)
+        else:
+            shutil.copy2(path, copied)
+    published = published_file(settings, catalogue)
+    if published.exists():
+        # replaced whole, never changed
+        _link(published, data / settings.analyst_database.name)
+    wal = settings.database.with_name(f"{settings.database.name}.wal")
+    for path in (wal, settings.database):
+        if path.exists():
+            shutil.copy2(path, data / path.name)
+
+
+def _link(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    if path.is_symlink():
+        return
+    try:
+        os.link(path, target)
+    except OSError:
+        # another account's file, another disk, or one without hard links
+        shutil.copy2(path, target)
+
+
+def _copy_sqlite(path: Path, target: Path) -> None:
+    """Consistent also while Dagster's daemon writes it."""
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copied:
+        source.backup(copied)
+
+
+def _deliveries(settings: Settings) -> set[str]:
+    return {_place(_DATA, settings, path) for path in _files(settings.inbox) if not path.is_symlink()}
+
+
+def _place(top: str, settings: Settings, path: Path) -> str:
+    return str(PurePosixPath(top, *path.relative_to(settings.data_dir).parts))
+
+
+def _copy_rest(settings: Settings, target: Path, content: _Content) -> None:
+    """Deliveries, the configuration and whatever else lies in the data folder, but what belongs to this computer."""
+    database, analyst = settings.database.name, settings.analyst_database.name
+    apart = {SCRATCH, MADE, settings.outbox.name, database, f"{database}.wal", f"{database}.tmp", analyst}
+    kept_out = {settings.key_file.resolve(), settings.dagster_home.resolve()}
+    for path in sorted(settings.data_dir.iterdir()):
+        if path.name in apart or path.name.startswith(f"{analyst}."):
+            continue
+        _copy_tree(path, target / path.name, f"{_DATA}/{path.name}", content, kept_out)
+    overlay = settings.overlay
+    if overlay is not None and overlay.resolve() != (settings.data_dir / _CITY).resolve():
+        # KODOMO_CONFIG: in force, whatever lies in the data folder
+        _copy_tree(overlay, target / _CITY, f"{_DATA}/{_CITY}", content)
+
+
+_CITY = "city.yaml"
+
+
+def _copy_tree(source: Path, target: Path, place: str, content: _Content, kept_out: Iterable[Path] = ()) -> None:
+    """Copies ``source``, a file or a folder; a link below the first one is not followed, and told."""
+    for path in [source] if source.is_file() else _files(source):
+        below = path.relative_to(source).parts
+        name = str(PurePosixPath(place, *below))
+        resolved = path.resolve()
+        if any(resolved.is_relative_to(kept) for kept in kept_out):
+            continue
+        if path.is_symlink() and path != source:
+            content.left_out[name] = "リンクなので写していません"
+            continue
+        try:
+            content.entries[name] = _copy(path, target.joinpath(*below), name)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EIO):
+                raise
+            content.left_out[name] = f"読めません（{os.strerror(error.errno)}）"
+
+
+def _copy(source: Path, target: Path, name: str) -> Entry:
+    target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as read, target.open("wb") as written:
+        target.chmod(0o600)
+        while block := read.read(_BLOCK):
+            digest.update(block)
+            written.write(block)
+            size += len(block)
+        changed = os.fstat(read.fileno()).st_mtime_ns
+        written.flush()
+        os.fsync(written.fileno())
+    os.utime(target, ns=(changed, changed))
+    return Entry(name, size, digest.hexdigest(), changed)
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files and links below ``folder``, in order; what is no file is left out."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        folders[:] = sorted(set(folders) - set(links))
+        paths = [Path(place) / name for name in sorted(files + links)]
+        found += [path for path in paths if path.is_symlink() or path.is_file()]
+    return found
+
+
+@contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """Where a backup is put together; renamed to ``target`` at the end, removed where it does not come to it."""
+    for left in target.parent.glob(f"*{_UNFINISHED}"):
+        # of one that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    building = target.with_name(f"{target.name}{_UNFINISHED}")
+    with _removed_unless_moved(building):
+        building.mkdir(mode=0o700)
+        yield building
+        if hasattr(os, "sync"):
+            os.sync()
+        building.rename(target)
+
+
+@contextmanager
+def _removed_unless_moved(building: Path) -> Iterator[None]:
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        path.chmod(0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _drop_older(settings: Settings, folder: Path, keep: int | None) -> tuple[Path, ...]:
+    if keep is None:
+        return ()
+    own = []
+    for path in folder.glob(f"kodomo-backup-*/{MANIFEST}"):
+        with suppress(BackupError):
+            if _read_manifest(path.parent).get("data_dir") == str(settings.data_dir):
+                own.append(path.parent)
+    dropped = sorted(own)[:-keep]
+    for old in dropped:
+        # no backup from here on, whatever ends this
+        (old / MANIFEST).unlink()
+        shutil.rmtree(old)
+    return tuple(dropped)
+
+
+# -- the way back ------------------------------------------------------------------------------------------------------
+
+
+def _read_manifest(backup: Path) -> Mapping[str, Any]:
+    if backup.name.endswith(_UNFINISHED):
+        raise BackupError(f"{backup}：途中で終わったバックアップです。ほかのバックアップを使ってください")
+    path = backup / MANIFEST
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BackupError(
+            f"{backup}：バックアップではありません（{MANIFEST} がない）。"
+            "`backup` が作ったフォルダー kodomo-backup-… を指定してください"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise BackupError(
+            f"{path}：読めません（{explain(error) or type(error).__name__}）。ほかのバックアップを使ってください"
+        ) from None
+    if not isinstance(found, dict) or found.get("format") != _FORMAT:
+        raise BackupError(
+            f"{path}：この版のプログラム（{__version__}）が知らない形式です。作ったときのプログラムか、"
+            "それより新しいプログラムで戻してください"
+        )
+    return found
+
+
+def _entries(manifest: Mapping[str, Any]) -> Iterator[Entry]:
+    for found in manifest["files"]:
+        yield Entry(**found)
+
+
+def _put_back(backup: Path, entry: Entry, building: Path) -> None:
+    """One file to its place, if it is what was saved.
+
+    Raises:
+        BackupError: it is missing or another, or its place is none of the new folder.
+    """
+    top, *below = PurePosixPath(entry.path).parts
+    if top not in (_DATA, _HOME) or not below or ".." in below:
+        raise BackupError(f"{entry.path}：バックアップの一覧にありえない場所です。この一覧は書き換えられています")
+    target = building.joinpath(*((RESTORED_HOME,) if top == _HOME else ()), *below)
+    try:
+        copied = _copy(backup.joinpath(top, *below), target, entry.path)
+    except FileNotFoundError:
+        raise BackupError(f"{entry.path}：バックアップの中にありません。{_DAMAGED}") from None
+    if (copied.size, copied.sha256) != (entry.size, entry.sha256):
+        raise BackupError(f"{entry.path}：作ったときの内容と違います。{_DAMAGED}")
+    os.utime(target, ns=(entry.changed, entry.changed))
+
+
+_DAMAGED = "このバックアップは壊れています。何も戻していません。ほかのバックアップを使ってください"
+
+
+def _left_out_then(manifest: Mapping[str, Any]) -> list[str]:
+    left_out = manifest["left_out"]
+    if not left_out:
+        return []
+    return [f"作ったときに写せなかったもの：{len(left_out)} 個", *(f"  {text}" for text in left_out[:_TOLD])]
+
+
+def _about_key(restored: Settings) -> list[str]:
+    """Whether the key that lies where it is expected is this database's; the database must be one for this program."""
+    with connect(restored.database, read_only=True) as con:
+        require_known(con)
+        if not restored.key_file.exists():
+            return [
+                f"仮名の鍵は、バックアップに入っていません。別に保管してある鍵を {restored.key_file} に置いてください"
+                "（モード 0600）。鍵がないと更新できません"
+            ]
+        try:
+            load_own_secret(con, restored.key_file)
+        except ConfigurationError:
+            return [
+                f"{restored.key_file} は、このデータの鍵ではありません（または、ほかの人も開けます）。"
+                "このデータの鍵を、別のファイルとして KODOMO_KEY_FILE に指定してください"
+            ]
+    return [f"仮名の鍵 {restored.key_file} は、このデータの鍵です"]
+
+
+def _about_configuration(building: Path) -> list[str]:
+    """Where the restored configuration writes or reads outside of the new folder."""
+    city = building / _CITY
+    try:
+        catalogue = load_catalogue(city if city.is_file() else None)
+    except KodomoError:
+        return [f"{_CITY} は、この版のプログラムでは読めません。`check-config` で見てください"]
+    places = {
+        "publish.folder": catalogue.publish.folder,
+        "registry.templates": catalogue.registry.templates,
+        "ingest.password_file": catalogue.ingest.password_file,
+        **{f"tables.{name}.password_file": table.password_file for name, table in catalogue.tables.items()},
+    }
+    return [
+        f"{_CITY} の {key} は {place} です。ここはバックアップに入っていません。"
+        "元の機械でまだ動いているなら、更新の前に別の場所に変えてください"
+        for key, place in places.items()
+        if place is not None and not place.resolve().is_relative_to(building.resolve())
+    ]
