@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 RESIDENTS ?= 259000
 WORLD ?= linear
 
-.PHONY: help demo test ui refresh after-meeting summary templates docs lint format lock clean
+.PHONY: help demo test test-offline ui refresh after-meeting summary templates wheelhouse docs lint format lock clean
 
 help:
 	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
@@ -19,6 +19,8 @@ help:
 	@echo "make after-meeting DATE=2025-04-01   decisions and support from the inbox, school lists, funnel"
 	@echo "make summary DATE=2025-04-01   the funnel of a refreshed reference date"
 	@echo "make docs                      docs/configuration.md anew, after a change of the settings' models or defaults"
+	@echo "make wheelhouse                one archive that installs without internet (docs/導入手順.md), 1 GB"
+	@echo "make test-offline              that archive made, then installed and run by its guide where there is no route (root)"
 	@echo "make templates                 an empty Excel workbook per table, for the offices"
 
 $(VENV)/.runtime: requirements.lock setup.cfg pyproject.toml
@@ -56,6 +58,9 @@ summary: $(VENV)/.runtime
 templates: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets templates
 
+wheelhouse: $(VENV)/.runtime
+	$(BIN)/python -m kodomo_assets wheelhouse
+
 docs: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets.catalogue.document
 
@@ -75,6 +80,10 @@ lint: $(VENV)/.dev
 ROOM := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $$4 }')" -gt 4000000 2>/dev/null && echo /dev/shm)
 test: lint
 	$(if $(ROOM),TMPDIR=$(ROOM)) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# Of its own: it downloads a gigabyte and takes some minutes. Needs root, unshare, ip and strace.
+test-offline: $(VENV)/.dev
+	$(BIN)/python -m kodomo_assets_tests.offline
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_weights(commands)
     _add_backups(commands)
     _add_services(commands)
+    _add_installing(commands)
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
         # a word may be somebody's number
@@ -174,6 +175,12 @@ def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     daemon = commands.add_parser("daemon", help="schedules and sensors alone, beside `ui --no-daemon`")
     daemon.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_installing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What is given once per machine or version, before there is a delivery."""
+    wheelhouse = commands.add_parser("wheelhouse", help="one archive to install from without internet, of a checkout")
+    wheelhouse.add_argument("folder", nargs="?", type=Path, help="where to; default: wheelhouse/ in the checkout")
 
 
 if __name__ == "__main__":

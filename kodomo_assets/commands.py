@@ -15,9 +15,9 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError
 from kodomo_assets.machine.home import prepare_home
-from kodomo_assets.settings import Settings
+from kodomo_assets.settings import Settings, project_root
 from kodomo_assets.store.opening import open_to_write
-from kodomo_assets.vocabulary import RESIDENT
+from kodomo_assets.vocabulary import INSTALL_GUIDE, RESIDENT
 
 _ELSEWHERE = (
     "Backups and copies elsewhere still hold it, and so may blocks of the disk that are free now: delete the backups "
@@ -36,6 +36,8 @@ def run(given: argparse.Namespace) -> int:
         return _serve(settings, given)
     if given.command == "restore":
         return _restore(settings, given)
+    if given.command == "wheelhouse":
+        return _wheelhouse(given.folder)
     catalogue = load_catalogue(settings.overlay)
     if given.command == "templates":
         if given.folder is None:
@@ -198,6 +200,15 @@ def _serve(settings: Settings, given: argparse.Namespace) -> int:
             read_only=given.read_only,
             daemon=not (given.read_only or given.no_daemon),
         )
+    return 0
+
+
+def _wheelhouse(folder: Path | None) -> int:
+    from kodomo_assets.doors.wheelhouse import make_wheelhouse
+
+    checkout = project_root()
+    archive = make_wheelhouse(checkout, folder or checkout / "wheelhouse", _warn)
+    print(f"{archive}  ({archive.stat().st_size / 1e6:,.0f} MB)\n次は {INSTALL_GUIDE} のとおりに運び、導入してください")
     return 0
 
 

@@ -130,6 +130,9 @@ FILE_REGISTER, OFFICE_PAPER = "個人情報ファイル簿", "説明資料"
 NOTICE, IMPACT_PAPER, ALGORITHM_PAPER = "保護者向けお知らせ", "影響評価", "アルゴリズム台帳"
 RESULTS, STATUS = "成果報告", "状況"
 
+#: How the product is installed from its archive: docs/, and on top of the archive.
+INSTALL_GUIDE = "導入手順.md"
+
 #: Kinds of files that come back, and the asset that reads each: a further kind is a line here and its reader.
 RETURNED: Mapping[str, str] = {
     LINK_REVIEW: "linkage.answers",
