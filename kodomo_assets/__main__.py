@@ -13,6 +13,8 @@ from kodomo_assets.errors import KodomoError
 _TELLING = frozenset({"explain", "weights", "summary", "check", "check-config"})
 _PERSON = "宛名番号; - asks for it, so that no history of the shell keeps it"
 _DRY_RUN = "tell what it would do, in counts; nothing is changed but the log of accesses"
+#: Where the UI listens.
+_PORT = 3000
 #: What a shell tells of a process that a closed pipe ended: 128 and the number of SIGPIPE.
 _CLOSED_PIPE = 141
 
@@ -48,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     accounts = commands.add_parser("accounts", help="who may read or write what, and what is otherwise on the disk")
     accounts.add_argument("--set-up", action="store_true", help="set what this account may; root's commands are told")
     accounts.add_argument("--dry-run", action="store_true", help="with --set-up: tell it, and change nothing")
+    doctor = commands.add_parser("doctor", help="この機械の何がおかしいか、誰が何をすればよいか。何も変えない")
+    doctor.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
     _add_weights(commands)
     _add_backups(commands)
     _add_services(commands)
@@ -169,7 +173,7 @@ def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     ui.add_argument("--read-only", action="store_true", help="to look only: nothing can be started, no daemon")
     ui.add_argument("--no-daemon", action="store_true", help="the daemon is a service of its own")
     ui.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
-    ui.add_argument("--port", type=int, default=3000)
+    ui.add_argument("--port", type=int, default=_PORT)
     ui.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name by which a proxy in front is opened"
     )

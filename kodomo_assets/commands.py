@@ -38,6 +38,8 @@ def run(given: argparse.Namespace) -> int:
         return _restore(settings, given)
     if given.command == "wheelhouse":
         return _wheelhouse(given.folder)
+    if given.command == "doctor":
+        return _doctor(settings, given)
     catalogue = load_catalogue(settings.overlay)
     if given.command == "templates":
         if given.folder is None:
@@ -374,6 +376,15 @@ def _accounts(settings: Settings, catalogue: Catalogue, given: argparse.Namespac
     lines, as_configured = told(settings, catalogue)
     print("\n".join(lines))
     return 0 if as_configured else 2
+
+
+def _doctor(settings: Settings, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors.doctor import WRONG, examine, page
+
+    now = dt.datetime.now(dt.UTC)
+    found = examine(settings, given.port, now)
+    print("\n".join(page(settings, found, now)))
+    return 2 if any(one.mark == WRONG for one in found) else 0
 
 
 def _backup(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:

@@ -16,6 +16,16 @@ def project_root() -> Path:
     return checkout if (checkout / "workspace.yaml").is_file() else Path.cwd()
 
 
+#: What every service and command is to be given; ``KODOMO_CONFIG`` may be left out.
+VARIABLES = {"KODOMO_DATA_DIR": "data_dir", "KODOMO_KEY_FILE": "key_file", "DAGSTER_HOME": "dagster_home"}
+
+
+def not_set(settings: Settings, environment: Mapping[str, str] | None = None) -> dict[str, Path]:
+    """Variable -> the place that is used because ``environment`` (default: the process's own) does not name one."""
+    given = os.environ if environment is None else environment
+    return {name: getattr(settings, field) for name, field in VARIABLES.items() if not given.get(name)}
+
+
 class Settings(BaseModel):
     """Paths of one installation.
 

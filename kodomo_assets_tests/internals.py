@@ -1,5 +1,5 @@
-"""What a test needs of Dagster's private names: how its daemon shows a look that failed, and an instance in memory that
-opens no connection for every event; for neither it has a public call."""
+"""What a test needs of Dagster's private names: how its daemon shows a look that failed and says that it lives, and an
+instance in memory that opens no connection for every event; for none of them it has a public call."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from dagster._core.storage.runs import InMemoryRunStorage
 from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import create_in_memory_conn_string
+from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import serializable_error_info_from_exc_info
 
 __all__ = [
+    "DaemonHeartbeat",
     "SensorExecutionError",
     "instance_in_memory",
     "serializable_error_info_from_exc_info",

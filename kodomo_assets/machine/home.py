@@ -55,6 +55,7 @@ def make_home(settings: Settings) -> None:
             # whole or not at all: a half one would be another configuration
             part = home / f".{CONFIGURATION}.{os.getpid()}"
             part.write_bytes(shipped_configuration())
+            part.chmod(0o600)
             part.replace(target)
     except OSError as error:
         raise ConfigurationError(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import socket
@@ -16,6 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from kodomo_assets.doors.doctor import WELL, examine
+from kodomo_assets.settings import Settings
+
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ROOT = Path(__file__).parents[2]
 
@@ -26,9 +30,12 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="NO CHROMIUM INSTALLED: 
 
 
 @pytest.fixture(scope="module")
-def server(refreshed_city, tmp_path_factory) -> Iterator[str]:
-    city = refreshed_city.copy(tmp_path_factory.mktemp("ui") / "city")
-    settings = city.settings
+def settings(refreshed_city, tmp_path_factory) -> Settings:
+    return refreshed_city.copy(tmp_path_factory.mktemp("ui") / "city").settings
+
+
+@pytest.fixture(scope="module")
+def server(settings: Settings) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -96,3 +103,10 @@ def test_the_checks_are_listed_and_passed(page):
 
 def test_the_schedules_run_by_default(page):
     see(page, "/automation", "yearly_refresh_schedule", "termly_refresh_schedule")
+
+
+def test_the_doctor_sees_that_it_runs(server, settings):
+    port = int(server.rpartition(":")[2])
+    (found,) = [one for one in examine(settings, port, dt.datetime.now(dt.UTC)) if one.what == "画面"]
+    assert found.mark == WELL
+    assert found.found.startswith(f"http://127.0.0.1:{port} で動いています")
