@@ -56,9 +56,10 @@ def test_what_the_snapshot_tells():
     checks = [
         dg.AssetCheckSpec(name, asset=dg.AssetKey(["b", "z"]), blocking=name == "whole") for name in ("whole", "known")
     ]
+    policy = dg.FreshnessPolicy.time_window(dt.timedelta(days=1))
     assets = [
         asset("a/x", [], owners=["team:one"], kinds={"duckdb"}),
-        asset("a/y", [], owners=["team:two"], kinds={"duckdb"}),
+        asset("a/y", [], owners=["team:two"], kinds={"duckdb"}, freshness_policy=policy),
         asset("b/z", ["a/x", "a/y"], check_specs=checks, tags={"phase": "late"}),
     ]
     job = dg.define_asset_job("late", selection="b/z", executor_def=dg.in_process_executor)
@@ -83,6 +84,8 @@ def test_what_the_snapshot_tells():
         "team:two: a/y",
         "# tags",
         "phase=late: b/z",
+        "# freshness",
+        f"{policy}: a/y",
     ]
 
 

@@ -34,6 +34,10 @@ def told(definitions: dg.Definitions) -> str:
     def own_tags(key: dg.AssetKey) -> list[str]:
         return [f"{name}={value}" for name, value in graph.get(key).tags.items() if not name.startswith("dagster/")]
 
+    def freshness(key: dg.AssetKey) -> list[str]:
+        policy = repository.assets_defs_by_key[key].specs_by_key[key].freshness_policy
+        return [] if policy is None else [str(policy)]
+
     alike = defaultdict(list)
     for key in every:
         alike[edges(key)].append(key)
@@ -57,6 +61,7 @@ def told(definitions: dg.Definitions) -> str:
     lines += [f"{names.of(keys)} <- {' | '.join(facts)}" for facts, keys in alike.items()]
     lines += ["# owners", *by(lambda key: graph.get(key).owners)]
     lines += ["# tags", *by(own_tags)]
+    lines += ["# freshness", *by(freshness)]
     return "\n".join(lines) + "\n"
 
 

@@ -46,8 +46,21 @@ class Calendar(Model):
     @property
     def cron_schedule(self) -> str:
         """The reference dates as a cron expression, midnight in ``timezone``."""
-        months = sorted({int(term[:2]) for term in self.terms})
-        return f"0 0 {int(self.terms[0][3:])} {','.join(map(str, months))} *"
+        return self._cron(self._months)
+
+    @property
+    def due(self) -> tuple[str, dt.timedelta]:
+        """By when each reference date is refreshed (cron, a month after it), and since when a refresh is one of it."""
+        due = {month % 12 + 1 for month in self._months}
+        # a month is 28 to 31 days; of two due dates in a row the later one's month begins after the earlier one
+        return self._cron(due), dt.timedelta(days=28 if due & self._months else 31)
+
+    @property
+    def _months(self) -> set[int]:
+        return {int(term[:2]) for term in self.terms}
+
+    def _cron(self, months: set[int]) -> str:
+        return f"0 0 {int(self.terms[0][3:])} {','.join(map(str, sorted(months)))} *"
 
     def is_reference_date(self, day: dt.date) -> bool:
         return day >= self.first_reference_date and f"{day:%m-%d}" in self.terms

@@ -17,6 +17,8 @@ from kodomo_assets.told import Told
 PHASE = "phase"
 #: The phase, and the job, of what is of no reference date: no refresh makes it.
 FORGET = "forget"
+#: The schema of what analysts read, and of what says that a refresh came to its end.
+_PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,14 @@ class House:
             tags={PHASE: declared.phase, "data": _sensitivity(declared), **(tags or {})},
             metadata=metadata,
             partitions_def=None if declared.phase == FORGET else self.partitions,
+            freshness_policy=self._freshness if declared.db_schema == _PUBLISHED else None,
         )
+
+    @property
+    def _freshness(self) -> dg.FreshnessPolicy:
+        """What analysts read is of the reference date that came last, a month after it at the latest."""
+        deadline, since = self.catalogue.calendar.due
+        return dg.FreshnessPolicy.cron(deadline, since, self.catalogue.calendar.timezone)
 
 
 def asset_key(name: str) -> dg.AssetKey:

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
@@ -83,6 +84,25 @@ def test_reference_dates():
     assert not calendar.is_reference_date(dt.date(2023, 4, 1))
     assert calendar.is_yearly(dt.date(2025, 4, 1))
     assert not calendar.is_yearly(dt.date(2025, 9, 1))
+
+
+@pytest.mark.parametrize(
+    ("terms", "cron", "days"),
+    [
+        (["04-01", "09-01", "01-01"], "0 0 1 2,5,10 *", 31),
+        (["04-15"], "0 0 15 5 *", 31),
+        (["12-01", "04-01"], "0 0 1 1,5 *", 31),
+        # a refresh of the first of April is none of the first of May, though May's is due 28 days after April's at least
+        (["04-01", "05-01"], "0 0 1 5,6 *", 28),
+        ([f"{month:02}-01" for month in range(1, 13)], "0 0 1 1,2,3,4,5,6,7,8,9,10,11,12 *", 28),
+    ],
+)
+def test_a_reference_date_is_due_a_month_later(city, terms, cron, days):
+    overlay = f"calendar: {{terms: {terms}, yearly: {terms[0]!r}, first_reference_date: 2024-{terms[0]}}}"
+    catalogue = load_catalogue(city(overlay))
+    assert catalogue.calendar.due == (cron, dt.timedelta(days=days))
+    # Dagster refuses a window that is longer than the time between two due dates
+    dg.FreshnessPolicy.cron(cron, dt.timedelta(days=days), catalogue.calendar.timezone)
 
 
 def test_levels_from_the_legacy_level_upwards():
