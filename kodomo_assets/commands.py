@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError
+from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError, StoreBusyError
 from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.settings import Settings, project_root
 from kodomo_assets.store.opening import open_to_write
@@ -287,7 +287,7 @@ def _run(
     import dagster as dg
 
     from kodomo_assets.defs import refresh as jobs
-    from kodomo_assets.defs.running import check_free, end_dead_runs, last_run
+    from kodomo_assets.defs.running import check_free, end_dead_runs, last_run, purge_runs
     from kodomo_assets.refreshing.completions import is_complete
 
     job = jobs.refresh if what == "refresh" else jobs.after_meeting
@@ -307,6 +307,8 @@ def _run(
                 print(f"{what} {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
                 failed = True
                 break
+        with suppress(StoreBusyError):
+            purge_runs(instance, settings, catalogue.retention.run_days, dt.datetime.now(dt.UTC))
     _tell_notes(settings, catalogue)
     for text in others:
         print(f"error: {text}", file=sys.stderr)

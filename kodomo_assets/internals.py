@@ -20,8 +20,9 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 # The event log in SQLite, of which doors/event_log.py replaces how it connects: `_connect`, and with it its lock
-# `_db_lock`, `_initdb` and `_initialized_dbs`.
+# `_db_lock`, `_initdb` and `_initialized_dbs`; and the table of it of which Dagster deletes nothing.
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 
 # The UI behind the project's guard: `dagster-webserver` offers its app only to its own command, which knows no guard.
@@ -40,6 +41,7 @@ __all__ = [
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "USER_FACING_ERROR_ID_ATTR_NAME",
     "AssetCheckExecutionRecord",
+    "AssetCheckExecutionsTable",
     "EventLogEntry",
     "ModuleTarget",
     "SqliteEventLogStorage",

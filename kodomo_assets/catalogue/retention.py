@@ -11,7 +11,7 @@ from kodomo_assets.japan.calendar import fiscal_year
 
 
 class Retention(Model):
-    """School years that are kept after the one of the reference date; 0 keeps the running school year alone."""
+    """What is kept how long; of people in school years after that of the reference date, 0 the running one alone."""
 
     school_years: int | None = Field(
         ge=0,
@@ -27,6 +27,14 @@ class Retention(Model):
         description=(
             "school years that everything else of a reference date is kept: links, answers, levels, list, decisions, "
             "support, files for people. Empty: as long as the table that is kept longest"
+        ),
+    )
+    run_days: int = Field(
+        ge=30,
+        le=36500,
+        description=(
+            "days that Dagster keeps a run and its log. Longer: the newest run of each reference date, and those that "
+            "made what stands"
         ),
     )
 

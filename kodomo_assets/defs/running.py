@@ -26,6 +26,9 @@ _UNDER_WAY = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _HAS_PROCESS = _UNDER_WAY[2:]
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# a look that deletes runs is one of every minute, and is not to be late for the next
+_AT_ONCE = 50
 # a run without a mark: of an older version, or killed before its first step; nothing takes this long to start
 _UNMARKED_FOR = dt.timedelta(minutes=10)
 # a run of a computer that was renamed or replaced since is like one of another computer; no refresh takes this long
@@ -79,6 +82,35 @@ def _is_held(settings: Settings) -> bool:
             return False
     except StoreBusyError:
         return True
+
+
+def purge_runs(instance: dg.DagsterInstance, settings: Settings, kept_days: int, now: dt.datetime) -> bool:
+    """Deletes runs with their logs that are older than ``kept_days``; whether none is left to delete.
+
+    Never one that is under way, the newest of its reference date, or one that made what the database holds: by these
+    Dagster and ``completions`` know what is up to date.
+
+    Raises:
+        StoreBusyError: a refresh is under way: another time.
+    """
+    before = now - dt.timedelta(days=kept_days)
+    old = instance.get_runs(dg.RunsFilter(created_before=before, statuses=_ENDED))
+    if not old:
+        return True
+    kept = _runs_that_made_what_stands(settings)
+    days = {run.tags[PARTITION] for run in old if PARTITION in run.tags}
+    kept |= {last_run(instance, [dt.date.fromisoformat(day)]) or "" for day in days}
+    going = [run.run_id for run in old if run.run_id not in kept]
+    for run_id in going[:_AT_ONCE]:
+        instance.delete_run(run_id)
+    return len(going) <= _AT_ONCE
+
+
+def _runs_that_made_what_stands(settings: Settings) -> set[str]:
+    if not settings.database.is_file():
+        return set()
+    with connect(settings.database, read_only=True) as con:
+        return {run_id for (run_id,) in con.execute("select distinct run_id from published.refreshes").fetchall()}
 
 
 def under_way(instance: dg.DagsterInstance, day: dt.date, now: dt.datetime) -> Iterator[dg.DagsterRun]:

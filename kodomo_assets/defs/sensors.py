@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
@@ -12,9 +13,9 @@ from kodomo_assets.defs.failures import told
 from kodomo_assets.defs.house import House
 from kodomo_assets.defs.jobs import newest_reference_date
 from kodomo_assets.defs.partitions import DATE_FORMAT
-from kodomo_assets.defs.running import end_dead_runs
+from kodomo_assets.defs.running import end_dead_runs, purge_runs
 from kodomo_assets.defs.status import check_specs, tell_status
-from kodomo_assets.errors import DeliveryError
+from kodomo_assets.errors import DeliveryError, StoreBusyError
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.office.inbox import dated_folders
 from kodomo_assets.refreshing.needs import TERMLY, YEARLY, look, notes, watched_files
@@ -76,11 +77,17 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
             says.append(answer.why)
     keep_hashes(context.instance, hashes)
     says += _tell_how_things_stand(house, context, set(known), now)
+    # once a day, and again as long as any are left
+    purged = cursor.get("purged")
+    if purged != now.date().isoformat() and not requests:
+        with suppress(StoreBusyError):
+            if purge_runs(context.instance, house.settings, house.catalogue.retention.run_days, now):
+                purged = now.date().isoformat()
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else "; ".join([*says, *notes(house.catalogue, known)]) or "no change",
         # short: every tick keeps a copy of it, and the UI shows it above the ticks
-        cursor=json.dumps({"listings": looked}),
+        cursor=json.dumps({"listings": looked, "purged": purged}),
     )
 
 

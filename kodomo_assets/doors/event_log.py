@@ -25,6 +25,7 @@ import sqlalchemy as db
 from kodomo_assets.internals import (
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
     SQLITE_BUSY_TIMEOUT_SECONDS,
+    AssetCheckExecutionsTable,
     EventLogEntry,
     SqliteEventLogStorage,
 )
@@ -96,6 +97,18 @@ class KeptEventLog(SqliteEventLogStorage):
         if asked not in answers:
             answers[asked] = ask()
         return answers[asked]
+
+    def delete_events(self, run_id: str) -> None:
+        """Dagster's, with what it leaves of a run: what its checks said, and its file, as large as it was."""
+        super().delete_events(run_id)
+        with self.index_connection() as index:
+            index.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))
+        with self._db_lock:
+            if run_id in self._engines:
+                self._close(run_id)
+            self._initialized_dbs.discard(run_id)
+            for part in ("", "-wal", "-shm"):
+                Path(f"{self.path_for_shard(run_id)}{part}").unlink(missing_ok=True)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
