@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 
 from kodomo_assets.errors import KodomoError
+from kodomo_assets.usage import Parser
 
+_ABOUT = "こどもに関するデータを基準日ごとに更新し、判定会議の参考となる一覧を作ります。一覧は判定ではありません。"
+_GUIDE = "コマンドごとの説明は `kodomo コマンド --help`、使い方は README.ja.md にあります。"
 #: Commands whose only effect is what they print.
 _TELLING = frozenset({"explain", "weights", "summary", "check", "check-config"})
-_PERSON = "宛名番号; - asks for it, so that no history of the shell keeps it"
-_DRY_RUN = "tell what it would do, in counts; nothing is changed but the log of accesses"
+_PERSON = "宛名番号。- とすると番号をたずねるので、シェルの履歴に残らない"
+_DRY_RUN = "何をするかを件数で示すだけ。変わるのはアクセスの記録だけ"
+_DATE = "基準日（YYYY-MM-DD）"
 #: Where the UI listens.
 _PORT = 3000
 #: What a shell tells of a process that a closed pipe ended: 128 and the number of SIGPIPE.
@@ -21,50 +25,19 @@ _CLOSED_PIPE = 141
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; 0 = done, 1 = a refresh failed, 2 = something a person has to mend first."""
-    parser = argparse.ArgumentParser(prog="python -m kodomo_assets", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    refresh = commands.add_parser("refresh", help="bring everything up to date for one reference date")
-    refresh.add_argument("date", nargs="?", help="reference date (基準日), YYYY-MM-DD")
-    refresh.add_argument("--all", action="store_true", help="all reference dates of the inbox, oldest first")
-    refresh.add_argument("--anew", action="store_true", help="also where nothing changed since the last refresh")
-    after = commands.add_parser("after-meeting", help="read decisions and support, make the school lists")
-    after.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
-    summary = commands.add_parser("summary", help="show the funnel of a refreshed reference date")
-    summary.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
-    templates = commands.add_parser("templates", help="write an empty Excel workbook per table, for the offices")
-    templates.add_argument("folder", nargs="?", type=Path, help="where to; default: templates/ in the data folder")
-    check = commands.add_parser("check", help="try a delivered file as a refresh would read it; nothing is changed")
-    check.add_argument("file", type=Path, help="a file of any table")
-    check.add_argument("--date", help="reference date (基準日); default: that of the file's folder, else the newest")
-    commands.add_parser("check-config", help="try the configuration, also against what lies in the inbox")
-    one = commands.add_parser("explain", help="why a child stands where it stands; for the centre only, logged")
-    one.add_argument(
-        "child", help="児童キー, 宛名番号 or 配布番号; - asks for it, so that no history of the shell keeps it"
-    )
-    one.add_argument("date", help="reference date (基準日), YYYY-MM-DD")
-    _add_asker(one)
-    _add_rights(commands)
-    forget = commands.add_parser("forget", help="delete what is past retention (docs/operations.md)")
-    forget.add_argument("--dry-run", action="store_true", help="count it, and change nothing")
-    _add_asker(forget)
-    accounts = commands.add_parser("accounts", help="who may read or write what, and what is otherwise on the disk")
-    accounts.add_argument("--set-up", action="store_true", help="set what this account may; root's commands are told")
-    accounts.add_argument("--dry-run", action="store_true", help="with --set-up: tell it, and change nothing")
-    doctor = commands.add_parser("doctor", help="この機械の何がおかしいか、誰が何をすればよいか。何も変えない")
-    doctor.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
-    _add_weights(commands)
-    _add_backups(commands)
-    _add_services(commands)
-    _add_installing(commands)
+    parser = command_line()
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
         # a word may be somebody's number
         told = [word.partition("=")[0] if word.startswith("--") else "a word" for word in unknown]
         parser.error(f"unrecognized arguments: {', '.join(told)}")
     if given.command == "refresh" and given.date is None and not given.all:
-        parser.error("refresh needs a reference date or --all")
+        parser.error("refresh には基準日か --all が要ります (refresh needs a reference date or --all)")
     if given.command == "accounts" and given.dry_run and not given.set_up:
-        parser.error("accounts --dry-run tells what --set-up would do: give both; without them nothing is changed")
+        parser.error(
+            "accounts の --dry-run は --set-up とともに使います。どちらも付けなければ何も変えません"
+            " (accounts --dry-run tells what --set-up would do: give both)"
+        )
     try:
         return _run(given)
     except KodomoError as error:
@@ -79,6 +52,54 @@ def main(arguments: list[str] | None = None) -> int:
         known = explain(error)
         print(f"error: {known or unexpected(error)}", file=sys.stderr)
         return 2 if known else 1
+
+
+def command_line() -> Parser:
+    """Every command with its arguments; what staff read of them is Japanese."""
+    parser = Parser(prog="kodomo", description=_ABOUT, epilog=_GUIDE)
+    commands = parser.add_commands("command")
+    refresh = commands.add_parser("refresh", help="一つの基準日に必要なものをすべて更新する")
+    refresh.add_argument("date", nargs="?", metavar="DATE", help=_DATE)
+    refresh.add_argument("--all", action="store_true", help="受信フォルダのすべての基準日を、古い順に")
+    refresh.add_argument("--anew", action="store_true", help="前の更新から何も変わっていなくても作り直す")
+    after = commands.add_parser("after-meeting", help="判定と支援記録を読み、学校別の名簿（支援対象者）を作る")
+    after.add_argument("date", metavar="DATE", help=_DATE)
+    summary = commands.add_parser("summary", help="更新した基準日の人数を表示する")
+    summary.add_argument("date", metavar="DATE", help=_DATE)
+    templates = commands.add_parser("templates", help="各部署に渡す、表ごとの空の Excel を作る")
+    templates.add_argument(
+        "folder", nargs="?", type=Path, metavar="FOLDER", help="作る場所。既定はデータフォルダの templates/"
+    )
+    check = commands.add_parser("check", help="提出されたファイルを更新と同じように読んでみる。何も変えない")
+    check.add_argument("file", type=Path, metavar="FILE", help="どの表のファイルでもよい")
+    check.add_argument("--date", help="基準日。既定はファイルのあるフォルダの日付、なければ最新")
+    commands.add_parser("check-config", help="設定（city.yaml）を試し、受信フォルダとも照らし合わせる。何も変えない")
+    one = commands.add_parser("explain", help="一人の児童がその順位にある理由。センター限り。だれが見たかを記録する")
+    one.add_argument(
+        "child",
+        metavar="CHILD",
+        help="児童キー、宛名番号、配布番号のどれか。- とすると番号をたずねるので、シェルの履歴に残らない",
+    )
+    one.add_argument("date", metavar="DATE", help=_DATE)
+    _add_asker(one)
+    _add_rights(commands)
+    forget = commands.add_parser("forget", help="保存期間を過ぎたものを消す（docs/operations.md）")
+    forget.add_argument("--dry-run", action="store_true", help="件数を示すだけで、何も変えない")
+    _add_asker(forget)
+    accounts = commands.add_parser("accounts", help="だれが何を読み書きできるか。ディスクの実際と照らし合わせる")
+    accounts.add_argument(
+        "--set-up", action="store_true", help="このアカウントでできることを設定し、root のするコマンドを示す"
+    )
+    accounts.add_argument(
+        "--dry-run", action="store_true", help="--set-up とともに使う。することを示すだけで、何も変えない"
+    )
+    doctor = commands.add_parser("doctor", help="この機械の何がおかしいか、誰が何をすればよいか。何も変えない")
+    doctor.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
+    _add_weights(commands)
+    _add_backups(commands)
+    _add_services(commands)
+    _add_installing(commands)
+    return parser
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -100,37 +121,37 @@ def _run(given: argparse.Namespace) -> int:
 
 def _add_asker(command: argparse.ArgumentParser) -> None:
     """Who gives a command that looks at people, and why: each refuses without (``kodomo_assets.store.asking``)."""
-    command.add_argument("--role", help="who asks: one of rights.roles of the configuration")
-    command.add_argument("--reason", help="why, in a few words without anybody's name; both are kept in the log")
+    command.add_argument("--role", help="だれが求めるか。設定の rights.roles にある役職の一つ")
+    command.add_argument("--reason", help="理由を短く。人の名前は書かない。役職とともに記録に残る")
 
 
-def _add_rights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_rights(commands: argparse._SubParsersAction[Parser]) -> None:
     """What one person asks of the centre (個人情報保護法)."""
-    of_rights = commands.add_parser("rights", help="what one person asks: the centre's own commands, logged")
-    asked = of_rights.add_subparsers(dest="right", required=True)
-    disclose = asked.add_parser("disclose", help="開示: a draft for the officer, then the file for the person")
-    _add_right(disclose)
-    disclose.add_argument("--capacity", help="who asks: 本人, 法定代理人 or 任意代理人")
-    then = disclose.add_mutually_exclusive_group()
-    then.add_argument("--confirm", metavar="REQUEST", help="a second role confirms a request that waits for it")
-    then.add_argument("--release", metavar="FILE", type=Path, help="the filled draft: makes the file for the person")
-    correct = asked.add_parser("correct", help="訂正: a draft for the officer, whose corrections count from then on")
-    _add_right(correct)
-    correct.add_argument("--capacity", help="who asks: 本人, 法定代理人 or 任意代理人")
-    then = correct.add_mutually_exclusive_group()
-    then.add_argument("--confirm", metavar="REQUEST", help="a second role confirms a request that waits for it")
-    then.add_argument("--apply", metavar="FILE", type=Path, help="the filled draft: what is corrected from now on")
-    then.add_argument(
-        "--deliver", metavar="REQUEST", help="the office mends it in its next delivery: nothing is done here"
+    of_rights = commands.add_parser("rights", help="本人の請求（開示・訂正・利用停止）。センター限り。記録に残る")
+    asked = of_rights.add_commands("right")
+    disclose = asked.add_parser(
+        "disclose", help="開示。職員のための案を作り、区分を入れて戻すと、本人に渡すファイルになる"
     )
-    then.add_argument("--refuse", metavar="REQUEST", help="nothing is corrected (93条2項); the log keeps the reason")
-    then.add_argument("--result", metavar="REQUEST", help="what it changed, in counts, once the date is made anew")
-    then.add_argument("--end", metavar="REQUEST", help="its corrections end: what the office delivered counts again")
-    stop = asked.add_parser("stop", help="利用停止 or 異議: a child is neither scored nor shown from now on")
+    _add_right(disclose)
+    disclose.add_argument("--capacity", help="請求する人：本人、法定代理人、任意代理人")
+    then = disclose.add_mutually_exclusive_group()
+    then.add_argument("--confirm", metavar="REQUEST", help="確認待ちの請求を、別の役職が確認する")
+    then.add_argument("--release", metavar="FILE", type=Path, help="記入した案。本人に渡すファイルを作る")
+    correct = asked.add_parser("correct", help="訂正。職員のための案を作り、正しい内容を入れて戻すと、以後その値を使う")
+    _add_right(correct)
+    correct.add_argument("--capacity", help="請求する人：本人、法定代理人、任意代理人")
+    then = correct.add_mutually_exclusive_group()
+    then.add_argument("--confirm", metavar="REQUEST", help="確認待ちの請求を、別の役職が確認する")
+    then.add_argument("--apply", metavar="FILE", type=Path, help="記入した案。以後この訂正を使う")
+    then.add_argument("--deliver", metavar="REQUEST", help="担当課が次の提出で直す。ここでは何もしない")
+    then.add_argument("--refuse", metavar="REQUEST", help="訂正しない（93条2項）。理由は記録に残る")
+    then.add_argument("--result", metavar="REQUEST", help="更新のあと、何が変わったかを件数で示す")
+    then.add_argument("--end", metavar="REQUEST", help="訂正を終える。担当課の提出した値に戻る")
+    stop = asked.add_parser("stop", help="利用停止または異議。以後その児童を採点も表示もしない")
     _add_right(stop)
-    stop.add_argument("--ground", help="on what ground it was granted; kept in the register")
-    stop.add_argument("--objection", action="store_true", help="異議 by the city's own rule, not 利用停止 (98条)")
-    stop.add_argument("--end", action="store_true", help="the stop that is in force ends")
+    stop.add_argument("--ground", help="認めた根拠。受付簿に残る")
+    stop.add_argument("--objection", action="store_true", help="利用停止（98条）でなく、市のきまりによる異議")
+    stop.add_argument("--end", action="store_true", help="効いている利用停止または異議を解除する")
 
 
 def _add_right(command: argparse.ArgumentParser) -> None:
@@ -140,14 +161,15 @@ def _add_right(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dry-run", action="store_true", help=_DRY_RUN)
 
 
-def _add_weights(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    of_weights = commands.add_parser("weights", help="try a proposal for the weights").add_subparsers(required=True)
-    proposal = of_weights.add_parser("try", help="compare a proposal with the weights in force; nothing is changed")
-    proposal.add_argument("file", type=Path, help="YAML with keys of `weights` and `items`, as in city.yaml")
-    proposal.add_argument("--validate", action="store_true", help="also out of fold, which takes five times as long")
+def _add_weights(commands: argparse._SubParsersAction[Parser]) -> None:
+    of_weights = commands.add_parser("weights", help="重みの案を試す")
+    tried = of_weights.add_commands("tried")
+    proposal = tried.add_parser("try", help="重みの案を、いまの重みと比べる。何も変えない")
+    proposal.add_argument("file", type=Path, metavar="FILE", help="city.yaml と同じ形の weights と items を書いた YAML")
+    proposal.add_argument("--validate", action="store_true", help="交差検証でも比べる。五倍ほど時間がかかる")
 
 
-def _add_backups(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_backups(commands: argparse._SubParsersAction[Parser]) -> None:
     backup = commands.add_parser("backup", help="データ全体のバックアップ（仮名の鍵は入らない）")
     backup.add_argument(
         "folder", type=Path, metavar="FOLDER", help="別のディスクのフォルダー。この中に日時の名前で作る"
@@ -168,23 +190,23 @@ def _count(text: str) -> int:
     return number
 
 
-def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    ui = commands.add_parser("ui", help="the Dagster UI with its schedules and sensors, for this machine only")
-    ui.add_argument("--read-only", action="store_true", help="to look only: nothing can be started, no daemon")
-    ui.add_argument("--no-daemon", action="store_true", help="the daemon is a service of its own")
-    ui.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
-    ui.add_argument("--port", type=int, default=_PORT)
-    ui.add_argument(
-        "--allow-host", action="append", default=[], metavar="NAME", help="a name by which a proxy in front is opened"
-    )
-    daemon = commands.add_parser("daemon", help="schedules and sensors alone, beside `ui --no-daemon`")
+def _add_services(commands: argparse._SubParsersAction[Parser]) -> None:
+    ui = commands.add_parser("ui", help="Dagster の画面と、スケジュール・センサーを動かす。この機械からだけ開ける")
+    ui.add_argument("--read-only", action="store_true", help="見るだけ。何も始められず、デーモンも動かさない")
+    ui.add_argument("--no-daemon", action="store_true", help="デーモンを別のサービスにする")
+    ui.add_argument("--host", default="127.0.0.1", help="待ち受けるアドレス。既定はこの機械だけ")
+    ui.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
+    ui.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="手前のプロキシを開くときの名前")
+    daemon = commands.add_parser("daemon", help="スケジュールとセンサーだけを動かす。`ui --no-daemon` と並べて使う")
     daemon.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
 
 
-def _add_installing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_installing(commands: argparse._SubParsersAction[Parser]) -> None:
     """What is given once per machine or version, before there is a delivery."""
-    wheelhouse = commands.add_parser("wheelhouse", help="one archive to install from without internet, of a checkout")
-    wheelhouse.add_argument("folder", nargs="?", type=Path, help="where to; default: wheelhouse/ in the checkout")
+    wheelhouse = commands.add_parser("wheelhouse", help="インターネットのない機械に導入するための一つの書庫を作る")
+    wheelhouse.add_argument(
+        "folder", nargs="?", type=Path, metavar="FOLDER", help="作る場所。既定はソースの wheelhouse/"
+    )
 
 
 if __name__ == "__main__":
