@@ -38,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
             "accounts の --dry-run は --set-up とともに使います。どちらも付けなければ何も変えません"
             " (accounts --dry-run tells what --set-up would do: give both)"
         )
+    if given.command == "install-services" and given.keep is not None and given.backup_to is None:
+        parser.error(
+            "install-services の --keep は --backup-to とともに使います"
+            " (install-services --keep tells how many backups stay: give --backup-to too)"
+        )
     try:
         return _run(given)
     except KodomoError as error:
@@ -195,8 +200,7 @@ def _add_services(commands: argparse._SubParsersAction[Parser]) -> None:
     ui.add_argument("--read-only", action="store_true", help="見るだけ。何も始められず、デーモンも動かさない")
     ui.add_argument("--no-daemon", action="store_true", help="デーモンを別のサービスにする")
     ui.add_argument("--host", default="127.0.0.1", help="待ち受けるアドレス。既定はこの機械だけ")
-    ui.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
-    ui.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="手前のプロキシを開くときの名前")
+    _add_address(ui)
     daemon = commands.add_parser("daemon", help="スケジュールとセンサーだけを動かす。`ui --no-daemon` と並べて使う")
     daemon.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
 
@@ -206,6 +210,18 @@ def _add_installing(commands: argparse._SubParsersAction[Parser]) -> None:
     wheelhouse = commands.add_parser("wheelhouse", help="インターネットのない機械に導入するための一つの書庫を作る")
     wheelhouse.add_argument(
         "folder", nargs="?", type=Path, metavar="FOLDER", help="作る場所。既定はソースの wheelhouse/"
+    )
+    of_services = commands.add_parser("install-services", help="画面とデーモンをサービスにする定義を書く")
+    of_services.add_argument("--to", metavar="FOLDER", type=Path, required=True, help="書く場所")
+    _add_address(of_services)
+    of_services.add_argument("--backup-to", metavar="FOLDER", type=Path, help="毎晩のバックアップも、その場所に作る")
+    of_services.add_argument("--keep", type=_count, metavar="N", help="--backup-to とともに：新しい N 個を残す")
+
+
+def _add_address(command: Parser) -> None:
+    command.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
+    command.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="手前のプロキシを開くときの名前"
     )
 
 

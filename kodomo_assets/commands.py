@@ -41,6 +41,8 @@ def run(given: argparse.Namespace) -> int:
     if given.command == "doctor":
         return _doctor(settings, given)
     catalogue = load_catalogue(settings.overlay)
+    if given.command == "install-services":
+        return _install_services(settings, catalogue, given)
     if given.command == "templates":
         if given.folder is None:
             # whoever comes first makes the data folder: nobody else may look into it
@@ -214,6 +216,16 @@ def _wheelhouse(folder: Path | None) -> int:
     return 0
 
 
+def _install_services(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors import service_files
+
+    backup_to = given.backup_to.resolve() if given.backup_to else None
+    wanted = service_files.services(port=given.port, allowed=given.allow_host, backup_to=backup_to, keep=given.keep)
+    installation = service_files.Installation.of(settings, catalogue)
+    print("\n".join(service_files.install(given.to, installation, wanted)))
+    return 0
+
+
 def _reference_date(catalogue: Catalogue, text: str) -> dt.date:
     calendar = catalogue.calendar
     expected = f"YYYY-MM-DD from {calendar.first_reference_date} on, month and day one of {', '.join(calendar.terms)}"
@@ -284,15 +296,13 @@ def _run(
         print(text, file=sys.stderr)
     dates = [day for day in dates if day not in gone]
     # Dagster takes seconds to import and reads its home from the environment: not before it is needed.
-    import dagster as dg
-
     from kodomo_assets.defs import refresh as jobs
-    from kodomo_assets.defs.running import check_free, end_dead_runs, last_run, purge_runs
+    from kodomo_assets.defs.running import check_free, dagster_of, end_dead_runs, last_run, purge_runs
     from kodomo_assets.refreshing.completions import is_complete
 
     job = jobs.refresh if what == "refresh" else jobs.after_meeting
     failed = False
-    with dg.DagsterInstance.get() as instance:
+    with dagster_of(settings) as instance:
         for run_id in end_dead_runs(instance, settings, dt.datetime.now(dt.UTC)):
             print(f"run {run_id[:8]} was killed and is ended now; its date is done anew", file=sys.stderr)
         check_free(instance)
@@ -351,12 +361,10 @@ def _forget(settings: Settings, catalogue: Catalogue, given: argparse.Namespace)
     prepare_home(settings)
     with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)) as con:
         lines = preview(con, settings, catalogue, today)
-    import dagster as dg
-
     from kodomo_assets.defs.refresh import forget
-    from kodomo_assets.defs.running import check_free, end_dead_runs
+    from kodomo_assets.defs.running import check_free, dagster_of, end_dead_runs
 
-    with dg.DagsterInstance.get() as instance:
+    with dagster_of(settings) as instance:
         end_dead_runs(instance, settings, dt.datetime.now(dt.UTC))
         check_free(instance)
         if not forget(settings, catalogue, instance, asker.role, asker.reason):

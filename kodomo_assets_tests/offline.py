@@ -1,33 +1,34 @@
 """``make test-offline``: the archive is made, then installed and run by its own guide on a machine without a route.
 
-Network, mounts and processes are namespaces of its own: there is no interface but the loopback, /opt and /srv are empty
-and accounts that are made are gone afterwards. The commands are those of docs/導入手順.md, word for word; every attempt
-to reach an address, refused or not, is written down by strace and is a failure. It fails and never skips.
+The machine is one of namespaces: its own systemd, no interface but the loopback, /opt and /srv empty, and accounts that
+are gone afterwards (offline.sh). The commands are those of docs/導入手順.md, word for word. Its services are killed, and
+its power is cut. strace writes down every call to an address, refused or not: one that would leave is a failure. It
+fails and never skips: root on Linux, and systemd, strace, unshare and ip are needed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "導入手順.md"
-#: That of a fresh login: no python but the system's.
-PATH = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
-CALLS = "connect,sendto,sendmsg,sendmmsg"
 UI = "http://127.0.0.1:3000"
 WITHIN_SECONDS = 180
+#: That of a fresh login: no python but the system's.
+LOGIN = ["env", "-i", "PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
+TRACED = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-e", "signal=none"]
+SERVICES = ("kodomo-ui", "kodomo-daemon")
 
 #: The address of a call of strace's log; whatever is no loopback, and any question to a name server, is an attempt.
 ADDRESS = re.compile(
@@ -54,100 +55,132 @@ def _stays(found: re.Match[str]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m kodomo_assets_tests.offline", description=__doc__)
     parser.add_argument("--archive", type=Path, help="that of `kodomo wheelhouse`; default: it is made")
-    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--without-route", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.inside:
-        inside(given.inside)
+    if given.without_route:
+        without_route(given.without_route)
         return 0
-    lacking = [tool for tool in ("unshare", "ip", "strace", "mount") if shutil.which(tool) is None]
-    if lacking or os.geteuid():
-        print(f"needs root and {', '.join(lacking) or 'nothing else'}", file=sys.stderr)
-        return 2
     with tempfile.TemporaryDirectory(prefix="offline-") as folder:
         work = Path(folder)
-        # the service's own account passes here
+        # accounts that are made there pass here
         work.chmod(0o755)
-        for name in ("opt", "srv"):
+        for name in ("opt", "srv", "kept"):
             (work / name).mkdir()
         archive = given.archive
         if archive is None:
-            subprocess.run([sys.executable, "-m", "kodomo_assets", "wheelhouse", str(work)], cwd=ROOT, check=True)
+            run(sys.executable, "-m", "kodomo_assets", "wheelhouse", str(work))
             (archive,) = work.glob("*.zip")
         for path in (archive, archive.with_name(f"{archive.name}.sha256")):
             shutil.copy(path, work / "opt")
-        apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        again = [sys.executable, "-m", "kodomo_assets_tests.offline", "--inside", str(work)]
-        return subprocess.run([*apart, *again], cwd=ROOT, check=False).returncode
+        again = [sys.executable, "-m", "kodomo_assets_tests.offline", "--without-route", str(work)]
+        return subprocess.run(["unshare", "--net", "--mount", *again], cwd=ROOT, check=False).returncode
 
 
-def inside(work: Path) -> None:
-    """Where nothing but the loopback is there."""
-    for name in ("opt", "srv"):
-        run("mount", "--bind", str(work / name), f"/{name}")
-    over = work / "etc"
-    over.mkdir()
-    run("mount", "-t", "tmpfs", "tmpfs", str(over))
-    for name in ("upper", "work"):
-        (over / name).mkdir()
-    run("mount", "-t", "overlay", "-o", f"lowerdir=/etc,upperdir={over}/upper,workdir={over}/work", "overlay", "/etc")
+def without_route(work: Path) -> None:
+    """The network is that of the machine: nothing but the loopback."""
     run("ip", "link", "set", "lo", "up")
-    routes = subprocess.run(["ip", "route", "show", "table", "all"], capture_output=True, text=True, check=True).stdout
-    assert "default" not in routes, routes
-    environment = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TMPDIR": str(work)}
-
-    typed = work / "typed.sh"
-    typed.write_text(f"set -eux\n{commands(GUIDE.read_text('utf-8'))}", "utf-8")
+    assert "default" not in output("ip", "route", "show", "table", "all")
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(work / "kept"))
     see_an_attempt(work / "tried.strace")
-    logs = [work / "guide.strace"]
-    step("the guide's commands, word for word")
-    subprocess.run([*traced(logs[0]), "bash", str(typed)], cwd="/", env=environment, check=True)
+    # an interactive shell takes aliases
+    typed = f"set -eux\nshopt -s expand_aliases\n{commands(GUIDE.read_text('utf-8'))}"
+    (work / "typed.sh").write_text(typed, "utf-8")
 
-    (installed,) = Path("/opt").glob("kodomo_assets-*/")
-    step("webserver and daemon on a fresh small city, refreshed whole")
-    logs.append(work / "served.strace")
-    city = {**environment, "KODOMO_DATA_DIR": "/srv/try/data", "KODOMO_KEY_FILE": "/srv/try/key/k"}
-    city["DAGSTER_HOME"] = "/srv/try/dagster"
-    python = str(installed / ".venv" / "bin" / "python")
-    made = [python, "-m", "kodomo_assets.demo", "--data-dir", "/srv/try/data", "--residents", "18000"]
-    subprocess.run(made, cwd=installed, env=city, check=True)
-    served = subprocess.Popen([*traced(logs[1]), python, "-m", "kodomo_assets", "ui"], cwd=installed, env=city)
-    try:
-        wait_for("the UI answers", lambda: bool(asked("{ version }")["version"]))
-        wait_for("the daemon beats, all its parts", healthy)
-        # the sensor finds the deliveries of the newest date and has them refreshed: daemon, queue and run
-        wait_for("the daemon has refreshed a date", lambda: "SUCCESS" in runs(), 900)
-    finally:
-        # strace ends with what it follows
-        for child in children(served.pid):
-            os.kill(child, signal.SIGTERM)
-        served.wait(120)
-    told = [log.read_text("utf-8", errors="replace") for log in logs]
-    reached = [line for log in told for line in attempts(log)]
+    with booted(work, "first") as machine:
+        step("the guide's commands, word for word")
+        run(*TRACED, "-o", str(work / "guide.strace"), *machine, *LOGIN, "bash", "/mnt/typed.sh")
+        wait_for("the UI answers and all parts of the daemon beat", healthy)
+        since = time.time()
+        before = {name: main_process(machine, name) for name in SERVICES}
+        run(*machine, "systemctl", "kill", "--kill-whom=main", "--signal=KILL", *SERVICES)
+        wait_for("killed, both run again and are heard", lambda: healthy() and heard() > since + 1)
+        after = {name: main_process(machine, name) for name in SERVICES}
+        assert all(before[name] != after[name] != "0" for name in SERVICES), (before, after)
+
+        step("a city is delivered while they run")
+        (python,) = (f"/opt/{path.name}/.venv/bin/python" for path in (work / "opt").glob("kodomo_assets-*/"))
+        demo = [python, "-m", "kodomo_assets.demo", "--data-dir", "/srv/kodomo/data", "--residents", "18000"]
+        run(*machine, *LOGIN, "runuser", "-u", "kodomo", "--", *demo)
+        wait_for("the daemon has refreshed the newest date", lambda: "SUCCESS" in runs(), 900)
+        run(*machine, "systemctl", "start", "kodomo-backup")
+        assert list((work / "srv/kodomo/backup").glob("kodomo-backup-*/backup.json"))
+        step("a backup of it is there")
+
+    since = time.time()
+    with booted(work, "second"):
+        wait_for("after its power was cut the machine starts both by itself", lambda: healthy() and heard() > since)
+
+    logs = [
+        path.read_text("utf-8", errors="replace")
+        for path in (work / f"{name}.strace" for name in ("guide", "first", "second"))
+    ]
+    reached = [line for log in logs for line in attempts(log)]
     assert reached == [], "\n".join(reached)
-    step(f"done: {sum(log.count('connect(') for log in told)} connections, none of them to leave this machine")
+    assert all("connect(" in log for log in logs), "strace saw nothing at all"
+    step(f"done: {sum(log.count('connect(') for log in logs)} connections, none of them to leave the machine")
+
+
+@contextmanager
+def booted(work: Path, name: str) -> Iterator[list[str]]:
+    """The machine, traced from its init on, and the words by which a command is given in it; then its power is cut."""
+    group = cgroup() / f"offline-{work.name}"
+    group.mkdir(exist_ok=True)
+    apart = ["unshare", "--mount", "--cgroup", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
+    start = f'echo $$ > "{group}/cgroup.procs"; exec "$@"'
+    init = ["bash", str(ROOT / "kodomo_assets_tests" / "offline.sh"), str(work)]
+    with (work / f"{name}.console").open("wb") as console:
+        power = subprocess.Popen(["bash", "-c", start, "-", *apart, *init], stdout=console, stderr=console)
+    machine: list[str] = []
+    try:
+        wait_for(f"{name} boot", lambda: bool(inits(power.pid)))
+        (pid,) = inits(power.pid)
+        machine = ["nsenter", "--target", str(pid), "--all"]
+        tracer = subprocess.Popen([*TRACED, "-o", str(work / f"{name}.strace"), "-p", str(pid)])
+        wait_for("systemd is up", lambda: output(*machine, "systemctl", "is-system-running", fails=True) == "running")
+        yield machine
+    except BaseException:
+        print((work / f"{name}.console").read_text("utf-8", errors="replace")[-5000:], file=sys.stderr)
+        print(output(*machine, "journalctl", "--no-pager", "--lines=200", fails=True), file=sys.stderr)
+        raise
+    finally:
+        power.kill()
+        power.wait()
+    tracer.wait(60)
+    group.rmdir()
+
+
+def inits(pid: int) -> list[int]:
+    """The child of ``pid`` once it has become systemd."""
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child for child in found if Path(f"/proc/{child}/comm").read_text() == "systemd\n"]
+
+
+def cgroup() -> Path:
+    mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+    return next(Path(mount[1]) for mount in mounts if mount[2] == "cgroup2")
 
 
 def see_an_attempt(log: Path) -> None:
     """What reaches out is seen in this very place: or nothing that strace does not see would mean anything."""
     tries = "import socket; s = socket.socket(); s.settimeout(1); s.connect_ex(('192.0.2.1', 9))"
-    subprocess.run([*traced(log), "python3", "-c", tries], env={"PATH": PATH}, check=True)
+    run(*TRACED, "-o", str(log), *LOGIN, "python3", "-c", tries)
     assert len(attempts(log.read_text("utf-8"))) == 1, "strace does not see an attempt to leave"
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True)
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
-def traced(log: Path) -> list[str]:
-    return ["strace", "-f", "--seccomp-bpf", "-qq", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(log)]
+def output(*command: str, fails: bool = False) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=not fails).stdout.strip()
+
+
+def main_process(machine: list[str], service: str) -> str:
+    return output(*machine, "systemctl", "show", "--value", "--property=MainPID", service)
 
 
 def step(what: str) -> None:
     print(f"== {what}", flush=True)
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def asked(query: str) -> dict:
@@ -157,10 +190,19 @@ def asked(query: str) -> dict:
         return json.load(answer)["data"]
 
 
+def _daemons() -> list[dict]:
+    found = asked("{ instance { daemonHealth { allDaemonStatuses { required healthy lastHeartbeatTime } } } }")
+    return [one for one in found["instance"]["daemonHealth"]["allDaemonStatuses"] if one["required"]]
+
+
 def healthy() -> bool:
-    daemons = asked("{ instance { daemonHealth { allDaemonStatuses { required healthy } } } }")
-    of = [one for one in daemons["instance"]["daemonHealth"]["allDaemonStatuses"] if one["required"]]
-    return bool(of) and all(one["healthy"] for one in of)
+    """Whether the UI answers and says of every part of the daemon that it is heard."""
+    return bool(found := _daemons()) and all(one["healthy"] for one in found)
+
+
+def heard() -> float:
+    """When every part of the daemon was last heard, in seconds since 1970."""
+    return min(one["lastHeartbeatTime"] or 0 for one in _daemons())
 
 
 def runs() -> set[str]:

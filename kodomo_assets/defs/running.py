@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import dagster as dg
 
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.machine.processes import Process
+from kodomo_assets.machine.scratch import gate
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 
@@ -33,6 +35,19 @@ _AT_ONCE = 50
 _UNMARKED_FOR = dt.timedelta(minutes=10)
 # a run of a computer that was renamed or replaced since is like one of another computer; no refresh takes this long
 _ELSEWHERE_FOR = dt.timedelta(days=1)
+
+
+@contextmanager
+def dagster_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster with its home, which ``prepare_home`` made ready.
+
+    One process at a time: two that make the databases of a new home at once, as services do that a machine starts
+    together, leave it spoilt for good.
+    """
+    with gate(settings.dagster_home):
+        instance = dg.DagsterInstance.get()
+    with instance:
+        yield instance
 
 
 def mark_run(instance: dg.DagsterInstance | None, run_id: str | None) -> None:

@@ -12,15 +12,16 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 
-import dagster as dg
 import uvicorn
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
+from kodomo_assets.defs.running import dagster_of
 from kodomo_assets.doors.guard import Guard
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.internals import ModuleTarget, WorkspaceProcessContext, daemon_controller_from_instance
 from kodomo_assets.machine.home import prepare_home
+from kodomo_assets.machine.scratch import alone
 from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.settings import Settings, project_root
 
@@ -50,7 +51,7 @@ def serve_ui(
     _end_on_signals()
     with (
         listening,
-        dg.DagsterInstance.get() as instance,
+        dagster_of(settings) as instance,
         WorkspaceProcessContext(
             instance, what_to_load(), __version__, read_only=read_only, code_server_log_level="warning"
         ) as served,
@@ -64,18 +65,39 @@ def serve_ui(
 
 
 def run_daemon(settings: Settings, *, until_stdin_closes: bool) -> None:
-    """Schedules, sensors and queued runs until it is stopped, or until whoever started it is no more."""
+    """Schedules, sensors and queued runs until it is stopped, or until whoever started it is no more.
+
+    Raises:
+        ConfigurationError: the home is not private, or another daemon of it runs.
+    """
     prepare_home(settings)
     _end_on_signals()
     if until_stdin_closes:
         threading.Thread(target=_interrupt_when_stdin_closes, daemon=True).start()
     with (
-        dg.DagsterInstance.get() as instance,
+        _only_daemon(settings),
+        dagster_of(settings) as instance,
         daemon_controller_from_instance(
             instance, what_to_load(), log_level="warning", code_server_log_level="warning"
         ) as controller,
     ):
         controller.check_daemon_loop()
+
+
+@contextmanager
+def _only_daemon(settings: Settings) -> Iterator[None]:
+    """Two daemons of one home would ask for everything twice; Dagster only notes it in a log.
+
+    Raises:
+        ConfigurationError: another one runs.
+    """
+    with alone(settings.dagster_home / "daemon.lock") as is_alone:
+        if not is_alone:
+            raise ConfigurationError(
+                f"DAGSTER_HOME {settings.dagster_home}: another daemon of it runs already, as a service or beside a "
+                "`kodomo ui`: leave it at that (a UI beside it is `kodomo ui --no-daemon`), or end the other one first"
+            )
+        yield
 
 
 def _end_on_signals() -> None:

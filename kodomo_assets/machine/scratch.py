@@ -23,7 +23,8 @@ def scratch(root: Path) -> Iterator[Path]:
     """A folder in ``root`` where every temporary file of this process goes until the block ends, the libraries' too."""
     root.mkdir(parents=True, mode=0o700, exist_ok=True)
     root.chmod(0o700)
-    with _gate(root):
+    # nobody sweeps a folder that is just being made
+    with gate(root):
         own = Path(tempfile.mkdtemp(prefix="p", dir=root))
         alive = (own / _ALIVE).open("wb")
         _lock(alive, wait=False)
@@ -42,7 +43,7 @@ def sweep(root: Path) -> None:
     """Removes what processes left in ``root`` that are no more; a living one's folder is let be."""
     if not root.is_dir():
         return
-    with _gate(root):
+    with gate(root):
         for left in root.iterdir():
             if left.name == _GATE or _lives(left):
                 continue
@@ -61,10 +62,17 @@ def _lives(folder: Path) -> bool:
 
 
 @contextmanager
-def _gate(root: Path) -> Iterator[None]:
-    """One process at a time makes a folder or sweeps: nobody sweeps a folder that is just being made."""
-    with (root / _GATE).open("ab") as gate:
-        _lock(gate, wait=True)
+def alone(path: Path) -> Iterator[bool]:
+    """Whether nobody else is in such a block on ``path``, a file; a process that is killed leaves it, too."""
+    with path.open("ab") as file:
+        yield _lock(file, wait=False)
+
+
+@contextmanager
+def gate(root: Path) -> Iterator[None]:
+    """One process at a time is in such a block on the folder ``root``; the others wait."""
+    with (root / _GATE).open("ab") as file:
+        _lock(file, wait=True)
         yield
 
 

@@ -16,7 +16,7 @@ from kodomo_assets.office.written import Export, shows_any, was_saved_since
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import replace
-from kodomo_assets.vocabulary import STATUS
+from kodomo_assets.vocabulary import OLD, STATUS
 
 #: Tells people something, in a sentence without a person's data.
 Tell = Callable[[str], None]
@@ -69,7 +69,7 @@ def export(
         if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
             out = keep and not _shows(path, stopped)
             take_away(path, warn, out=out, foreign=_is_foreign(path, last.get(path.name)))
-    for path in sorted(folder.rglob(f"*{_OLD}*")) if stopped else ():
+    for path in sorted(folder.rglob(f"*{OLD}*")) if stopped else ():
         name = path.relative_to(folder).with_name(f"{_KEPT.sub('', path.stem)}{path.suffix}").as_posix()
         is_kept = _KEPT.search(path.stem) is not None
         if is_kept and (name in made or name.startswith(tuple(kinds))) and _shows(path, stopped):
@@ -119,9 +119,8 @@ def _is_out(con: duckdb.DuckDBPyConnection, day: dt.date) -> bool:
     return bool(row and row[0])
 
 
-_OLD = "_旧"
 # a school may be called 旧中央小学校
-_KEPT = re.compile(rf"{_OLD}\d+$")
+_KEPT = re.compile(rf"{OLD}\d+$")
 
 
 def made_files(folder: Path) -> dict[str, str]:
@@ -171,7 +170,7 @@ def _keep(path: Path, warn: Tell, *, out: bool, foreign: bool) -> None:
         return
     content = path.read_bytes()
     number = 1
-    while (kept := path.with_name(f"{path.stem}{_OLD}{number}{path.suffix}")).exists():
+    while (kept := path.with_name(f"{path.stem}{OLD}{number}{path.suffix}")).exists():
         if kept.read_bytes() == content:
             path.unlink()
             return

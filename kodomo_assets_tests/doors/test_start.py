@@ -136,3 +136,31 @@ def test_a_refresh_writes_nothing_outside_its_folders(installation: Installation
         and not path.endswith(".pyc") and "__pycache__" not in path and "/.cache/" not in path
     ]  # fmt: skip
     assert outside == []
+
+
+AT_ONCE = """
+import os, sys
+from kodomo_assets.defs.running import dagster_of
+from kodomo_assets.machine.home import prepare_home
+from kodomo_assets.settings import Settings
+settings = Settings.from_environment()
+prepare_home(settings)
+waits, goes = os.pipe()
+children = []
+for _ in range(8):
+    if not (child := os.fork()):
+        os.close(goes)
+        os.read(waits, 1)
+        with dagster_of(settings) as instance:
+            instance.get_runs(), instance.get_daemon_heartbeats(), instance.event_log_storage.get_maximum_record_id()
+        os._exit(0)
+    children.append(child)
+os.close(goes)
+sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
+"""
+
+
+def test_services_that_a_machine_starts_together_make_one_home(installation: Installation) -> None:
+    """The databases of Dagster's home, by eight processes at once: without a gate some fail, and the home is spoilt."""
+    run = installation.run("-c", AT_ONCE)
+    assert (run.returncode, run.stderr) == (0, "")
