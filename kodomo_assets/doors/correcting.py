@@ -196,11 +196,17 @@ def result(
                 f"request {found.number}: {day} was not made anew since, expected `refresh {day}` first (where a later "
                 "date has its list: with --anew)"
             )
-        return [
+        told = [
             f"features.levels: {changed.other_levels:,} of {changed.levels:,} levels are others at {day}",
             f"screening.ranking: {changed.other_scores:,} of {changed.scores:,} scores are others, "
             f"{changed.other_places:,} children came on the list or left it",
         ]
+        if changed.no_children:
+            told.append(
+                f"{changed.no_children:,} are no children of {day} any more and not among these: by the correction, by "
+                "what was delivered since, or because the use was stopped"
+            )
+        return told
 
 
 def end(
@@ -219,7 +225,7 @@ def end(
             f"sources.{table}: {cells:,} cells{' would be' if dry_run else ' are'} as the office delivered them, at "
             f"{days:,} reference dates"
             for table, cells, days in effect(con, found.number)
-        ]
+        ] or ["no cell of it has effect any more"]
         if dry_run:
             note_access(con, asker, _END, number, request=found.number, dry_run=True)
             return ["nothing was changed; the command would do this:", *told]

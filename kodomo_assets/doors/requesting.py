@@ -37,7 +37,8 @@ def request_of(
     if request.resident_id != resident_id or request.kind != kind:
         raise RequestError(f"request {number}: is none for {kind} about this person, expected its own")
     if request.state not in states:
-        raise RequestError(f"request {number}: its state is {request.state}, expected {'・'.join(states)}")
+        then = "; a second role confirms it first, with --confirm" if request.state == WAITING else ""
+        raise RequestError(f"request {number}: its state is {request.state}, expected {'・'.join(states)}{then}")
     return request
 
 

@@ -76,14 +76,16 @@ class Correction:
     reason: str
 
 
-def in_force(con: duckdb.DuckDBPyConnection, resident_id: str) -> dict[tuple[str, str, str], str]:
-    """Table, row (``row_key`` as a text) and column -> the request by which a cell of the person is corrected."""
+def in_force(con: duckdb.DuckDBPyConnection, resident_id: str) -> dict[tuple[str, str, str, dt.date], str]:
+    """Table, row (``row_key`` as a text), column and reference date -> the request by which a cell of the person is
+    corrected there; not where the office delivers another value, which may be corrected too.
+    """
     rows = con.execute(
-        f"select table_name, row_key::varchar, column_name, request from {CORRECTIONS} "
-        "where resident_id = $1 and ended_at is null",
+        f"select c.table_name, c.row_key::varchar, c.column_name, n.reference_date, c.request from {CORRECTIONS} as c "
+        f"join {CORRECTED} as n using (request, number) where c.resident_id = $1 and c.ended_at is null",
         [resident_id],
     ).fetchall()
-    return {(table, key, column): request for table, key, column, request in rows}
+    return {(table, key, column, day): request for table, key, column, day, request in rows}
 
 
 def add(
@@ -160,6 +162,18 @@ def create_corrected(con: duckdb.DuckDBPyConnection, table: SourceTable, rows: s
             and t.reference_date >= c.since
             and ($request is null or c.request = $request)
             and case c.column_name {found} else false end
+            -- what is stored may hold what another correction put there, which no office delivered
+            and not exists (
+                from {CORRECTED} as o
+                join {CORRECTIONS} as d using (request, number)
+                where
+                    $request is not null
+                    and o.reference_date = t.reference_date
+                    and d.table_name = c.table_name
+                    and d.resident_id = c.resident_id
+                    and d.row_key = c.row_key
+                    and d.column_name = c.column_name
+            )
         """,
         {"request": request},
     )
@@ -210,7 +224,12 @@ def keep_before(con: duckdb.DuckDBPyConnection, request: str, resident_id: str) 
 
 @dataclass(frozen=True)
 class Changed:
-    """What a request changed of the person and the children of its household, at the date that was the newest then."""
+    """What a request changed of the person and the children of its household, at the date that was the newest then.
+
+    Attributes:
+        no_children: how many are no children of the date any more, by the correction, a delivery or a stop; they are in
+            no other count.
+    """
 
     reference_date: dt.date
     levels: int
@@ -218,6 +237,7 @@ class Changed:
     scores: int
     other_scores: int
     other_places: int
+    no_children: int
 
 
 def changed_by(con: duckdb.DuckDBPyConnection, request: str) -> Changed | None:
@@ -227,42 +247,103 @@ def changed_by(con: duckdb.DuckDBPyConnection, request: str) -> Changed | None:
 
 
 def effect(con: duckdb.DuckDBPyConnection, request: str) -> list[tuple[str, int, int]]:
-    """Table, how many cells of it the request corrects, and at how many reference dates."""
+    """Table, in how many cells of it the request has effect, and at how many reference dates."""
     return con.execute(
         f"""
         select
-            c.table_name,
-            count(distinct c.number),
-            count(distinct n.reference_date)
-        from {CORRECTIONS} as c
-        left join {CORRECTED} as n using (request, number)
-        where c.request = $1
-        group by c.table_name
-        order by c.table_name
+            table_name,
+            count(distinct number),
+            count(distinct reference_date)
+        from {CORRECTED}
+        where request = $1
+        group by table_name
+        order by table_name
         """,
         [request],
     ).fetchall()
 
 
-def without_effect(
-    con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date
-) -> list[tuple[str, int]]:
-    """Column -> how many corrections have none at a date: the office delivers another value of that row than found."""
-    return con.execute(
+@dataclass(frozen=True)
+class WithoutEffect:
+    """Corrections of one column that have no effect at a date, in counts.
+
+    Attributes:
+        other_value: the office delivers another value of the row, neither the one that was found nor the right one.
+        row_gone: the row that was corrected is not delivered any more, or under another key.
+    """
+
+    column: str
+    other_value: int
+    row_gone: int
+
+
+def without_effect(con: duckdb.DuckDBPyConnection, table: SourceTable, reference_date: dt.date) -> list[WithoutEffect]:
+    """Those of the table's delivery of a date; none where it has no row, or another correction of the cell has effect.
+
+    A row is gone of the first delivery without it, and of every one while no delivery that is stored holds it: then
+    the correction has no effect anywhere.
+    """
+    mended = " ".join(
+        f"when {literal(column.name)} then t.{quoted(column.name)}::varchar is not distinct from c.corrected "
+        f"and {mark_of(column.name)} is null"
+        for column in correctable(table)
+    )
+    rows = con.execute(
         f"""
+        with dates as (
+            select distinct reference_date
+            from sources.{table.id}
+        ),
+
+        before as (
+            select max(reference_date) as reference_date
+            from dates
+            where reference_date < $1
+        ),
+
+        in_force as (
+            select c.*
+            from {CORRECTIONS} as c
+            semi join dates on dates.reference_date = $1
+            where c.table_name = {literal(table.id)} and c.ended_at is null and c.since <= $1
+        ),
+
+        in_effect as (
+            select c.*
+            from {CORRECTIONS} as c
+            join {CORRECTED} as n using (request, number)
+            where n.reference_date = $1
+        ),
+
+        told as (
+            select
+                c.*,
+                list(t.reference_date) filter (t.reference_date is not null) as days,
+                bool_or(t.reference_date = $1 and case c.column_name {mended} else false end) as is_mended
+            from in_force as c
+            left join sources.{table.id} as t on {_same_row(table)}
+            group by all
+        )
+
         select
-            c.column_name,
-            count(*)
-        from {CORRECTIONS} as c
-        join sources.{table.id} as t on {_same_row(table)}
-        anti join {CORRECTED} as n
-            on n.reference_date = t.reference_date and n.request = c.request and n.number = c.number
-        where c.ended_at is null and t.reference_date = $1 and c.since <= $1
-        group by c.column_name
-        order by c.column_name
+            column_name,
+            count(*) filter (list_contains(days, $1) and not is_mended),
+            count(*) filter (
+                not coalesce(list_contains(days, $1), false)
+                and (
+                    list_contains(days, (select reference_date from before))
+                    -- not because retention deleted the deliveries that held it
+                    or (days is null and since >= (select min(reference_date) from dates))
+                )
+            )
+        from told
+        anti join in_effect using (table_name, resident_id, row_key, column_name)
+        group by column_name
+        order by column_name
         """,
         [reference_date],
     ).fetchall()
+    return [WithoutEffect(*row) for row in rows if row[1] or row[2]]
 
 
 def _same_row(table: SourceTable) -> str:

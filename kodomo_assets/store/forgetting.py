@@ -105,9 +105,16 @@ def _made_on(catalogue: Catalogue, column: str) -> tuple[str, str]:
 
 
 def _nameless(catalogue: Catalogue, name: str, made: str, today: dt.date) -> Going:
-    """The rows whose number goes: not those of a stop that is in force, or nobody would know of whom it is."""
+    """The rows whose number goes: not those of a stop or a correction that is in force and stays, or nobody would know
+    of whom it is, and nobody could end it.
+    """
     day, april = _made_on(catalogue, made)
-    named = f"t.resident_id is not null and t.resident_id not in (select resident_id from {_STOPPED})"
+    gone = _without_rows(catalogue, today).goes
+    corrects = f"select t.request from {_CORRECTIONS} as t where t.ended_at is null and not {gone}"
+    named = (
+        f"t.resident_id is not null and t.resident_id not in (select resident_id from {_STOPPED}) "
+        f"and (t.request is null or t.request not in ({corrects}))"
+    )
     return Going(
         catalogue.output(name),
         f"({named} and {day} < date '{catalogue.kept_from(today)}')",

@@ -271,6 +271,15 @@ def test_a_correction_is_asked_for_at_the_newest_date_and_told_once_it_is_made(c
     assert main(["rights", "correct", *asker, "--result", request]) == 0
     out = capsys.readouterr().out
     assert "features.levels: 1 of " in out
+    # whoever is no child of the date any more, for whatever reason, is told apart
+    with connect(city.settings.database) as con:
+        con.execute("create table kept as from linkage.children; delete from linkage.children where reference_date = $1 and child_key = $2", [APRIL, child_key])  # fmt: skip
+    assert main(["rights", "correct", *asker, "--result", request]) == 0
+    out = capsys.readouterr().out
+    assert "features.levels: 0 of " in out
+    assert f"1 are no children of {APRIL} any more and not among these" in out
+    with connect(city.settings.database) as con:
+        con.execute("delete from linkage.children; insert into linkage.children from kept; drop table kept")
     assert city.query(f"select school_expense_aid from features.matrix where reference_date = date '{APRIL}' and child_key = '{child_key}'") != [("semi_needy",)]  # fmt: skip
     assert {table: others(city, table, child_key) for table in tables} == before
     assert city.table("screening.ranking", f"reference_date = date '{EARLIER}'") == earlier

@@ -190,6 +190,65 @@ def test_a_correction_counts_in_what_is_stored_and_in_what_is_delivered_until_th
     ]
 
 
+def test_what_the_office_mends_is_no_warning_and_what_it_keys_or_values_otherwise_is_one(centre, capsys):
+    """The office delivers the right value, the row under another key, no row, and another value, which is corrected."""
+    aid, one = "児童宛名番号,年度,認定区分,認定日", "1,2024,準要保護,2024-07-01"
+
+    def told(row: str | None, *, day: str = DAY) -> str | None:
+        centre.deliver("就学援助.csv", aid, *([row] if row else []), "2,2024,準要保護,2024-07-01", day=day)
+        result = centre.materialize("sources.school_expense_aid", day=day)
+        assert result.success
+        return None if checks(result)["corrections_in_effect"] else said(result, "corrections_in_effect")
+
+    def stored() -> list[tuple]:
+        return centre.query("select reference_date::varchar, fiscal_year, certification from sources.school_expense_aid where child_resident_id = '0000000001' order by all")  # fmt: skip
+
+    assert told(one) is None
+    assert correct("--apply", fill(drafted(centre), {("就学援助", "認定区分"): ("否認定",)})) == 0
+    assert stored() == [(DAY, 2024, "否認定")]
+    assert told(one.replace("準要保護", "否認定"), day=NEXT) is None
+    # the wrong value under another key, and the row gone: said once, and again while it stands nowhere
+    moved = told(one.replace("2024,", "2023,"), day=NEXT)
+    assert moved is not None
+    assert moved.startswith(
+        f"就学援助: 1 corrections have no effect at {NEXT} (認定区分 1): of 1 the row is not delivered"
+    )
+    assert told(None, day=NEXT) == moved
+    assert told(None, day="2026-04-01") is None
+    assert told(None) is not None
+    # another value: that one counts, and is corrected without an end of the first
+    assert told(one) is None
+    assert "of 1 the office delivers another value" in str(told(one.replace("準要保護", "要保護"), day=NEXT))
+    draft = drafted(centre)
+    assert [row["保有している内容"] for row in rows_of(draft) if row["項目"] == "認定区分"] == ["要保護"]
+    assert correct("--apply", fill(draft, {("就学援助", "認定区分"): ("否認定",)})) == 0
+    first, second = (request for (request,) in centre.query("select request from rights.requests order by request"))
+    effect = "select reference_date::varchar, request from sources.corrected order by all"
+    assert centre.query(effect) == [(DAY, first), (NEXT, second)]
+    # at both dates 否認定 stands, of two corrections: each takes back its own
+    assert told(one.replace("準要保護", "要保護") + " ", day=NEXT) is None
+    assert centre.query(effect) == [(DAY, first), (NEXT, second)]
+    assert correct("--end", second) == 0
+    assert stored() == [(DAY, 2024, "否認定"), (NEXT, 2024, "要保護")]
+    capsys.readouterr()
+    assert correct("--end", first) == 0
+    assert "sources.school_expense_aid: 1 cells are as the office delivered them, at 1 reference dates\n" in capsys.readouterr().out  # fmt: skip
+    assert stored() == [(DAY, 2024, "準要保護"), (NEXT, 2024, "要保護")]
+
+
+def test_a_correction_of_what_another_one_put_there_leaves_that_alone(centre):
+    """The office delivers as right what was corrected to, and then that is wrong too."""
+    assert correct("--apply", fill(drafted(centre), BIRTH)) == 0
+    centre.deliver("住民記録.csv", REGISTER, ROWS[0].replace("2015-05-05", "2014-05-05"), ROWS[1], day=NEXT)
+    assert centre.materialize("sources.resident_register", day=NEXT).success
+    assert correct("--apply", fill(drafted(centre), {("住民記録", "生年月日"): ("2013-05-05",)})) == 0
+    assert [birth for _, who, birth, _ in births(centre) if who == WHO] == ["2014-05-05", "2013-05-05"]
+    assert centre.query("select count(*) from sources.corrected") == [(2,)]
+    for (request,) in centre.query("select request from rights.requests order by request"):
+        assert correct("--end", request) == 0
+    assert [birth for _, who, birth, _ in births(centre) if who == WHO] == ["2015-05-05", "2014-05-05"]
+
+
 def test_a_cell_that_could_not_be_read_has_a_value_and_has_none_again(centre):
     """What is corrected is no invalid cell any more; another row of the person and another person's stay."""
     rows = ("1,1歳6か月,2016-11,2016-11-02,異常なし", "1,3歳,2018-11,いつか,異常なし", "2,3歳,2018-11,いつか,異常なし")
@@ -324,6 +383,15 @@ def test_a_correction_from_a_later_date_on_leaves_what_was_before(centre):
     assert centre.query(found) == [(DAY, "北町1-1"), (NEXT, "南町2")]
 
 
+@pytest.mark.parametrize("blank", ["（空欄）", "(空欄)", "空欄", " 空 欄 "])
+def test_what_says_blank_is_no_text(centre, blank):
+    assert correct("--apply", fill(drafted(centre), {("住民記録", "国籍"): (blank,)})) == 0
+    assert centre.query("select nationality from sources.resident_register order by resident_id") == [
+        (None,),
+        ("日本",),
+    ]
+
+
 @pytest.mark.parametrize(("item", "text", "taken"), [("設問10", "3", False), ("設問10", "2", True), ("合計点", "1", True), ("合計点", "0", False)])  # fmt: skip
 def test_a_number_does_not_exceed_its_neighbour_whichever_is_corrected(centre, capsys, item, text, taken):
     centre.deliver("EPDS.csv", "母宛名番号,児宛名番号,実施日,合計点,設問10", "2,1,2015-06-05,2,1")
@@ -331,6 +399,9 @@ def test_a_number_does_not_exceed_its_neighbour_whichever_is_corrected(centre, c
     filled = fill(drafted(centre), {("EPDS", item): (text,)})
     assert correct("--apply", filled) == (0 if taken else 2)
     assert taken or "設問10 would exceed 合計点, expected at most as much" in capsys.readouterr().err
+    if not taken:
+        assert correct("--apply", fill(drafted(centre), {("EPDS", "合計点"): ("31",)})) == 2
+        assert "cannot be read (out_of_range), expected a int of 0 to 30 as the office" in capsys.readouterr().err
 
 
 def test_no_number_no_key_and_no_protection_is_corrected_here():
@@ -373,6 +444,11 @@ def test_protection_that_came_since_the_draft_waits_too(centre, capsys):
     assert "since its draft was made the person is protected" in capsys.readouterr().err
     assert centre.query("from rights.corrections") == []
     assert centre.query("select state from rights.requests") == [("確認待ち",)]
+    assert correct("--apply", filled) == 2
+    assert (
+        "its state is 確認待ち, expected 案を作成; a second role confirms it first, with --confirm"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_request_ends_without_a_correction_too_and_a_dry_run_changes_nothing(centre, capsys):
@@ -432,3 +508,26 @@ def test_a_correction_is_kept_as_long_as_a_row_of_it_and_its_table_say(centre):
     with connect(centre.settings.database) as con:
         con.execute("update sources.corrected set reference_date = date '2040-04-01'")
     assert gone(dt.date(made.year + 7, 4, 1)) == {}
+
+
+def test_whose_correction_is_in_force_stays_known_so_that_it_can_be_ended(centre):
+    """Past retention the register forgets of whom a request was; not while it corrects what is kept."""
+    assert correct("--apply", fill(drafted(centre), BIRTH)) == 0
+    drafted(centre)
+    ((request,), (other,)) = centre.query("select request from rights.requests order by request")
+    catalogue = load_catalogue()
+
+    def named(today: dt.date) -> list[tuple]:
+        with connect(centre.settings.database, read_only=True) as con:
+            goes = forgetting.going(catalogue, today)["rights.requests"].goes
+            return con.execute(f"select request from rights.requests as t where not {goes} order by all").fetchall()
+
+    late = dt.date(dt.datetime.now(dt.UTC).year + 7, 4, 1)
+    # its last row goes on the same day: nobody has to be known any more
+    assert named(late) == []
+    with connect(centre.settings.database) as con:
+        con.execute("update sources.corrected set reference_date = date '2040-04-01'")
+    assert named(late) == [(request,)]
+    assert named(dt.datetime.now(dt.UTC).date()) == [(request,), (other,)]
+    assert correct("--end", request) == 0
+    assert named(late) == []

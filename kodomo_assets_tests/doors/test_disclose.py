@@ -20,7 +20,7 @@ import pytest
 from kodomo_assets.__main__ import main
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.catalogue.rights import Rights
-from kodomo_assets.doors.rights.records import Field, Record
+from kodomo_assets.doors.rights.records import _OF_LABEL, Field, Record
 from kodomo_assets.doors.rights.verdicts import _decision
 from kodomo_assets.doors.rights.workbooks import Decision, parts_of
 from kodomo_assets.office.returned import Place, ReturnedRow
@@ -323,6 +323,50 @@ def test_what_was_made_of_records_that_nobody_is_told_of_is_not_released(centre,
     assert "scores are told that records with 存否応答拒否 went into" in capsys.readouterr().out
     text = str([row["内容"] for row in rows_of(draft.with_name(draft.name.replace("_案", "")))])
     assert all(f"{ja}：■■■" in text for ja in items)
+
+
+def test_nothing_of_a_consultation_is_told_where_nobody_is_told_of_it(centre, capsys):
+    """81条 of 児童相談記録: the follow-up holds the day of the first one; that day stands in no file."""
+    ((number, received),) = centre.query(
+        "select c.child_resident_id, min(c.received_on)::varchar from sources.child_consultations as c "
+        "join linkage.children as k on k.resident_id = c.child_resident_id where not coalesce(k.protected, false) "
+        "and c.closed_on is not null group by all order by all limit 1"
+    )
+    centre.change("insert into features.follow_ups by name select reference_date, child_key, $2::date as first_received_on, $2::date as first_counted_on, 0 as records_set_aside, reference_date as seen_until from linkage.children where resident_id = $1", number, received)  # fmt: skip
+    draft = centre.drafted(number)
+    shut = ("linkage.links", "features.labels", "screening.ranking")
+    held = {row[0] for row in openpyxl.load_workbook(draft)["表ごとの区分"].iter_rows(min_row=5, values_only=True)}
+    given = (
+        ALL
+        | {"sources.child_consultations": ("存否応答拒否", "81条")}
+        | dict.fromkeys(held & {*shut}, ("不開示", "7号"))
+    )
+    err = released(centre, fill(draft, given), capsys, number)
+    assert "was made of records of which all are 存否応答拒否 (81条)" in err
+    left_out = "、".join(column.ja for column in load_catalogue().output("features.follow_ups").columns if column.name in _OF_LABEL)  # fmt: skip
+    assert left_out.count("、") == 2
+    called = "これまでに対象児童だったことのある児童の、基準日までに分かっているその後"
+    filled = fill(draft, given, {called: ("一部開示", left_out, "81条")})
+    assert centre.disclose(number, "--release", filled) == 0
+    assert received not in str(rows_of(draft.with_name(draft.name.replace("_案", ""))))
+
+
+def test_every_column_that_tells_of_consultations_is_known():
+    """By what it is called, in a table of results that does not say beside it which delivered table it tells of."""
+    catalogue = load_catalogue()
+    telling = {
+        column.name
+        for table in catalogue.outputs.values()
+        if table.stored
+        and table.about == "child"
+        and "table_name" not in table.column_names
+        and table.qualified != "features.labels"
+        and table.db_schema != "sources"
+        for column in table.columns
+        if column.name not in catalogue.items and re.search("相談|目的変数", column.ja)
+    }
+    assert telling
+    assert telling <= _OF_LABEL
 
 
 def test_items_that_stand_on_no_level_are_told_together(centre):

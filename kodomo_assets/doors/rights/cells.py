@@ -31,7 +31,7 @@ class Cell:
         row_key: which of the person's rows of the table it is; ``key_text`` is the same as a text.
         found: its value as DuckDB casts it to a text; None where it has none, and ``mark`` says why that is.
         days: the reference dates at which the row holds the same.
-        corrected_by: the request by which it is corrected already.
+        corrected_by: the request by which it is corrected there already.
     """
 
     table: SourceTable
@@ -76,7 +76,7 @@ def _cells(
     con: duckdb.DuckDBPyConnection,
     table: SourceTable,
     resident_id: str,
-    standing: Mapping[tuple[str, str, str], str],
+    standing: Mapping[tuple[str, str, str, dt.date], str],
 ) -> Iterator[Cell]:
     columns = correctable(table)
     if not columns:
@@ -129,7 +129,7 @@ def _cells(
                 found,
                 found_mark,
                 days,
-                standing.get((table.id, key_text, column.name)),
+                standing.get((table.id, key_text, column.name, day)),
             )
 
 

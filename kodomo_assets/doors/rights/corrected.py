@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
+from kodomo_assets.catalogue import Column as SourceColumn
 from kodomo_assets.doors.rights.cells import YES_NO, Cell, state_of_cells, told
 from kodomo_assets.doors.rights.records import BLANK_CELL
 from kodomo_assets.doors.rights.workbooks import CARE, guide
@@ -232,19 +233,24 @@ def _correction(
 def _read(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, row: ReturnedRow, cell: Cell) -> str | None:
     """What is written, as the column's own reader reads it and DuckDB casts it to a text; None: blank."""
     table, column = cell.table, cell.column
-    if comparable(row.cells[CORRECT]) == comparable(BLANK_CELL):
+    if comparable(row.cells[CORRECT]).strip("()") == comparable(BLANK_CELL).strip("()"):
         if column.required:
             raise _refused(row, f"{CORRECT} is blank, expected a value: no row is without {column.ja}")
         return None
     reading = reader(table, column, catalogue.ingest, cell.day)(row.cells[CORRECT])
     if reading.value is None or reading.problem is not None:
         why = reading.problem or "blank"
-        allowed = (
-            f"one of {'・'.join(column.allowed)}" if column.allowed else f"a {column.type} as the office delivers it"
-        )
-        raise _refused(row, f"{CORRECT} cannot be read ({why}), expected {allowed}, or {BLANK_CELL}")
+        raise _refused(row, f"{CORRECT} cannot be read ({why}), expected {_expected(column)}, or {BLANK_CELL}")
     cast = con.execute(f"select ($1::varchar)::{column.duckdb_type}::varchar", [str(reading.value)]).fetchone()
     return str(cast[0]) if cast else None
+
+
+def _expected(column: SourceColumn) -> str:
+    if column.allowed:
+        return f"one of {'・'.join(column.allowed)}"
+    least, most = column.min, column.max
+    bounds = "" if most is None else f" of {least or 0} to {most}"
+    return f"a {column.type}{bounds} as the office delivers it"
 
 
 def _since(row: ReturnedRow, cell: Cell) -> dt.date:

@@ -44,8 +44,12 @@ _FILES_JA = "この方が載っている、または載っていたことのあ�
 BLANK_CELL = "（空欄）"
 _OTHERS, _LEFT_OUT = "（ほかの方の番号）", "■■■"
 _DELIVERED, _LABELS, _LEVELS, _MATRIX = "sources", "features.labels", "features.levels", "features.matrix"
-# columns that say whether there is a record of the label's table; and how explanation.factors names a table as a whole
-_OF_LABEL, _OF_TABLE = frozenset({"open_consultation", "known_before"}), "table:"
+# columns that tell of records of the label's table, of whatever table they are
+_OF_LABEL = frozenset(
+    {"open_consultation", "known_before", "first_received_on", "first_counted_on", "records_set_aside"}
+)
+# how explanation.factors names a table as a whole
+_OF_TABLE = "table:"
 _YES_NO = {True: "はい", False: "いいえ"}
 _HARM, _OTHER_PEOPLE = "1号", "2号"
 _CENTRE = f"こども未来センター（{MEETING}）"
