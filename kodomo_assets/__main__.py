@@ -11,7 +11,7 @@ from kodomo_assets.errors import KodomoError
 from kodomo_assets.usage import Parser
 
 _ABOUT = "こどもに関するデータを基準日ごとに更新し、判定会議の参考となる一覧を作ります。一覧は判定ではありません。"
-_GUIDE = "コマンドごとの説明は `kodomo コマンド --help`、使い方は README.ja.md にあります。"
+_GUIDE = "コマンドごとの説明は `kodomo コマンド --help`、使い方は docs/ja/README.md にあります。"
 #: Commands whose only effect is what they print.
 _TELLING = frozenset({"explain", "weights", "summary", "check", "check-config"})
 _PERSON = "宛名番号。- とすると番号をたずねるので、シェルの履歴に残らない"
@@ -88,7 +88,7 @@ def command_line() -> Parser:
     one.add_argument("date", metavar="DATE", help=_DATE)
     _add_asker(one)
     _add_rights(commands)
-    forget = commands.add_parser("forget", help="保存期間を過ぎたものを消す（docs/operations.md）")
+    forget = commands.add_parser("forget", help="保存期間を過ぎたものを消す（docs/ja/operations.md）")
     forget.add_argument("--dry-run", action="store_true", help="件数を示すだけで、何も変えない")
     _add_asker(forget)
     accounts = commands.add_parser("accounts", help="だれが何を読み書きできるか。ディスクの実際と照らし合わせる")

@@ -457,7 +457,7 @@ class _Installation:
 
 
 _AS_TOLD = "上の文のとおりに直してください"
-_INSTALL = "管理者：requirements.lock のとおりに入れ直してください（docs/operations.md）"
+_INSTALL = "管理者：requirements.lock のとおりに入れ直してください（docs/ja/operations.md）"
 _VARIABLES = "管理者：サービスとコマンドの環境変数を、どれも同じ値にしてください"
 _START_DAEMON = "管理者：`kodomo daemon` のサービスを起動してください。動いていないと、納品されても更新されません"
 _KEY = "更新の担当者：別に保管してあるこのデータの鍵を置いてください。新しく作ると、全員が別の子どもになってしまいます"

@@ -253,7 +253,11 @@ def _carried(checkout: Path, wheels: Path) -> dict[str, bytes | Path]:
     return {
         **{f"{_WHEELS}/{path.name}": path for path in wheels.iterdir()},
         **{name: checkout / name for name in _DOCUMENTS},
-        **{f"docs/{path.name}": path for path in (checkout / "docs").glob("*.md")},
+        **{
+            path.relative_to(checkout).as_posix(): path
+            for folder in ("*.md", "ja/**/*.md")
+            for path in (checkout / "docs").glob(folder)
+        },
         INSTALL_GUIDE: checkout / "docs" / INSTALL_GUIDE,
     }
 

@@ -24,7 +24,7 @@ FILES = {
     "install_requires = everywhere\n[options.package_data]\n* = *.html\n",
     "pyproject.toml": '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n',
     "README.md": "r", "README.ja.md": "日本語", "CHANGELOG.md": "c", "LICENSE": "l",
-    "docs/導入手順.md": "手順", "docs/other.md": "o",
+    "docs/導入手順.md": "手順", "docs/other.md": "o", "docs/ja/page.md": "頁", "docs/templates/none.md": "n",
     "requirements.lock": "# a lock\neverywhere==1.0\nonly-windows==2 ; sys_platform == 'win32'\n"
     "by-python==1 ; python_full_version < '3.12'\nby-python==2 ; python_full_version >= '3.12'\nmac==1 ; sys_platform == 'darwin'\n",
 }  # fmt: skip
@@ -95,7 +95,7 @@ def test_the_archive_installs_from_itself_alone_and_is_the_same_each_time(checko
     unpacked = tmp_path / "kodomo_assets-9.8"
     files = {path.relative_to(unpacked).as_posix(): path for path in unpacked.rglob("*") if path.is_file()}
     wheels = {f"wheels/{name}.whl" for name in (*WHEELS, "kodomo_assets-9.8-py3-none-any")}
-    assert set(files) == wheels | {"CHANGELOG.md", "LICENSE", "README.ja.md", "README.md", "SHA256SUMS", "docs/other.md", "docs/導入手順.md", "requirements.lock", "導入手順.md"}  # fmt: skip
+    assert set(files) == wheels | {"CHANGELOG.md", "LICENSE", "README.ja.md", "README.md", "SHA256SUMS", "docs/ja/page.md", "docs/other.md", "docs/導入手順.md", "requirements.lock", "導入手順.md"}  # fmt: skip
     sums = dict(line.split("  ")[::-1] for line in files.pop("SHA256SUMS").read_text("utf-8").splitlines())
     assert sums == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     assert "mac" not in files["requirements.lock"].read_text()
