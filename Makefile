@@ -18,7 +18,7 @@ help:
 	@echo "make refresh DATE=2025-04-01   everything that this reference date needs"
 	@echo "make after-meeting DATE=2025-04-01   decisions and support from the inbox, school lists, funnel"
 	@echo "make summary DATE=2025-04-01   the funnel of a refreshed reference date"
-	@echo "make docs                      docs/configuration.md anew, after a change of the settings' models or defaults"
+	@echo "make docs                      docs/configuration.md and docs/dictionary.md anew, after a change of what they tell"
 	@echo "make wheelhouse                one archive that installs without internet (docs/導入手順.md), 1 GB"
 	@echo "make test-offline              that archive made, then installed and run by its guide where there is no route (root)"
 	@echo "make templates                 an empty Excel workbook per table, for the offices"
@@ -63,6 +63,7 @@ wheelhouse: $(VENV)/.runtime
 
 docs: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets.catalogue.document
+	$(BIN)/python -m kodomo_assets.doors.data_dictionary
 
 ui: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets ui

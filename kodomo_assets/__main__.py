@@ -102,6 +102,7 @@ def command_line() -> Parser:
     doctor.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
     _add_weights(commands)
     _add_backups(commands)
+    _add_export(commands)
     _add_services(commands)
     _add_installing(commands)
     return parser
@@ -185,6 +186,14 @@ def _add_backups(commands: argparse._SubParsersAction[Parser]) -> None:
     restore.add_argument("backup", type=Path, metavar="BACKUP", help="`backup` が作ったフォルダー（kodomo-backup-…）")
     restore.add_argument(
         "--to", type=Path, required=True, metavar="FOLDER", help="新しいデータフォルダー。空かまだないもの"
+    )
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser("export", help="analyst.duckdb を Parquet と Excel に書き出す（分析者も使える）")
+    export.add_argument("folder", type=Path, metavar="FOLDER", help="書き出し先。この中に基準日と公開日時の名前で作る")
+    export.add_argument(
+        "--from", dest="database", type=Path, metavar="FILE", help="analyst.duckdb の場所。既定は設定のとおり"
     )
 
 

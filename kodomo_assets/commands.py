@@ -40,6 +40,8 @@ def run(given: argparse.Namespace) -> int:
         return _wheelhouse(given.folder)
     if given.command == "doctor":
         return _doctor(settings, given)
+    if given.command == "export":
+        return _export(settings, given)
     catalogue = load_catalogue(settings.overlay)
     if given.command == "install-services":
         return _install_services(settings, catalogue, given)
@@ -386,6 +388,21 @@ def _accounts(settings: Settings, catalogue: Catalogue, given: argparse.Namespac
     lines, as_configured = told(settings, catalogue)
     print("\n".join(lines))
     return 0 if as_configured else 2
+
+
+def _export(settings: Settings, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors.exporting import EXCEL_ROWS, export
+    from kodomo_assets.store.publish import published_file
+
+    # who may read analyst.duckdb alone names it, and needs no configuration
+    database = given.database or published_file(settings, load_catalogue(settings.overlay))
+    exported = export(database.resolve(), given.folder.resolve())
+    print(
+        f"書き出しました：{exported.folder}（{exported.tables} の表とビュー）。取扱いは docs/analysts.md のとおりです"
+    )
+    for name in exported.too_long:
+        print(f"{name} は {EXCEL_ROWS:,} 行より多いので、Excel には入れていません（Parquet にはあります）")
+    return 0
 
 
 def _doctor(settings: Settings, given: argparse.Namespace) -> int:

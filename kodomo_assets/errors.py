@@ -37,6 +37,10 @@ class BackupError(KodomoError):
     """A backup cannot be made or put back; the message says why and what to do."""
 
 
+class ExportError(KodomoError):
+    """analyst.duckdb cannot be exported; the message says why and what to do."""
+
+
 class PublicationError(KodomoError):
     """The analysts' database was not replaced; the message says why, and which list the old file still tells."""
 

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.doors.data_dictionary import dictionary
 from kodomo_assets.stages.sources.checks import checks_of
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -41,7 +42,16 @@ def test_every_check_of_a_delivery_is_explained():
     assert [name for name in names if f"| `{name}` |" not in text] == []
 
 
+def test_there_are_a_dozen_queries_for_analysts():
+    assert len(QUERIES) >= 12
+
+
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_queries_for_analysts_run(refreshed_city, query):
     with duckdb.connect(str(refreshed_city.settings.analyst_database), read_only=True) as con:
         assert con.execute(query).description
+
+
+def test_the_data_dictionary_is_that_of_the_file():
+    """After a wanted change: ``make docs``."""
+    assert dictionary(load_catalogue()) == (DOCS / "dictionary.md").read_text("utf-8")

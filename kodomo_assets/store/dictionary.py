@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
+from kodomo_assets.intervals import Z
 from kodomo_assets.store.tables import comment
 from kodomo_assets.vocabulary import BASE_RATE, FACTOR_DIRECTIONS, LEVEL_WORDS
 
@@ -80,7 +81,42 @@ _NAMES = (
         name="settings",
         ja="公開の設定",
         about="none",
-        columns=(OutputColumn(name="suppress_below", type="INTEGER", ja="これより少ない児童数のセルは秘匿"),),
+        columns=(
+            OutputColumn(name="suppress_below", type="INTEGER", ja="これより少ない児童数のセルは秘匿"),
+            OutputColumn(name="normal_quantile", type="DOUBLE", ja="信頼区間の端までの標準誤差の数"),
+        ),
+    ),
+    OutputTable(
+        db_schema="catalogue",
+        name="tables",
+        ja="もとになる表の一覧",
+        about="none",
+        columns=(
+            OutputColumn(name="table_id", type="VARCHAR", ja="表のID"),
+            OutputColumn(name="ja", type="VARCHAR", ja="表の名前"),
+            OutputColumn(name="office", type="VARCHAR", ja="提供する部署"),
+        ),
+    ),
+    OutputTable(
+        db_schema="catalogue",
+        name="difficulties",
+        ja="困難の種類の一覧",
+        about="none",
+        columns=(
+            OutputColumn(name="difficulty", type="VARCHAR", ja="困難の種類のID"),
+            OutputColumn(name="ja", type="VARCHAR", ja="名前"),
+        ),
+    ),
+)
+
+_SCHOOLS = OutputTable(
+    db_schema="catalogue",
+    name="schools",
+    ja="学校の一覧（児童が秘匿の人数より少ない学校はない）",
+    about="none",
+    columns=(
+        OutputColumn(name="school_code", type="VARCHAR", ja="学校コード"),
+        OutputColumn(name="school_name", type="VARCHAR", ja="学校名（その学校コードの最も新しい基準日のもの）"),
     ),
 )
 
@@ -145,13 +181,40 @@ def explain_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             ("(school_year)", "学年の切片"),
             ("(base)", BASE_RATE),
         ],
-        "settings": [(catalogue.publish.suppress_below,)],
+        "settings": [(catalogue.publish.suppress_below, Z)],
+        "tables": [(table.id, table.ja, catalogue.sections[table.section].ja) for table in catalogue.tables.values()],
+        "difficulties": list(catalogue.difficulties.items()),
     }
     con.execute("create schema if not exists catalogue")
     for table in _NAMES:
         _create(con, table)
         places = ", ".join(f"${place}" for place in range(1, len(table.columns) + 1))
         con.executemany(f"insert into {table.qualified} values ({places})", rows[table.name])
+
+
+def name_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, source: str) -> None:
+    """Table ``catalogue.schools``, from kodomo.duckdb that is attached as ``source``.
+
+    A name that stands beside few children may be one that somebody typed into the wrong cell: it stays in the centre.
+    """
+    _create(con, _SCHOOLS)
+    con.execute(
+        f"""
+        insert into {_SCHOOLS.qualified}
+        with attended as (
+            select reference_date, school_code
+            from {source}.linkage.children
+            group by reference_date, school_code
+            having count(*) >= $1
+        )
+        select school_code, arg_max(school_name, reference_date)
+        from {source}.linkage.schools
+        join attended using (reference_date, school_code)
+        group by school_code
+        order by school_code
+        """,
+        [catalogue.publish.suppress_below],
+    )
 
 
 def explain_publication(con: duckdb.DuckDBPyConnection, run_id: str) -> None:

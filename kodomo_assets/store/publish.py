@@ -22,7 +22,7 @@ from kodomo_assets.disclosure import ROUND_TO, published_column, suppress
 from kodomo_assets.errors import CheckFailedError, ConfigurationError
 from kodomo_assets.settings import Settings
 from kodomo_assets.sql import quoted
-from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication
+from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication, name_schools
 from kodomo_assets.store.modes import give
 from kodomo_assets.store.stops import STOPS_IN_FORCE
 from kodomo_assets.store.tables import comment, transaction
@@ -89,6 +89,7 @@ def publish(
                     if table.published:
                         _copy(con, catalogue, table, source)
                 explain_names(con, catalogue)
+                name_schools(con, catalogue, source)
                 explain_publication(con, run_id)
                 stage.views(con)
                 describe_columns(con)

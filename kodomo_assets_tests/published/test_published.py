@@ -88,6 +88,64 @@ def test_a_cell_of_fewer_than_ten_children_is_suppressed(kodomo):
     assert query(target, "select school_code, school_year, children from evaluation.children_per_school where school_code is null order by all") == [(None, 4, 15), (None, None, 15)]  # fmt: skip
 
 
+def levels(con, item: str, no_record: int, blank: int, children: int = 12, cause: str | None = None) -> None:
+    """Of the first children: so many without a record, then so many with a blank one; then the others."""
+    for number in range(children):
+        level = "no_record" if number < no_record else "blank" if number < no_record + blank else "not_applicable"
+        con.execute(
+            "insert into features.levels values ($1, $2, $3, $4, $5, null)", [R, f"{number:032x}", item, level, cause]
+        )
+
+
+def test_what_is_missing_is_told_per_item_and_school_where_it_is_not_few(kodomo):
+    con, target = kodomo
+    levels(con, "absence_days", no_record=0, blank=11, children=15)
+    levels(con, "late_or_early_leave", no_record=12, blank=0)
+    levels(con, "maternal_epds", no_record=12, blank=0, cause="other_band")
+    levels(con, "sex", no_record=12, blank=0)
+    assert all(outcome.passed for outcome in build(con, target))
+    # 12 children of one school and 3 of another: with the 3 hidden, 15 - 12 would give them back
+    assert query(target, "select school_code, item, item_ja, children, no_record, blank, blank_share from views.missing where item = 'absence_days' order by all") == [
+        ("081001", "absence_days", "欠席日数", None, None, None, None),
+        ("081002", "absence_days", "欠席日数", None, None, None, None),
+        (None, "absence_days", "欠席日数", 15, None, 10, 0.67),
+    ]  # fmt: skip
+    # only the one school has records: nothing is hidden beside it
+    assert query(target, "select school_code, children, no_record, blank, no_record_share from views.missing where item = 'late_or_early_leave' order by all") == [
+        ("081001", 10, 10, None, 1.0), (None, 10, 10, None, 1.0)
+    ]  # fmt: skip
+    assert query(target, "select distinct item from views.missing order by all") == [
+        ("absence_days",),
+        ("late_or_early_leave",),
+    ]
+
+
+def test_a_school_of_few_children_has_no_name(kodomo):
+    con, target = kodomo
+    con.execute("insert into linkage.schools values ($1, '081001', '青葉小学校'), ($1, '081002', '架空　花子')", [R])
+    build(con, target)
+    assert query(target, "from catalogue.schools") == [("081001", "青葉小学校")]
+
+
+def test_weights_have_their_intervals(kodomo):
+    con, target = kodomo
+    con.execute("insert into weights.in_force by name select $1 as reference_date, '2025-04-01.1' as version", [R])
+    con.execute(
+        "insert into weights.versions by name select '2025-04-01.1' as version, 'upper' as band, $1 as reference_date, "
+        "'x' as fingerprint, 'ever' as label, now() as created_at, 'own' as origin, 'x' as reason",
+        [R],
+    )
+    con.execute(
+        "insert into weights.coefficients by name select '2025-04-01.1' as version, 'upper' as band, "
+        "'absence_days' as item, '30+' as level, 0.02::double as weight, 0.01::double as std_error, "
+        "$1 as reference_date, 12 as children, 0.01::double as mean_weight",
+        [R],
+    )
+    build(con, target)
+    # 20 - 1.96 x 10 and 20 + 1.96 x 10 points
+    assert query(target, "select low_points, points, high_points from views.weights_in_force") == [(0.4, 20.0, 39.6)]
+
+
 def test_an_open_reader_keeps_its_snapshot(kodomo):
     con, target = kodomo
     build(con, target)

@@ -9,6 +9,23 @@ select
 from linkage.children
 group by reference_date, cube(school_code, school_year);
 
+-- Of the newest date alone: what is missing is asked of the schools of now, and each date would be counted again and again.
+create or replace temp table derived_missing_per_school as
+select
+    l.reference_date,
+    l.item,
+    c.school_code,
+    count(*)::integer as children,
+    count(*) filter (l.level = 'no_record')::integer as no_record,
+    count(*) filter (l.level = 'blank')::integer as blank
+from features.levels as l
+join linkage.children as c using (reference_date, child_key)
+where
+    l.reference_date = (select max(newest.reference_date) from linkage.children as newest)
+    and l.cause is distinct from 'other_band'
+    and not list_contains($fairness_items::varchar[], l.item)
+group by l.reference_date, l.item, cube(c.school_code);
+
 -- Sex and nationality: read where fairness is audited and nowhere else (method §6).
 create or replace temp table derived_fairness_items as
 select reference_date, child_key, item, level

@@ -6,6 +6,7 @@ import duckdb
 
 from kodomo_assets.disclosure import ROUND_TO
 from kodomo_assets.sql import literal, quoted, run_sql
+from kodomo_assets.vocabulary import MISSING
 
 _VIEWS = {
     "current_list": "最新の基準日に抽出された児童（学年と順位の順）",
@@ -15,8 +16,11 @@ _VIEWS = {
     "list_changes": "前回の一覧との違い：だれが残り、入り、外れたか、重みと児童の資料のどちらによるか（点＝得点×1000）",
     "drift": "項目と得点の分布が、推定のときと前回からどれだけ動いたか（PSIの大きい順）",
     "legacy_comparison": "データベースみまもりとの比較（それぞれの人数と同じ人数で）：会議の判定と、その後の児童相談",
+    "missing": f"学校と項目ごとの欠損：{'と'.join(MISSING.values())}（最新の基準日、学校コードのない行＝すべての学校）",
     "children_per_school": f"学校と学年ごとの対象児童数（少数のセルは秘匿し、{ROUND_TO}人単位に丸める）",
 }
+
+_SCHOOL = "学校名（NULL＝児童が少ないか、名前が分からない）"
 
 # What a view works out itself; every other column keeps the comment of the table that it comes from.
 _COLUMNS = {
@@ -30,6 +34,8 @@ _COLUMNS = {
     "weights_in_force.item_ja": "項目名",
     "weights_in_force.points": "重み×1000（小数第1位まで）",
     "weights_in_force.std_error_points": "標準誤差×1000（小数第1位まで）",
+    "weights_in_force.low_points": "信頼区間の下端×1000（小数第1位まで、世帯クラスターの標準誤差による）",
+    "weights_in_force.high_points": "信頼区間の上端×1000（小数第1位まで、世帯クラスターの標準誤差による）",
     "selection_log.item_ja": "項目名",
     "list_changes.points": "得点の変化×1000（小数第1位まで）",
     "list_changes.points_by_weights": "うち重みによる変化×1000（小数第1位まで）",
@@ -47,6 +53,13 @@ _COLUMNS = {
     "legacy_comparison.followed": "うちその期間の終わりまで分かる児童数",
     "legacy_comparison.first_consultations": "うちその期間に最初の児童相談を受け付けた児童数",
     "legacy_comparison.rate": "割合（first_consultations÷followed）",
+    "current_list.school_name": _SCHOOL,
+    "why.source_table_ja": "もとになる表の名前",
+    "children_per_school.school_name": _SCHOOL,
+    "missing.school_name": _SCHOOL,
+    "missing.item_ja": "項目名",
+    "missing.no_record_share": f"{MISSING['no_record']}の児童の割合（NULL＝少数のため秘匿）",
+    "missing.blank_share": f"{MISSING['blank']}の児童の割合（NULL＝少数のため秘匿）",
     "children_per_school.children": f"児童数（{ROUND_TO}人単位、NULL＝少数のため秘匿）",
 }
 
@@ -59,6 +72,7 @@ _FROM = {
     "list_changes": "evaluation.list_changes",
     "drift": "evaluation.drift",
     "legacy_comparison": "evaluation.legacy_comparison",
+    "missing": "evaluation.missing_per_school",
     "children_per_school": "evaluation.children_per_school",
 }
 

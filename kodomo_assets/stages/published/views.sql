@@ -8,6 +8,7 @@ select
     r.rank,
     r.child_key,
     r.school_code,
+    n.school_name,
     round(r.score * 1000, 1) as points,
     s.standing,
     r.tied_at_cut,
@@ -23,6 +24,7 @@ select
     r.weights_version
 from screening.ranking as r
 left join screening.stability as s using (reference_date, child_key)
+left join catalogue.schools as n using (school_code)
 where
     r.selected
     and r.reference_date = (select max(latest.reference_date) from screening.ranking as latest)
@@ -43,10 +45,12 @@ select
     round(f.contribution * 1000, 1) as points,
     d.ja as direction,
     f.source_table,
+    t.ja as source_table_ja,
     f.delivered_on
 from explanation.factors as f
 left join catalogue.names as i using (item)
 left join catalogue.directions as d using (direction)
+left join catalogue.tables as t on t.table_id = f.source_table
 where f.item <> '(base)';
 
 create view views.weights_in_force as
@@ -60,9 +64,12 @@ select
     w.level,
     round(w.weight * 1000, 1) as points,
     round(w.std_error * 1000, 1) as std_error_points,
+    round((w.weight - s.normal_quantile * w.std_error) * 1000, 1) as low_points,
+    round((w.weight + s.normal_quantile * w.std_error) * 1000, 1) as high_points,
     w.p_value,
     w.children
 from weights.in_force as f
+cross join catalogue.settings as s
 join weights.coefficients as w using (version)
 join weights.versions as v using (version, band)
 left join catalogue.names as i on i.item = w.item;
@@ -183,10 +190,29 @@ order by g.reference_date, g.band, g.compared, b.horizon_months;
 
 create view views.children_per_school as
 select
-    reference_date,
-    school_code,
-    school_year,
-    children
-from evaluation.children_per_school
-where school_code is not null and school_year is not null
-order by reference_date, school_code, school_year;
+    c.reference_date,
+    c.school_code,
+    n.school_name,
+    c.school_year,
+    c.children
+from evaluation.children_per_school as c
+left join catalogue.schools as n using (school_code)
+where c.school_code is not null and c.school_year is not null
+order by c.reference_date, c.school_code, c.school_year;
+
+create view views.missing as
+select
+    m.reference_date,
+    m.school_code,
+    n.school_name,
+    m.item,
+    coalesce(i.ja, m.item) as item_ja,
+    m.children,
+    m.no_record,
+    m.blank,
+    round(m.no_record / m.children, 2) as no_record_share,
+    round(m.blank / m.children, 2) as blank_share
+from evaluation.missing_per_school as m
+left join catalogue.schools as n using (school_code)
+left join catalogue.names as i using (item)
+order by m.reference_date, m.school_code nulls first, m.item;
