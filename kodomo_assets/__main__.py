@@ -13,7 +13,7 @@ from kodomo_assets.usage import Parser
 _ABOUT = "こどもに関するデータを基準日ごとに更新し、判定会議の参考となる一覧を作ります。一覧は判定ではありません。"
 _GUIDE = "コマンドごとの説明は `kodomo コマンド --help`、使い方は docs/ja/README.md にあります。"
 #: Commands whose only effect is what they print.
-_TELLING = frozenset({"explain", "weights", "summary", "check", "check-config"})
+_TELLING = frozenset({"explain", "weights", "summary", "check", "check-config", "doctor"})
 _PERSON = "宛名番号。- とすると番号をたずねるので、シェルの履歴に残らない"
 _DRY_RUN = "何をするかを件数で示すだけ。変わるのはアクセスの記録だけ"
 _DATE = "基準日（YYYY-MM-DD）"
