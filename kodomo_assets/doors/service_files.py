@@ -186,7 +186,7 @@ IPAddressDeny=any
 IPAddressAllow=localhost
 $install""")
 _KEPT_RUNNING = {
-    "type": "exec",
+    "type": "simple",
     "unit": "StartLimitIntervalSec=0\n",
     "service": "Restart=always\nRestartSec=30\nKillMode=mixed\nTimeoutStopSec=120\n",
     "install": "\n[Install]\nWantedBy=multi-user.target\n",
