@@ -51,7 +51,8 @@ class Window(Model):
 class Interviews(Model):
     windows: Mapping[SchoolCode, tuple[Window, ...]] = Field(
         description=(
-            "学校コード: when the school holds its 面談; the first that begins before the next reference date counts. "
+            "学校コード: when the school holds its 面談; the first that begins after the reference date and "
+            "not after the next one counts. "
             "Of a school without one they begin `meeting.interview_window_days` after the reference date"
         )
     )
@@ -81,4 +82,4 @@ class Interviews(Model):
     def window(self, school: str, reference_date: dt.date, following: dt.date) -> tuple[dt.date, dt.date] | None:
         """First and last day of the school's 面談 between two reference dates; None where none is configured."""
         windows = (window.after(reference_date) for window in self.windows.get(school, ()))
-        return min((one for one in windows if one[0] < following), default=None)
+        return min((one for one in windows if one[0] <= following), default=None)

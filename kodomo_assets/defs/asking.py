@@ -16,8 +16,8 @@ import dagster as dg
 
 from kodomo_assets.defs.house import House, asset_key
 from kodomo_assets.defs.partitions import DATE_FORMAT
-from kodomo_assets.defs.running import PARTITION, under_way
-from kodomo_assets.refreshing.needs import need
+from kodomo_assets.defs.running import PARTITION, failed_run, under_way
+from kodomo_assets.refreshing.needs import AFTER_MEETING, REFRESHED, Need, again, job_name, need, newest_read
 from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets.stages.sources.readings import Account
 
@@ -57,6 +57,8 @@ def ask(
     """
     key = day.strftime(DATE_FORMAT)
     needed = need(house.settings, house.catalogue, day, known, hashes)
+    if needed == REFRESHED and day >= newest_read(known, day):
+        needed = _unfinished(house, instance, day, known) or needed
     if isinstance(needed, str):
         return Answer(None, f"{key} {needed}", done=True)
     if only is not None and (needed.job != only or needed.part is not None):
@@ -78,6 +80,17 @@ def ask(
         tags={STATE: needed.state},
     )
     return Answer(request, f"{key}: asked for")
+
+
+def _unfinished(
+    house: House, instance: dg.DagsterInstance, day: dt.date, known: Mapping[dt.date, Account]
+) -> Need | None:
+    """The run that a failed or killed one of the date asks for although it read nothing new; None where none failed."""
+    refresh = job_name(house.catalogue.calendar, day)
+    failed = failed_run(instance, day, refresh)
+    if failed is None or day not in known or failed.dagster_run.job_name not in (refresh, AFTER_MEETING):
+        return None
+    return again(failed.dagster_run.job_name, known[day])
 
 
 def _attempts(instance: dg.DagsterInstance, day: dt.date, state: str) -> list[dg.RunRecord]:

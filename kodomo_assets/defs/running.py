@@ -82,7 +82,7 @@ def end_dead_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.date
         instance.report_run_failed(
             run,
             f"its process {process.pid if process else '(unknown)'} ended without a word (killed, or the machine was "
-            "switched off); the results of before stand, and the date is asked for again",
+            "switched off); the daemon asks for the newest date again, an older one is made again by `refresh DATE`",
         )
         ended.append(run.run_id)
     return ended
@@ -135,6 +135,16 @@ def under_way(instance: dg.DagsterInstance, day: dt.date, now: dt.datetime) -> I
         age = now - record.create_timestamp.replace(tzinfo=dt.UTC)
         if record.dagster_run.status != dg.DagsterRunStatus.NOT_STARTED or age < _UNMARKED_FOR:
             yield record.dagster_run
+
+
+def failed_run(instance: dg.DagsterInstance, day: dt.date, job: str) -> dg.RunRecord | None:
+    """The newest run of ``day``, or the newest of its refresh ``job``, where that failed: no other run mends it."""
+    of_day = {PARTITION: day.isoformat()}
+    for runs in (dg.RunsFilter(tags=of_day), dg.RunsFilter(tags=of_day, job_name=job)):
+        for record in instance.get_run_records(runs, limit=1):
+            if record.dagster_run.status == dg.DagsterRunStatus.FAILURE:
+                return record
+    return None
 
 
 def last_run(instance: dg.DagsterInstance, days: Sequence[dt.date]) -> str | None:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.office.inbox import dated_folders
 from kodomo_assets.refreshing.needs import TERMLY, YEARLY, look, notes, watched_files
 from kodomo_assets.stages.sources.arrivals import arriving, listing
+from kodomo_assets.stages.sources.readings import Account
 
 _EVERY_MINUTE = 60
 
@@ -76,7 +77,7 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
         elif not answer.done or "awaits" in answer.why:
             says.append(answer.why)
     keep_hashes(context.instance, hashes)
-    says += _tell_how_things_stand(house, context, set(known), now)
+    says += _tell_how_things_stand(house, context, known, now)
     # once a day, and again as long as any are left
     purged = cursor.get("purged")
     if purged != now.date().isoformat() and not requests:
@@ -92,15 +93,19 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 def _tell_how_things_stand(
-    house: House, context: dg.SensorEvaluationContext, known: set[dt.date], now: dt.datetime
+    house: House, context: dg.SensorEvaluationContext, known: Mapping[dt.date, Account], now: dt.datetime
 ) -> list[str]:
-    """Writes 状況.html of the newest date that has files, and of the one that has come since; why it could not."""
+    """Writes 状況.html of the newest date that has files, and of the one that has come since; why it could not.
+
+    Of a date that was forgotten nothing is told, nor laid into its outbox again.
+    """
     repository = context.repository_def
-    there = _dates(house, known)
+    there = _dates(house, set(known))
     if not there or repository is None:
         return []
     come = [day for job in (YEARLY, TERMLY) if (day := newest_reference_date(house, job, now))]
-    days = sorted({there[-1], max(come, default=there[-1])})
+    gone = {day for day, account in known.items() if account.forgotten is not None and account.forgotten.list_too}
+    days = sorted({there[-1], max(come, default=there[-1])} - gone)
     specs = check_specs(repository)
     told = [tell_status(house.settings, house.catalogue, context.instance, specs, day, now) for day in days]
     return [text for text in told if text is not None]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.defs.running import PARTITION
+from kodomo_assets.defs.running import PARTITION, failed_run
 from kodomo_assets.errors import KodomoError
 from kodomo_assets.internals import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES, AssetCheckExecutionRecord
 from kodomo_assets.machine.system_errors import explain, unexpected
+from kodomo_assets.refreshing.needs import job_name
 from kodomo_assets.refreshing.status import write_status
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Failure, Finding
+
+# results of a check that are asked for at a time
+_PAGE = 20
 
 
 def check_specs(definitions: dg.RepositoryDefinition) -> list[dg.AssetCheckSpec]:
@@ -33,7 +37,8 @@ def tell_status(
 ) -> str | None:
     """Writes the page about ``day``; why it could not, which is no reason to stop anything else."""
     try:
-        write_status(settings, catalogue, day, now, _findings(instance, specs), _failure(instance, day))
+        failure = _failure(instance, day, job_name(catalogue.calendar, day))
+        write_status(settings, catalogue, day, now, list(_findings(instance, specs, day)), failure)
     except KodomoError as error:
         return f"{day}: the page on how things stand is not new: {error}"
     except Exception as error:
@@ -41,41 +46,52 @@ def tell_status(
     return None
 
 
-def _findings(instance: dg.DagsterInstance, specs: Collection[dg.AssetCheckSpec]) -> list[Finding]:
-    """The checks whose last result does not hold."""
+def _findings(instance: dg.DagsterInstance, specs: Collection[dg.AssetCheckSpec], day: dt.date) -> Iterator[Finding]:
+    """The checks whose last result at ``day`` does not hold; of those that hold there, or were not made, the last
+    result of another date where that does not hold: older dates have no page that is written anew."""
     known = {spec.key: spec for spec in specs}
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(known))
+    of_day = {run.run_id for run in instance.get_runs(dg.RunsFilter(tags={PARTITION: day.isoformat()}))}
     days: dict[str, dt.date | None] = {}
-    found = []
-    for key, latest in records.items():
+    for key, latest in instance.event_log_storage.get_latest_asset_check_execution_by_key(list(known)).items():
         # a run that failed planned it and never came to it: what it said before still stands
-        record = (
-            latest if latest.status in COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES else _last_decided(instance, key)
-        )
-        told = record.evaluation if record else None
-        if record is None or not isinstance(told, dg.AssetCheckEvaluation) or told.passed:
+        newest = latest if latest.status in COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES else _last(instance, key)
+        own = newest if newest is None or newest.run_id in of_day else of_day and _last(instance, key, of_day)
+        red = [(one, told) for one in (own, newest) if one and (told := _red(one))]
+        if not red:
             continue
+        record, told = red[0]
         if record.run_id not in days:
             days[record.run_id] = _date_of(instance, record.run_id)
-        found.append(
-            Finding(
-                asset=".".join(key.asset_key.path),
-                check=key.name,
-                says=known[key].description or key.name,
-                found=told.description or "",
-                stops=told.severity == dg.AssetCheckSeverity.ERROR,
-                on=dt.datetime.fromtimestamp(record.create_timestamp, dt.UTC),
-                day=days[record.run_id],
-            )
+        yield Finding(
+            asset=".".join(key.asset_key.path),
+            check=key.name,
+            says=known[key].description or key.name,
+            found=told.description or "",
+            stops=told.severity == dg.AssetCheckSeverity.ERROR,
+            on=dt.datetime.fromtimestamp(record.create_timestamp, dt.UTC),
+            day=days[record.run_id],
         )
-    return found
 
 
-def _last_decided(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> AssetCheckExecutionRecord | None:
-    history = instance.event_log_storage.get_asset_check_execution_history(
-        key, limit=1, status=set(COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES)
-    )
-    return history[0] if history else None
+def _red(record: AssetCheckExecutionRecord) -> dg.AssetCheckEvaluation | None:
+    """What a check said that does not hold."""
+    told = record.evaluation
+    return told if isinstance(told, dg.AssetCheckEvaluation) and not told.passed else None
+
+
+def _last(
+    instance: dg.DagsterInstance, key: dg.AssetCheckKey, runs: Collection[str] | None = None
+) -> AssetCheckExecutionRecord | None:
+    """The last result of a check, of any run or of one of ``runs``."""
+    made, cursor = set(COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES), None
+    while page := instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=_PAGE, cursor=cursor, status=made
+    ):
+        for record in page:
+            if runs is None or record.run_id in runs:
+                return record
+        cursor = page[-1].id
+    return None
 
 
 def _date_of(instance: dg.DagsterInstance, run_id: str) -> dt.date | None:
@@ -84,12 +100,12 @@ def _date_of(instance: dg.DagsterInstance, run_id: str) -> dt.date | None:
     return dt.date.fromisoformat(partition) if partition else None
 
 
-def _failure(instance: dg.DagsterInstance, day: dt.date) -> Failure | None:
-    """What the last run of the date said where it failed; nothing where it did not, or none ran."""
-    records = instance.get_run_records(dg.RunsFilter(tags={PARTITION: day.isoformat()}), limit=1)
-    if not records or records[0].dagster_run.status != dg.DagsterRunStatus.FAILURE:
+def _failure(instance: dg.DagsterInstance, day: dt.date, job: str) -> Failure | None:
+    """What the last run of the date, or its last refresh, said where it failed; nothing where none did."""
+    record = failed_run(instance, day, job)
+    if record is None:
         return None
-    run_id = records[0].dagster_run.run_id
+    run_id = record.dagster_run.run_id
     told = []
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         failure = entry.dagster_event.step_failure_data if entry.dagster_event else None
@@ -99,4 +115,4 @@ def _failure(instance: dg.DagsterInstance, day: dt.date) -> Failure | None:
         # killed: no step says so, whoever ended the run does
         ends = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
         told = [entry.dagster_event.message for entry in ends if entry.dagster_event and entry.dagster_event.message]
-    return Failure(records[0].update_timestamp.replace(tzinfo=dt.UTC), tuple(dict.fromkeys(told)))
+    return Failure(record.update_timestamp.replace(tzinfo=dt.UTC), tuple(dict.fromkeys(told)))

@@ -96,6 +96,27 @@ def dated_folders(inbox: Path, catalogue: Catalogue) -> dict[str, list[Path]]:
     return found
 
 
+def lying_elsewhere(inbox: Path, catalogue: Catalogue) -> list[str]:
+    """What lies in the inbox or in an office's folder and in no folder of a reference date: no refresh reads it."""
+    offices = office_folders(inbox, catalogue)
+    found = []
+    for parent in (inbox, *offices):
+        for path in sorted(parent.iterdir()) if parent.is_dir() else ():
+            if path in offices or path.name.startswith(_SKIPPED) or _is_of_a_date(path, catalogue):
+                continue
+            name = _shown(_nfc(path.name), set())
+            found.append((name if parent == inbox else f"{_nfc(parent.name)}/{name}") + ("/" if path.is_dir() else ""))
+    return found
+
+
+def _is_of_a_date(path: Path, catalogue: Catalogue) -> bool:
+    try:
+        day = dt.date.fromisoformat(path.name)
+    except ValueError:
+        return False
+    return path.is_dir() and path.name == day.isoformat() and f"{day:%m-%d}" in catalogue.calendar.terms
+
+
 def _sections(catalogue: Catalogue) -> dict[str, str]:
     return {_nfc(section.ja): name for name, section in catalogue.sections.items()}
 

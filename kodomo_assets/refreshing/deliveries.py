@@ -14,7 +14,7 @@ from kodomo_assets.office.problems import TableRefusedError
 from kodomo_assets.refreshing import Work
 from kodomo_assets.refreshing.corrections import CHECK as CORRECTIONS
 from kodomo_assets.refreshing.corrections import check_corrections
-from kodomo_assets.refreshing.send_back import keep_faults, returns_path, send_back, write_returns
+from kodomo_assets.refreshing.send_back import keep_faults, returns_path, send_back, was_sent_back, write_returns
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, state_of
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
 from kodomo_assets.stages.sources.history import keep_superseded
@@ -31,6 +31,7 @@ from kodomo_assets.stages.sources.readings import (
     compared_with,
     create_reading,
     leave_for_confirmation,
+    outdate,
     read_already,
     remember,
     touch,
@@ -154,6 +155,7 @@ def _read(
 
 def _take_in(work: Work, table: SourceTable, files: Sequence[InboxFile]) -> DeliveryOutcome:
     con, day = work.con, work.day
+    outdate(con, day, _asset(table))
     if table.resolve_duplicates == "registered_school":
         create_registered_pupils(con, work.catalogue, day)
     if table.resolve_duplicates == "sum":
@@ -227,7 +229,11 @@ def _left_alone(work: Work, table: SourceTable, gone: Withdrawn, state: str, bas
 
 
 def _not_delivered(work: Work, table: SourceTable) -> Reading:
-    """No delivery for this date: nothing is written, and the delivery in force is named."""
+    """No delivery for this date: the delivery in force is named, and no file that was refused is sent back any more."""
+    if was_sent_back(work, table, work.day):
+        keep_faults(work, table, (), work.day)
+        create_returns(work.con, table, (), work.day, table_refused=True)
+        send_back(work, table, work.day)
     in_force = delivery_in_force(work.con, work.catalogue, table, work.day)
     described = in_force.isoformat() if in_force else "never delivered"
     late = table.cadence == "termly" or work.catalogue.calendar.is_yearly(work.day)

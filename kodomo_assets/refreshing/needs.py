@@ -112,6 +112,11 @@ def newest_read(known: Mapping[dt.date, Account], day: dt.date) -> dt.date:
     return max((other for other, account in known.items() if account.read.keys() - _OF_THE_DAY), default=day)
 
 
+def again(job: str, account: Account) -> Need:
+    """The ``job`` once more of the same files: it failed or was killed, and may have left a half of what it makes."""
+    return Need(job, None, _hash("again", job, account.refreshed), "was not brought to its end")
+
+
 def _of_the_day(catalogue: Catalogue, day: dt.date, account: Account, newest: bool) -> Need | str:
     """Papers say what is read now, the calendar what is overdue today; those of an older date stay as they were."""
     if not newest:

@@ -38,6 +38,16 @@ def send_back(work: Work, table: SourceTable, day: dt.date) -> int:
     return len(work.con.table("new_returns"))
 
 
+def was_sent_back(work: Work, table: SourceTable, day: dt.date) -> bool:
+    """Whether the office has anything of the table to mend."""
+    found = work.con.execute(
+        "select exists (from sources.returns where reference_date = $1 and table_name = $2) "
+        "or exists (from sources.faults where reference_date = $1 and table_name = $2 and found_by = 'sources')",
+        [day, table.id],
+    ).fetchone()
+    return bool(found and found[0])
+
+
 def returns_path(work: Work, table: SourceTable, day: dt.date) -> Path:
     """Where the workbook of the table's office lies."""
     office = work.catalogue.sections[table.section].ja

@@ -10,7 +10,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.machine.scratch import SCRATCH, scratch
-from kodomo_assets.office.inbox import scan_inbox
+from kodomo_assets.office.inbox import lying_elsewhere, scan_inbox
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Failure, Finding, status_page
 from kodomo_assets.store.connection import connect, in_memory
@@ -64,4 +64,5 @@ def _page(
     failure: Failure | None,
 ) -> bytes:
     lying = scan_inbox(settings.inbox / day.isoformat(), catalogue)
-    return status_page(con, catalogue, day, now, lying, findings, failure)
+    elsewhere = lying_elsewhere(settings.inbox, catalogue)
+    return status_page(con, catalogue, day, now, lying, findings, failure, elsewhere)

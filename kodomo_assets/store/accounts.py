@@ -18,7 +18,7 @@ from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.machine.scratch import SCRATCH
 from kodomo_assets.settings import Settings
-from kodomo_assets.store.modes import PASS, Shares, keep_private, others_may, set_what_was_seen
+from kodomo_assets.store.modes import PASS, Share, Shares, keep_private, others_may, set_what_was_seen
 from kodomo_assets.vocabulary import CENTRE_FOLDER
 
 CHECK = "shared_as_configured"
@@ -289,8 +289,18 @@ class _Look:
             )
         elif delivered and not self.account.may(found, 7 if is_folder else 4):
             what = "使えません（読む、消す）" if is_folder else "読めません"
-            mending = (f"chmod g+{'rwx' if is_folder else 'r'}",)
-            yield Wrong(f"更新のアカウント {self.account.name} が{what}", mending, path, found)
+            letting_in = self._letting_in(found, share, "rwx" if is_folder else "r")
+            yield Wrong(f"更新のアカウント {self.account.name} が{what}", letting_in, path, found)
+
+    def _letting_in(self, found: os.stat_result, share: Share, bits: str) -> tuple[str, ...]:
+        """The commands that let the account in: rights of a group that it is not in would not."""
+        if found.st_uid == self.account.number:
+            return (f"chmod u+{bits}",)
+        if found.st_gid in self.account.groups:
+            return (f"chmod g+{bits}",)
+        if share.group is not None and self.numbers[share.group] in self.account.groups:
+            return (f"chgrp {_shell(share.group)}", f"chmod g+{bits}")
+        return (f"chown {_shell(self.account.name)}", f"chmod u+{bits}")
 
     def _is_delivered(self, path: Path) -> bool:
         """Whether others put it there."""
@@ -355,7 +365,9 @@ def _lines(settings: Settings, group: Sequence[Wrong]) -> Iterator[str]:
     first = group[0]
     if first.path is None:
         yield f"  {first.what}"
-        yield from (f"      直すには（root で）： {command}" for command in first.mending)
+        for command in first.mending:
+            # what sets up is refused to root where the folder is another account's
+            yield f"      直すには{'' if command.startswith(_COMMAND) else '（root で）'}： {command}"
         return
     is_folder = first.found is not None and stat.S_ISDIR(first.found.st_mode)
     if len(group) == 1:

@@ -214,9 +214,31 @@ def _keep_offices_apart(settings: Settings, shares: Shares) -> None:
         settings.inbox.chmod(mode | PASS)
     for name, share in shares.offices.items():
         folder = settings.inbox / name
-        folder.mkdir(mode=0o700, exist_ok=True)
+        if not folder.is_symlink():
+            folder.mkdir(mode=0o700, exist_ok=True)
         if share.group is not None:
-            give(folder, share.group, share.folder, share.key)
+            _give_own(folder, share.group, share.folder, share.key)
+
+
+def _give_own(folder: Path, group: str, mode: int, key: str) -> None:
+    """As ``give``, of the very folder: who delivers into the inbox may put a link to any other one in its place.
+
+    Raises:
+        ConfigurationError: it is a link, or cannot be given.
+    """
+    found, number = folder.lstat(), group_number(group, key)
+    if stat.S_ISLNK(found.st_mode):
+        raise ConfigurationError(
+            f"{key}: {folder.parent.name}/{folder.name} is a link to another place, expected a folder: take the link "
+            "away, and look who put it there; nothing was given to anybody"
+        )
+    if (found.st_gid, stat.S_IMODE(found.st_mode)) != (number, mode) and not set_what_was_seen(
+        folder, found, mode, number
+    ):
+        raise ConfigurationError(
+            f"{key}: {folder.name} cannot be given to group {group}, expected a folder of the account that "
+            "refreshes; the account must be a member of the group"
+        )
 
 
 def _keep_outbox(settings: Settings, shares: Shares) -> None:

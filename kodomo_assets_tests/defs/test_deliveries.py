@@ -111,6 +111,31 @@ def test_a_refused_file_is_sent_back_and_the_earlier_rows_stay(office):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("bad", [["なに", "1"], [HEADER, *(f"{n},いつか,,生活" for n in range(1, 61))]])
+def test_the_file_of_before_put_back_takes_what_was_sent_back_away(office, bad):
+    path = office.deliver("生活保護.csv", HEADER, *rows(1, 60))
+    first = path.read_bytes()
+    assert office.materialize("sources.public_assistance").success
+    office.deliver("生活保護.csv", *bad)
+    assert not office.materialize("sources.public_assistance").success
+    assert office.returned("社会福祉課")
+    path.write_bytes(first)
+    assert office.materialize("sources.public_assistance").success
+    assert office.returned("社会福祉課") is None
+    assert office.query("select count(*) from sources.faults") == [(0,)]
+    assert office.query("select count(*) from sources.public_assistance") == [(60,)]
+
+
+def test_what_was_refused_and_taken_away_is_sent_back_no_more(office):
+    path = office.deliver("生活保護.csv", "なに", "1")
+    assert not office.materialize("sources.public_assistance").success
+    assert office.returned("社会福祉課")
+    path.unlink()
+    office.deliver("障害者手帳.csv", "なに", "1")
+    office.materialize("sources.public_assistance")
+    assert office.returned("社会福祉課") is None
+
+
 def test_too_many_bad_rows_change_nothing_but_are_sent_back(office):
     office.deliver("生活保護.csv", HEADER, *rows(1, 5))
     assert office.materialize("sources.public_assistance").success

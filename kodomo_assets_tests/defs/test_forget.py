@@ -24,6 +24,7 @@ from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.register import Asker, register
 from kodomo_assets_tests.defs.conftest import Office, checks, said
+from kodomo_assets_tests.defs.test_sensor import Watcher
 
 TODAY = dt.datetime.now(dt.UTC).date()
 # of the two dates below the school year of the older one is past retention
@@ -261,6 +262,16 @@ def test_folders_without_a_file_go_too_and_what_offices_share_stays(small):
     assert {path for path in left if "box" in path} == {
         "inbox", "inbox/2025-04-01", "inbox/社会福祉課", "outbox", "outbox/2025-04-01", "outbox/2025-04-01/センター限り", "outbox/センター限り",
     }  # fmt: skip
+
+
+def test_of_a_date_that_was_forgotten_no_page_is_written_again(small):
+    small.configure("retention: {school_years: 0, outputs: 0}\ningest: {settle_seconds: 0}")
+    assert forget(small).success
+    Watcher(small).look()
+    assert not (small.settings.outbox / "2025-04-01").exists()
+    with connect(small.settings.database, read_only=True) as con:
+        catalogue = load_catalogue(small.settings.overlay)
+        assert check_past_retention(con, small.settings, catalogue, TODAY).passed
 
 
 def test_what_nobody_knows_at_a_date_of_which_one_table_goes_is_named_and_kept(small):

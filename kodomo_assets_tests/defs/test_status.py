@@ -7,12 +7,19 @@ import html
 import re
 import subprocess
 import sys
+import uuid
 
+import dagster as dg
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.defs.asking import ask
+from kodomo_assets.defs.house import House
+from kodomo_assets.defs.partitions import reference_dates
+from kodomo_assets.defs.running import failed_run
 from kodomo_assets.defs.status import check_specs
-from kodomo_assets.refreshing.needs import need, read_accounts
+from kodomo_assets.refreshing.needs import job_name, need, read_accounts
+from kodomo_assets.stages.papers import status
 from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets.store.exports import made_files
 from kodomo_assets_tests.conftest import City
@@ -89,6 +96,45 @@ def test_what_was_sent_back_and_which_checks_do_not_hold(office, watcher):
         "センター",
         "ファイルの名前を表の名前で始まるように直すか、受信フォルダから出してください",
     ]
+
+
+def test_what_lies_in_no_folder_of_a_date_is_told(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.deliver("給食費.csv", "a", day="2025-4-1")
+    office.deliver("給食費.csv", "a", day="2023-04-01")  # a roster may have come alone to a date of long ago
+    (office.settings.inbox / "住民記録.csv").write_text("x")
+    (office.settings.inbox / "学務課").mkdir()
+    (office.settings.inbox / "学務課" / "学齢簿.csv").write_text("x")
+    (office.settings.inbox / ".DS_Store").write_text("x")
+    watcher.look()
+    told = [line[0] for line in rows(page(office)) if line[1:] == [status._NO_DATE]]
+    assert told == ["2025-4-1/", "住民記録.csv", "学務課/学齢簿.csv"]
+
+
+def test_a_file_that_is_gone_and_the_name_of_a_refused_one_are_told(office, watcher):
+    attendance = "学籍番号,年月,授業日数,欠席日数,遅刻回数,早退回数,保健室利用回数"
+    second = office.deliver("出欠_B校.csv", attendance, "2,2025-01,18,0")
+    for name in "ACDEFGHIJKL":
+        office.deliver(f"出欠_{name}校.csv", attendance, f"{ord(name)},2025-01,18,0")
+    assert office.materialize("sources.attendance").success
+    second.unlink()
+    office.deliver("なぞの表.csv", "a", "1")
+    watcher.look()
+    assert states(page(office))["出欠"].startswith("読んだファイルが受信フォルダからなくなっている")
+    office.deliver("出欠_B校.csv", "なに", "1")
+    assert office.materialize("sources.attendance").success
+    watcher.look()
+    (line,) = [line for line in rows(page(office)) if len(line) == 6 and line[1] == "出欠"]
+    assert line[2] == "受け取れない。直して出し直してもらう"
+    assert "（1か所：出欠_B校.csv）" in line[5]
+
+
+def test_before_the_first_list_every_step_has_its_day(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    watcher.look()
+    steps = {line[0]: line[1:] for line in rows(page(office)) if len(line) == 4}
+    assert steps["判定会議で全員の判定を終える"] == ["2025-05-17", "", "期日を過ぎています"]
+    assert list(steps)[1:] == ["各課の資料がそろう", "更新（一覧を作る）", "判定会議で全員の判定を終える", "次の基準日"]
 
 
 def test_what_a_check_said_stands_until_it_is_made_again(office, watcher):
@@ -168,3 +214,49 @@ def test_the_day_after_something_was_due_asks_for_what_says_so(city: City):
 def test_every_check_says_who_mends_what_it_found(office):
     names = {spec.name for spec in check_specs(office.definitions.get_repository_def())}
     assert names == load_catalogue().remedies.keys()
+
+
+def test_a_later_run_of_another_date_takes_nothing_red_away(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE, "2,いつか", "3,いつか")
+    assert not office.materialize("sources.public_assistance").success
+    office.deliver("生活保護.csv", *ASSISTANCE, day="2025-01-01")
+    assert office.materialize("sources.public_assistance", day="2025-01-01").success
+    watcher.look()
+    (line,) = [line for line in rows(page(office)) if line[0] == "生活保護（受け入れた行）" and "止まって" in line[1]]
+    assert "基準日" not in line[4]
+    assert "止まっている検査 1件" in page(office)
+
+
+def test_what_an_older_date_found_is_told_with_its_date(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    assert office.materialize("sources.public_assistance").success
+    office.deliver("生活保護.csv", *ASSISTANCE, "2,いつか", "3,いつか", day="2025-01-01")
+    assert not office.materialize("sources.public_assistance", day="2025-01-01").success
+    watcher.look()
+    (line,) = [line for line in rows(page(office)) if line[0] == "生活保護（受け入れた行）" and "止まって" in line[1]]
+    assert line[4].endswith("（基準日 2025-01-01）")
+
+
+def test_a_refresh_that_failed_is_told_until_a_refresh_mends_it_and_asked_for_again(city: City):
+    (day,) = city.query("select max(reference_date) from screening.ranking")[0]
+    job = job_name(city.catalogue.calendar, day)
+    house = House(catalogue=city.catalogue, settings=city.settings, partitions=reference_dates(city.catalogue.calendar))
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def run(name: str, status: dg.DagsterRunStatus) -> None:
+            tags = {"dagster/partition": day.isoformat()}
+            instance.add_run(dg.DagsterRun(job_name=name, run_id=str(uuid.uuid4()), status=status, tags=tags))
+
+        def asked() -> str | None:
+            now = dt.datetime.now(dt.UTC)
+            answer = ask(house, instance, day, read_accounts(city.settings), Hashes({}), now)
+            return answer.request.job_name if answer.request else None
+
+        run(job, dg.DagsterRunStatus.SUCCESS)
+        assert (failed_run(instance, day, job), asked()) == (None, None)
+        run(job, dg.DagsterRunStatus.FAILURE)
+        run("after_meeting", dg.DagsterRunStatus.SUCCESS)
+        assert failed_run(instance, day, job).dagster_run.job_name == job
+        assert asked() == job
+        run(job, dg.DagsterRunStatus.SUCCESS)
+        assert (failed_run(instance, day, job), asked()) == (None, None)

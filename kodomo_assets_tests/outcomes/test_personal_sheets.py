@@ -222,6 +222,25 @@ def test_a_sheet_whose_labels_are_not_as_they_were_sent_is_named_and_costs_no_ot
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ({"記入日": D(2025, 4, 28), "担任所見": "一"}, {"記入日": D(2025, 4, 28), "担任所見": "二"}, 1),
+        ({"担任所見": "一"}, {"担任所見": "二"}, 1),
+        ({"記入日": D(2025, 4, 27), "担任所見": "一"}, {"記入日": D(2025, 4, 28), "担任所見": "二"}, 0),
+        ({"記入日": D(2025, 4, 28), "担任所見": "一"}, {"記入日": D(2025, 4, 28), "担任所見": "一"}, 0),
+    ],
+)
+def test_of_two_files_of_one_day_with_other_answers_the_one_that_does_not_count_is_told(town, first, second, told):
+    town.write("個人票_南小学校 (1).xlsx", returned({1: first}))
+    town.write("個人票_南小学校.xlsx", returned({1: second}))
+    assert town.read_sheets().rows == 1
+    assert stored(town, "teacher_note") == [(1, second["担任所見"])]
+    found = town.rejected()
+    assert [file for file, *_ in found] == ["個人票_南小学校 (1).xlsx"] * told
+    assert all("has other answers, and that one counts (個人票_南小学校.xlsx)" in problem for *_, problem in found)
+
+
 def test_a_copied_sheet_with_other_answers_is_nobodys(town):
     """A teacher copies the sheet of one child for another: the number stays that of the first."""
     book = openpyxl.load_workbook(io.BytesIO(returned({1: {"担任所見": "一"}, 2: {"担任所見": "二"}})))

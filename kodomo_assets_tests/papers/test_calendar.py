@@ -182,6 +182,36 @@ def test_a_table_that_the_city_never_had_is_not_awaited(con, catalogue):
     assert steps(con, "done_on", "done", "of_all")["deliveries", None] == (None, 3, 4)
 
 
+def test_a_table_that_is_stopped_has_not_come(con, catalogue):
+    delivered = [
+        {"reference_date": DAY, "table_name": name, "status": "accepted", "superseded": False, "received_at": NOON}
+        for name in ("resident_register", "school_register", "child_consultations")
+    ]
+    insert(con, "sources.deliveries", delivered)
+    fault = {"reference_date": DAY, "table_name": "school_register", "blocking": True, "acknowledged": True}
+    insert(con, "sources.faults", [fault])
+    build_calendar(con, catalogue, DAY)
+    assert steps(con, "done_on", "done", "of_all")["deliveries", None] == (dt.date(2025, 4, 20), 3, 3)
+    insert(con, "sources.faults", [fault | {"acknowledged": False}])
+    build_calendar(con, catalogue, DAY)
+    assert steps(con, "done_on", "done", "of_all")["deliveries", None] == (None, 2, 3)
+
+
+def test_a_window_of_a_school_that_no_register_knows_is_told(con, tmp_path):
+    catalogue = configured(tmp_path, 'interviews: {windows: {"81001": [{from: 06-20, until: 07-04}]}}')
+    build_calendar(con, catalogue, DAY)
+    found = check_calendar(con, dt.date(2025, 4, 1))
+    assert not found.passed
+    assert found.message.startswith("interviews.windows names 81001, which no 学齢簿 knows")
+
+
+def test_a_window_that_begins_on_a_reference_date_is_of_the_date_before(tmp_path):
+    catalogue = configured(tmp_path, 'interviews: {windows: {"1": [{from: 09-01, until: 09-10}]}}')
+    terms = [dt.date(2025, 4, 1), dt.date(2025, 9, 1), dt.date(2026, 1, 1)]
+    assert catalogue.interviews.window("1", *terms[:2]) == (dt.date(2025, 9, 1), dt.date(2025, 9, 10))
+    assert catalogue.interviews.window("1", *terms[1:]) is None
+
+
 def test_what_is_overdue_is_named_without_a_child(con, catalogue):
     build_calendar(con, catalogue, DAY)
     # the day itself is not over
@@ -190,7 +220,7 @@ def test_what_is_overdue_is_named_without_a_child(con, catalogue):
     assert not late.passed
     assert "deliveries: was due on 2025-04-19; refresh: was due on 2025-04-24" in late.message
     assert "sheets_out: was due on 2025-04-26 at 1 schools" in late.message
-    assert late.facts == {"steps": 3, "overdue": 3}
+    assert late.facts == {"steps": 3, "overdue": 3, "unknown_windows": 0}
 
 
 def test_the_state_changes_on_the_day_after_something_was_due(catalogue):

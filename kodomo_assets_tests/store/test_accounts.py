@@ -311,7 +311,7 @@ def spoil(settings: Settings, name: str) -> None:
         ("link", "  inbox/2025-04-01/出欠.csv：リンクです。指す先は見ていません：実物を置いてください", None),
         ("above", "：誰でも、この下のフォルダーを別のものに置き換えられます", "直すには： chmod o-w "),
         ("no group", "  グループ no-such-group（accounts.outbox）がこの計算機にありません", "直すには（root で）： groupadd --system no-such-group"),
-        ("root's file", "  inbox/2025-04-01/出欠.csv：更新のアカウント 54322 が読めません", "直すには（root で）： chmod g+r "),
+        ("root's file", "  inbox/2025-04-01/出欠.csv：更新のアカウント 54322 が読めません", "直すには（root で）： chown 54322 "),
         ("root's file", "持ち主が 54321 です。更新のアカウント 54322 は書き換えられません", "直すには（root で）： chown 54322 "),
         ("list", "  inbox/2025-04-01/出欠.csv：アクセス制御リスト（ACL）があり、モードだけでは誰に見えるか分かりません", "直すには： setfacl --remove-all "),
     ],
@@ -398,6 +398,21 @@ def test_set_up_never_follows_what_an_office_may_replace(settings):
     set_up(settings, load_catalogue(settings.overlay), dry_run=False)
     assert file.stat().st_mode & 0o7777 == 0o666
     assert any("手で置いた.csv" in text for text in wrong(settings))
+
+
+@as_root
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_the_place_of_an_offices_folder_is_not_followed(settings, there):
+    """Whoever delivers into the inbox itself could have the outbox given to an office."""
+    target = settings.data_dir.parent / "elsewhere"
+    if there:
+        target.mkdir(mode=0o700)
+    settings.inbox.mkdir(exist_ok=True)
+    (settings.inbox / "学務課").symlink_to(target)
+    with pytest.raises(ConfigurationError, match="inbox/学務課 is a link to another place, expected a folder"):
+        configured()
+    assert target.exists() == there
+    assert not there or target.stat().st_mode & 0o7777 == 0o700
 
 
 @as_root

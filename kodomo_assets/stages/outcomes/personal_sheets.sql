@@ -52,19 +52,53 @@ left join (
         on l.reference_date = $reference_date and l.child_key = n.child_key
 ) as c on c.sheet_number = r.sheet_number;
 
-create or replace temp table new_personal_sheets as
+-- of each child the sheet that counts, which is the first
+create or replace temp table sheets_in_order as
 select
-    $reference_date::date as reference_date,
-    * exclude (file, sheet, row_number, sheet_number, problem) replace (concern::integer as concern)
-from judged_sheets
-where problem is null
-qualify
+    *,
+    [
+        appearance,
+        submissions,
+        forgotten_items,
+        lunch,
+        friendships,
+        contact_with_parents,
+        family,
+        sibling_care,
+        school_support,
+        teacher_note,
+        concern
+    ] as answers,
     row_number() over (
         partition by child_key
         order by filled_on desc nulls last, file desc, sheet desc, row_number desc
-    ) = 1;
+    ) as place
+from judged_sheets
+where problem is null;
+
+create or replace temp table new_personal_sheets as
+select
+    $reference_date::date as reference_date,
+    * exclude (file, sheet, row_number, sheet_number, problem, answers, place)
+    replace (concern::integer as concern)
+from sheets_in_order
+where place = 1;
 
 create or replace temp table refused_rows as
 select file, sheet, row_number, problem
 from judged_sheets
-where problem is not null;
+where problem is not null
+union all
+-- nothing says which of two of one day is the later one: the one that does not count is told
+select
+    o.file,
+    o.sheet,
+    o.row_number,
+    'another sheet of the same child and the same 記入日 has other answers, and that one counts ('
+    || f.file || '); expected one of them: take the old one away, or write the later 記入日' as problem
+from sheets_in_order as o
+join sheets_in_order as f on f.child_key = o.child_key and f.place = 1
+where
+    o.place > 1
+    and o.filled_on is not distinct from f.filled_on
+    and o.answers is distinct from f.answers;

@@ -65,7 +65,7 @@ select
 from school_sheets;
 
 -- Tables that are awaited at the date: those of its cadence that were ever delivered, or that no refresh does without.
--- One of which a file was refused whole has not come.
+-- One of which a file was refused whole, or that is stopped by what was found in it, has not come.
 create or replace temp table awaited_deliveries as
 select
     a.table_name,
@@ -73,6 +73,9 @@ select
         when a.table_name not in (
             select r.table_name from sources.returns as r
             where r.reference_date = $reference_date and r.scope = 'file'
+            union all
+            select f.table_name from sources.faults as f
+            where f.reference_date = $reference_date and f.blocking and not f.acknowledged
         ) then max((d.received_at at time zone $timezone)::date)
     end as received_on
 from awaited as a

@@ -7,9 +7,10 @@ offices, and counts; nobody's data. Every look at the inbox writes it anew, so a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import PurePath
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,10 +28,10 @@ from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, SCHOOL_LIST, STATU
 _STEPS = {
     "deliveries": "各課の資料がそろう",
     "refresh": "更新（一覧を作る）",
-    "sheets_out": f"{PERSONAL_SHEET}を学校に渡す",
+    "sheets_out": f"{PERSONAL_SHEET}を作り、学校に渡す",
     "sheets_back": f"{PERSONAL_SHEET}が学校から戻る",
     "meeting": f"{MEETING}で全員の判定を終える",
-    "school_list": f"{SCHOOL_LIST}の資料を学校に渡す",
+    "school_list": f"{SCHOOL_LIST}の資料を作り、学校に渡す",
 }
 # why a file of the inbox is read as no table (office.inbox)
 _NOT_READ = {
@@ -41,6 +42,9 @@ _NOT_READ = {
     "bad_file_name": "名前に見えない文字があります。名前を付け直してください",
     "other_office": "ほかの課の資料です。その資料を出す課のフォルダに置いてください",
 }
+_NO_DATE = "基準日のフォルダーにありません。基準日（例 2025-04-01）を名前とするフォルダーに置いてください"
+# names of files that are told of one reason
+_MOST_FILES = 5
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class _Step:
     of_all: int
     late: int
     of_schools: bool
+    written: bool
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class _Table:
     files: int
     rows: int
     quarantined: int
-    returned: tuple[tuple[str, str, int], ...]
+    returned: tuple[tuple[str, str, int, str], ...]
 
 
 def status_page(
@@ -110,6 +115,7 @@ def status_page(
     lying: Sequence[InboxFile],
     findings: Iterable[Finding],
     failure: Failure | None = None,
+    elsewhere: Sequence[str] = (),
 ) -> bytes:
     """The page about the reference date ``day``.
 
@@ -118,6 +124,7 @@ def status_page(
         lying: the files in the date's inbox.
         findings: the checks that do not hold, of whichever date they ran for last.
         failure: of the date's last run, None where it did not fail.
+        elsewhere: what lies in the inbox, and in no folder of a reference date.
     """
     zone = ZoneInfo(catalogue.calendar.timezone)
     local = now.astimezone(zone)
@@ -130,7 +137,10 @@ def status_page(
     facts = {
         "made_at": f"{local:%Y-%m-%d %H:%M}",
         "offices_now": offices,
-        "strange": [(file.name, _NOT_READ[file.problem]) for file in lying if file.problem],
+        "strange": [
+            *((file.name, _NOT_READ[file.problem]) for file in lying if file.problem),
+            *((name, _NO_DATE) for name in elsewhere),
+        ],
         "findings": [(one, catalogue.assets[one.asset].ja, catalogue.remedies[one.check]) for one in red],
         "failure": failure,
         "zone": zone,
@@ -154,23 +164,25 @@ def _offices(
     """Office -> its tables, in the order of the contract."""
     returned = {
         table: tuple(
-            (reason.ja, reason.todo, row["places"])
+            (reason.ja, reason.todo, row["places"], _some(row["files"] or []))
             for row in rows
             if (reason := catalogue.reasons.get(row["reason"])) is not None
         )
         for table, rows in groupby(named_rows(con, "from status_returns"), key=lambda row: row["table_name"])
     }
-    there = {file.table_id for file in lying}
+    there: dict[str | None, set[str]] = {}
+    for file in lying:
+        there.setdefault(file.table_id, set()).add(file.name)
     rows = {row["table_name"]: row for row in named_rows(con, "from status_tables")}
     offices: dict[str, list[_Table]] = {section.ja: [] for section in catalogue.sections.values()}
     for table in catalogue.tables.values():
         row = rows[table.id]
-        state = _state(row, unread=table.id in there)
+        state = _state(row, there.get(table.id, set()))
         offices[catalogue.sections[table.section].ja].append(
             _Table(
                 ja=table.ja,
                 state=state,
-                wrong=state in ("refused", "missing", "lapsed"),
+                wrong=state in ("refused", "missing", "lapsed", "gone"),
                 delivered_on=row["delivered_on"],
                 received_on=row["received_on"],
                 files=row["files"],
@@ -182,14 +194,28 @@ def _offices(
     return {office: tables for office, tables in offices.items() if tables}
 
 
-def _state(row: Mapping[str, Any], *, unread: bool) -> str:
+def _some(files: Sequence[str]) -> str:
+    """The names of files, of many the first."""
+    more = f"、ほか{len(files) - _MOST_FILES}件" if len(files) > _MOST_FILES else ""
+    return "、".join(files[:_MOST_FILES]) + more
+
+
+def _are_gone(row: Mapping[str, Any], lying: Collection[str]) -> bool:
+    """Whether a file that counts lies there no more, neither replaced by another one (stages.sources.withdrawn)."""
+    read = row["names"] or []
+    stems = {PurePath(name).stem for name in lying}
+    missing = [name for name in read if name not in lying and PurePath(name).stem not in stems]
+    return bool(missing) and not (len(read) == 1 and lying)
+
+
+def _state(row: Mapping[str, Any], lying: Collection[str]) -> str:
     if row["status"] == "lapsed":
         return "lapsed"
     if row["refused"] or row["faults"]:
         return "refused"
     if row["status"] == "delivered":
-        return "delivered"
-    if unread:
+        return "gone" if _are_gone(row, lying) else "delivered"
+    if lying:
         return "unread"
     if row["awaited"]:
         return "missing"
@@ -197,6 +223,8 @@ def _state(row: Mapping[str, Any], *, unread: bool) -> str:
 
 
 def _steps(con: duckdb.DuckDBPyConnection, today: dt.date) -> Iterable[_Step]:
+    made = con.execute("select bool_or(done_on is not null) from new_calendar where step = 'refresh'").fetchone()
+    listed = bool(made and made[0])
     rows = {
         row["step"]: row
         for row in named_rows(
@@ -213,10 +241,11 @@ def _steps(con: duckdb.DuckDBPyConnection, today: dt.date) -> Iterable[_Step]:
                 sum(of_all)::integer as of_all,
                 (count(*) filter (done_on is null and due_on < $1))::integer as late
             from new_calendar
-            where of_all > 0
+            -- before there is a list nobody knows how many, but by when
+            where of_all > 0 or (step in ('sheets_back', 'meeting') and not $2)
             group by step
             """,
-            [today],
+            [today, listed],
         )
     }
     for step in PREPARATIONS:
@@ -232,4 +261,6 @@ def _steps(con: duckdb.DuckDBPyConnection, today: dt.date) -> Iterable[_Step]:
             of_all=row["steps"] if of_schools else row["of_all"],
             late=row["late"],
             of_schools=of_schools,
+            # that a file was written is known, whether it was handed over is not
+            written=step in ("sheets_out", "school_list"),
         )

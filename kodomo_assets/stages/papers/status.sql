@@ -5,6 +5,7 @@ with files as (
     select
         table_name,
         count(*) filter (status = 'accepted') as files,
+        list(file order by file) filter (status = 'accepted') as names,
         coalesce(sum(rows_accepted) filter (status = 'accepted'), 0) as rows_accepted,
         coalesce(sum(rows_quarantined) filter (status = 'accepted'), 0) as rows_quarantined,
         max(received_at) as received_at
@@ -38,6 +39,7 @@ select
     d.delivered_on,
     a.table_name is not null as awaited,
     coalesce(f.files, 0)::integer as files,
+    f.names,
     coalesce(r.files, 0)::integer as refused,
     coalesce(f.rows_accepted, 0)::integer as rows_accepted,
     coalesce(f.rows_quarantined, 0)::integer as rows_quarantined,
@@ -54,7 +56,8 @@ create or replace temp table status_returns as
 select
     table_name,
     reason,
-    count(*)::integer as places
+    count(*)::integer as places,
+    list(distinct file order by file) filter (scope = 'file') as files
 from sources.returns
 where reference_date = $reference_date
 group by table_name, reason

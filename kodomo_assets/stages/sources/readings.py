@@ -76,6 +76,14 @@ def read_already(
     return [CheckOutcome(**outcome) for outcome in json.loads(row[0])] if row and row[0] else None
 
 
+def outdate(con: duckdb.DuckDBPyConnection, reference_date: dt.date, asset: str) -> None:
+    """Other files are read now: what they leave (差戻し, faults) stands even where they are refused, so the reading of
+    before serves no more, and its files are read anew when they lie there again."""
+    con.execute(
+        "update sources.readings set outcomes = null where reference_date = $1 and asset = $2", [reference_date, asset]
+    )
+
+
 def touch(con: duckdb.DuckDBPyConnection, reference_date: dt.date, asset: str, run_id: str) -> None:
     """The run found the same files as the one before it: it stands for their reading too."""
     con.execute(
