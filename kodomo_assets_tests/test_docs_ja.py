@@ -38,6 +38,11 @@ def text_of(page: Path) -> str:
     return page.read_text("utf-8")
 
 
+@cache
+def declared() -> Catalogue:
+    return load_catalogue()
+
+
 def blocks(text: str, kind: str) -> list[str]:
     found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return [block for name, block in found if re.fullmatch(kind, name)]
@@ -124,7 +129,7 @@ def test_its_keys_are_those_of_the_catalogue(page):
 @each_page
 def test_its_defaults_are_those_of_the_catalogue(page):
     for key, told in re.findall(r"`([a-z_.<>]+)`（既定([\d.]+)）", text_of(page)):
-        value: Any = load_catalogue()
+        value: Any = declared()
         if key.startswith("tables.<id>."):
             value, key = value.tables["resident_register"], key.removeprefix("tables.<id>.")
         for part in key.split("."):
@@ -134,7 +139,7 @@ def test_its_defaults_are_those_of_the_catalogue(page):
 
 @each_page
 def test_its_tables_checks_and_words_exist(page):
-    remedies = load_catalogue().remedies
+    remedies = declared().remedies
     text = text_of(page)
     named = re.findall(r"検査 ?`(\w+)`", text) + [
         name
@@ -157,7 +162,7 @@ def test_the_files_that_it_names_are_made_or_read(page):
         for given in code(text_of(page))
         for stem in re.findall(r"(?:^|/|\()([^/<>*_\s]+?)(?:_[^/]*|\*[^/]*)?\.(?:xlsx|html|duckdb)$", given)
     }
-    ours = words_of_the_program(r"[ぁ-んァ-ヶー一-龠々a-z]+") | {table.ja for table in load_catalogue().tables.values()}
+    ours = words_of_the_program(r"[ぁ-んァ-ヶー一-龠々a-z]+") | {table.ja for table in declared().tables.values()}
     # names that an example gives to a file that an office sends
     assert {stem for stem in named if re.sub(r"[\d（【].*|R\d.*", "", stem) not in ours} - {
         "",
@@ -173,7 +178,7 @@ def is_path(given: str) -> bool:
 def is_key(path: str) -> bool:
     """Whether a city's file may hold it; <...> stands for any key of a mapping."""
     kind: Any = Catalogue
-    value: Any = load_catalogue()
+    value: Any = declared()
     for part in path.split("."):
         if isinstance(kind, type) and issubclass(kind, Model):
             fields = {field.alias or name: (name, field.annotation) for name, field in kind.model_fields.items()}
@@ -196,13 +201,12 @@ def is_key(path: str) -> bool:
 
 @cache
 def tables() -> frozenset[str]:
-    catalogue = load_catalogue()
-    return frozenset(catalogue.outputs) | {f"sources.{name}" for name in catalogue.tables}
+    return frozenset(declared().outputs) | {f"sources.{name}" for name in declared().tables}
 
 
 def is_column(given: str) -> bool:
     table, _, column = given.rpartition(".")
-    catalogue = load_catalogue()
+    catalogue = declared()
     return table in catalogue.outputs and column in {one.name for one in catalogue.outputs[table].columns}
 
 
