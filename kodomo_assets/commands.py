@@ -448,6 +448,8 @@ def _restore(settings: Settings, given: argparse.Namespace) -> int:
     print(f"  DAGSTER_HOME={target / RESTORED_HOME}")
     print(f"  KODOMO_KEY_FILE={settings.key_file}")
     print("\n".join(told))
+    if settings.overlay is not None and not settings.overlay.is_relative_to(settings.data_dir):
+        print(f"KODOMO_CONFIG は指定しないでください。設定は {target / 'city.yaml'} に戻してあります")
     return 0
 
 

@@ -105,7 +105,8 @@ def _laid_over(overlay: Path | None) -> tuple[dict[str, Any], str]:
         origin = overlay.name
         _overlay(raw, _read_overlay(overlay), origin, ())
         holders = [(holder, "password_file") for holder in (raw["ingest"], *raw["tables"].values())]
-        for holder, key in [*holders, (raw["publish"], "folder"), (raw["registry"], "templates")]:
+        holders += [(raw["notify"], "password_file"), (raw["publish"], "folder"), (raw["registry"], "templates")]
+        for holder, key in holders:
             if isinstance(holder.get(key), str):
                 # relative to the city's file, wherever the process was started
                 holder[key] = overlay.parent / holder[key]

@@ -34,6 +34,7 @@ from kodomo_assets.catalogue.method import (
     Screening,
     Weights,
 )
+from kodomo_assets.catalogue.notify import Notify
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.registry import Registry
@@ -79,6 +80,7 @@ class Catalogue(Model):
     registry: Registry = Field(description="what was settled with the offices, and what the papers say")
     rights: Rights = Field(description="who may ask about one person ([rights.md](rights.md))")
     retention: Retention = Field(description="how long what is stored is kept")
+    notify: Notify = Field(description="whom a mail tells that something has to be done")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
     remedies: Mapping[str, Remedy] = Field(description="who mends what a check found, and how")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")

@@ -38,12 +38,12 @@ def tell_status(
     """Writes the page about ``day``; why it could not, which is no reason to stop anything else."""
     try:
         failure = _failure(instance, day, job_name(catalogue.calendar, day))
-        write_status(settings, catalogue, day, now, list(_findings(instance, specs, day)), failure)
+        problem = write_status(settings, catalogue, day, now, list(_findings(instance, specs, day)), failure)
     except KodomoError as error:
         return f"{day}: the page on how things stand is not new: {error}"
     except Exception as error:
         return f"{day}: the page on how things stand is not new: {explain(error) or unexpected(error)}"
-    return None
+    return problem and f"{day}: {problem}"
 
 
 def _findings(instance: dg.DagsterInstance, specs: Collection[dg.AssetCheckSpec], day: dt.date) -> Iterator[Finding]:

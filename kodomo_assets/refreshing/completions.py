@@ -96,10 +96,13 @@ def program_state() -> str:
 def configuration_state(catalogue: Catalogue) -> str:
     """A hash of all that the catalogue and the city's configuration say, words for people and templates included.
 
-    Not how long something is kept: a list is not made anew because of it (of the papers, which say it, ``need`` tells).
+    Not how long something is kept and who gets a mail: a list is not made anew because of it (of the papers, which say
+    how long, ``need`` tells).
     """
     years = {name: {"legal": {"retention_years"}} for name in catalogue.tables}
-    digest = hashlib.sha256(catalogue.model_dump_json(exclude={"retention": True, "tables": years}).encode())
+    digest = hashlib.sha256(
+        catalogue.model_dump_json(exclude={"retention": True, "notify": True, "tables": years}).encode()
+    )
     folder = catalogue.registry.templates
     for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
         digest.update(f"{path.name}\n".encode() + (path.read_bytes() if path.is_file() else b""))

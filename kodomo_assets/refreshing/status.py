@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from pathlib import Path
 
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.office.inbox import lying_elsewhere, scan_inbox
+from kodomo_assets.refreshing.notices import tell_notice
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Failure, Finding, status_page
 from kodomo_assets.store.connection import connect, in_memory
@@ -27,8 +27,8 @@ def write_status(
     now: dt.datetime,
     findings: Sequence[Finding],
     failure: Failure | None,
-) -> Path:
-    """Writes the page about ``day`` into its outbox; where it is.
+) -> str | None:
+    """Writes the page about ``day`` into its outbox, and the notice of what cannot wait; why no mail could be sent.
 
     Args:
         findings: the checks that do not hold.
@@ -44,14 +44,14 @@ def write_status(
         if settings.database.is_file():
             with connect(settings.database, read_only=True) as con:
                 require_current(con, catalogue)
-                page = _page(con, settings, catalogue, day, now, findings, failure)
+                page, alarms = _page(con, settings, catalogue, day, now, findings, failure)
         else:
             # nothing was read yet: what is missing has to be said all the more
             with in_memory() as con:
                 create_tables(con, catalogue)
-                page = _page(con, settings, catalogue, day, now, findings, failure)
+                page, alarms = _page(con, settings, catalogue, day, now, findings, failure)
         write_file(path, page)
-    return path
+        return tell_notice(catalogue, path.parent, day, alarms)
 
 
 def _page(
@@ -62,7 +62,7 @@ def _page(
     now: dt.datetime,
     findings: Sequence[Finding],
     failure: Failure | None,
-) -> bytes:
+) -> tuple[bytes, list[str]]:
     lying = scan_inbox(settings.inbox / day.isoformat(), catalogue)
     elsewhere = lying_elsewhere(settings.inbox, catalogue)
     return status_page(con, catalogue, day, now, lying, findings, failure, elsewhere)

@@ -91,6 +91,11 @@ def test_what_was_sent_back_and_which_checks_do_not_hold(office, watcher):
         lines["生活保護"][5] == "日付として読めません（1か所）→「2025-04-01」または「令和7年4月1日」の形にしてください"
     )
     assert (lines["住民記録"][2], lines["給食費"][2]) == ("受け取れない。直して出し直してもらう",) * 2
+    notice = (office.settings.outbox / DAY / "要対応.txt").read_text("utf-8-sig")
+    assert [line for line in notice.splitlines() if "受け取れません" in line] == [
+        "・市民窓口課の住民記録が受け取れません。差し戻しました",
+        "・健康教育課の給食費が受け取れません。差し戻しました",
+    ]
     told = {line[1].partition("見つかったこと")[0]: line[2:4] for line in rows(page(office)) if len(line) == 5}
     assert told["どの表のものでもないファイルがない"] == [
         "センター",

@@ -129,6 +129,16 @@ def test_the_key_is_in_no_backup_wherever_it_lies(small: Settings, tmp_path: Pat
     assert [name for name, content in found.items() if secret in content] == []
 
 
+def test_a_restored_installation_is_backed_up_and_restored_as_the_first_was(small: Settings, tmp_path: Path):
+    """Its run history lies in its data folder."""
+    restore(made(small).folder, tmp_path / "second", small.key_file)
+    second = settings_of(
+        tmp_path, KODOMO_DATA_DIR=str(tmp_path / "second"), DAGSTER_HOME=str(tmp_path / "second/.dagster")
+    )
+    again = made(second, now=NOW + dt.timedelta(days=1))
+    assert content_of(again.folder, "backup.json") == content_of(tmp_path / "disk" / NAME, "backup.json")
+
+
 def test_the_configuration_in_force_is_saved_wherever_it_lies(small: Settings, tmp_path: Path):
     own = tmp_path / "etc" / "our.yaml"
     own.parent.mkdir()

@@ -7,7 +7,7 @@ offices, and counts; nobody's data. Every look at the inbox writes it anew, so a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePath
@@ -116,8 +116,8 @@ def status_page(
     findings: Iterable[Finding],
     failure: Failure | None = None,
     elsewhere: Sequence[str] = (),
-) -> bytes:
-    """The page about the reference date ``day``.
+) -> tuple[bytes, list[str]]:
+    """The page about the reference date ``day``, and what on it cannot wait, a line each (``refreshing.notices``).
 
     Args:
         con: kodomo.duckdb, open to read.
@@ -155,7 +155,31 @@ def status_page(
         "sent_back": sum(bool(table.returned) for tables in offices.values() for table in tables),
     }
     pages = Pages(catalogue, day, packaged=True)
-    return pages.render("status.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
+    page = pages.render("status.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
+    return page, list(_alarms(offices, steps, red, failure, zone))
+
+
+def _alarms(
+    offices: Mapping[str, Sequence[_Table]],
+    steps: Iterable[_Step],
+    red: Sequence[Finding],
+    failure: Failure | None,
+    zone: ZoneInfo,
+) -> Iterator[str]:
+    if failure is not None:
+        yield f"最後の更新が失敗しました（{failure.on.astimezone(zone):%Y-%m-%d %H:%M}）"
+    stopping = sum(one.stops for one in red)
+    if stopping:
+        yield f"更新を止めている検査が {stopping} 件あります"
+    for office, tables in offices.items():
+        for table in tables:
+            if table.state == "refused":
+                yield f"{office}の{table.ja}が受け取れません。差し戻しました"
+            elif table.state == "gone":
+                yield f"{office}の{table.ja}のファイルがなくなりました"
+    for step in steps:
+        if step.late:
+            yield f"{step.ja}：期限（{step.last_due}）を過ぎています"
 
 
 def _offices(

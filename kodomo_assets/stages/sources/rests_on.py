@@ -31,6 +31,7 @@ _NO_RESULT = (
     "sections",
     "registry",
     "retention",
+    "notify",
     "rights",
     "publish",
     "accounts",
