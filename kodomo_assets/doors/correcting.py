@@ -154,7 +154,7 @@ def apply(
             counted = Counter(one.cell.table.id for one in chosen)
             return [f"sources.{table}: {count:,} cells would be corrected" for table, count in counted.items()]
         path = centre_folder(settings) / f"{CORRECTION}_{request.number}.xlsx"
-        facts = _facts_told(catalogue, request, chosen)
+        facts, of_list = _facts_told(catalogue, request, chosen), _decides_list(chosen)
         with transaction(con):
             keep_before(con, request.number, number)
             add(con, request.number, number, asker.role, [one.correction for one in chosen])
@@ -168,6 +168,7 @@ def apply(
         return [
             *told,
             f"items that rest on them: {len(_items(catalogue, chosen)):,}",
+            *(["whether the person is a child of a list, of which school and year, rests on them"] if of_list else []),
             f"the file for the person: {shown(settings, path)}",
             *_next(con, [one.correction.since for one in chosen]),
             "once it has run, --result tells what changed",
@@ -285,6 +286,7 @@ def _facts_told(catalogue: Catalogue, request: Request, chosen: Sequence[Chosen]
         "受付番号": request.number,
         "決定": f"次のシートのとおり{CORRECTION}しました（93条1項）",
         "この内容をもとにする項目": "、".join(_items(catalogue, chosen)) or "なし",
+        **({"この内容で決まること": "対象児童かどうか、学校と学年"} if _decides_list(chosen) else {}),
         "反映": "最新の基準日から計算し直します。以前の会議の一覧は、そのときの記録として変わりません",
         "通知する提供先（97条）": "\n".join(catalogue.registry.recipients),
         "問合せ先": catalogue.registry.requests or catalogue.sections["child_future_center"].ja,
@@ -295,6 +297,15 @@ def _items(catalogue: Catalogue, chosen: Sequence[Chosen]) -> list[str]:
     """The items whose level a corrected cell decides, by name."""
     found = (item for one in chosen for item in catalogue.items_reading(one.cell.table, one.cell.column.name))
     return list(dict.fromkeys(item.ja for item in found))
+
+
+def _decides_list(chosen: Sequence[Chosen]) -> bool:
+    """Whether a corrected cell decides who is a child of a date, and of which school and year."""
+    return any(
+        "spine" in (table := one.cell.table).serves
+        and (one.cell.column.required or one.cell.column.name in table.feeds.get("spine", ()))
+        for one in chosen
+    )
 
 
 def _next(con: duckdb.DuckDBPyConnection, since: Sequence[dt.date]) -> list[str]:

@@ -46,7 +46,9 @@ from kodomo_assets.vocabulary import (
 )
 
 _COMMAND = "rights disclose"
-_SCORES = frozenset({"screening.ranking", "screening.stability", "screening.difficulty_scores"})
+_SCORES = frozenset(
+    {"screening.ranking", "screening.stability", "screening.difficulty_scores", "rights.before_corrections"}
+)
 _RELEASE, _CONFIRM = f"{_COMMAND} --release", f"{_COMMAND} --confirm"
 
 
@@ -149,7 +151,8 @@ def release(
         decisions = decide(filled, gather(con, catalogue, request.state_at))
         counted = Counter(one.verdict for one in decisions)
         told = [f"{verdict}: {counted[verdict]:,}" for verdict in VERDICTS if counted[verdict]]
-        if unsaid_tables(decisions) and any(one.is_told and one.record.table in _SCORES for one in decisions):
+        scores = (one for one in decisions if one.record.table in _SCORES and one.record.alike is None)
+        if unsaid_tables(decisions) and any(one.is_told for one in scores):
             told.append(f"scores are told that records with {UNSAID} went into: look whether they tell of these")
         if dry_run:
             return told

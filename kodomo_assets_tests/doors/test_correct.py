@@ -141,6 +141,7 @@ def test_a_correction_counts_in_what_is_stored_and_in_what_is_delivered_until_th
     assert correct("--apply", fill(draft, BIRTH)) == 0
     out, err = capsys.readouterr()
     assert "sources.resident_register: 1 cells are corrected, at 1 reference dates\n" in out
+    assert "whether the person is a child of a list, of which school and year, rests on them\n" in out
     assert not any(told in out + err for told in (WHO, "花子", "2014", "2015", "生年月日"))
     assert births(centre) == [(DAY, WHO, "2014-05-05", []), (DAY, OTHER, "1985-01-02", [])]
     assert centre.query("select state from rights.requests") == [("訂正決定",)]
@@ -295,6 +296,7 @@ def test_the_file_for_the_person_says_what_was_corrected_and_who_is_told(centre)
         ("住民記録", "住所", "北町1-1", "（空欄）", DAY),
     ]  # fmt: skip
     facts = {row[0]: row[1] for row in openpyxl.load_workbook(made)["案内"].iter_rows(values_only=True)}
+    assert facts["この内容で決まること"] == "対象児童かどうか、学校と学年"
     assert facts["通知する提供先（97条）"] == "\n".join(load_catalogue().registry.recipients)
     assert WHO not in str(facts) + str(rows_of(made))
     assert centre.query("select address from sources.resident_register order by resident_id") == [(None,), ("北町1-1",)]
@@ -384,8 +386,9 @@ def test_a_correction_from_a_later_date_on_leaves_what_was_before(centre):
 
 
 @pytest.mark.parametrize("blank", ["（空欄）", "(空欄)", "空欄", " 空 欄 "])
-def test_what_says_blank_is_no_text(centre, blank):
+def test_what_says_blank_is_no_text(centre, capsys, blank):
     assert correct("--apply", fill(drafted(centre), {("住民記録", "国籍"): (blank,)})) == 0
+    assert "whether the person is a child of a list" not in capsys.readouterr().out
     assert centre.query("select nationality from sources.resident_register order by resident_id") == [
         (None,),
         ("日本",),

@@ -391,6 +391,26 @@ def test_items_that_stand_on_no_level_are_told_together(centre):
     assert [row for row in after if str(row["内容"]).startswith("項目：国籍／段階：")]
 
 
+def test_what_a_correction_found_is_told_by_level(centre, capsys):
+    """rights.before_corrections has a row for each item: the person reads one for each level, and the score."""
+    centre.change("insert into rights.before_corrections by name select '2025-0009' as request, reference_date, child_key, item, level from features.levels union all by name select '2025-0009' as request, reference_date, child_key, score, selected from screening.ranking")  # fmt: skip
+    draft = centre.drafted(SUPPORTED)
+    unsaid = {"sources.child_rearing_allowance": ("存否応答拒否", "81条")}
+    assert "was made of records" in released(centre, fill(draft, ALL | unsaid), capsys)
+    assert centre.disclose(SUPPORTED, "--release", fill(draft, ALL)) == 0
+    called = "訂正する前の段階と得点"
+    before = [row for row in rows_of(draft) if row["表"] == called]
+    after = [row for row in rows_of(draft.with_name(draft.name.replace("_案", ""))) if row["表"] == called]
+    found: dict[tuple[object, str], list[str]] = {}
+    for row in before:
+        request, item, level, *_ = (part.split("：", 1)[1] for part in str(row["内容"]).split("／"))
+        if item != "（空欄）":
+            found.setdefault((row["基準日"], f"{request}の前に{level}の項目"), []).append(item)
+    told = [(row["基準日"], *str(row["内容"]).split("：", 1)) for row in after if "の前に" in str(row["内容"])]
+    assert {(day, label): items.split("、") for day, label, items in told} == found
+    assert len(after) - len(told) == len([row for row in before if "／項目：（空欄）／" in str(row["内容"])]) > 0
+
+
 def test_a_draft_that_was_changed_releases_nothing(centre, capsys):
     draft = centre.drafted(SUPPORTED)
     filled = fill(draft, ALL)

@@ -44,6 +44,7 @@ _FILES_JA = "この方が載っている、または載っていたことのあ�
 BLANK_CELL = "（空欄）"
 _OTHERS, _LEFT_OUT = "（ほかの方の番号）", "■■■"
 _DELIVERED, _LABELS, _LEVELS, _MATRIX = "sources", "features.labels", "features.levels", "features.matrix"
+_BEFORE = "rights.before_corrections"
 # columns that tell of records of the label's table, of whatever table they are
 _OF_LABEL = frozenset(
     {"open_consultation", "known_before", "first_received_on", "first_counted_on", "records_set_aside"}
@@ -90,8 +91,8 @@ class Record:
         table: its qualified name; what it is called: ``table_ja``.
         day: its reference date.
         grounds: the numbers of 78条1項 that may apply.
-        alike: what the row says of an item that stands on no level of its own, and the item: several of a date are
-            told together.
+        alike: what the row says of an item that stands on no level of its own, or of a level that a correction found,
+            and the item: several of a date are told together.
     """
 
     group: str
@@ -181,18 +182,23 @@ def _rows(
             row.get("reference_date"),
             fields,
             _grounds(catalogue, table, row, any(field.others for field in fields)),
-            _alike(fields) if table.qualified == _LEVELS and _says_no_more(row) else None,
+            _alike(table, row, fields),
         )
+
+
+def _alike(table: OutputTable, row: Mapping[str, object], fields: Sequence[Field]) -> tuple[str, str] | None:
+    if table.qualified == _LEVELS and _says_no_more(row):
+        item, level, cause, *_ = (field.text for field in fields)
+        return f"{level}の項目" + (f"（{cause}）" if cause != BLANK_CELL else ""), item
+    if table.qualified == _BEFORE and row["item"] is not None:
+        request, item, level, *_ = (field.text for field in fields)
+        return f"{request}の前に{level}の項目", item
+    return None
 
 
 def _says_no_more(row: Mapping[str, object]) -> bool:
     """Whether the item stands on no level of its own, for which no record is the ground."""
     return row["level"] in (NO_RECORD, BLANK, NOT_APPLICABLE) and row["evidence_on"] is None
-
-
-def _alike(fields: Sequence[Field]) -> tuple[str, str]:
-    item, level, cause, *_ = (field.text for field in fields)
-    return f"{level}の項目" + (f"（{cause}）" if cause != BLANK_CELL else ""), item
 
 
 def _tells_of(catalogue: Catalogue, table: OutputTable, row: Mapping[str, object]) -> frozenset[str]:
