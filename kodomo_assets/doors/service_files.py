@@ -55,6 +55,7 @@ class Installation:
         folder: where it is started: the folder that holds the package, which no delivery reaches.
         writes: folders that it writes to; all are there.
         account: whose they are.
+        mails: whether it reaches a mail server, the only thing that leaves the machine.
     """
 
     python: str
@@ -63,6 +64,7 @@ class Installation:
     writes: Sequence[Path]
     account: str
     timezone: str
+    mails: bool
 
     @classmethod
     def of(cls, settings: Settings, catalogue: Catalogue) -> Installation:
@@ -86,7 +88,8 @@ class Installation:
             environment["KODOMO_CONFIG"] = str(settings.overlay)
         account = getpass.getuser() if _ON_WINDOWS else refreshing_account(settings).name
         folder = Path(kodomo_assets.__file__).resolve().parents[1]
-        return cls(sys.executable, folder, environment, writes, account, catalogue.calendar.timezone)
+        mails = catalogue.notify.server is not None
+        return cls(sys.executable, folder, environment, writes, account, catalogue.calendar.timezone, mails)
 
 
 def services(*, port: int, allowed: Sequence[str], backup_to: Path | None, keep: int | None) -> list[Service]:
@@ -181,10 +184,9 @@ ProtectKernelModules=yes
 ProtectKernelTunables=yes
 LockPersonality=yes
 RestrictRealtime=yes
-# nothing of it ever leaves this machine
-IPAddressDeny=any
-IPAddressAllow=localhost
-$install""")
+$reach$install""")
+# but for the mails to a server of the city's network: it is known by name, and so is asked for by name
+_NOTHING_LEAVES = "IPAddressDeny=any\nIPAddressAllow=localhost\n"
 _KEPT_RUNNING = {
     "type": "simple",
     "unit": "StartLimitIntervalSec=0\n",
@@ -214,6 +216,7 @@ def _units(of: Installation, service: Service) -> dict[str, bytes]:
         folder=_plain(str(of.folder)),
         environment="\n".join(f"Environment={_quoted(f'{name}={value}')}" for name, value in of.environment.items()),
         command=" ".join(_word(word) for word in (of.python, "-m", "kodomo_assets", *service.words)),
+        reach="" if of.mails else _NOTHING_LEAVES,
         writes=" ".join(_quoted(str(path)) for path in (*of.writes, *service.writes)),
     )
     made = {f"{service.name}.service": unit.encode()}

@@ -17,6 +17,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,18 @@ def test_the_city_s_own_configuration_and_published_folder_go_with_it(installati
     assert unit.command[-2:] == ["--allow-host", "kodomo.city.example"]
 
 
+def test_nothing_leaves_the_machine_but_the_mails_that_a_city_asks_for(installation, tmp_path):
+    for name, overlay in {
+        "none": "",
+        "mails": "notify: {server: mail.city.example, sender: a@city.example, to: [b@city.example]}\n",
+    }.items():
+        (installation.data_dir / "city.yaml").write_text(overlay, "utf-8")
+        assert main(["install-services", "--to", str(tmp_path / name)]) == 0
+    closed, open_to_mails = (Unit(tmp_path / name / "kodomo-daemon.service").settings for name in ("none", "mails"))
+    assert (closed["IPAddressDeny"], closed["IPAddressAllow"]) == (["any"], ["localhost"])
+    assert "IPAddressDeny" not in open_to_mails
+
+
 def test_a_folder_that_is_missing_is_named_with_its_command_and_nothing_is_written(installation, tmp_path, capsys):
     installation.key_file.parent.rmdir()
     assert main(["install-services", "--to", str(tmp_path / "units")]) == 2
@@ -204,7 +217,7 @@ def test_a_folder_that_is_missing_is_named_with_its_command_and_nothing_is_writt
 def test_a_path_that_no_unit_can_hold_is_refused(installation, tmp_path):
     there = Installation.of(installation, load_catalogue())
     broken = {"KODOMO_DATA_DIR": "/srv/a\nExecStart=/bin/sh"}
-    of = Installation(there.python, there.folder, broken, there.writes, there.account, there.timezone)
+    of = replace(there, environment=broken)
     with pytest.raises(ConfigurationError, match="cannot stand in a unit"):
         install(tmp_path / "units", of, services(port=3000, allowed=(), backup_to=None, keep=None), windows=False)
     assert not (tmp_path / "units").exists()
