@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.sources.in_force import delivery_in_force
 from kodomo_assets.store.connection import connect
@@ -137,6 +139,22 @@ def test_a_date_with_decisions_waits_for_a_person(office):
     office.deliver("出欠_B校.csv", ATTENDANCE, "2,2025-01,18,0")
     result = office.materialize("sources.attendance")
     assert "which was not taken away" in said(result, "withdrawn_files")
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_a_file_whose_legal_basis_ran_out_is_not_said_to_be_gone(office, decided):
+    office.deliver("出欠_A校.csv", ATTENDANCE, "1,2025-01,18,0")
+    assert office.materialize("sources.attendance").success
+    if decided:
+        decide(office)
+    office.configure("tables: {attendance: {legal: {valid_until: 2025-03-31}}}")
+    result = office.materialize("sources.attendance")
+    assert result.success
+    told = said(result, "withdrawn_files")
+    assert told.startswith("出欠: no legal basis in force at 2025-04-01 (tables.attendance.legal.valid_until)")
+    assert "taken away" not in told
+    assert ("- {reference_date: 2025-04-01, table: attendance, files: [出欠_A校.csv]" in told) == decided
+    assert office.query("select count(*) from sources.attendance") == [(int(decided),)]
 
 
 def test_an_emptied_and_a_missing_folder_are_refused_with_what_to_do(office):

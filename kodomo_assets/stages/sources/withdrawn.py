@@ -121,6 +121,19 @@ def _message(
     table: SourceTable, reference_date: dt.date, found: Withdrawn, names: Sequence[str], idle: Sequence[str]
 ) -> str:
     where = f"inbox/{reference_date}/"
+    if names and not table.legal.in_force(reference_date):
+        # the files may lie there: nobody has to look for them
+        stands = (
+            "the date has decisions, so its rows stay as they were read, and count for nothing. Renew the basis, or "
+            "confirm in the city's configuration under ingest.withdrawn that they leave: "
+            f"{line_to_paste(table, reference_date, found.to_confirm)}"
+            if found.to_confirm
+            else "its rows have left the date. Where this was not meant, renew the basis"
+        )
+        return (
+            f"{table.ja}: no legal basis in force at {reference_date} (tables.{table.id}.legal.valid_until), "
+            f"{', '.join(names)} is read no more; {stands}"
+        )
     if found.to_confirm:
         return (
             f"{table.ja}: {', '.join(found.to_confirm)} was taken away from {where}, and the date has decisions: the "
