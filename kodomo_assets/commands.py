@@ -17,7 +17,7 @@ from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError,
 from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.settings import Settings, project_root
 from kodomo_assets.store.opening import open_to_write
-from kodomo_assets.vocabulary import INSTALL_GUIDE, RESIDENT
+from kodomo_assets.vocabulary import INSTALL_GUIDE, RESIDENT, STATUS
 
 _ELSEWHERE = (
     "Backups and copies elsewhere still hold it, and so may blocks of the disk that are free now: delete the backups "
@@ -268,7 +268,9 @@ def _templates(catalogue: Catalogue, folder: Path) -> int:
     from kodomo_assets.stages.sources.templates import write_templates
 
     paths = write_templates(catalogue, folder) + write_support_template(catalogue, folder)
-    print(f"{len(paths)} templates in {folder}; files that were there already are left alone")
+    print(
+        f"{len(paths)} templates in {folder}; files that were there already are left alone（前からあるものはそのまま）"
+    )
     return 0
 
 
@@ -306,17 +308,29 @@ def _run(
     failed = False
     with dagster_of(settings) as instance:
         for run_id in end_dead_runs(instance, settings, dt.datetime.now(dt.UTC)):
-            print(f"run {run_id[:8]} was killed and is ended now; its date is done anew", file=sys.stderr)
+            print(
+                f"run {run_id[:8]} was killed and is ended now; its date is done anew"
+                "（途中で止まった更新を終わりにしました。その基準日はやり直します）",
+                file=sys.stderr,
+            )
         check_free(instance)
         for day in dates:
             newest = last_run(instance, catalogue.calendar.dates_until(day))
             if not anew and is_complete(settings, catalogue, day, newest):
-                print(f"{what} {day}: nothing changed since its last refresh; --anew makes it again", file=sys.stderr)
+                print(
+                    f"{what} {day}: nothing changed since its last refresh; --anew makes it again"
+                    "（前の更新から何も変わっていません。作り直すなら --anew）",
+                    file=sys.stderr,
+                )
                 continue
             print(f"{what} {day}", file=sys.stderr)
             if not job(settings, catalogue, day, instance):
                 _tell_lines(settings, day)
-                print(f"{what} {day} failed; the results of before stand. See the lines above.", file=sys.stderr)
+                print(
+                    f"{what} {day} failed; the results of before stand. See the lines above."
+                    f"（失敗しました。前の結果は残っています。直す人と直し方は outbox/{day}/{STATUS}.html にあります）",
+                    file=sys.stderr,
+                )
                 failed = True
                 break
         with suppress(StoreBusyError):
@@ -370,7 +384,11 @@ def _forget(settings: Settings, catalogue: Catalogue, given: argparse.Namespace)
         end_dead_runs(instance, settings, dt.datetime.now(dt.UTC))
         check_free(instance)
         if not forget(settings, catalogue, instance, asker.role, asker.reason):
-            print(f"{given.command} failed. See the lines above; give the command again", file=sys.stderr)
+            print(
+                f"{given.command} failed. See the lines above; give the command again"
+                "（失敗しました。上の文を見て、もう一度打ってください）",
+                file=sys.stderr,
+            )
             return 1
     from kodomo_assets.store.backups import made_backups
 
@@ -472,7 +490,11 @@ def _tell_lines(settings: Settings, day: dt.date) -> None:
             [day],
         ).fetchall()
         if lines:
-            print("to let in what was found, under ingest.acknowledged in city.yaml:", file=sys.stderr)
+            print(
+                "to let in what was found, under ingest.acknowledged in city.yaml"
+                "（承知で受け入れるなら、city.yaml の ingest.acknowledged に書く行）:",
+                file=sys.stderr,
+            )
             print("\n".join(line for (line,) in lines), file=sys.stderr)
 
 
@@ -488,5 +510,5 @@ def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
         print(funnel_summary(con, catalogue, day).text())
         if decided := funnel_text(con, catalogue, day):
             print(decided)
-    print(f"\nanalysts: {published_file(settings, catalogue)}  (read-only; see docs/analysts.md)")
+    print(f"\n分析者 analysts: {published_file(settings, catalogue)}  (read-only; see docs/analysts.md)")
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from kodomo_assets import errors
 from kodomo_assets.__main__ import command_line, main
 
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
@@ -59,3 +60,17 @@ def test_a_command_that_was_typed_wrong_is_told_in_japanese(typed, told, capsys)
     assert told in said
     assert "使い方：" in said
     assert "0012345678" not in said
+
+
+def test_every_kind_of_error_says_in_japanese_whose_it_is():
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.KodomoError)]
+    assert errors.StoreBusyError in kinds
+    assert [kind for kind in kinds if not JAPANESE.search(vars(kind).get("ja", ""))] == []
+
+
+def test_behind_an_error_stands_in_japanese_who_mends_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KODOMO_DATA_DIR", str(tmp_path))
+    assert main(["summary", "soon"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: reference date: found 'soon', expected YYYY-MM-DD")
+    assert second == f"→ {errors.ConfigurationError.ja}"
