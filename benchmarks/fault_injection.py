@@ -77,6 +77,7 @@ class City:
             "PYTHONPATH": str(project_root()),
         }
         self.settings = Settings.from_environment(self.environment)
+        self.backups = root / "backups"
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -321,8 +322,11 @@ def main() -> int:
         with readers(city, figures):
             for number in range(given.kills):
                 command = chance.choice(list(seconds))
+                # what is there already is left alone, which kills nothing in the middle
                 if command[0] == "templates":
                     shutil.rmtree(city.settings.data_dir / "templates", ignore_errors=True)
+                if command[0] == "export":
+                    shutil.rmtree(city.root / "exported", ignore_errors=True)
                 what = kill_at_random(city, command, seconds[command], chance)
                 figures.counts["kills" if "killed" in what else "ended before the kill"] += 1
                 if "lived on" in what:
@@ -335,6 +339,7 @@ def main() -> int:
             if code:
                 figures.fail("no refresh in the end", said[-600:])
         inspect(city, figures, people, "in the end")
+        restore_all(city, figures)
     report(figures)
     return 1 if figures.lines else 0
 
@@ -348,14 +353,31 @@ def durations(city: City) -> dict[tuple[str, ...], float]:
     delivered = next((city.settings.inbox / LAST).glob("住民記録*"))
     for command in (
         ("refresh", LAST, "--anew"), ("after-meeting", LAST), ("templates",), ("summary", LAST),
-        ("check", str(delivered)), ("check-config",),
+        ("check", str(delivered)), ("check-config",), ("doctor", "--port", port),
+        ("backup", str(city.backups), "--keep", "3", "--wait", "0"), ("export", str(city.root / "exported")),
     ):  # fmt: skip
         began = time.monotonic()
         code, _ = city.command(*command)
         found[command] = time.monotonic() - began
+        shutil.rmtree(city.root / "exported", ignore_errors=True)
         print(f"{' '.join(command)}: exit {code}, {found[command]:.1f} s", flush=True)
     found["ui", "--port", port] = 30.0
     return found
+
+
+def restore_all(city: City, figures: Figures) -> None:
+    """Whatever a kill left under the name of a backup is a whole one, and the last command of all leaves no other."""
+    code, said = city.command("backup", str(city.backups))
+    if code:
+        figures.fail("no backup in the end", said[-600:])
+    for folder in city.backups.iterdir():
+        if not folder.name.startswith("kodomo-backup-") or folder.suffix:
+            figures.fail("leftovers", folder.name)
+            continue
+        figures.counts["backups restored"] += 1
+        code, said = city.command("restore", str(folder), "--to", str(city.root / "restored" / folder.name))
+        if code:
+            figures.fail("backups that cannot be restored", said[-600:])
 
 
 def report(figures: Figures) -> None:
