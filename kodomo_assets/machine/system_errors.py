@@ -74,6 +74,9 @@ def explain(error: BaseException) -> str | None:
     """What went wrong and what to do, where the error is the system's; None where the text may quote a record."""
     if isinstance(error, duckdb.OutOfMemoryException):
         return "DuckDB needs more memory than it may take (1 GB): close other programs, or use a machine with more"
+    if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
+        # Ctrl-C while DuckDB works
+        return "it was stopped in the middle; what was stored before stands"
     if isinstance(error, MemoryError):
         return "the machine has too little memory left: close other programs, then run it again"
     if isinstance(error, OSError):

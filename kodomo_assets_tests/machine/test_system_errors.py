@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -229,3 +231,11 @@ def test_an_error_that_nobody_foresaw_ends_in_a_sentence_too(monkeypatch, capsys
     assert said.startswith("error: unexpected RuntimeError in ")
     assert "山田" not in said
     assert "Traceback" not in said
+
+
+def test_ctrl_c_while_duckdb_works_is_no_unexpected_error():
+    with duckdb.connect() as con:
+        threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+        with pytest.raises(RuntimeError) as met:
+            con.execute("select count(*) from range(10000000) as a, range(100000) as b where a.range + b.range = 7")
+    assert explain(met.value) == "it was stopped in the middle; what was stored before stands"
