@@ -164,8 +164,9 @@ def outcome(city: City) -> tuple[dict[str, tuple], set[str]]:
         for name, columns in named:
             if name in city.catalogue.outputs and name not in _NOT_COMPARED:
                 rows[name] = con.execute(f"select count(*), sum(hash({', '.join(columns)})) from {name}").fetchone()
-    # whoever looks writes 状況.html, and how often differs
-    return rows, {path.name for path in city.outbox(APRIL).iterdir() if path.is_file() and path.name != "状況.html"}
+    # whoever looks writes how things stand, and how often differs
+    told = {"状況.html", "要対応.txt"}
+    return rows, {path.name for path in city.outbox(APRIL).iterdir() if path.is_file()} - told
 
 
 def test_a_new_date_a_correction_and_the_decisions_end_alike_whoever_asks(village, tmp_path):
