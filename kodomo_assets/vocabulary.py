@@ -128,7 +128,7 @@ LINK_REVIEW, KEY_LIST, RETURNS = "名寄せ確認", "配布番号一覧", "差�
 MODEL_CARD = "モデルカード"
 FILE_REGISTER, OFFICE_PAPER = "個人情報ファイル簿", "説明資料"
 NOTICE, IMPACT_PAPER, ALGORITHM_PAPER = "保護者向けお知らせ", "影響評価", "アルゴリズム台帳"
-RESULTS, STATUS, NOTICE = "成果報告", "状況", "要対応"
+RESULTS, STATUS, TO_DO = "成果報告", "状況", "要対応"
 
 #: What stands behind the name of a file of before that is kept, with a number.
 OLD = "_旧"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -309,3 +310,17 @@ def test_the_published_levels_are_said_in_the_vocabulary_s_words():
     with duckdb.connect() as con:
         explain_names(con, CATALOGUE)
         assert dict(con.execute("from catalogue.level_words").fetchall()) == vocabulary.LEVEL_WORDS
+
+
+def test_no_module_gives_a_name_twice():
+    """A word that takes another one's name takes its place in every file that is written with it."""
+    given = [
+        (path.relative_to(ROOT).as_posix(), name.id)
+        for path in sorted(ROOT.rglob("*.py"))
+        for statement in ast.parse(path.read_text("utf-8")).body
+        if isinstance(statement, ast.Assign | ast.AnnAssign)
+        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        for name in ast.walk(target)
+        if isinstance(name, ast.Name)
+    ]
+    assert [name for name, count in Counter(given).items() if count > 1] == []

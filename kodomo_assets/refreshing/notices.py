@@ -19,7 +19,7 @@ from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.outbox import remove_file, write_file
-from kodomo_assets.vocabulary import NOTICE, STATUS
+from kodomo_assets.vocabulary import STATUS, TO_DO
 
 _SENT, _NOT_SENT = "メール：送りました", "メール：まだ送れていません"
 _ANSWERS_WITHIN = 20
@@ -31,9 +31,9 @@ def tell_notice(catalogue: Catalogue, folder: Path, day: dt.date, alarms: Sequen
     Args:
         alarms: what has to be done, a line each; none: nothing has to be.
     """
-    path = folder / f"{NOTICE}.txt"
+    path = folder / f"{TO_DO}.txt"
     before = path.read_text("utf-8-sig").splitlines() if path.exists() else []
-    head = f"{NOTICE}　基準日 {day}"
+    head = f"{TO_DO}　基準日 {day}"
     lines = [head, *(f"・{alarm}" for alarm in alarms), f"くわしくは、同じフォルダーの {STATUS}.html を見てください。"]
     told, sent = before[: len(lines)] == lines, _SENT in before
     if alarms and told and (sent or catalogue.notify.server is None):

@@ -16,7 +16,7 @@ from kodomo_assets.office.written import Export, shows_any, was_saved_since
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.store.tables import replace
-from kodomo_assets.vocabulary import NOTICE, OLD, STATUS
+from kodomo_assets.vocabulary import OLD, STATUS, TO_DO
 
 #: Tells people something, in a sentence without a person's data.
 Tell = Callable[[str], None]
@@ -131,7 +131,7 @@ def made_files(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not _KEPT.search(path.stem) and path.stem not in (STATUS, NOTICE)
+        if path.is_file() and not _KEPT.search(path.stem) and path.stem not in (STATUS, TO_DO)
     }
 
 
