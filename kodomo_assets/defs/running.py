@@ -15,6 +15,7 @@ import dagster as dg
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.machine.processes import Process
 from kodomo_assets.machine.scratch import gate
+from kodomo_assets.refreshing.completions import standing_runs
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 
@@ -112,20 +113,13 @@ def purge_runs(instance: dg.DagsterInstance, settings: Settings, kept_days: int,
     old = instance.get_runs(dg.RunsFilter(created_before=before, statuses=_ENDED))
     if not old:
         return True
-    kept = _runs_that_made_what_stands(settings)
+    kept = standing_runs(settings)
     days = {run.tags[PARTITION] for run in old if PARTITION in run.tags}
     kept |= {last_run(instance, [dt.date.fromisoformat(day)]) or "" for day in days}
     going = [run.run_id for run in old if run.run_id not in kept]
     for run_id in going[:_AT_ONCE]:
         instance.delete_run(run_id)
     return len(going) <= _AT_ONCE
-
-
-def _runs_that_made_what_stands(settings: Settings) -> set[str]:
-    if not settings.database.is_file():
-        return set()
-    with connect(settings.database, read_only=True) as con:
-        return {run_id for (run_id,) in con.execute("select distinct run_id from published.refreshes").fetchall()}
 
 
 def under_way(instance: dg.DagsterInstance, day: dt.date, now: dt.datetime) -> Iterator[dg.DagsterRun]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -104,7 +105,13 @@ def _tell_how_things_stand(
     if not there or repository is None:
         return []
     come = [day for job in (YEARLY, TERMLY) if (day := newest_reference_date(house, job, now))]
-    gone = {day for day, account in known.items() if account.forgotten is not None and account.forgotten.list_too}
+    # also of one that had no list
+    kept_from = house.catalogue.kept_from(now.astimezone(ZoneInfo(house.catalogue.calendar.timezone)).date())
+    gone = {
+        day
+        for day, account in known.items()
+        if account.forgotten is not None and (account.forgotten.list_too or day < kept_from)
+    }
     days = sorted({there[-1], max(come, default=there[-1])} - gone)
     specs = check_specs(repository)
     told = [tell_status(house.settings, house.catalogue, context.instance, specs, day, now) for day in days]

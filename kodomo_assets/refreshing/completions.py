@@ -75,6 +75,18 @@ def is_complete(settings: Settings, catalogue: Catalogue, day: dt.date, last_run
         return False
 
 
+def standing_runs(settings: Settings) -> set[str]:
+    """The runs that made what the database holds, of all dates.
+
+    Raises:
+        StoreBusyError: a refresh is under way.
+    """
+    if not settings.database.is_file():
+        return set()
+    with connect(settings.database, read_only=True) as con:
+        return {run_id for (run_id,) in con.execute("select distinct run_id from published.refreshes").fetchall()}
+
+
 def _earlier_changes(catalogue: Catalogue, day: dt.date, account: Account) -> bool:
     """Whether earlier deliveries are other ones by now: also those for which nobody but a person asks (``notes``)."""
     return account.rests_on is None or bool(account.rests_on.changed_deliveries(catalogue, day))

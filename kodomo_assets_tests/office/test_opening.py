@@ -60,8 +60,9 @@ def test_files_of_an_inbox_are_opened_hashed_and_sized_in_one_place():
         r"\b(?:open_text|open_workbook|file_digest|max_file_mb|max_workbook_mb)\b|\.path\.(?:open|read_)"
     )
     found = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if doors.search(path.read_text("utf-8"))}
-    # where they are made, and the settings' own declaration
-    assert found - {"office/formats/delimited.py", "office/formats/workbooks.py", "office/formats/containers.py"} == {
+    # where they are made, the settings' own declaration, and wheels, which are no deliveries
+    elsewhere = {"office/formats/delimited.py", "office/formats/workbooks.py", "office/formats/containers.py"}
+    assert found - elsewhere - {"doors/wheelhouse.py"} == {
         "office/opening.py",
         "catalogue/ingest.py",
         "office/problems.py",
