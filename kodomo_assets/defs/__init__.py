@@ -74,11 +74,22 @@ def declared(catalogue: Catalogue) -> list[Declared]:
     ]
 
 
+def automation(settings: Settings, catalogue: Catalogue) -> set[str]:
+    """The names of the schedules and sensors, without building what they ask for."""
+    house = _house(settings, catalogue)
+    jobs = build_jobs(house)
+    return {one.name for one in build_schedules(house, jobs)} | {one.name for one in build_sensors(house, jobs)}
+
+
+def _house(settings: Settings, catalogue: Catalogue) -> House:
+    return House(catalogue=catalogue, settings=settings, partitions=reference_dates(catalogue.calendar))
+
+
 def build_definitions(
     settings: Settings, catalogue: Catalogue, loggers: Mapping[str, dg.LoggerDefinition] | None = None
 ) -> dg.Definitions:
     """All stages over one data folder; ``loggers`` replace Dagster's console logger."""
-    house = House(catalogue=catalogue, settings=settings, partitions=reference_dates(catalogue.calendar))
+    house = _house(settings, catalogue)
     jobs = build_jobs(house)
     return dg.Definitions(
         assets=[

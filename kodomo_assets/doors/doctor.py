@@ -400,10 +400,9 @@ class _Installation:
         yield WELL, f"動いています（{self._told(last)}）"
 
     def schedules(self) -> Found:
-        from kodomo_assets.defs import build_definitions
+        from kodomo_assets.defs import automation
 
-        definitions = build_definitions(self.settings, self.catalogue)
-        declared = {one.name for one in [*(definitions.schedules or ()), *(definitions.sensors or ())]}
+        declared = automation(self.settings, self.catalogue)
         off = set()
         if self._has_history():
             import dagster as dg
