@@ -20,6 +20,7 @@ from kodomo_assets.errors import DeliveryError, StoreBusyError
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.office.inbox import dated_folders
 from kodomo_assets.refreshing.needs import TERMLY, YEARLY, look, notes, watched_files
+from kodomo_assets.refreshing.notices import drop_notices
 from kodomo_assets.stages.sources.arrivals import arriving, listing
 from kodomo_assets.stages.sources.readings import Account
 
@@ -114,7 +115,10 @@ def _tell_how_things_stand(
     }
     days = sorted({there[-1], max(come, default=there[-1])} - gone)
     specs = check_specs(repository)
-    told = [tell_status(house.settings, house.catalogue, context.instance, specs, day, now) for day in days]
+    drop_notices(house.settings.outbox, days)
+    told = [
+        tell_status(house.settings, house.catalogue, context.instance, specs, day, now, notice=True) for day in days
+    ]
     return [text for text in told if text is not None]
 
 

@@ -34,11 +34,14 @@ def tell_status(
     specs: Collection[dg.AssetCheckSpec],
     day: dt.date,
     now: dt.datetime,
+    *,
+    notice: bool = False,
 ) -> str | None:
-    """Writes the page about ``day``; why it could not, which is no reason to stop anything else."""
+    """Writes the page about ``day``, with ``notice`` also what cannot wait; why it could not: nothing else stops."""
     try:
         failure = _failure(instance, day, job_name(catalogue.calendar, day))
-        problem = write_status(settings, catalogue, day, now, list(_findings(instance, specs, day)), failure)
+        findings = list(_findings(instance, specs, day))
+        problem = write_status(settings, catalogue, day, now, findings, failure, notice=notice)
     except KodomoError as error:
         return f"{day}: the page on how things stand is not new: {error}"
     except Exception as error:

@@ -1,5 +1,7 @@
 """要対応.txt beside 状況.html while something has to be done, and a mail when it appears, says something else or goes.
 
+Of the dates that somebody waits for: the newest with deliveries, and the one that has come since.
+
 What it says is what 状況.html says, in few lines: nothing of anybody. Whether the mail went out stands in the file
 itself, so that one that could not be sent is tried again at the next look, and none is sent twice.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from email.message import EmailMessage
 from pathlib import Path
@@ -55,6 +57,14 @@ def tell_notice(catalogue: Catalogue, folder: Path, day: dt.date, alarms: Sequen
     # Windows' editor takes UTF-8 without a mark for another code
     write_file(path, "\r\n".join([*lines, *last, ""]).encode("utf-8-sig"))
     return problem
+
+
+def drop_notices(outbox: Path, kept: Collection[dt.date]) -> None:
+    """Takes the notices of other dates away: a newer one has come, and nobody waits for them any more."""
+    names = {day.isoformat() for day in kept}
+    for path in outbox.glob(f"*/{TO_DO}.txt"):
+        if path.parent.name not in names:
+            remove_file(path)
 
 
 def _mail(catalogue: Catalogue, lines: Sequence[str]) -> str | None:

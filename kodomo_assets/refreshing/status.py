@@ -27,12 +27,15 @@ def write_status(
     now: dt.datetime,
     findings: Sequence[Finding],
     failure: Failure | None,
+    *,
+    notice: bool,
 ) -> str | None:
     """Writes the page about ``day`` into its outbox, and the notice of what cannot wait; why no mail could be sent.
 
     Args:
         findings: the checks that do not hold.
         failure: of the date's last run, None where it did not fail.
+        notice: whether anybody still waits for this date: of an older one that is made once more nobody is told.
 
     Raises:
         StoreBusyError: a refresh is under way, which writes the page when it ends.
@@ -51,7 +54,7 @@ def write_status(
                 create_tables(con, catalogue)
                 page, alarms = _page(con, settings, catalogue, day, now, findings, failure)
         write_file(path, page)
-        return tell_notice(catalogue, path.parent, day, alarms)
+        return tell_notice(catalogue, path.parent, day, alarms) if notice else None
 
 
 def _page(

@@ -14,7 +14,7 @@ import pytest
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.refreshing.notices import tell_notice
+from kodomo_assets.refreshing.notices import drop_notices, tell_notice
 
 DAY = dt.date(2025, 4, 1)
 
@@ -161,3 +161,11 @@ def test_a_server_that_is_not_there_stops_nothing(tmp_path):
 def test_half_a_configuration_is_refused(tmp_path, more, told):
     with pytest.raises(ConfigurationError, match=told):
         city(tmp_path, 25, **more)
+
+
+def test_of_a_date_that_nobody_waits_for_no_notice_stays(tmp_path):
+    for day in (DAY, dt.date(2024, 4, 1)):
+        (tmp_path / day.isoformat()).mkdir()
+        tell_notice(city(tmp_path, None), tmp_path / day.isoformat(), day, ["一"])
+    drop_notices(tmp_path, [DAY])
+    assert [path.parent.name for path in tmp_path.glob("*/要対応.txt")] == [DAY.isoformat()]
