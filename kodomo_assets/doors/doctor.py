@@ -12,9 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from packaging.requirements import Requirement
@@ -34,6 +36,9 @@ from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import published_file, publishing_run
 from kodomo_assets.vocabulary import STATUS
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 WELL, NOTE, WRONG = "○", "△", "×"
 _GIGABYTE = 10**9
@@ -378,9 +383,7 @@ class _Installation:
         if not self._has_history():
             yield WRONG, "まだ一度も動いていません", _START_DAEMON
             return
-        import dagster as dg
-
-        with dg.DagsterInstance.get() as instance:
+        with self._dagster() as instance:
             beats = instance.get_daemon_heartbeats()
         if not beats:
             yield WRONG, "まだ一度も動いていません", _START_DAEMON
@@ -405,9 +408,7 @@ class _Installation:
         declared = automation(self.settings, self.catalogue)
         off = set()
         if self._has_history():
-            import dagster as dg
-
-            with dg.DagsterInstance.get() as instance:
+            with self._dagster() as instance:
                 states = instance.all_instigator_state()
             off = {one.instigator_name for one in states if one.status.value == "STOPPED"} & declared
         if off:
@@ -441,6 +442,14 @@ class _Installation:
             yield NOTE, f"いまは見えません：{told}", "外したディスクなら、そのままで構いません"
         else:
             yield WELL, told
+
+    def _dagster(self) -> AbstractContextManager[DagsterInstance]:
+        """Dagster with the home of this installation, also where no variable names it."""
+        # Dagster takes seconds to import
+        from kodomo_assets.defs.running import dagster_of
+
+        os.environ["DAGSTER_HOME"] = str(self.settings.dagster_home)
+        return dagster_of(self.settings)
 
     def _has_history(self) -> bool:
         """Whether Dagster ran here: looking would make its files, and those of another account could not be written."""

@@ -228,6 +228,13 @@ def test_whether_the_daemon_lives_is_told(settings, instance, age, mark, told):
     assert daemon.found.startswith(told)
 
 
+def test_where_no_variable_names_the_home_it_is_the_usual_one(settings, instance, monkeypatch):
+    instance.add_daemon_heartbeat(DaemonHeartbeat(NOW.timestamp(), "SENSOR", "x", []))
+    monkeypatch.delenv("DAGSTER_HOME")
+    marks = {one.what: one.mark for one in examine(settings, 1, NOW)}
+    assert (marks["デーモン"], marks["予定"]) == (WELL, WELL)
+
+
 def test_a_schedule_that_was_turned_off_is_named(settings):
     (before,) = found(settings, "予定")
     assert before.mark == WELL
