@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +13,7 @@ from kodomo_assets.defs.running import PARTITION, last_run, purge_runs
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.refreshing.completions import is_complete
 from kodomo_assets_tests.conftest import DATES, City
+from kodomo_assets_tests.holder import held
 
 TODAY = dt.datetime.now(dt.UTC)
 LATER = TODAY + dt.timedelta(days=401)
@@ -94,17 +93,8 @@ def test_many_go_in_several_looks(city: City):
 
 
 def test_while_a_refresh_writes_nothing_goes(city: City):
-    script = (
-        "import sys; from pathlib import Path; from kodomo_assets.store.connection import connect\n"
-        "with connect(Path(sys.argv[1])): print('open', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", script, str(city.settings.database)]
     with city.instance() as instance:
         add(instance, None, dg.DagsterRunStatus.SUCCESS)
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
-            assert writer.stdout is not None
-            writer.stdout.readline()
-            with pytest.raises(StoreBusyError):
-                purge_runs(instance, city.settings, KEPT, LATER)
-            writer.communicate()
+        with held(city.settings.database), pytest.raises(StoreBusyError):
+            purge_runs(instance, city.settings, KEPT, LATER)
         assert len(instance.get_runs()) == 2

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
-import subprocess
-import sys
 import uuid
 
 import dagster as dg
@@ -25,6 +23,7 @@ from kodomo_assets.store.exports import made_files
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.defs.conftest import DAY, Office
 from kodomo_assets_tests.defs.test_sensor import ASSISTANCE, REGISTER, Watcher
+from kodomo_assets_tests.holder import held
 
 NAME = "状況.html"
 
@@ -171,16 +170,8 @@ def test_while_somebody_holds_the_database_the_page_stays(office, watcher):
     office.materialize("sources.public_assistance")
     watcher.look()
     before = page(office)
-    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(office.settings.database)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout.readline() == "open\n"
+    with held(office.settings.database):
         _, why = watcher.look()
-        holder.stdin.close()
     assert "a refresh is under way" in why
     assert page(office) == before
 

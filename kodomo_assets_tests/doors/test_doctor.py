@@ -26,6 +26,7 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.store.backups import back_up
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
+from kodomo_assets_tests.holder import held
 from kodomo_assets_tests.internals import DaemonHeartbeat
 
 NOW = dt.datetime.now(dt.UTC)
@@ -248,16 +249,8 @@ def test_a_schedule_that_was_turned_off_is_named(settings):
 
 
 def test_a_refresh_under_way_hides_nothing_else(settings):
-    script = (
-        "import sys; from pathlib import Path; from kodomo_assets.store.connection import connect\n"
-        "with connect(Path(sys.argv[1])): print('open', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", script, str(settings.database)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout is not None
-        writer.stdout.readline()
+    with held(settings.database):
         everything = examine(settings, 1, NOW)
-        writer.communicate()
     assert {one.what: one.mark for one in everything}["データベース"] == NOTE
     assert {one.what for one in everything} == {one.what for one in examine(settings, 1, NOW)}
 

@@ -27,6 +27,7 @@ from kodomo_assets.store.backups import Made, back_up, made_backups, restore
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets_tests.conftest import DATES, City
+from kodomo_assets_tests.holder import held
 
 NOW = dt.datetime(2026, 11, 27, 3, 15, tzinfo=dt.UTC)
 NAME = "kodomo-backup-20261127T031500"
@@ -187,17 +188,8 @@ def test_an_inbox_that_is_a_link_to_a_share_is_saved(small: Settings, tmp_path: 
 
 
 def test_while_a_refresh_writes_there_is_no_backup(small: Settings):
-    script = (
-        "import sys; from pathlib import Path; from kodomo_assets.store.connection import connect\n"
-        "with connect(Path(sys.argv[1])): print('open', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", script, str(small.database)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout is not None
-        writer.stdout.readline()
-        with pytest.raises(StoreBusyError, match=str(writer.pid)):
-            made(small)
-        writer.communicate()
+    with held(small.database) as process, pytest.raises(StoreBusyError, match=str(process)):
+        made(small)
     assert list((small.data_dir.parent / "disk").iterdir()) == []
     assert made(small).files == 5
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import duckdb
 import pytest
 
 from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.store.connection import connect
+from kodomo_assets_tests.holder import held
 
 
 def test_a_second_process_is_told_who_holds_the_file(tmp_path):
     database = tmp_path / "kodomo.duckdb"
-    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout.readline() == "open\n"
-        with pytest.raises(StoreBusyError, match=f"held by process {holder.pid}"), connect(database):
-            pass
-        holder.stdin.close()
+    with (
+        held(database) as process,
+        pytest.raises(StoreBusyError, match=f"held by process {process}"),
+        connect(database),
+    ):
+        pass
     with connect(database) as con:
         assert con.execute("select 1").fetchone() == (1,)
 
