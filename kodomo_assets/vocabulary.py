@@ -169,6 +169,8 @@ LINK_ANSWERS: Mapping[str, str] = {"同一": "same", "別人": "different", "保
 DECISION, REASON, DIRECTION, IN_CHARGE = "判定", "理由", "支援の方向性", "担当"
 RELEASED, MEETING_DATE, DECIDED_BY = "公開可", "会議日", "判定者"
 # 個人票
+RETURN_BY, RETURN_TO = "返送期限", "提出先"
+CLASS_UNKNOWN = "組不明"
 WHO, FILLED_ON, FILLED_BY, MINUTES = "学年・組・氏名", "記入日", "記入者", "記入にかかった分数"
 # 支援記録
 GIVEN_ON, SUPPORT, OUTCOME = "実施日", "支援内容", "成果"
@@ -179,12 +181,19 @@ LEAFLETS, HANDED_ON = "案内資料", "案内資料を渡した日"
 
 @dataclass(frozen=True)
 class SheetQuestion:
-    """A question of the 個人票. ``choices``: None = in one's own words; ``long``: with room for several lines."""
+    """A question of the 個人票.
+
+    Attributes:
+        choices: None = in one's own words.
+        long: with room for several lines.
+        meanings: what each choice means, where its word does not say so; in the order of the choices.
+    """
 
     id: str
     ja: str
     choices: tuple[str, ...] | None
     long: bool
+    meanings: tuple[str, ...] = ()
 
 
 SHEET_ANSWERS = ("気になることはない", "少し気になる", "気になる", "分からない")
@@ -200,13 +209,17 @@ QUESTIONS = (
     SheetQuestion("sibling_care", "きょうだいの世話", SHEET_ANSWERS, False),
     SheetQuestion("school_support", "学校での支援", None, False),
     SheetQuestion("teacher_note", "担任所見", None, True),
-    # 0 = not at all, 3 = very much
+    # what the marks mean stands in the configuration (sheets.concern)
     SheetQuestion("concern", "気になる度", ("0", "1", "2", "3"), False),
 )
 
 
 #: School years as teachers say them: 1 to 6 of 小学校, then 1 to 3 of 中学校.
 SCHOOL_YEARS: Mapping[int, str] = {year: f"小{year}" if year <= 6 else f"中{year - 6}" for year in range(1, 10)}
+
+
+#: What stands in the name of a school's file behind the school where it is of one class: year, class, ending.
+CLASS_FILE = "_[小中][1-9]_.+[.]xlsx"
 
 
 def school_year_ja(school_year: int) -> str:

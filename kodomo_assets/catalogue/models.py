@@ -19,7 +19,7 @@ from kodomo_assets.catalogue.accounts import Accounts
 from kodomo_assets.catalogue.base import Band, Model, did_you_mean
 from kodomo_assets.catalogue.decisions import check_decisions
 from kodomo_assets.catalogue.ingest import Ingest, Reason, Remedy
-from kodomo_assets.catalogue.interviews import Interviews
+from kodomo_assets.catalogue.interviews import Interviews, Preparation
 from kodomo_assets.catalogue.items import Item
 from kodomo_assets.catalogue.legal import Section
 from kodomo_assets.catalogue.meeting import Meeting
@@ -40,6 +40,7 @@ from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.registry import Registry
 from kodomo_assets.catalogue.retention import Retention, day_it_goes, first_day_kept
 from kodomo_assets.catalogue.rights import Rights
+from kodomo_assets.catalogue.sheets import Sheets
 from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.catalogue.words import (
     GROUP_WORDS,
@@ -75,6 +76,7 @@ class Catalogue(Model):
     legacy: Legacy = Field(description="the rule of データベースみまもり, kept for comparison")
     meeting: Meeting = Field(description="what goes to the meeting and to the schools ([meeting.md](meeting.md))")
     interviews: Interviews = Field(description="the 面談 of the schools, and what has to be done before them")
+    sheets: Sheets = Field(description="the 個人票: a file for whom, and what stands on it")
     publish: Publish = Field(description="what analysts see")
     accounts: Accounts = Field(description="who may read or write what ([operations.md](operations.md#accounts))")
     registry: Registry = Field(description="what was settled with the offices, and what the papers say")
@@ -350,6 +352,21 @@ class Catalogue(Model):
     def goes_on(self, reference_date: dt.date, table: str | None = None) -> dt.date:
         """The day on which what is of ``reference_date`` is past retention."""
         return day_it_goes(self.years_kept(table), reference_date)
+
+    def interviews_of(self, school: str, reference_date: dt.date) -> tuple[dt.date, dt.date | None]:
+        """First and last day of the school's 面談 after ``reference_date``; the last is None where no window is set."""
+        following = self.calendar.next_reference_date(reference_date)
+        window = self.interviews.window(school, reference_date, following)
+        return window or (self.interviews_otherwise(reference_date), None)
+
+    def interviews_otherwise(self, reference_date: dt.date) -> dt.date:
+        """When the 面談 of a school without a window of its own begin."""
+        return reference_date + dt.timedelta(days=self.meeting.interview_window_days)
+
+    def due_on(self, step: Preparation, school: str, reference_date: dt.date) -> dt.date:
+        """By when ``step`` has to be done at a school, as review.calendar has it."""
+        opens_on, _ = self.interviews_of(school, reference_date)
+        return opens_on - dt.timedelta(days=self.interviews.days_before[step])
 
     def without_basis(self, day: dt.date) -> tuple[str, ...]:
         """Items that may not be used on ``day``: a table of theirs has no legal basis in force (method §8)."""

@@ -32,7 +32,15 @@ from kodomo_assets.store.pseudonyms import create_lots, create_sheet_numbers
 from kodomo_assets.store.publish import published, published_file
 from kodomo_assets.store.stops import stopped_numbers
 from kodomo_assets.told import Told
-from kodomo_assets.vocabulary import MEETING, MINUTES, PERSONAL_SHEET, RESULTS, SCHOOL_LIST, SUPPORT_RECORD
+from kodomo_assets.vocabulary import (
+    CLASS_UNKNOWN,
+    MEETING,
+    MINUTES,
+    PERSONAL_SHEET,
+    RESULTS,
+    SCHOOL_LIST,
+    SUPPORT_RECORD,
+)
 
 # every child on a list: the number of the meeting, the school and the school year then; the names of schools beside it
 _LISTED = ["linkage.children"]
@@ -118,7 +126,14 @@ def personal_sheets(step: Step) -> Results:
     _prepare(step)
     files = step.returned("review.personal_sheets")
     taken = build_personal_sheets(step.con, step.catalogue, files, step.day, step.today)
-    made = make_sheets(step.delivered(), step.day, version_of(step.con, step.day), protection_caution(step.catalogue))
+    version, cautions = version_of(step.con, step.day), protection_caution(step.catalogue)
+    made = make_sheets(step.delivered(), step.catalogue, step.day, version, cautions)
+    if made.without_class:
+        roster = step.catalogue.tables["school_roster"].ja
+        step.warn(
+            f"{PERSONAL_SHEET}: {made.without_class} children have no class in {roster}; each stands in its school's "
+            f"file {CLASS_UNKNOWN}, which the school hands on to the teachers"
+        )
     if taken.left_out:
         step.warn(f"{MINUTES}: {taken.left_out} cells are no number of minutes; the schools' medians leave them out")
     yield from _take(step, "review.personal_sheets", files, taken, told=made.counts)

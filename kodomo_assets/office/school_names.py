@@ -36,7 +36,7 @@ def school_names(schools: Mapping[str, str]) -> dict[str, SchoolName]:
     carry their codes.
     """
     shown = _told_apart(schools, lambda name: name)
-    stems = _told_apart({code: _file_stem(name) for code, name in shown.items()}, _compared)
+    stems = _told_apart({code: file_part(name) for code, name in shown.items()}, _compared)
     return {code: SchoolName(shown[code], stems[code]) for code in schools}
 
 
@@ -52,11 +52,12 @@ def _told_apart(names: Mapping[str, str], form: Callable[[str], str]) -> dict[st
     return told
 
 
-def _file_stem(name: str) -> str:
+def file_part(name: str, most_bytes: int = _MOST_BYTES) -> str:
+    """``name`` as a part of a file's name, without what one cannot hold, cut at ``most_bytes``."""
     plain = unicodedata.normalize("NFC", name)
     plain = "".join("_" if unicodedata.category(sign) in _INVISIBLE else sign for sign in plain)
     plain = _NO_FILE_NAME.sub("_", plain).strip(" .\u3000") or "_"
-    return plain.encode()[:_MOST_BYTES].decode(errors="ignore").rstrip(" .\u3000")
+    return plain.encode()[:most_bytes].decode(errors="ignore").rstrip(" .\u3000")
 
 
 def _compared(text: str) -> str:

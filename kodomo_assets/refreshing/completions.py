@@ -24,7 +24,7 @@ from kodomo_assets.stages.sources.arrivals import Hashes, texts
 from kodomo_assets.stages.sources.readings import Account, accounts
 from kodomo_assets.stages.sources.rests_on import create_of_whole
 from kodomo_assets.store.connection import connect
-from kodomo_assets.store.exports import made_files
+from kodomo_assets.store.exports import TAKEN_AWAY, made_files
 from kodomo_assets.store.migrate import require_current
 from kodomo_assets.store.publish import published_file, publishing_run
 
@@ -134,6 +134,7 @@ def _written_since(con: duckdb.DuckDBPyConnection, day: dt.date) -> dict[str, st
         from review.exports
         where
             reference_date = $1
+            and fingerprint <> $2
             and exported_at > (
                 select max(finished_at)
                 from published.refreshes
@@ -141,7 +142,7 @@ def _written_since(con: duckdb.DuckDBPyConnection, day: dt.date) -> dict[str, st
             )
         qualify row_number() over (partition by file order by exported_at desc) = 1
         """,
-        [day],
+        [day, TAKEN_AWAY],
     )
     return dict(rows.fetchall())
 

@@ -21,6 +21,8 @@ from kodomo_assets.vocabulary import OLD, STATUS, TO_DO
 #: Tells people something, in a sentence without a person's data.
 Tell = Callable[[str], None]
 LOG = "review.exports"
+#: In place of a fingerprint: the file is not made any more, and no child is told of by it.
+TAKEN_AWAY = ""
 
 
 def export(
@@ -36,7 +38,8 @@ def export(
 ) -> int:
     """Writes what changed into outbox/<day>/ and logs it in review.exports (``log``); how many files were written.
 
-    A file whose children are told the same is left alone, whatever the weights' version on its foot. Before a new
+    A file whose children are told the same is left alone, whatever the weights' version on its foot; one of ``kinds``
+    that is no longer made is logged once, with no child. Before a new
     content, and where a file of ``kinds`` is no longer made, the old file is taken away. It is kept under another name,
     and that is said, once there is a decision at the reference date or a later date has its list: then it is out; and
     whenever somebody wrote into it where it lay, or it is not the one that the log knows: only the database, or only
@@ -53,7 +56,7 @@ def export(
     now = dt.datetime.now(dt.UTC)
     keep = _is_out(con, day)
     last = _last_written(con, day)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for one in exports:
         path = folder / one.name
         fingerprint = hashlib.sha256(one.made_from.encode()).hexdigest()[:16]
@@ -65,6 +68,12 @@ def export(
         sha256 = hashlib.sha256(one.content).hexdigest()
         rows.append((day, one.kind, one.name, now, one.children, version, fingerprint, sha256))
     made = {one.name for one in exports}
+    rows += [
+        (day, one.kind, name, now, 0, version, TAKEN_AWAY, None)
+        for name, one in last.items()
+        if one.children and name not in made and name.startswith(tuple(kinds))
+    ]
+    written = sum(row[6] != TAKEN_AWAY for row in rows)
     for path in sorted(folder.glob("*")):
         if path.name not in made and path.name.startswith(tuple(kinds)) and not _KEPT.search(path.stem):
             out = keep and not _shows(path, stopped)
@@ -76,7 +85,7 @@ def export(
             warn(f"{path.name} shows a child whose use is stopped: read what it is kept for, and take it away by hand")
     if rows:
         _log(con, log, day, rows)
-    return len(rows)
+    return written
 
 
 def _shows(path: Path, stopped: frozenset[str]) -> bool:
@@ -85,19 +94,26 @@ def _shows(path: Path, stopped: frozenset[str]) -> bool:
 
 @dataclass(frozen=True)
 class _LastWritten:
-    """The newest line of the log on a file; ``sha256`` None: written by an older version of this program."""
+    """What the log knows of a file: the children of its newest line, and the rest as it was last written.
 
+    ``sha256`` None: written by an older version of this program.
+    """
+
+    kind: str
+    children: int
     fingerprint: str
     sha256: str | None
 
 
 def _last_written(con: duckdb.DuckDBPyConnection, day: dt.date) -> dict[str, _LastWritten]:
     rows = con.execute(
-        "select file, fingerprint, sha256 from review.exports where reference_date = $1 "
-        "qualify row_number() over (partition by file order by exported_at desc) = 1",
-        [day],
+        "select file, kind, arg_max(children, exported_at), "
+        "arg_max(fingerprint, exported_at) filter (fingerprint <> $2), "
+        "max_by(struct_pack(sha := sha256), exported_at) filter (fingerprint <> $2) "
+        "from review.exports where reference_date = $1 group by file, kind",
+        [day, TAKEN_AWAY],
     ).fetchall()
-    return {file: _LastWritten(fingerprint, sha256) for file, fingerprint, sha256 in rows}
+    return {file: _LastWritten(kind, children, mark, sha["sha"]) for file, kind, children, mark, sha in rows}
 
 
 def _is_foreign(path: Path, known: _LastWritten | None) -> bool:

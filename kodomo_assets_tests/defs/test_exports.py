@@ -86,6 +86,17 @@ def test_before_the_meeting_a_corrected_list_replaces_the_file(outbox):
     assert outbox.files() == {NAME: b"b"}
     outbox.write(None, b"")
     assert outbox.files() == {}
+    # the log says once that no child is told of by it any more
+    outbox.write(None, b"")
+    assert outbox.con.execute(
+        "select children, sha256 is null from review.exports order by exported_at"
+    ).fetchall() == [
+        (1, False),
+        (1, False),
+        (0, True),
+    ]
+    assert outbox.write("b", b"b") == 1
+    assert outbox.logged() == 4
 
 
 def test_of_an_old_date_the_old_file_is_set_aside_and_that_is_said(outbox):

@@ -26,10 +26,12 @@ from kodomo_assets.doors.rights.workbooks import Decision, parts_of
 from kodomo_assets.office.returned import Place, ReturnedRow
 from kodomo_assets.office.workbooks import lines_of
 from kodomo_assets.settings import Settings
-from kodomo_assets.sql import quoted
-from kodomo_assets.store.connection import connect
+from kodomo_assets.sql import quoted, run_sql
+from kodomo_assets.store.connection import connect, in_memory
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.stops import stop
+from kodomo_assets.store.tables import create_tables
+from kodomo_assets.vocabulary import CLASS_FILE
 
 # a played city of 2,000 residents: its meeting has decided, schools have sent sheets back and reported support
 PLAYED = Path(__file__).parents[1] / "store" / "second_landing"
@@ -698,3 +700,29 @@ def test_no_text_is_cut_where_a_row_can_be_no_higher(centre, capsys):
     assert centre.disclose(SUPPORTED, "--release", fill(draft, ALL)) == 0
     (told,) = [str(row["内容"]) for row in rows_of(draft.with_name(draft.name.replace("_案", ""))) if row["表"] == "学校から戻った個人票"]  # fmt: skip
     assert note in told
+
+
+def test_of_a_school_whose_files_are_a_class_s_every_one_may_have_held_the_child():
+    with in_memory() as con:
+        create_tables(con, load_catalogue())
+        con.execute("create temp table subject_numbers as select 'child_key' as kind, 'a' as number")
+        con.execute(
+            "insert into review.listed_children by name select date '2025-04-01' as reference_date, 'a' as child_key, "
+            "4 as school_year, '南小学校' as school"
+        )
+        names = ("南小学校", "南小学校_小4_01組", "南小学校_小4_組不明", "南小学校分校_小4_01組", "北小学校_小4_01組")
+        for name in names:
+            con.execute(
+                "insert into review.exports by name select date '2025-04-01' as reference_date, '個人票' as kind, "
+                "'個人票_' || $1 || '.xlsx' as file, now() as exported_at, 1 as children, '1' as weights_version, "
+                "unnest(['x', '']) as fingerprint",
+                [name],
+            )
+        parameters = {"told": [], "meeting": "", "keys": "", "sheet": "個人票", "list": "支援対象者", "review": "", "centre": ""}  # fmt: skip
+        run_sql(con, "kodomo_assets.doors.rights", "files", parameters | {"class_file": CLASS_FILE})
+        # a line of the log on a file that is not made any more is none of its writings
+        assert con.execute("select file, recipient from own_files order by file").fetchall() == [
+            ("個人票_南小学校.xlsx", "南小学校"),
+            ("個人票_南小学校_小4_01組.xlsx", "南小学校"),
+            ("個人票_南小学校_小4_組不明.xlsx", "南小学校"),
+        ]

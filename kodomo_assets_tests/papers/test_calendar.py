@@ -136,6 +136,29 @@ def test_what_is_done(con, catalogue):
     assert school == (2, 2, 1.0, 16, 16.0, 2)
 
 
+def test_a_school_is_back_once_the_sheets_of_all_its_classes_are(con, catalogue):
+    # the whole school's file gave way to one a class; the child of one class left the list
+    written(con, "個人票_北小学校.xlsx", 2, "2025-04-22 10:00:00+09")
+    for name in ("小4_01組", "小6_組不明", "中1_01組"):
+        written(con, f"個人票_北小学校_{name}.xlsx", 1, "2025-04-23 10:00:00+09")
+    written(con, "個人票_北小学校.xlsx", 0, "2025-04-23 10:00:00+09")
+    written(con, "個人票_北小学校_中1_01組.xlsx", 0, "2025-04-24 10:00:00+09")
+    # of another school, whose name begins alike
+    written(con, "個人票_北小学校分校_小4_01組.xlsx", 5)
+    back = {"reference_date": DAY, "school_code": "081001"}
+    insert(con, "review.personal_sheets", [{**back, "child_key": "a", "read_on": dt.date(2025, 5, 7)}])
+    build_calendar(con, catalogue, DAY)
+    found = steps(con, "done_on", "done", "of_all")
+    assert found["sheets_out", "081001"][0] == dt.date(2025, 4, 22)
+    assert found["sheets_back", "081001"] == (None, 1, 2)
+    insert(con, "review.personal_sheets", [{**back, "child_key": "b", "read_on": dt.date(2025, 5, 9)}])
+    build_calendar(con, catalogue, DAY)
+    assert steps(con, "done_on", "done", "of_all")["sheets_back", "081001"] == (dt.date(2025, 5, 9), 2, 2)
+    # what stands on a sheet is the calendar's day
+    due = {school: catalogue.due_on("sheets_back", school, DAY) for school in ("081001", "081002")}
+    assert due == {"081001": dt.date(2025, 5, 30), "081002": dt.date(2025, 5, 10)}
+
+
 def test_the_meeting_is_over_once_everyone_is_decided(con, catalogue):
     written(con, "支援対象者_北小学校.xlsx", 1, "2025-05-21 10:00:00+09")
     decided = [

@@ -207,7 +207,7 @@ def test_the_workbook_and_the_sheets_tell_the_two_apart_by_nothing(blind):
     assert all(row == same[0] for row in same)
     heights = {sheet.row_dimensions[row].height for row in range(5, 5 + len(listed))}
     assert len(heights) == 1
-    (file,) = personal_sheets(blind.con, R, VERSION).files
+    (file,) = personal_sheets(blind.con, blind.catalogue, R, VERSION).files
     book = openpyxl.load_workbook(io.BytesIO(file.content))
     shapes = {name: (book[name].dimensions, len(list(book[name].rows))) for name in origins(blind)}
     assert len(set(shapes.values())) == 1

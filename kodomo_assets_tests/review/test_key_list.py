@@ -137,7 +137,7 @@ def test_every_list_sheet_and_page_says_that_nothing_is_known_of_protection(town
     assert told == ("支援措置の情報なし",)
     town.decide(1, "b")
     town.prepare()
-    (sheets,) = [f for f in personal_sheets(town.con, R, VERSION, told).files if "南" in f.name]
+    (sheets,) = [f for f in personal_sheets(town.con, town.catalogue, R, VERSION, told).files if "南" in f.name]
     (lists,) = school_lists(town.con, town.catalogue, R, VERSION, told).files
     meeting = town.meeting()
     assert told[0] in meeting_page(meeting).decode()

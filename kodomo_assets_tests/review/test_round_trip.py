@@ -55,7 +55,7 @@ def test_personal_sheets_that_libreoffice_saved(town: Town, tmp_path: Path):
         town.child(number, selected=True)
     town.list()
     town.prepare()
-    (file,) = personal_sheets(town.con, R, "2025-04-01.1").files
+    (file,) = personal_sheets(town.con, town.catalogue, R, "2025-04-01.1").files
     book = openpyxl.load_workbook(io.BytesIO(file.content))
     sheet = book[number_of(1)]
     cells = {str(row[0].value): row[1] for row in sheet.iter_rows(max_col=2) if row[0].value}

@@ -37,7 +37,7 @@ def lists(town: Town) -> SchoolFiles:
 
 def sheets(town: Town) -> SchoolFiles:
     town.prepare()
-    return personal_sheets(town.con, R, VERSION)
+    return personal_sheets(town.con, town.catalogue, R, VERSION)
 
 
 def told(files: SchoolFiles) -> dict[str, Sequence[tuple]]:
@@ -351,3 +351,88 @@ def test_personal_sheets_are_for_the_list_only(town):
     # the sample is not marked
     shape = [openpyxl.load_workbook(io.BytesIO(file.content)).worksheets[1].dimensions for file in made.files]
     assert shape[0] == shape[1]
+
+
+# a file a class
+
+
+def test_a_teacher_is_given_the_own_class_alone(town):
+    town.configure("meeting: {sample_below_cut: 0}\nsheets: {per: class, return_to: 庁内便で}")
+    classes = {1: "1", 2: "１組", 3: "10組", 4: "2", 5: "あ/い", 6: "あ:い"}
+    for number in range(1, 9):
+        town.child(number, selected=True, school=NORTH if number == 8 else SOUTH)
+        if number in classes:
+            town.in_class(number, f"氏名 {number}", classes[number])
+    town.list()
+    made = sheets(town)
+    texts = {file.name: everything(file.content) for file in made.files}
+    # 7 and 8 stand in no 校務支援学籍: their schools see them, and the counts say how many
+    assert {name: [n for n in range(1, 9) if number_of(n) in text] for name, text in texts.items()} == {
+        "個人票_北小学校_小4_組不明.xlsx": [8],
+        "個人票_南小学校_小4_01組.xlsx": [1, 2],
+        "個人票_南小学校_小4_02組.xlsx": [4],
+        "個人票_南小学校_小4_10組.xlsx": [3],
+        "個人票_南小学校_小4_あ_い組.xlsx": [5],
+        "個人票_南小学校_小4_あ_い組_2.xlsx": [6],
+        "個人票_南小学校_小4_組不明.xlsx": [7],
+    }
+    assert made.counts == {
+        "schools": 2,
+        "files": 7,
+        "children": 8,
+        "支援措置のため知らせない": 0,
+        "学齢簿にいない": 0,
+        "組不明": 2,
+    }
+    told = texts["個人票_南小学校_小4_01組.xlsx"]
+    assert "個人票　南小学校　小4　1組　基準日 2025-04-01" in told
+    # sixty days after 1 April, less 21
+    assert told.count("返送期限 2025-05-10（土）　提出先 庁内便で") == 3
+
+    # what comes back is known by its number, whatever the file is called and wherever a sheet was put
+    south = {file.name: file.content for file in made.files}
+    filled = {}
+    for name, answers in {"01組": {1: "1", 2: "2"}, "02組": {4: "3"}, "10組": {3: "0"}}.items():
+        book = openpyxl.load_workbook(io.BytesIO(south[f"個人票_南小学校_小4_{name}.xlsx"]))
+        for number, answer in answers.items():
+            cells = {row[0].value: row[1] for row in book[number_of(number)].iter_rows(max_col=2)}
+            cells["気になる度"].value = answer
+        filled[name] = book
+    merged = filled["02組"].create_sheet("10組から")
+    for row in filled["10組"][number_of(3)].iter_rows(values_only=True):
+        merged.append(row)
+    for name, book in {"個人票_南小学校_小4_01組": filled["01組"], "個人票 四年生": filled["02組"]}.items():
+        out = io.BytesIO()
+        book.save(out)
+        town.write(f"{name}.xlsx", out.getvalue())
+    # of two files that hold one child with other answers of one day, the one that does not count is told
+    town.write("個人票_学校から.csv", f"配布番号,気になる度\n{number_of(1)},3\n")
+    assert town.read_sheets().rows == 4
+    assert town.rows("select concern, school_code from review.personal_sheets order by child_key") == [
+        (3, SOUTH),
+        (2, SOUTH),
+        (0, SOUTH),
+        (3, SOUTH),
+    ]
+    ((_, _, _, problem),) = town.rejected()
+    assert problem.startswith("another sheet of the same child and the same 記入日 has other answers")
+
+
+def test_what_the_marks_mean_stands_beside_the_cell_and_in_its_prompt(town):
+    town.child(1, selected=True)
+    town.list()
+    before = sheets(town).files[0]
+    town.configure("meeting: {sample_below_cut: 0}\nsheets: {concern: [なし, すこし, かなり, とても]}")
+    after = sheets(town).files[0]
+    assert after.name == before.name == "個人票_南小学校.xlsx"
+    # a city's own words are a new sheet
+    assert after.made_from != before.made_from
+    sheet = openpyxl.load_workbook(io.BytesIO(after.content))[number_of(1)]
+    (row,) = [row for row in sheet.iter_rows() if row[0].value == "気になる度"]
+    assert row[2].value == "0 なし\n1 すこし\n2 かなり\n3 とても"
+    rules = {str(rule.sqref): rule for rule in sheet.data_validations.dataValidation}
+    rule = rules[row[1].coordinate]
+    assert (rule.promptTitle, rule.prompt, rule.showInputMessage) == ("気になる度", row[2].value, True)
+    # nobody said where they go back to
+    assert "返送期限 2025-05-10（土）\n" in everything(after.content) + "\n"
+    assert "提出先" not in everything(after.content)

@@ -56,17 +56,28 @@ select
     e.file,
     e.exported_at,
     case
-        when e.kind in ($sheet, $list) then regexp_extract(e.file, '_(.*)[.][a-z]+$', 1)
+        when e.kind in ($sheet, $list)
+            then regexp_extract(regexp_replace(e.file, $class_file || '$', '.xlsx'), '_(.*)[.][a-z]+$', 1)
         else $centre
     end as recipient
-from review.exports as e
+-- a line without a fingerprint tells of a file that is not made any more
+from (from review.exports where fingerprint <> '') as e
 where
     (e.kind in ($meeting, $keys) and e.reference_date in (select reference_date from listed))
     or (
         e.kind = $sheet
         and exists (
             from listed as l
-            where l.reference_date = e.reference_date and starts_with(e.file, $sheet || '_' || l.school || '.')
+            where
+                l.reference_date = e.reference_date
+                and (
+                    starts_with(e.file, $sheet || '_' || l.school || '.')
+                    or (
+                        starts_with(e.file, $sheet || '_' || l.school)
+                        -- of a class: the child may have stood in the file of any
+                        and regexp_full_match(substr(e.file, length($sheet || '_' || l.school) + 1), $class_file)
+                    )
+                )
         )
     )
     or (

@@ -21,6 +21,7 @@ from kodomo_assets.store.register import ACCESSES, REQUESTS
 from kodomo_assets.store.stops import STOPS_IN_FORCE
 from kodomo_assets.store.subjects import is_about, others_in
 from kodomo_assets.vocabulary import (
+    CLASS_FILE,
     KEY_LIST,
     LINK_REVIEW,
     MEETING,
@@ -253,6 +254,7 @@ def _files(con: duckdb.DuckDBPyConnection, words: _Words) -> list[Record]:
         "meeting": MEETING,
         "keys": KEY_LIST,
         "sheet": PERSONAL_SHEET,
+        "class_file": CLASS_FILE,
         "list": SCHOOL_LIST,
         "review": LINK_REVIEW,
         "centre": _CENTRE,

@@ -12,7 +12,7 @@ from kodomo_assets.catalogue import PREPARATIONS, Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.office.school_names import registers, school_names
 from kodomo_assets.sql import create_from_frame, run_sql
-from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, SCHOOL_LIST
+from kodomo_assets.vocabulary import CLASS_FILE, MEETING, PERSONAL_SHEET, SCHOOL_LIST
 
 #: The asset that keeps it.
 CALENDAR = "review.calendar"
@@ -47,14 +47,10 @@ def build_calendar(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         "personal_sheet": PERSONAL_SHEET,
         "school_list": SCHOOL_LIST,
         "meeting": MEETING,
-        "otherwise": _otherwise(catalogue, reference_date),
+        "otherwise": catalogue.interviews_otherwise(reference_date),
+        "class_file": CLASS_FILE,
     }
     run_sql(con, __package__, "calendar", parameters)
-
-
-def _otherwise(catalogue: Catalogue, reference_date: dt.date) -> dt.date:
-    """When the 面談 of a school without a window of its own begin."""
-    return reference_date + dt.timedelta(days=catalogue.meeting.interview_window_days)
 
 
 def _create_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
@@ -67,11 +63,7 @@ def _create_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
         "select distinct school_code from screening.ranking where reference_date = $1 order by all", [listed]
     ).fetchall()
     known = {day: school_names(register) for day, register in registers(con, listed).items()}
-    following = catalogue.calendar.next_reference_date(reference_date)
-    rows = []
-    for (code,) in ranked:
-        window = catalogue.interviews.window(code, reference_date, following)
-        rows.append((code, known[listed][code].shown, *(window or (_otherwise(catalogue, reference_date), None))))
+    rows = [(code, known[listed][code].shown, *catalogue.interviews_of(code, reference_date)) for (code,) in ranked]
     create_from_frame(con, "calendar_schools", pd.DataFrame(rows, columns=list(_TYPES), dtype="object"), _TYPES)
     codes = {code for names in known.values() for code in names}
     con.execute("create or replace temp table unknown_windows (school_code varchar)")
@@ -118,9 +110,8 @@ def check_calendar(con: duckdb.DuckDBPyConnection, today: dt.date) -> CheckOutco
 
 def calendar_state(catalogue: Catalogue, reference_date: dt.date, today: dt.date) -> str:
     """Another one as soon as the day of something is over: ``on_calendar`` is asked again then, though nothing came."""
-    following = catalogue.calendar.next_reference_date(reference_date)
-    windows = (catalogue.interviews.window(code, reference_date, following) for code in catalogue.interviews.windows)
-    begin = {window[0] for window in windows if window} | {_otherwise(catalogue, reference_date)}
+    begin = {catalogue.interviews_of(code, reference_date)[0] for code in catalogue.interviews.windows}
+    begin.add(catalogue.interviews_otherwise(reference_date))
     over = sorted(
         f"{first} {step}"
         for first in begin

@@ -1,16 +1,33 @@
 -- What has to be done before the 面談 of each school, by when, and how far it is. `calendar_schools` (calendar.py) holds
 -- the schools with the windows of their 面談 and the names that their files may have, `preparations` the steps.
 create or replace temp table school_sheets as
-with written as (
+with files as (
     select
         s.school_code,
         e.kind,
+        e.file,
         min(e.exported_at) as first_at,
+        -- none in a file that was taken away
         arg_max(e.children, e.exported_at) as children
     from review.exports as e
-    join calendar_stems as s on e.file = e.kind || '_' || s.stem || '.xlsx'
+    join
+        calendar_stems as s
+        on
+            starts_with(e.file, e.kind || '_' || s.stem)
+            -- of the whole school, or of a class of it
+            and regexp_full_match(substr(e.file, length(e.kind || '_' || s.stem) + 1), '[.]xlsx|' || $class_file)
     where e.reference_date = $reference_date and e.kind in ($personal_sheet, $school_list)
-    group by s.school_code, e.kind
+    group by s.school_code, e.kind, e.file
+),
+
+written as (
+    select
+        school_code,
+        kind,
+        min(first_at) as first_at,
+        sum(children) as children
+    from files
+    group by school_code, kind
 ),
 
 returned as (

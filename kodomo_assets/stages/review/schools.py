@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -16,6 +16,7 @@ from kodomo_assets.office.school_names import SchoolName, registers, school_name
 from kodomo_assets.office.written import Export
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.review.children import create_meeting_children
+from kodomo_assets.stages.review.classes import class_of, classes_of
 from kodomo_assets.stages.review.school_workbook import (
     SchoolChild,
     school_workbook,
@@ -25,45 +26,75 @@ from kodomo_assets.stages.review.sheet_workbook import (
     sheet_workbook,
 )
 from kodomo_assets.vocabulary import (
+    CLASS_UNKNOWN,
     PERSONAL_SHEET,
     QUESTIONS,
+    RETURN_BY,
+    RETURN_TO,
     SCHOOL_LIST,
     TOLD,
 )
 
 _ASK = "センターに確認"
+_WEEKDAYS = "月火水木金土日"
 
 
 @dataclass(frozen=True)
 class SchoolFiles:
-    """The files of all schools, and how many children are told to none: under 支援措置, or on no school's register."""
+    """The files of all schools, and how many children are told to none: under 支援措置, or on no school's register.
+
+    ``without_class``: children in a file of their own of which no class is known, where a file is a class's.
+    """
 
     files: tuple[Export, ...]
     kept_back: int
     without_school: int
+    schools: int
+    without_class: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
         """What is told of them."""
         return {
-            "schools": len(self.files),
+            "schools": self.schools,
+            "files": len(self.files),
             "children": sum(file.children for file in self.files),
             "支援措置のため知らせない": self.kept_back,
             "学齢簿にいない": self.without_school,
-        }
+        } | ({CLASS_UNKNOWN: self.without_class} if self.without_class else {})
 
 
 def personal_sheets(
-    con: duckdb.DuckDBPyConnection, reference_date: dt.date, version: str, cautions: Sequence[str] = ()
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    version: str,
+    cautions: Sequence[str] = (),
 ) -> SchoolFiles:
-    """個人票_<school>.xlsx for every school that has a child on the meeting's list."""
+    """個人票_<school>.xlsx for every school that has a child on the meeting's list, or one for each class of it.
+
+    A child of whom no class is known has a file of its school year that says so.
+    """
     schools, kept_back, without_school = _schools(con, reference_date, reference_date, "on_list")
+    per_class = catalogue.sheets.per == "class"
+    questions = [replace(q, meanings=catalogue.sheets.concern) if q.id == "concern" else q for q in QUESTIONS]
     files = []
     for school, rows in schools:
         children = [SheetChild(r["sheet_number"], r["school_year"], r["class_name"], r["name"]) for r in rows]
-        content = partial(sheet_workbook, school.shown, reference_date, version, children, QUESTIONS, cautions)
-        files.append(_file(PERSONAL_SHEET, school, content, len(children), repr((children, *cautions))))
-    return SchoolFiles(tuple(files), kept_back, without_school)
+        due = catalogue.due_on("sheets_back", rows[0]["school_code"], reference_date)
+        told = [*cautions, _return(due, catalogue.sheets.return_to)]
+        for name, own in classes_of(school, children) if per_class else [(school, children)]:
+            content = partial(sheet_workbook, name.shown, reference_date, version, own, questions, told)
+            made_from = repr((own, *told, catalogue.sheets.concern))
+            files.append(_file(PERSONAL_SHEET, name, content, len(own), made_from))
+    without_class = sum(not class_of(row["class_name"]) for _, rows in schools for row in rows) if per_class else 0
+    return SchoolFiles(tuple(files), kept_back, without_school, len(schools), without_class)
+
+
+def _return(due: dt.date, place: str | None) -> str:
+    """By when the file goes back, and where to."""
+    day = f"{due.isoformat()}（{_WEEKDAYS[due.weekday()]}）"
+    return f"{RETURN_BY} {day}" + (f"　{RETURN_TO} {place}" if place else "")
 
 
 def school_lists(
@@ -97,7 +128,7 @@ def school_lists(
         ]
         content = partial(school_workbook, school.shown, reference_date, version, children, cautions)
         files.append(_file(SCHOOL_LIST, school, content, len(children), repr((children, *cautions))))
-    return SchoolFiles(tuple(files), kept_back, without_school)
+    return SchoolFiles(tuple(files), kept_back, without_school, len(schools))
 
 
 def _last_decision(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> dt.date:

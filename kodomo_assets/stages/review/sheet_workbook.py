@@ -61,7 +61,7 @@ _COLUMNS = {
     NAME: Column(46),
 }
 # a child's worksheet: labels, answers, and what can be chosen, for whoever fills it in on paper
-_WIDTHS = {"A": 28, "B": 44, "C": 18}
+_WIDTHS = {"A": 26, "B": 40, "C": 34}
 _LONG_HEIGHT, _HEIGHT = 180.0, 30.0
 # what Excel does not take as the name of a worksheet
 _NO_SHEET_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]|^'|'$")
@@ -168,9 +168,10 @@ def _put_child(
     _put_line(sheet, FILLED_BY, None, asked=True)
     for question in questions:
         # a yes or no on paper: the choices have to stand there
-        note = "・".join(question.choices or ())
+        meanings = "\n".join(map(" ".join, zip(question.choices or (), question.meanings, strict=False)))
+        note = meanings or "・".join(question.choices or ())
         place = _put_line(sheet, question.ja, None, asked=True, note=note, long=question.long)
-        add_choice(sheet, [place], question.choices or ())
+        add_choice(sheet, [place], question.choices or (), title=question.ja if meanings else "", prompt=meanings)
     _put_line(sheet, MINUTES, None, asked=True, note="数字だけ（なくてもよい）")
     back = sheet.cell(1, 5)
     put(back, "一覧へ戻る")

@@ -37,6 +37,7 @@ _NO_RESULT = (
     "accounts",
     "calendar",
     "interviews",
+    "sheets",
 )
 # What no table itself holds: said beside its drift, under a key of its own.
 _LAW_CHANGES = "law_changes"
