@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -15,8 +16,6 @@ _GUIDE = "コマンドごとの説明は `kodomo コマンド --help`、使い�
 #: What stands behind an error that is none of our own kinds.
 _MACHINE = "機械の不具合です。機械の管理者に、上の文を渡してください"
 _PROGRAM = "プログラムの誤りです。上の文を開発元に知らせてください（個人の値は入っていません）"
-#: Commands whose only effect is what they print.
-_TELLING = frozenset({"explain", "weights", "summary", "check", "check-config", "doctor"})
 _PERSON = "宛名番号。- とすると番号をたずねるので、シェルの履歴に残らない"
 _DRY_RUN = "何をするかを件数で示すだけ。変わるのはアクセスの記録だけ"
 _DATE = "基準日（YYYY-MM-DD）"
@@ -28,6 +27,7 @@ _CLOSED_PIPE = 141
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; 0 = done, 1 = a refresh failed, 2 = something a person has to mend first."""
+    _tell_in_japanese()
     parser = command_line()
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -111,8 +111,22 @@ def command_line() -> Parser:
     return parser
 
 
+def _tell_in_japanese() -> None:
+    """No command ends in the middle because of what the terminal's locale cannot write: that of C writes UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            try:
+                _GUIDE.encode(stream.encoding)
+            except UnicodeEncodeError:
+                stream.reconfigure(encoding="utf-8")
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _run(given: argparse.Namespace) -> int:
-    """Who reads what a command tells may go away before its end (``| head``): no error of the command."""
+    """Who reads what a command tells may go away before its end (``| head``): no error of the command.
+
+    What it does is done by then: it tells at its end.
+    """
     # after the arguments: a question for help must not wait for pandas
     from kodomo_assets.commands import run
 
@@ -120,8 +134,6 @@ def _run(given: argparse.Namespace) -> int:
         code = run(given)
         sys.stdout.flush()
     except BrokenPipeError:
-        if given.command not in _TELLING:
-            raise
         # Python would complain of what is left in its buffer when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _CLOSED_PIPE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -24,6 +25,16 @@ def not_set(settings: Settings, environment: Mapping[str, str] | None = None) ->
     """Variable -> the place that is used because ``environment`` (default: the process's own) does not name one."""
     given = os.environ if environment is None else environment
     return {name: getattr(settings, field) for name, field in VARIABLES.items() if not given.get(name)}
+
+
+def _may_be_there(file: Path) -> bool:
+    """Also where whoever asks may not know: nobody goes on without the city's settings because he cannot see them."""
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 class Settings(BaseModel):
@@ -57,7 +68,7 @@ class Settings(BaseModel):
         return cls(
             data_dir=data_dir,
             key_file=path("KODOMO_KEY_FILE", root / ".kodomo" / "pseudonym.key"),
-            overlay=path("KODOMO_CONFIG", city) if given.get("KODOMO_CONFIG") or city.is_file() else None,
+            overlay=path("KODOMO_CONFIG", city) if given.get("KODOMO_CONFIG") or _may_be_there(city) else None,
             dagster_home=path("DAGSTER_HOME", root / ".dagster"),
         )
 

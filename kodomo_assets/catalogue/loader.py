@@ -19,6 +19,7 @@ from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.catalogue.outputs import output_files, output_tables, read_yaml, repeated_key
 from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.machine.system_errors import explain
 
 _PACKAGE = "kodomo_assets.catalogue"
 # Mappings whose keys are a city's own words: anything may be added to them.
@@ -134,7 +135,7 @@ def _read_overlay(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path.name}: is not in UTF-8 (is it in Shift_JIS?); save it as UTF-8") from None
     except OSError as error:
-        raise ConfigurationError(f"{path.name}: cannot be read ({type(error).__name__})") from None
+        raise ConfigurationError(f"{path.name}: cannot be read ({explain(error) or type(error).__name__})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import duckdb
 from packaging.requirements import Requirement
 
 from kodomo_assets import __version__
@@ -73,6 +74,8 @@ class Finding:
 def examine(settings: Settings, port: int, now: dt.datetime) -> list[Finding]:
     """Looks at everything, in the order in which one thing rests on another.
 
+    With an account that may look at nothing the page ends there: what it could say would all be the same.
+
     Args:
         port: where the UI listens.
     """
@@ -84,6 +87,8 @@ def examine(settings: Settings, port: int, now: dt.datetime) -> list[Finding]:
             found.append(Finding(WRONG, what, str(error), _AS_TOLD))
         except Exception as error:
             found.append(Finding(WRONG, what, explain(error) or unexpected(error), _AS_TOLD))
+        if what == _ACCOUNT and found[-1].what == what and found[-1].mark == WRONG and not _is_root():
+            break
     return found
 
 
@@ -114,11 +119,12 @@ class _Installation:
         """What is looked at -> how. Later ones use what earlier ones found out."""
         return {
             "プログラム": self.program,
+            _ACCOUNT: self.account,
             "場所": self.places,
             "設定": self.configuration,
-            "アカウント": self.account,
             "権限": self.modes,
             "データベース": self.database,
+            "実行の記録": self.history,
             "仮名の鍵": self.key,
             "分析用のデータベース": self.published,
             "ディスク": self.disks,
@@ -159,7 +165,9 @@ class _Installation:
         if not data.is_dir():
             yield WRONG, f"KODOMO_DATA_DIR：{data} がありません", _VARIABLES
         for folder in (data, self.settings.inbox, self.settings.outbox, self.settings.dagster_home):
-            if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            if folder.exists() and not folder.is_dir():
+                yield WRONG, f"{folder} はフォルダーではありません", _VARIABLES
+            elif folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 yield (
                     WRONG,
                     f"{folder}：このアカウントでは読み書きできません",
@@ -175,13 +183,20 @@ class _Installation:
         try:
             self.catalogue = load_catalogue(overlay)
         except KodomoError as error:
-            yield WRONG, str(error), "設定の担当者：その行を直してください。`kodomo check-config` で確かめられます"
+            there = overlay is None or overlay.is_file()
+            yield (
+                WRONG,
+                str(error),
+                "設定の担当者：その行を直してください。`kodomo check-config` で確かめられます" if there else _VARIABLES,
+            )
             return
         yield WELL, "既定のまま（city.yaml がありません）" if overlay is None else str(overlay)
 
     def account(self) -> Found:
         if os.name == "nt":
             yield WELL, os.getlogin()
+            return
+        if not self.settings.data_dir.is_dir():
             return
         owner = refreshing_account(self.settings)
         if owner.number != os.geteuid():
@@ -201,13 +216,17 @@ class _Installation:
 
     def modes(self) -> Found:
         wrong = look(self.settings, self.catalogue)
-        if wrong:
+        open_now = sum(one.live for one in wrong)
+        remedy = "更新の担当者：`kodomo accounts` が場所と直し方を言います"
+        if open_now:
+            yield WRONG, f"設定と違うところが {open_now} か所", remedy
+        if len(wrong) > open_now:
             yield (
-                WRONG,
-                f"設定と違うところが {len(wrong)} か所",
-                "更新の担当者：`kodomo accounts` が場所と直し方を言います",
+                NOTE,
+                f"設定と違うが、上のフォルダーが閉じているので誰にも見えないところが {len(wrong) - open_now} か所",
+                remedy,
             )
-        else:
+        if not wrong:
             yield WELL, "どのファイルも設定のとおり"
 
     # -- what it holds
@@ -234,13 +253,36 @@ class _Installation:
         except StoreVersionError as error:
             yield WRONG, str(error), "管理者：その版か、それより新しいプログラムを入れてください"
             return
-        except KodomoError as error:
-            yield WRONG, str(error), "更新の担当者：`kodomo restore` で最後のバックアップを戻してください"
+        except (KodomoError, duckdb.Error) as error:
+            told = (
+                str(error)
+                if isinstance(error, KodomoError)
+                else f"{database.name}：{explain(error) or unexpected(error)}"
+            )
+            yield WRONG, told, "更新の担当者：`kodomo restore` で最後のバックアップを戻してください"
             return
         when = (
             "更新はまだ終わったことがありません" if self.newest is None else f"最後の更新 {self._told(self.newest[1])}"
         )
         yield WELL, f"{size:.2f} GB、{when}"
+
+    def history(self) -> Found:
+        """Whether this DAGSTER_HOME is the one that the refreshes were made with."""
+        if self.newest is None:
+            return
+        home, known = self.settings.dagster_home, False
+        if self._has_history():
+            with self._dagster() as instance:
+                known = instance.has_run(self.newest[0])
+        if known:
+            yield WELL, f"{home} は、このデータを作った更新のもの"
+        else:
+            yield (
+                WRONG,
+                f"DAGSTER_HOME（{home}）に、このデータを作った更新の記録がありません",
+                "管理者：更新のときと同じ DAGSTER_HOME をサービスとコマンドに設定してください"
+                "（なくなったのなら、次の更新が新しく作ります）",
+            )
 
     def key(self) -> Found:
         if not self.settings.database.exists():
@@ -440,6 +482,12 @@ class _Installation:
             yield WRONG, f"{_BACKUP_OLD_AFTER.days} 日より前です：{told}", f"更新の担当者：{_BACK_UP}"
         elif not folder.is_dir():
             yield NOTE, f"いまは見えません：{told}", "外したディスクなら、そのままで構いません"
+        elif folder.stat().st_dev == self.settings.data_dir.stat().st_dev:
+            yield (
+                NOTE,
+                f"データと同じディスクにあります：{told}",
+                "管理者：別のディスクが外れていないか見てください。ディスクが壊れると、どちらも失われます",
+            )
         else:
             yield WELL, told
 
@@ -464,12 +512,17 @@ class _Installation:
         return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
+_ACCOUNT = "アカウント"
 _AS_TOLD = "上の文のとおりに直してください"
 _INSTALL = "管理者：requirements.lock のとおりに入れ直してください（docs/ja/operations.md）"
 _VARIABLES = "管理者：サービスとコマンドの環境変数を、どれも同じ値にしてください"
 _START_DAEMON = "管理者：`kodomo daemon` のサービスを起動してください。動いていないと、納品されても更新されません"
 _KEY = "更新の担当者：別に保管してあるこのデータの鍵を置いてください。新しく作ると、全員が別の子どもになってしまいます"
 _BACK_UP = "`kodomo backup <別のディスク>` を毎日動かしてください"
+
+
+def _is_root() -> bool:
+    return os.name != "nt" and os.geteuid() == 0
 
 
 def _other_version(required: Requirement) -> str:

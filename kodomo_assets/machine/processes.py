@@ -34,6 +34,11 @@ class Process(NamedTuple):
         return self.is_of_this_computer and _started(self.pid) != self.started
 
 
+def lives(pid: int) -> bool:
+    """Whether a process of this computer has the id now; it may be another one than had it once."""
+    return _started(pid) is not None
+
+
 def _started(pid: int) -> str | None:
     """When the process started, None where there is none of this id (or only its remains)."""
     if _PROC.is_dir():

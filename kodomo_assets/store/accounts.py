@@ -470,7 +470,7 @@ def refreshing_account(settings: Settings) -> Account:
     """Of this process, where it is the one, the groups that it has; of another what the machine says it would have."""
     import pwd
 
-    owner = (settings.database if settings.database.exists() else settings.data_dir).stat().st_uid
+    owner = _owner(settings)
     name = _user_name(owner)
     if owner == os.geteuid():
         return Account(name, owner, frozenset({os.getegid(), *os.getgroups()}))
@@ -478,6 +478,14 @@ def refreshing_account(settings: Settings) -> Account:
         return Account(name, owner, frozenset(os.getgrouplist(name, pwd.getpwuid(owner).pw_gid)))
     except KeyError:
         return Account(name, owner, frozenset())
+
+
+def _owner(settings: Settings) -> int:
+    try:
+        return settings.database.stat().st_uid
+    except (FileNotFoundError, PermissionError):
+        # none yet, or the data folder is closed to whoever asks
+        return settings.data_dir.stat().st_uid
 
 
 def _members(group: str) -> set[str]:

@@ -4,6 +4,8 @@ A backup is a folder: the data folder (deliveries, files for people, both databa
 DAGSTER_HOME, and ``backup.json``, which names every file with its size and SHA-256. The pseudonym key is never in it.
 It is written under another name and renamed when all of it is on the disk.
 
+It is one that can be read: of a damaged database none is made, and none of before goes.
+
 Nobody waits for a slow target: the lock of kodomo.duckdb is held while the databases are copied beside it on their own
 disk and the files for people, which are replaced and never changed, are linked there. Deliveries are copied after that,
 so that one that comes meanwhile is a new one for whoever restores, and never one that was read and is gone.
@@ -16,6 +18,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -31,9 +34,12 @@ import duckdb
 from kodomo_assets import __version__
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import BackupError, ConfigurationError, KodomoError, StoreBusyError
+from kodomo_assets.machine.processes import lives
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.settings import Settings
+from kodomo_assets.sql import quoted
+from kodomo_assets.store.accounts import refreshing_account
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import require_known
 from kodomo_assets.store.modes import others_may
@@ -45,14 +51,18 @@ MANIFEST = "backup.json"
 #: In the data folder: a line for each backup that was made, where and when; nothing of anybody.
 MADE = "backups.jsonl"
 _FORMAT = 1
+_SAYS = {"made", "data_dir", "left_out", "files"}
 _DATA, _HOME = "data", "dagster"
 #: Where ``restore`` puts DAGSTER_HOME, in the new data folder.
 RESTORED_HOME = ".dagster"
-_NAME = "kodomo-backup-{:%Y%m%dT%H%M%S}"
+_NAME, _NAMES = "kodomo-backup-{:%Y%m%dT%H%M%S}", r"kodomo-backup-\d{8}T\d{6}"
 _UNFINISHED = ".unfinished"
 # SQLite's own, of the file beside it: what they hold is in the copy
 _OF_SQLITE = ("-wal", "-shm", "-journal")
 _OWNER_ONLY = 0o077
+_ON_WINDOWS = os.name == "nt"
+# no key is longer; what is is not read to look for one
+_KEY_AT_MOST = 4096
 _BLOCK = 1 << 20
 _LOOK_AGAIN_SECONDS = 5
 _TOLD = 5
@@ -89,8 +99,13 @@ class Made:
 
 @dataclass
 class _Content:
-    """What goes into a backup, while it is put together: place -> its entry, and place -> why it is left out."""
+    """What goes into a backup, while it is put together: place -> its entry, and place -> why it is left out.
 
+    Attributes:
+        secret: the pseudonym key, which is in no file of it; None: there is no key.
+    """
+
+    secret: bytes | None
     entries: dict[str, Entry] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -113,11 +128,12 @@ def back_up(
         tell: is told that it waits.
 
     Raises:
-        BackupError: there is nothing to back up, ``folder`` lies in the data folder, others may open what is made in
-            it, the disk has no room, or deliveries were taken away meanwhile.
+        BackupError: there is nothing to back up, it is another account's, ``folder`` lies in the data folder, others
+            may open what is made in it, the disk has no room, or deliveries were taken away meanwhile.
         StoreBusyError: a refresh is still under way after ``patience``.
     """
     _require_installation(settings, folder)
+    _require_own(settings)
     os.umask(_OWNER_ONLY)
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     target = folder / _NAME.format(now)
@@ -125,7 +141,7 @@ def back_up(
         raise BackupError(
             f"{target.name}：同じ時刻のバックアップがすでにあります。1 秒おいて、もう一度実行してください"
         )
-    with _unfinished(target) as building:
+    with _unfinished(target, _NAMES) as building:
         others = others_may(building)
         if others:
             raise BackupError(
@@ -133,7 +149,7 @@ def back_up(
                 "このアカウントだけが開ける場所（共有なら dir_mode=0700,file_mode=0600 のマウント）を指定してください"
             )
         _require_room(settings, folder)
-        content = _Content()
+        content = _Content(_secret(settings))
         with scratch(settings.data_dir / SCRATCH) as own:
             with _at_rest(settings, patience, tell) as con:
                 began = time.monotonic()
@@ -141,6 +157,7 @@ def back_up(
                 steps = _steps(con)
                 _hold_fast(settings, catalogue, own)
                 locked = time.monotonic() - began
+            _require_readable(own / _DATA / settings.database.name)
             for name in (_DATA, _HOME):
                 _copy_tree(own / name, building / name, name, content)
             _copy_rest(settings, building / _DATA, content)
@@ -169,7 +186,7 @@ def back_up(
         sum(entry.size for entry in content.entries.values()),
         locked,
         tuple(left_out),
-        _drop_older(settings, folder, keep),
+        _drop_older(settings, target, keep),
     )
     _note(settings, now, target)
     return made
@@ -196,10 +213,14 @@ def restore(backup: Path, target: Path, key_file: Path) -> list[str]:
         )
     if target.resolve().is_relative_to(backup.resolve()) or backup.resolve().is_relative_to(target.resolve()):
         raise BackupError(f"{target}：バックアップの中には戻せません。別のフォルダーを --to に指定してください")
+    if target.is_mount():
+        raise BackupError(
+            f"{target}：ディスクのマウント先そのものには戻せません。"
+            f"その中のフォルダー（例 {target / 'data'}）を --to に指定してください"
+        )
     os.umask(_OWNER_ONLY)
-    building = target.with_name(f".{target.name}.restoring")
-    with _removed_unless_moved(building):
-        building.mkdir(parents=True, mode=0o700)
+    with _unfinished(target, re.escape(target.name)) as building:
+        _require_space(building, sum(entry.size for entry in _entries(manifest)))
         for entry in _entries(manifest):
             _put_back(backup, entry, building)
         for name in ("inbox", "outbox"):
@@ -208,12 +229,13 @@ def restore(backup: Path, target: Path, key_file: Path) -> list[str]:
         told = [*_left_out_then(manifest), *_about_key(restored), *_about_configuration(building)]
         if target.exists():
             target.rmdir()
-        building.rename(target)
     _note(
         Settings(data_dir=target, key_file=key_file, overlay=None, dagster_home=target / RESTORED_HOME),
         dt.datetime.fromisoformat(str(manifest["made"])),
         backup.resolve(),
     )
+    if not _ON_WINDOWS and os.geteuid() == 0:
+        told.append(f"root のものです。サービスを動かすアカウントのものにしてください：chown -R <account>: {target}")
     return told
 
 
@@ -245,9 +267,16 @@ def _note(settings: Settings, now: dt.datetime, folder: Path) -> None:
 
 
 def _require_installation(settings: Settings, folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise BackupError(f"{folder}：フォルダーではありません。別のディスクのフォルダーを指定してください")
     if not settings.database.exists():
         raise BackupError(
             f"{settings.database.name}：KODOMO_DATA_DIR（{settings.data_dir}）にまだありません。バックアップするものがありません"
+        )
+    if settings.data_dir.resolve().is_relative_to(settings.dagster_home.resolve()):
+        raise BackupError(
+            f"DAGSTER_HOME（{settings.dagster_home}）の中に KODOMO_DATA_DIR があります。"
+            "DAGSTER_HOME を、実行の記録だけのフォルダーにしてください"
         )
     for what, place in (("KODOMO_DATA_DIR", settings.data_dir), ("DAGSTER_HOME", settings.dagster_home)):
         if folder.resolve().is_relative_to(place.resolve()):
@@ -257,17 +286,60 @@ def _require_installation(settings: Settings, folder: Path) -> None:
             )
 
 
+def _require_own(settings: Settings) -> None:
+    """Whoever else makes one leaves files that the account of the installation can neither read nor remove."""
+    owner = refreshing_account(settings)
+    if not _ON_WINDOWS and owner.number != os.geteuid():
+        raise BackupError(
+            f"データは {owner.name} のものです。そのアカウントで実行してください：sudo -u {owner.name} kodomo backup"
+        )
+
+
+def _secret(settings: Settings) -> bytes | None:
+    try:
+        return settings.key_file.read_bytes().strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def _require_readable(database: Path) -> None:
+    """Every row can be read: DuckDB holds each block that it reads against its checksum.
+
+    Raises:
+        BackupError: it is damaged.
+        StoreFaultError: it cannot even be opened.
+    """
+    with connect(database, read_only=True) as con:
+        try:
+            names = con.execute("select schema_name, table_name from duckdb_tables() where not temporary").fetchall()
+            for schema, name in names:
+                con.execute(f"select bit_xor(hash(found)) from {quoted(schema)}.{quoted(name)} as found").fetchall()
+        except duckdb.Error as error:
+            raise BackupError(
+                f"{database.name}：読めないところがあります（{explain(error) or type(error).__name__}）。"
+                "バックアップは作っていません。前のバックアップは残っています（`kodomo doctor`）"
+            ) from None
+
+
 def _require_room(settings: Settings, folder: Path) -> None:
     """Says before the first byte that the disk is too small, rather than fill it."""
-    size = sum(path.stat().st_size for path in _files(settings.data_dir) if not path.is_symlink())
+    history = _size(settings.dagster_home)
     # the databases lie aside on their own disk until they are in the backup
-    for place, needed in ((folder, size), (settings.data_dir, settings.database.stat().st_size)):
-        free = shutil.disk_usage(place).free
-        if needed > free:
-            raise BackupError(
-                f"{place}：空きが足りません（必要 {_megabytes(needed)}、空き {_megabytes(free)}）。"
-                "要らないもの（古いバックアップなど）を消して空けてください"
-            )
+    _require_space(folder, _size(settings.data_dir) + history)
+    _require_space(settings.data_dir, settings.database.stat().st_size + history)
+
+
+def _require_space(place: Path, needed: int) -> None:
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise BackupError(
+            f"{place}：空きが足りません（必要 {_megabytes(needed)}、空き {_megabytes(free)}）。"
+            "要らないもの（古いバックアップなど）を消して空けてください"
+        )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder) if not path.is_symlink())
 
 
 def _megabytes(size: int) -> str:
@@ -363,7 +435,7 @@ def _place(top: str, settings: Settings, path: Path) -> str:
 def _copy_rest(settings: Settings, target: Path, content: _Content) -> None:
     """Deliveries, the configuration and whatever else lies in the data folder, but what belongs to this computer."""
     database, analyst = settings.database.name, settings.analyst_database.name
-    apart = {SCRATCH, MADE, settings.outbox.name, database, f"{database}.wal", f"{database}.tmp", analyst}
+    apart = {SCRATCH, settings.outbox.name, database, f"{database}.wal", f"{database}.tmp", analyst}
     kept_out = {settings.key_file.resolve(), settings.dagster_home.resolve()}
     for path in sorted(settings.data_dir.iterdir()):
         if path.name in apart or path.name.startswith(f"{analyst}."):
@@ -389,6 +461,9 @@ def _copy_tree(source: Path, target: Path, place: str, content: _Content, kept_o
         if path.is_symlink() and path != source:
             content.left_out[name] = "リンクなので写していません"
             continue
+        if _holds(path, content.secret):
+            content.left_out[name] = "仮名の鍵の写しなので入れていません。データとは別のところに移してください"
+            continue
         try:
             content.entries[name] = _copy(path, target.joinpath(*below), name)
         except FileNotFoundError:
@@ -397,6 +472,16 @@ def _copy_tree(source: Path, target: Path, place: str, content: _Content, kept_o
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EIO):
                 raise
             content.left_out[name] = f"読めません（{os.strerror(error.errno)}）"
+
+
+def _holds(path: Path, secret: bytes | None) -> bool:
+    if secret is None:
+        return False
+    try:
+        return path.stat().st_size <= _KEY_AT_MOST and secret in path.read_bytes()
+    except OSError:
+        # whoever copies it meets it again, and says so
+        return False
 
 
 def _copy(source: Path, target: Path, name: str) -> Entry:
@@ -427,25 +512,24 @@ def _files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _unfinished(target: Path) -> Iterator[Path]:
-    """Where a backup is put together; renamed to ``target`` at the end, removed where it does not come to it."""
-    for left in target.parent.glob(f"*{_UNFINISHED}"):
-        # of one that was killed
-        shutil.rmtree(left, ignore_errors=True)
-    building = target.with_name(f"{target.name}{_UNFINISHED}")
-    with _removed_unless_moved(building):
-        building.mkdir(mode=0o700)
+def _unfinished(target: Path, like: str) -> Iterator[Path]:
+    """Where ``target`` is put together; renamed to it at the end, removed where it does not come to it.
+
+    Its name tells its process: what a process of this computer left that ended goes too, of a target that is ``like``
+    (a pattern); never that of one that works, nor anything else.
+    """
+    made_by = re.compile(rf"(?:{like})\.{re.escape(socket.gethostname())}-(\d+){re.escape(_UNFINISHED)}")
+    for left in target.parent.iterdir() if target.parent.is_dir() else ():
+        found = made_by.fullmatch(left.name)
+        if found and not lives(int(found[1])):
+            shutil.rmtree(left, ignore_errors=True)
+    building = target.with_name(f"{target.name}.{socket.gethostname()}-{os.getpid()}{_UNFINISHED}")
+    try:
+        building.mkdir(parents=True, mode=0o700)
         yield building
         if hasattr(os, "sync"):
             os.sync()
         building.rename(target)
-
-
-@contextmanager
-def _removed_unless_moved(building: Path) -> Iterator[None]:
-    shutil.rmtree(building, ignore_errors=True)
-    try:
-        yield
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -458,20 +542,30 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _drop_older(settings: Settings, folder: Path, keep: int | None) -> tuple[Path, ...]:
+def _drop_older(settings: Settings, made: Path, keep: int | None) -> tuple[Path, ...]:
+    """Removes all but the ``keep`` newest; never the one just ``made``, whatever the clock says.
+
+    Where that is not whole, the newest that is stays, too.
+    """
     if keep is None:
         return ()
-    own = []
-    for path in folder.glob(f"kodomo-backup-*/{MANIFEST}"):
+    older: list[tuple[Path, bool]] = []
+    for path in made.parent.glob(f"kodomo-backup-*/{MANIFEST}"):
         with suppress(BackupError):
-            if _read_manifest(path.parent).get("data_dir") == str(settings.data_dir):
-                own.append(path.parent)
-    dropped = sorted(own)[:-keep]
+            manifest = _read_manifest(path.parent)
+            if path.parent != made and manifest.get("data_dir") == str(settings.data_dir):
+                older.append((path.parent, not manifest["left_out"]))
+    older.sort(reverse=True)
+    kept = {path for path, _ in older[: keep - 1]}
+    whole = next((path for path, is_whole in older if is_whole), None)
+    if _read_manifest(made)["left_out"] and whole is not None:
+        kept.add(whole)
+    dropped = tuple(path for path, _ in reversed(older) if path not in kept)
     for old in dropped:
         # no backup from here on, whatever ends this
         (old / MANIFEST).unlink()
         shutil.rmtree(old)
-    return tuple(dropped)
+    return dropped
 
 
 # -- the way back ------------------------------------------------------------------------------------------------------
@@ -492,7 +586,7 @@ def _read_manifest(backup: Path) -> Mapping[str, Any]:
         raise BackupError(
             f"{path}：読めません（{explain(error) or type(error).__name__}）。ほかのバックアップを使ってください"
         ) from None
-    if not isinstance(found, dict) or found.get("format") != _FORMAT:
+    if not isinstance(found, dict) or found.get("format") != _FORMAT or not found.keys() >= _SAYS:
         raise BackupError(
             f"{path}：この版のプログラム（{__version__}）が知らない形式です。作ったときのプログラムか、"
             "それより新しいプログラムで戻してください"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import shutil
 import socket
@@ -120,6 +121,7 @@ def no_database_at_all(settings: Settings) -> None:
 
 
 def readable_inbox(settings: Settings) -> None:
+    settings.data_dir.chmod(0o755)
     settings.inbox.chmod(0o755)
 
 
@@ -148,6 +150,77 @@ def test_what_is_wrong_is_found(settings: Settings, spoil: Callable[[Settings], 
     (wrong,) = [one for one in found(settings, what) if one.mark == WRONG]
     assert told in wrong.found
     assert wrong.remedy
+
+
+def test_what_nobody_can_reach_is_no_fault_to_be_mended_now(settings):
+    (settings.inbox / "2025-04-01").mkdir()
+    (settings.inbox / "2025-04-01").chmod(0o755)
+    (closed,) = found(settings, "権限")
+    assert closed.mark == NOTE
+    assert closed.found.endswith("誰にも見えないところが 1 か所")
+
+
+def test_a_database_that_is_cut_off_is_told_with_its_name_and_who_puts_the_backup_back(settings):
+    content = settings.database.read_bytes()
+    settings.database.write_bytes(content[: len(content) // 3])
+    (cut,) = found(settings, "データベース")
+    assert cut.mark == WRONG
+    assert cut.found.startswith("kodomo.duckdb")
+    assert "kodomo restore" in cut.remedy
+
+
+def test_a_home_that_knows_nothing_of_the_refresh_is_told(settings, instance, tmp_path, monkeypatch):
+    run = instance.create_run_for_job(dg.job(name="any")(lambda: None)).run_id
+    with connect(settings.database) as con:
+        columns = {"run_id": run, "asset": "x", "reference_date": "2025-04-01", "files_state": "", "finished_at": NOW}
+        placed = ", ".join(f"${number}" for number in range(1, 1 + len(columns)))
+        con.execute(f"insert into published.refreshes ({', '.join(columns)}) values ({placed})", [*columns.values()])
+    (own,) = found(settings, "実行の記録")
+    assert own.mark == WELL
+    for home in (tmp_path / "another", settings.key_file):
+        monkeypatch.setenv("DAGSTER_HOME", str(home))
+        (other,) = found(Settings.from_environment(), "実行の記録")
+        assert other.mark == WRONG
+        assert "記録がありません" in other.found
+    assert f"{settings.key_file} はフォルダーではありません" in [
+        one.found for one in found(Settings.from_environment(), "場所")
+    ]
+
+
+def test_an_account_that_may_see_nothing_is_told_that_and_nothing_else(settings, monkeypatch):
+    real = Path.stat
+
+    def closed(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path != settings.data_dir and path.is_relative_to(settings.data_dir):
+            raise PermissionError(errno.EACCES, "", str(path))
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 4321)
+    told = examine(Settings.from_environment(), 1, NOW)
+    assert told[-1].what == "アカウント"
+    assert "このコマンドを動かしているアカウントと違います" in told[-1].found
+    assert [one.what for one in told if one.mark == WRONG] == ["アカウント"]
+
+
+def test_the_page_is_told_in_any_locale(settings, port):
+    """By a program of its own: the locale is read when it starts."""
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "kodomo_assets", "doctor", "--port", str(port)]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=600)
+    assert done.returncode == 2
+    assert "× 文字コード：ファイル名の文字コードが ascii です" in done.stdout.decode()
+
+
+@pytest.mark.parametrize("command", [["accounts"], ["backup", "DISK"]])
+def test_a_reader_that_goes_away_is_no_fault(settings, tmp_path, monkeypatch, capsys, command):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main([word.replace("DISK", str(tmp_path / "disk")) for word in command]) == 141
+    assert "error" not in capsys.readouterr().err
 
 
 def test_a_package_of_another_version_is_named(settings, monkeypatch):
@@ -258,7 +331,8 @@ def test_a_refresh_under_way_hides_nothing_else(settings):
 def test_the_last_backup_is_told_and_one_that_is_old(settings, tmp_path):
     back_up(settings, load_catalogue(), tmp_path / "disk", now=NOW)
     (fresh,) = found(settings, "バックアップ")
-    assert fresh.mark == WELL
+    assert fresh.mark == NOTE
+    assert fresh.found.startswith("データと同じディスクにあります：最後は ")
     (old,) = found(settings, "バックアップ", now=NOW + dt.timedelta(days=8))
     assert old.mark == WRONG
     assert "7 日より前です" in old.found

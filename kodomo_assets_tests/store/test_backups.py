@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -137,7 +138,20 @@ def test_a_restored_installation_is_backed_up_and_restored_as_the_first_was(smal
         tmp_path, KODOMO_DATA_DIR=str(tmp_path / "second"), DAGSTER_HOME=str(tmp_path / "second/.dagster")
     )
     again = made(second, now=NOW + dt.timedelta(days=1))
-    assert content_of(again.folder, "backup.json") == content_of(tmp_path / "disk" / NAME, "backup.json")
+    content = content_of(again.folder, "backup.json")
+    # what ``forget`` names: copies that a person has to delete, after a restore as before it
+    assert NAME in content.pop("data/backups.jsonl").decode()
+    assert content == content_of(tmp_path / "disk" / NAME, "backup.json")
+
+
+def test_a_copy_of_the_key_is_in_no_backup_either_and_is_told(small: Settings):
+    secret = small.key_file.read_bytes()
+    (small.data_dir / "鍵.bak").write_bytes(b"\n" + secret)
+    os.link(small.key_file, small.outbox / "2025-04-01" / "鍵.txt")
+    backup = made(small)
+    assert [name for name, content in content_of(backup.folder).items() if secret.strip() in content] == []
+    assert [text.partition("：")[0] for text in backup.left_out] == ["data/outbox/2025-04-01/鍵.txt", "data/鍵.bak"]
+    assert "仮名の鍵の写し" in backup.left_out[0]
 
 
 def test_the_configuration_in_force_is_saved_wherever_it_lies(small: Settings, tmp_path: Path):
@@ -330,6 +344,59 @@ def test_nothing_is_put_over_what_is_there(small: Settings, tmp_path: Path):
     assert (tmp_path / "empty" / "kodomo.duckdb").exists()
 
 
+def test_a_disk_itself_is_no_place_to_restore_to(small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nothing can be put in the place of a mount point, and beside it is another disk."""
+    (tmp_path / "disk2").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "disk2")
+    with pytest.raises(BackupError, match=r"マウント先そのものには戻せません。その中のフォルダー（例 .*disk2/data）"):
+        restore(made(small).folder, tmp_path / "disk2", small.key_file)
+    assert list((tmp_path / "disk2").iterdir()) == []
+
+
+def test_a_file_is_no_place_for_a_backup(small: Settings, tmp_path: Path):
+    (tmp_path / "disk").write_text("", "utf-8")
+    with pytest.raises(BackupError, match="フォルダーではありません"):
+        made(small)
+
+
+def test_a_history_around_the_data_is_refused(small: Settings, tmp_path: Path):
+    for home in (tmp_path, tmp_path / "data"):
+        with pytest.raises(BackupError, match="の中に KODOMO_DATA_DIR があります"):
+            made(settings_of(tmp_path, DAGSTER_HOME=str(home)))
+
+
+def test_of_a_damaged_database_no_backup_is_made_and_the_ones_before_stand(small: Settings):
+    before = made(small)
+    with connect(small.database) as con:
+        con.execute("create table long as select i, hash(i) as h from range(200_000) as t (i)")
+    content = bytearray(small.database.read_bytes())
+    at = len(content) - 600_000
+    content[at : at + 64] = bytes(64)
+    small.database.write_bytes(content)
+    with pytest.raises(BackupError, match=r"読めないところがあります.*前のバックアップは残っています"):
+        made(small, now=NOW + dt.timedelta(days=1), keep=1)
+    assert list((small.data_dir.parent / "disk").iterdir()) == [before.folder]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs root, who may give files away")
+def test_the_account_of_the_installation_alone_makes_backups_of_it(small: Settings, tmp_path: Path):
+    os.chown(small.database, 4321, 4321)
+    with pytest.raises(BackupError, match=r"のものです。そのアカウントで実行してください：sudo -u 4321"):
+        made(small)
+    os.chown(small.database, 0, 0)
+    assert "root のものです" in restore(made(small).folder, tmp_path / "new", small.key_file)[-1]
+
+
+def test_only_what_a_dead_process_of_this_computer_left_is_cleared_away(small: Settings, tmp_path: Path):
+    host, of_day = socket.gethostname(), "kodomo-backup-20261101T030000"
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left = tmp_path / "disk" / f"{of_day}.{host}-{int(ended.stdout)}.unfinished"
+    others = {f"{of_day}.{host}-{os.getppid()}.unfinished", f"{of_day}.else-1.unfinished", "写真.unfinished"}
+    for name in (left.name, *others):
+        (tmp_path / "disk" / name).mkdir(parents=True)
+    assert {path.name for path in made(small).folder.parent.iterdir()} == {NAME, *others}
+
+
 @pytest.mark.parametrize("inside", ["data", "data/backup", "dagster/backup"])
 def test_a_backup_beside_what_it_saves_is_refused(small: Settings, tmp_path: Path, inside: str):
     with pytest.raises(BackupError, match="の中です"):
@@ -365,6 +432,18 @@ def test_only_the_newest_of_this_installation_are_kept(small: Settings, tmp_path
     assert [(day, folder.name) for day, folder in made_backups(small)] == [
         (day, f"kodomo-backup-{day:%Y%m%dT%H%M%S}") for day in days
     ]
+
+
+def test_the_newest_backup_stays_whatever_the_clock_says_and_the_last_whole_one(small: Settings):
+    ahead, first = made(small, now=NOW + dt.timedelta(days=400)), made(small)
+    (small.inbox / "link").symlink_to(small.database)
+    second = made(small, now=NOW + dt.timedelta(days=1), keep=1)
+    # it is not whole
+    assert (second.dropped, len(second.left_out)) == ((first.folder,), 1)
+    (small.inbox / "link").unlink()
+    third = made(small, now=NOW + dt.timedelta(days=2), keep=1)
+    assert third.dropped == (second.folder, ahead.folder)
+    assert third.folder.is_dir()
 
 
 def test_every_file_is_named_with_what_it_is(small: Settings):
