@@ -4,8 +4,9 @@ instance in memory that opens no connection for every event; for none of them it
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from threading import RLock
 from uuid import uuid4
@@ -13,9 +14,14 @@ from uuid import uuid4
 import dagster as dg
 import sqlalchemy as db
 from dagster._core.errors import SensorExecutionError, user_code_error_boundary
+from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.instance.types import InstanceType
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.run_coordinator import DefaultRunCoordinator
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 from dagster._core.storage.event_log import InMemoryEventLogStorage
 from dagster._core.storage.event_log.base import AssetEntry, AssetRecord, EventLogCursor
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
@@ -40,8 +46,9 @@ __all__ = [
 class _Events(InMemoryEventLogStorage):
     """Dagster's own, which serializes and stores an event when somebody looks into the log: few tests do.
 
-    What a run itself asks of the log for every step and every check (the last materializations of what it reads) is
-    answered from the events as they stand; every other look meets the log as Dagster would have written it.
+    What a run itself asks of the log for every step and every check (the last materializations of what it reads), and
+    what whoever writes how things stand asks at its end (the last results of all checks), is answered from the events as
+    they stand; every other look meets the log as Dagster would have written it.
     ``test_internals.py`` holds the two equal. Over one connection, which Dagster's own holds anyway: another for every
     event took half of an event's time.
     """
@@ -53,6 +60,8 @@ class _Events(InMemoryEventLogStorage):
         self._made: dict[dg.AssetKey, dict[str | None, dg.EventLogRecord]] = {}
         # assets of which anything is on record, in that order, with the run that last had to do with each
         self._run_of: dict[dg.AssetKey, str] = {}
+        # the rows that Dagster would keep of checks: check, run, partition -> the last that was said
+        self._checks: dict[tuple[dg.AssetCheckKey, str, str | None], AssetCheckExecutionRecord] = {}
         # materialized only, and nothing deleted: from then on Dagster's own answers all
         self._plain = True
         self._storage_id = 0
@@ -76,6 +85,29 @@ class _Events(InMemoryEventLogStorage):
             # the last of all stands last
             by_partition.pop(happened.partition, None)
             by_partition[happened.partition] = record
+        if happened.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+            planned = happened.asset_check_planned_data
+            for partition in planned.partitions_subset.get_partition_keys() if planned.partitions_subset else [None]:
+                self._note(planned.asset_check_key, partition, AssetCheckExecutionRecordStatus.PLANNED, event)
+        if happened.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            told = happened.asset_check_evaluation_data
+            found = AssetCheckExecutionRecordStatus.SUCCEEDED if told.passed else AssetCheckExecutionRecordStatus.FAILED
+            self._note(told.asset_check_key, told.partition, found, event)
+
+    def _note(
+        self,
+        key: dg.AssetCheckKey,
+        partition: str | None,
+        status: AssetCheckExecutionRecordStatus,
+        event: dg.EventLogEntry,
+    ) -> None:
+        """What was planned is written over by what is found, as Dagster does: a row for each run and partition."""
+        place = key, event.run_id, partition
+        before = self._checks.get(place)
+        number, since = (
+            (len(self._checks) + 1, event.timestamp) if before is None else (before.id, before.create_timestamp)
+        )
+        self._checks[place] = AssetCheckExecutionRecord(key, number, event.run_id, status, event, since, partition)
 
     @contextmanager
     def _connect(self) -> Iterator[db.Connection]:
@@ -109,6 +141,34 @@ class _Events(InMemoryEventLogStorage):
             for number, (key, run_id) in enumerate(self._run_of.items(), start=1)
             if wanted is None or key in wanted
         ]
+
+    def get_latest_asset_check_execution_by_key(
+        self, check_keys: Sequence[dg.AssetCheckKey], partition_filter: PartitionKeyFilter | None = None
+    ) -> Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]:
+        if not self._plain or partition_filter is not None:
+            return super().get_latest_asset_check_execution_by_key(check_keys, partition_filter)
+        wanted = set(check_keys)
+        # the rows stand in the order in which they were begun: of a check the last one wins
+        return {record.key: record for record in self._checks.values() if record.key in wanted}
+
+    def get_asset_check_execution_history(
+        self,
+        check_key: dg.AssetCheckKey,
+        limit: int,
+        cursor: int | None = None,
+        status: Set[AssetCheckExecutionRecordStatus] | None = None,
+        partition_filter: PartitionKeyFilter | None = None,
+    ) -> Sequence[AssetCheckExecutionRecord]:
+        if not self._plain or partition_filter is not None:
+            return super().get_asset_check_execution_history(check_key, limit, cursor, status, partition_filter)
+        found = (
+            record
+            for record in reversed(self._checks.values())
+            if record.key == check_key
+            and (not cursor or record.id < cursor)
+            and (not status or record.status in status)
+        )
+        return list(islice(found, limit))
 
     def fetch_materializations(
         self,

@@ -46,6 +46,19 @@ def test_what_is_asked_of_it_before_anything_is_stored(instance):
     ) == {FIRST: {"dagster/data_version": "two rows"}}
     assert log.get_asset_records([dg.AssetKey("never")]) == []
     assert log.fetch_observations(key, limit=1).records == []
+    # what a check said last, of any date; and earlier
+    whole, never_made = dg.AssetCheckKey(linked.key, "whole"), dg.AssetCheckKey(linked.key, "never")
+    ((of_check, newest),) = log.get_latest_asset_check_execution_by_key([whole, never_made]).items()
+    assert (of_check, newest.run_id, newest.partition, newest.status.value) == (whole, runs[2], None, "FAILED")
+    assert newest.evaluation.asset_check_key == whole
+    assert newest.event.timestamp == pytest.approx(newest.create_timestamp, abs=60)
+    told = log.get_asset_check_execution_history(whole, limit=9)
+    assert told[0] == newest
+    assert [(one.id, one.run_id, one.status.value) for one in told] == [
+        (3, runs[2], "FAILED"), (2, runs[1], "SUCCEEDED"), (1, runs[0], "FAILED"),
+    ]  # fmt: skip
+    assert log.get_asset_check_execution_history(whole, limit=1, cursor=3, status={newest.status}) == [told[2]]
+    assert log.get_asset_check_execution_history(never_made, limit=1) == []
     never = dg.AssetRecordsFilter(dg.AssetKey("never"), asset_partitions=[FIRST])
     assert log.fetch_materializations(never, limit=1).records == []
 
