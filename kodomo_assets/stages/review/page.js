@@ -11,7 +11,8 @@
   const ANSWER_ON_PAPER = 300;
   // What a page of A4 holds inside its margins (277 mm), less a little for rounding.
   const PAGE_MM = 272;
-  const SMALLEST_ZOOM = 0.55;
+  // How small a child with much to tell may be set: down to what can still be read.
+  const ZOOMS = [0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6];
   const MANY_PAGES = 300;
   // A child's row in rem (the style's --row), and how much of it the heading of a school year takes.
   const ROW = 3.6;
@@ -710,7 +711,19 @@
     const limit = (PAGE_MM / 25.4) * 96;
     for (const page of pages) {
       paper.replaceChildren(page);
-      for (let zoom = 0.95; page.getBoundingClientRect().height > limit && zoom >= SMALLEST_ZOOM; zoom -= 0.05) page.style.zoom = zoom;
+      const fits = (zoom) => {
+        page.style.zoom = zoom;
+        return page.getBoundingClientRect().height <= limit;
+      };
+      if (fits("")) continue;
+      // halved, since every try lays the page out anew
+      let [from, to] = [0, ZOOMS.length - 1];
+      while (from < to) {
+        const middle = (from + to) >> 1;
+        if (fits(ZOOMS[middle])) to = middle;
+        else from = middle + 1;
+      }
+      page.style.zoom = ZOOMS[from];
     }
     paper.className = "";
     document.documentElement.className = "";
