@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import smtplib
+import socket
 import ssl
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
@@ -23,40 +24,61 @@ from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.outbox import remove_file, write_file
 from kodomo_assets.vocabulary import STATUS, TO_DO
 
-_SENT, _NOT_SENT = "メール：送りました", "メール：まだ送れていません"
+# the last line of the file, where mails are sent
+_SENT = "メール：送りました"
+_NOT_SENT = "メール：まだ送れていません"
+_CHANGE_NOT_SENT = "メール：前の内容は送りましたが、この内容はまだ送れていません"
 _ANSWERS_WITHIN = 20
 
 
 def tell_notice(catalogue: Catalogue, folder: Path, day: dt.date, alarms: Sequence[str]) -> str | None:
-    """Writes, or takes away, the notice of ``day`` in its outbox ``folder``; why the mail could not be sent.
+    """Writes, or takes away, the notice of ``day`` in its outbox ``folder``; why not everybody got the mail.
+
+    It is written before it is mailed: on a full disk nobody gets the same mail every minute. That it is over is told
+    to whoever was told of any of it, and the file says so until then.
 
     Args:
         alarms: what has to be done, a line each; none: nothing has to be.
     """
     path = folder / f"{TO_DO}.txt"
-    before = path.read_text("utf-8-sig").splitlines() if path.exists() else []
-    head = f"{TO_DO}　基準日 {day}"
-    lines = [head, *(f"・{alarm}" for alarm in alarms), f"くわしくは、同じフォルダーの {STATUS}.html を見てください。"]
-    told, sent = before[: len(lines)] == lines, _SENT in before
-    if alarms and told and (sent or catalogue.notify.server is None):
+    before, state = _read(path)
+    mails, told = catalogue.notify.server is not None, state in (_SENT, _CHANGE_NOT_SENT)
+    if not alarms and not (mails and told):
+        remove_file(path)
         return None
-    if not alarms:
-        if not before:
-            return None
-        lines = [f"{head}：なくなりました"]
-        if not sent:
-            # nobody was told of it
-            remove_file(path)
-            return None
-    problem = _mail(catalogue, lines) if catalogue.notify.server is not None else None
-    if not alarms:
-        if problem is None:
-            remove_file(path)
-        return problem
-    last = [] if catalogue.notify.server is None else [_SENT if problem is None else _NOT_SENT]
+    head = f"{TO_DO}　基準日 {day}"
+    where = f"くわしくは、同じフォルダーの {STATUS}.html を見てください。"
+    lines = [head, *(f"・{alarm}" for alarm in alarms), where] if alarms else [f"{head}：なくなりました"]
+    if before == lines and (state == _SENT or not mails):
+        return None
+    pending = (_CHANGE_NOT_SENT if told else _NOT_SENT) if mails else None
+    if (before, state) != (lines, pending):
+        _write(path, lines, pending)
+    if not mails:
+        return None
+    try:
+        refused = _mail(catalogue, lines)
+    except (OSError, smtplib.SMTPException, ConfigurationError) as error:
+        return f"the mail to {len(catalogue.notify.to)} addresses was not sent ({_why(error)}); it is tried again"
+    if alarms:
+        _write(path, lines, f"{_SENT}（受け取られなかった宛先 {refused} 件：notify.to）" if refused else _SENT)
+    else:
+        remove_file(path)
+    return f"the server took {refused} of the addresses not: look at notify.to" if refused else None
+
+
+def _read(path: Path) -> tuple[list[str], str | None]:
+    """What the notice says, and its state; nothing where there is none."""
+    if not path.exists():
+        return [], None
+    lines = path.read_text("utf-8-sig").splitlines()
+    state = next((one for one in (_SENT, _NOT_SENT, _CHANGE_NOT_SENT) if lines and lines[-1].startswith(one)), None)
+    return (lines if state is None else lines[:-1]), state
+
+
+def _write(path: Path, lines: Sequence[str], state: str | None) -> None:
     # Windows' editor takes UTF-8 without a mark for another code
-    write_file(path, "\r\n".join([*lines, *last, ""]).encode("utf-8-sig"))
-    return problem
+    write_file(path, "\r\n".join([*lines, *([] if state is None else [state]), ""]).encode("utf-8-sig"))
 
 
 def drop_notices(outbox: Path, kept: Collection[dt.date]) -> None:
@@ -67,25 +89,51 @@ def drop_notices(outbox: Path, kept: Collection[dt.date]) -> None:
             remove_file(path)
 
 
-def _mail(catalogue: Catalogue, lines: Sequence[str]) -> str | None:
-    """Sends the lines; why it could not."""
+def _mail(catalogue: Catalogue, lines: Sequence[str]) -> int:
+    """Sends the lines; how many of the addresses the server did not take.
+
+    Raises:
+        OSError, SMTPException, ConfigurationError: nobody got it.
+    """
     notify = catalogue.notify
     message = EmailMessage()
     message["Subject"] = f"kodomo：{lines[0]}"
     message["From"], message["To"] = str(notify.sender), ", ".join(notify.to)
     message.set_content("\n".join(lines) + "\n")
-    try:
-        with closing(_connected(catalogue)) as server:
-            if notify.password_file is not None:
-                server.login(str(notify.user), _password(notify.password_file))
-            server.send_message(message)
-            # the mail is out by now, whatever the server answers to a goodbye
-            with suppress(OSError, smtplib.SMTPException):
-                server.quit()
-    except (OSError, smtplib.SMTPException) as error:
-        why = explain(error) or type(error).__name__
-        return f"notify.server: the mail to {len(notify.to)} addresses was not sent ({why}); it is tried again"
-    return None
+    with closing(_connected(catalogue)) as server:
+        if notify.password_file is not None:
+            server.login(str(notify.user), _password(notify.password_file))
+        refused = server.send_message(message)
+        # the mail is out by now, whatever the server answers to a goodbye
+        with suppress(OSError, smtplib.SMTPException):
+            server.quit()
+    return len(refused)
+
+
+#: What a mail failed of -> which setting to look at; the first that fits. What the server said may hold an address.
+_WHY: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (ssl.SSLCertVerificationError, "notify.server: this machine does not know who signed its certificate, or its name"),
+    (ssl.SSLError, "notify.security: the server speaks no TLS at notify.port, or another"),
+    (socket.gaierror, "notify.server: no machine of this name is known"),
+    (ConnectionRefusedError, "notify.port: nothing listens there"),
+    (smtplib.SMTPAuthenticationError, "notify.user: the server does not take it with this password"),
+    (smtplib.SMTPSenderRefused, "notify.sender, notify.security: the server takes no mail from it on this connection"),
+    (smtplib.SMTPRecipientsRefused, "notify.to: the server takes none of them"),
+    (
+        smtplib.SMTPNotSupportedError,
+        "notify.security, notify.user, notify.to: the server cannot do what one asks",
+    ),
+    ((TimeoutError, smtplib.SMTPServerDisconnected), f"notify.server: no answer within {_ANSWERS_WITHIN} seconds"),
+)
+
+
+def _why(error: Exception) -> str:
+    known = next((text for kind, text in _WHY if isinstance(error, kind)), None)
+    if known is None and isinstance(error, smtplib.SMTPResponseException):
+        return f"notify.server: it answered {error.smtp_code}"
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    return known or explain(error) or type(error).__name__
 
 
 def _connected(catalogue: Catalogue) -> smtplib.SMTP:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import email
 import email.policy
+import errno
+import smtplib
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.refreshing import notices
 from kodomo_assets.refreshing.notices import drop_notices, tell_notice
 
 DAY = dt.date(2025, 4, 1)
@@ -29,6 +32,7 @@ class Server(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.mails: list[tuple[list[str], str, str]] = []
         self.refuses = False
+        self.unknown = ""
 
     @property
     def port(self) -> int:
@@ -47,7 +51,11 @@ class Handler(socketserver.StreamRequestHandler):
         for raw in self.rfile:
             word = raw.decode().strip()
             if word.upper().startswith("RCPT"):
-                to.append(word.partition("<")[2].rstrip(">"))
+                address = word.partition("<")[2].rstrip(">")
+                if address == self.server.unknown:
+                    say("550 no")
+                    continue
+                to.append(address)
             if word.upper() == "DATA":
                 say("354 go on")
                 lines = []
@@ -145,7 +153,8 @@ def test_what_nobody_was_told_of_ends_without_a_mail(tmp_path, server):
 
 
 def test_a_server_that_is_not_there_stops_nothing(tmp_path):
-    assert "is tried again" in (tell_notice(city(tmp_path, 1), tmp_path, DAY, ["一"]) or "")
+    told = tell_notice(city(tmp_path, 1), tmp_path, DAY, ["一"]) or ""
+    assert "(notify.port: nothing listens there); it is tried again" in told
     assert lines(tmp_path)[1] == "・一"
 
 
@@ -161,6 +170,59 @@ def test_a_server_that_is_not_there_stops_nothing(tmp_path):
 def test_half_a_configuration_is_refused(tmp_path, more, told):
     with pytest.raises(ConfigurationError, match=told):
         city(tmp_path, 25, **more)
+
+
+def test_who_was_told_of_any_of_it_is_told_that_it_is_over(tmp_path, server):
+    catalogue = city(tmp_path, server.port)
+    tell_notice(catalogue, tmp_path, DAY, ["一"])
+    server.refuses = True
+    tell_notice(catalogue, tmp_path, DAY, ["二"])
+    assert lines(tmp_path)[-1] == "メール：前の内容は送りましたが、この内容はまだ送れていません"
+    # mended before the change could be told: the file does not go on telling of it
+    tell_notice(catalogue, tmp_path, DAY, [])
+    assert lines(tmp_path)[0] == "要対応　基準日 2025-04-01：なくなりました"
+    server.refuses = False
+    assert tell_notice(catalogue, tmp_path, DAY, []) is None
+    assert [subject.endswith("：なくなりました") for _, subject, _ in server.mails] == [False, True]
+    assert not (tmp_path / "要対応.txt").exists()
+
+
+def test_an_address_that_the_server_does_not_take_is_told(tmp_path, server):
+    server.unknown = "b@city.example"
+    catalogue = city(tmp_path, server.port)
+    assert "1 of the addresses" in (tell_notice(catalogue, tmp_path, DAY, ["一"]) or "")
+    assert lines(tmp_path)[-1] == "メール：送りました（受け取られなかった宛先 1 件：notify.to）"
+    assert tell_notice(catalogue, tmp_path, DAY, ["一"]) is None
+    assert [to for to, *_ in server.mails] == [["a@city.example"]]
+
+
+def test_a_disk_that_is_full_sends_no_mail_every_minute(tmp_path, server, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(notices, "write_file", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match=str(errno.ENOSPC)):
+                tell_notice(city(tmp_path, server.port), tmp_path, DAY, ["一"])
+    assert server.mails == []
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"security": "tls"}, "notify.security: the server speaks no TLS"),
+        ({"security": "starttls"}, "notify.security, notify.user, notify.to: the server cannot do"),
+        ({"security": "starttls", "user": "u", "password_file": "open"}, "others may read it"),
+    ],
+)
+def test_what_keeps_a_mail_back_is_told_and_the_file_stands_all_the_same(tmp_path, server, monkeypatch, more, why):
+    (tmp_path / "open").write_text("x", "utf-8")
+    (tmp_path / "open").chmod(0o644)
+    if "password_file" in more:
+        monkeypatch.setattr(smtplib.SMTP, "starttls", lambda *_, **__: None)
+    assert why in (tell_notice(city(tmp_path, server.port, **more), tmp_path, DAY, ["一"]) or "")
+    assert (lines(tmp_path)[1], lines(tmp_path)[-1]) == ("・一", "メール：まだ送れていません")
 
 
 def test_of_a_date_that_nobody_waits_for_no_notice_stays(tmp_path):
