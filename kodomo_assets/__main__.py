@@ -68,7 +68,7 @@ def command_line() -> Parser:
     commands = parser.add_commands("command")
     refresh = commands.add_parser("refresh", help="一つの基準日に必要なものをすべて更新する")
     refresh.add_argument("date", nargs="?", metavar="DATE", help=_DATE)
-    refresh.add_argument("--all", action="store_true", help="受信フォルダのすべての基準日を、古い順に")
+    refresh.add_argument("--all", action="store_true", help="受信フォルダーのすべての基準日を、古い順に")
     refresh.add_argument("--anew", action="store_true", help="前の更新から何も変わっていなくても作り直す")
     after = commands.add_parser("after-meeting", help="判定と支援記録を読み、学校別の名簿（支援対象者）を作る")
     after.add_argument("date", metavar="DATE", help=_DATE)
@@ -76,12 +76,12 @@ def command_line() -> Parser:
     summary.add_argument("date", metavar="DATE", help=_DATE)
     templates = commands.add_parser("templates", help="各部署に渡す、表ごとの空の Excel を作る")
     templates.add_argument(
-        "folder", nargs="?", type=Path, metavar="FOLDER", help="作る場所。既定はデータフォルダの templates/"
+        "folder", nargs="?", type=Path, metavar="FOLDER", help="作る場所。既定はデータフォルダーの templates/"
     )
     check = commands.add_parser("check", help="提出されたファイルを更新と同じように読んでみる。何も変えない")
     check.add_argument("file", type=Path, metavar="FILE", help="どの表のファイルでもよい")
-    check.add_argument("--date", help="基準日。既定はファイルのあるフォルダの日付、なければ最新")
-    commands.add_parser("check-config", help="設定（city.yaml）を試し、受信フォルダとも照らし合わせる。何も変えない")
+    check.add_argument("--date", help="基準日。既定はファイルのあるフォルダーの日付、なければ最新")
+    commands.add_parser("check-config", help="設定（city.yaml）を試し、受信フォルダーとも照らし合わせる。何も変えない")
     one = commands.add_parser("explain", help="一人の児童がその順位にある理由。センター限り。だれが見たかを記録する")
     one.add_argument(
         "child",

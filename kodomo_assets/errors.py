@@ -22,7 +22,7 @@ class ConfigurationError(KodomoError):
 class DeliveryError(KodomoError):
     """A delivered file cannot be read as its table, or a delivery that a refresh needs is not there."""
 
-    ja: ClassVar[str] = "受信フォルダのファイルか、基準日のことです。ファイルは担当課に直してもらい、置き直してください"
+    ja: ClassVar[str] = "受信フォルダーのファイルか基準日のことです。ファイルは担当課に直してもらい、置き直してください"
 
 
 class UnknownChildError(KodomoError):

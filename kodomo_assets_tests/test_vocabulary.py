@@ -76,6 +76,24 @@ def test_no_word_of_the_vocabulary_is_spelled_a_second_time():
     assert found == set(EXCEPTIONS)
 
 
+def test_a_folder_is_called_as_windows_calls_it():
+    """What staff read on their screens beside our pages."""
+    other = re.compile(r"フォル[ダ](?!ー)")
+    texts = [
+        path
+        for place in (
+            ROOT,
+            ROOT.with_name("kodomo_assets_tests"),
+            ROOT.with_name("docs"),
+            ROOT.with_name("README.ja.md"),
+        )
+        for path in ([place] if place.is_file() else place.rglob("*"))
+        if path.suffix in {".py", ".md", ".yaml", ".html", ".js", ".sql"}
+    ]
+    assert len(texts) > 300
+    assert [path.name for path in texts if other.search(path.read_text("utf-8"))] == []
+
+
 def test_the_walk_finds_a_word_in_each_language(tmp_path):
     for name, text in {
         "a.py": 'x = "支援対象者"',

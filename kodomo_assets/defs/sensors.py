@@ -38,7 +38,7 @@ def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
         minimum_interval_seconds=_EVERY_MINUTE,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "受信フォルダを見て、届いた・差し替えられた・取り下げられたファイルがあれば、その基準日を更新する。"
+            "受信フォルダーを見て、届いた・差し替えられた・取り下げられたファイルがあれば、その基準日を更新する。"
             "Compares what lies there with what was read, by content. Waits until a folder's files are whole: "
             "unchanged between two looks, and not written to lately."
         ),

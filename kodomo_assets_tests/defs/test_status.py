@@ -98,7 +98,7 @@ def test_what_was_sent_back_and_which_checks_do_not_hold(office, watcher):
     told = {line[1].partition("見つかったこと")[0]: line[2:4] for line in rows(page(office)) if len(line) == 5}
     assert told["どの表のものでもないファイルがない"] == [
         "センター",
-        "ファイルの名前を表の名前で始まるように直すか、受信フォルダから出してください",
+        "ファイルの名前を表の名前で始まるように直すか、受信フォルダーから出してください",
     ]
 
 
@@ -124,7 +124,7 @@ def test_a_file_that_is_gone_and_the_name_of_a_refused_one_are_told(office, watc
     second.unlink()
     office.deliver("なぞの表.csv", "a", "1")
     watcher.look()
-    assert states(page(office))["出欠"].startswith("読んだファイルが受信フォルダからなくなっている")
+    assert states(page(office))["出欠"].startswith("読んだファイルが受信フォルダーからなくなっている")
     office.deliver("出欠_B校.csv", "なに", "1")
     assert office.materialize("sources.attendance").success
     watcher.look()

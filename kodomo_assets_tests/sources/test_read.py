@@ -337,7 +337,7 @@ def test_which_file_belongs_to_which_table(tmp_path):
     ]  # fmt: skip
     for name in names:
         (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "出欠_フォルダ.csv").mkdir()
+    (tmp_path / "出欠_フォルダー.csv").mkdir()
     (tmp_path / "出欠_リンク.csv").symlink_to(tmp_path / "メモ.txt")
     found = {file.name: file.table_id for file in scan_inbox(tmp_path, CATALOGUE)}
     attendance = names[:6]
@@ -345,7 +345,7 @@ def test_which_file_belongs_to_which_table(tmp_path):
     assert found["学校健診.csv"] == "school_health_checks"
     assert found["教育相談.csv"] == "education_counselling"
     assert found["児童扶養手当_2025.csv"] == "child_rearing_allowance"
-    assert not {"~$出欠.xlsx", ".隠し.csv", "出欠_フォルダ.csv"} & set(found)
+    assert not {"~$出欠.xlsx", ".隠し.csv", "出欠_フォルダー.csv"} & set(found)
     assert found["出欠_リンク.csv"] is None
     outcome = check_known_files(scan_inbox(tmp_path, CATALOGUE))
     assert outcome.facts["unknown"] == 3  # 出欠表.csv, メモ.txt and the link; what people send back is known

@@ -135,7 +135,7 @@ def _head(reference_date: dt.date, pairs: Sequence[Mapping[str, Any]], shown: in
     return (
         f"{LINK_REVIEW}　基準日 {reference_date.isoformat()}　取扱注意",
         f"同じ児童か自動では決められない{pairs[-1]['person_number']:,}件（候補{len(pairs):,}組）です。{here}同じ「組」の候補を"
-        f"見比べ、黄色の欄に{DECISION}（{'・'.join(LINK_ANSWERS)}）、{DECIDED_BY}、{DECIDED_ON}を記入し、同じ名前で受信フォルダに戻してください。",
+        f"見比べ、黄色の欄に{DECISION}（{'・'.join(LINK_ANSWERS)}）、{DECIDED_BY}、{DECIDED_ON}を記入し、同じ名前で受信フォルダーに戻してください。",
         "「同一」は組の中で一つだけです。答えは、次に変えるまで以後のすべての更新に使われます。"
         "重みは、正なら同じ児童らしく、負なら別人らしいことを示します（ビット）。"
         "「双方に残った最後の一組」は、名前が違っても、ほかに相手のいない二人です（外国人の氏名の書き方の違いなど）。",

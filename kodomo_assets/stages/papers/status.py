@@ -40,7 +40,7 @@ _NOT_READ = {
     "wrong_ending": "CSVでもExcelでもありません",
     "symbolic_link": "ほかの場所への参照です。ファイルそのものを置いてください",
     "bad_file_name": "名前に見えない文字があります。名前を付け直してください",
-    "other_office": "ほかの課の資料です。その資料を出す課のフォルダに置いてください",
+    "other_office": "ほかの課の資料です。その資料を出す課のフォルダーに置いてください",
 }
 _NO_DATE = "基準日のフォルダーにありません。基準日（例 2025-04-01）を名前とするフォルダーに置いてください"
 # names of files that are told of one reason

@@ -45,7 +45,7 @@ def support_workbook(outcomes: Sequence[str], reference_date: dt.date | None = N
     head = (
         f"{SUPPORT_RECORD}{day}",
         DO_NOT_PASS_ON,
-        f"支援ごとに一行、黄色の欄に記入し、名前を「{SUPPORT_RECORD}」で始めて、基準日の受信フォルダに入れてください。"
+        f"支援ごとに一行、黄色の欄に記入し、名前を「{SUPPORT_RECORD}」で始めて、基準日の受信フォルダーに入れてください。"
         f"児童は{NUMBER}で示します。{NUMBER}がないときは{CHILD_KEY}で示します。",
     )
     put_table(sheet, head, _COLUMNS, [{} for _ in range(_ROWS)])
