@@ -244,7 +244,7 @@ def _word(text: str) -> str:
 
 def _next_on_linux(folder: Path, of: Installation, wanted: Sequence[Service]) -> list[str]:
     names = " ".join(one.name if one.daily is None else f"{one.name}.timer" for one in wanted)
-    copied = [] if folder.resolve() == _UNITS else [f"  install -m 644 {_shell(folder)}/kodomo-* {_UNITS}/"]
+    copied = [] if folder.resolve() == _UNITS else [f"  install -m 644 {_shell(folder.resolve())}/kodomo-* {_UNITS}/"]
     lines = [
         f"アカウント {of.account} で動きます。次のコマンドを root で打ってください（二度打ってもかまいません）：",
         *copied,

@@ -339,7 +339,12 @@ def _require_space(place: Path, needed: int) -> None:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in _files(folder) if not path.is_symlink())
+    size = 0
+    for path in _files(folder):
+        # a refresh that is under way, and will be waited for, makes and removes files all the time
+        with suppress(FileNotFoundError):
+            size += path.lstat().st_size
+    return size
 
 
 def _megabytes(size: int) -> str:

@@ -208,6 +208,21 @@ def test_while_a_refresh_writes_there_is_no_backup(small: Settings):
     assert made(small).files == 5
 
 
+def test_what_a_refresh_removes_meanwhile_is_no_fault(small: Settings, monkeypatch: pytest.MonkeyPatch):
+    """Its temporary files, which are counted before it is waited for."""
+    (small.data_dir / ".scratch" / "half.tmp").write_text("", "utf-8")
+    real = Path.stat
+
+    def seen_and_gone(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = real(path, follow_symlinks=follow_symlinks)
+        if path.name == "half.tmp":
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", seen_and_gone)
+    assert made(small).files == 5
+
+
 def test_a_reader_waits_for_nobody(small: Settings):
     with connect(small.database, read_only=True):
         script = (
