@@ -130,6 +130,8 @@ FILE_REGISTER, OFFICE_PAPER = "個人情報ファイル簿", "説明資料"
 NOTICE, IMPACT_PAPER, ALGORITHM_PAPER = "保護者向けお知らせ", "影響評価", "アルゴリズム台帳"
 RESULTS, STATUS, TO_DO = "成果報告", "状況", "要対応"
 
+#: With what texts of the example in a template begin: a row that holds one of them is no record.
+EXAMPLE = "記入例"
 #: What stands behind the name of a file of before that is kept, with a number.
 OLD = "_旧"
 #: How the product is installed from its archive: docs/, and on top of the archive.

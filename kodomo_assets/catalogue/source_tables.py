@@ -66,6 +66,9 @@ class SourceTable(Model):
             "section",
             "coverage",
             "note",
+            "whom",
+            "period",
+            "examples",
             "key",
             "person",
             "about",
@@ -77,7 +80,7 @@ class SourceTable(Model):
             "required",
         }
     )
-    added: ClassVar[frozenset[str]] = frozenset({"used", "hides"})
+    added: ClassVar[frozenset[str]] = frozenset({"used", "hides", "whom", "period", "examples"})
 
     id: str = Field(description="the table's name in the database: its key")
     ja: str = Field(description="the table's Japanese name, with which the names of its files begin")
@@ -89,6 +92,14 @@ class SourceTable(Model):
         description="whether everybody concerned has a row (`complete`), or only some"
     )
     note: str = Field(default="", description="what a reader of the table should know")
+    whom: Sentence | None = Field(default=None, description="of whom the office is to deliver rows, in Japanese")
+    period: Sentence | None = Field(
+        default=None,
+        description="of when rows are wanted, from the reference date; {months} is the longest window of an item",
+    )
+    examples: Mapping[str, str] = Field(
+        default_factory=dict, description="what the example of a template holds where the column's type does not say it"
+    )
     key: tuple[str, ...] = Field(description="the columns that tell one row from another")
     person: Person = Field(description="which columns say whom a row is about")
     about: About = Field(
@@ -193,7 +204,7 @@ class SourceTable(Model):
     def _names_exist(self) -> Self:
         person = [self.person.resident, self.person.pupil, *self.person.name]
         fed = [name for names in self.feeds.values() for name in names]
-        for name in [*self.key, self.dated_by, *person, *fed]:
+        for name in [*self.key, self.dated_by, *person, *fed, *self.examples]:
             if name is not None and name not in self.columns:
                 raise ValueError(f"names column {name!r}, which the table does not have")
         for column in self.columns.values():
@@ -246,8 +257,12 @@ class SourceTable(Model):
 
     @property
     def deciding(self) -> SourceTable:
-        """The table as it decides results: how long it is kept decides none, and stands there as it is packaged."""
-        return self.model_copy(update={"legal": self.legal.model_copy(update={"retention_years": _PACKAGED_YEARS})})
+        """The table as it decides results: how long it is kept decides none, and stands there as it is packaged.
+
+        Nor does what offices read of it.
+        """
+        legal = self.legal.model_copy(update={"retention_years": _PACKAGED_YEARS})
+        return self.model_copy(update={"legal": legal, "whom": None, "period": None, "examples": {}})
 
     @property
     def is_sensitive(self) -> bool:

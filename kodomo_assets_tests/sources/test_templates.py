@@ -80,6 +80,39 @@ def test_a_filled_template_is_read_without_any_error(templates, tmp_path, table)
 
 
 @pytest.mark.parametrize("table", TABLES)
+def test_the_example_is_sent_back_and_is_nobodys_record(templates, tmp_path, table):
+    declared = CATALOGUE.tables[table]
+    book = openpyxl.load_workbook(templates / f"{declared.ja}.xlsx")
+    guide = {row[0]: row for row in book["書き方"].iter_rows(values_only=True) if row[0]}
+    assert guide["見出し"][4] == "記入例（架空）"
+    assert guide["だれの行か"][1]
+    assert guide["いつの記録か"][1] not in ("", "－")
+    for index, column in enumerate(declared.columns.values(), start=1):
+        book.worksheets[0].cell(2, index, guide[column.ja][4])
+        book.worksheets[0].cell(3, index, filled(column, 1))
+    book.save(tmp_path / f"{declared.ja}.xlsx")
+    with duckdb.connect() as con:
+        outcome = read_delivery(con, CATALOGUE, declared, scan_inbox(tmp_path, CATALOGUE), R)
+        assert (outcome.rows_in, outcome.rows_accepted) == (2, 1)
+        ((row, scope, reason),) = con.execute("select row_number, scope, reason from new_quarantine").fetchall()
+    # by its number, which is none, where the table has no text that says so
+    assert (row, scope) == (2, "row")
+    told = [guide[column.ja][4] or "" for column in declared.columns.values() if column.type in {"text", "name"}]
+    assert reason == ("example_row" if any(text.startswith("記入例") for text in told) else "no_number")
+
+
+def test_the_window_of_a_table_is_that_of_its_items(templates, tmp_path):
+    assert explained(templates, "出欠")["いつの記録か"] == "基準日の前の12か月"
+    assert explained(templates, "異動履歴")["いつの記録か"] == (
+        "基準日までの36か月に異動したもの（それより前のものがあってもよい）。異動日が基準日より後の行は使いません"
+    )
+    city = tmp_path / "city.yaml"
+    city.write_text("items: {absence_days: {window_months: 18}}", "utf-8")
+    write_templates(load_catalogue(city), tmp_path)
+    assert explained(tmp_path, "出欠")["いつの記録か"] == "基準日の前の18か月"
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_an_empty_template_is_a_delivery_without_rows(templates, tmp_path, table):
     name = f"{CATALOGUE.tables[table].ja}.xlsx"
     (tmp_path / name).write_bytes((templates / name).read_bytes())

@@ -125,7 +125,7 @@ def contract(table: SourceTable, catalogue: Catalogue) -> str:
     withdrawals are confirmed belongs to the files' state.
     """
     told = [
-        table.deciding.model_dump_json(exclude={"about", "law_changes"}),
+        table.deciding.model_dump_json(exclude={"about", "law_changes", "whom", "period", "examples"}),
         catalogue.ingest.model_dump_json(exclude=set(_NOT_OF_EVERY_TABLE)),
         *(given.model_dump_json() for given in catalogue.ingest.acknowledged if given.table == table.id),
         *(row.model_dump_json() for row in catalogue.ingest.acknowledged_rows if row.table == table.id),

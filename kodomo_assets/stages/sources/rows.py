@@ -16,9 +16,12 @@ from kodomo_assets.japan.text import BLANKS
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.sources.cells import TYPED, is_wrong
 from kodomo_assets.stages.sources.intake import CELLS
+from kodomo_assets.vocabulary import EXAMPLE
 
 #: Row reasons of their own; other reasons are those of ``japan`` for the cell at fault (docs/deliveries.md).
 BLANK, DUPLICATE_ROW, DUPLICATE_KEY = "blank", "duplicate_row", "duplicate_key"
+#: The example of a template, delivered with the records.
+EXAMPLE_ROW = "example_row"
 
 # White space and private-use characters (外字) have no part in a match of names (method §1, §3).
 _NO_PART_OF_A_KEY = r"[\s\pZ\x{E000}-\x{F8FF}]"
@@ -36,11 +39,14 @@ def _judge(con: duckdb.DuckDBPyConnection, table: SourceTable) -> None:
     needed = [column.name for column in table.columns.values() if column.required]
     column_case = " ".join(f"when {name} is null then '{name}'" for name in needed)
     reason_case = " ".join(f"when {name} is null then coalesce(p_{name}, '{BLANK}')" for name in needed)
+    texts = [column.name for column in table.columns.values() if column.type in {"text", "name"}]
+    is_example = " or ".join(f"coalesce(starts_with({name}, '{EXAMPLE}'), false)" for name in texts) or "false"
     con.execute(
-        f"create or replace temp table judged_rows as select row_id, "
-        f"case when problem is null then case {column_case} end end as column_name, "
-        f"coalesce(problem, case {reason_case} end) as reason from {TYPED} "
-        f"where problem is not null or {' or '.join(f'{name} is null' for name in needed)}"
+        f"create or replace temp table judged_rows as with rows as ("
+        f"select *, case when {is_example} then '{EXAMPLE_ROW}' else problem end as whole from {TYPED}) "
+        f"select row_id, case when whole is null then case {column_case} end end as column_name, "
+        f"coalesce(whole, case {reason_case} end) as reason from rows "
+        f"where whole is not null or {' or '.join(f'{name} is null' for name in needed)}"
     )
     key = ", ".join(table.key)
     con.execute(

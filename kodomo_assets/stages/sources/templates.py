@@ -25,9 +25,10 @@ from kodomo_assets.office.workbooks import (
     set_print,
 )
 from kodomo_assets.office.workbooks import Column as Look
+from kodomo_assets.vocabulary import EXAMPLE
 
 _ROWS = 5_000
-_GUIDE = {"見出し": Look(26), "必須": Look(8), "形式": Look(44), "許される値": Look(52)}
+_GUIDE = {"見出し": Look(26), "必須": Look(8), "形式": Look(40), "許される値": Look(52), f"{EXAMPLE}（架空）": Look(26)}
 _FORMATS = {"date": DAY, "int": "0", "number": "General"}
 _SCHOOLS = "schools"
 
@@ -97,7 +98,13 @@ def _explain(sheet: Worksheet, catalogue: Catalogue, table: SourceTable) -> None
     last = put_notes(sheet, 2, notes, [look.width for look in _GUIDE.values()])
     put_headers(sheet, last + 2, _GUIDE)
     rows = (
-        dict(zip(_GUIDE, (c.ja, "必須" if c.required else None, _form(c), "・".join(c.allowed) or None), strict=True))
+        dict(
+            zip(
+                _GUIDE,
+                (c.ja, "必須" if c.required else None, _form(c), "・".join(c.allowed) or None, _example(table, c)),
+                strict=True,
+            )
+        )
         for c in table.columns.values()
     )
     put_rows(sheet, last + 3, _GUIDE, rows)
@@ -119,6 +126,8 @@ def _notes(catalogue: Catalogue, table: SourceTable) -> dict[str, str]:
     return {
         "提出する部署": section.ja,
         "提出の時期": _cadence(catalogue.calendar, table),
+        "だれの行か": table.whom or "－",
+        "いつの記録か": _period(catalogue, table),
         "法的根拠": f"{section.basis}（{table.legal.reason}）",
         "ファイル名": f"{file}。直したファイルは同じ名前で出してください",
         "シート": place,
@@ -130,9 +139,46 @@ def _notes(catalogue: Catalogue, table: SourceTable) -> dict[str, str]:
         ),
         "該当・非該当": f"「○」と「×」。{yes} と {no} も読みます。空欄は「記録がない」です",
         "番号": "先頭の0は消えても構いません。1.23E+09のような形になったものは読めません",
+        EXAMPLE: ("下の表の右の列は、架空の一件です。書き写したままの行は受け取れません"),
         "入れてはいけないもの": "個人番号（マイナンバー）。入っているファイルは受け取れません",
         "保存": "数式を使ったときは、計算結果が出た状態でExcelで保存してください",
     }
+
+
+def _period(catalogue: Catalogue, table: SourceTable) -> str:
+    """Of when rows are wanted; the window is that of the items which count rows of the table."""
+    windows = [
+        item.window_months for item in catalogue.items.values() if table.id in item.tables and item.window_months
+    ]
+    told = (table.period or "－").format(months=max(windows, default=0))
+    if table.dated_by is None:
+        return told
+    return f"{told}。{table.columns[table.dated_by].ja}が基準日より後の行は使いません"
+
+
+def _example(table: SourceTable, column: Column) -> str:
+    """What a cell of an invented record holds. No reader takes it for one: its number is none, its texts say so."""
+    if column.name in table.examples:
+        return table.examples[column.name]
+    match column.type:
+        case "id":
+            return ("9" if column.role == "identity" else "1") * (column.digits or 1)
+        case "date":
+            return "" if column.end else "2015-05-05" if column.birth else "2024-04-01"
+        case "month":
+            return "2024-04"
+        case "int" if column.fiscal_year:
+            return "2024"
+        case "int" | "number":
+            return str(column.min or 1)
+        case "flag":
+            return "○"
+        case "code":
+            return column.allowed[0]
+        case "kana":
+            return "キニュウレイ ハナコ"
+        case _:
+            return f"{EXAMPLE} 花子" if column.type == "name" else f"{EXAMPLE}-1"
 
 
 def _cadence(calendar: Calendar, table: SourceTable) -> str:
