@@ -8,14 +8,11 @@ import os
 import sys
 from pathlib import Path
 
-from kodomo_assets.errors import KodomoError
+from kodomo_assets.errors import OF_MACHINE, OF_PROGRAM, KodomoError
 from kodomo_assets.usage import Parser
 
 _ABOUT = "こどもに関するデータを基準日ごとに更新し、判定会議の参考となる一覧を作ります。一覧は判定ではありません。"
 _GUIDE = "コマンドごとの説明は `kodomo コマンド --help`、使い方は docs/ja/README.md にあります。"
-#: What stands behind an error that is none of our own kinds.
-_MACHINE = "機械の不具合です。機械の管理者に、上の文を渡してください"
-_PROGRAM = "プログラムの誤りです。上の文を開発元に知らせてください（個人の値は入っていません）"
 _PERSON = "宛名番号。- とすると番号をたずねるので、シェルの履歴に残らない"
 _DRY_RUN = "何をするかを件数で示すだけ。変わるのはアクセスの記録だけ"
 _DATE = "基準日（YYYY-MM-DD）"
@@ -49,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(given)
     except KodomoError as error:
-        print(f"error: {error}\n→ {error.ja}", file=sys.stderr)
+        print(f"error: {error}\n{error.ja}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; what was stored before stands（止めました。前の結果は残っています）", file=sys.stderr)
@@ -58,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         from kodomo_assets.machine.system_errors import explain, unexpected
 
         known = explain(error)
-        print(f"error: {known or unexpected(error)}\n→ {_MACHINE if known else _PROGRAM}", file=sys.stderr)
+        ja = f"{known.ja}\n" if known and known.ja else ""
+        print(f"error: {known or unexpected(error)}\n{ja}→ {OF_MACHINE if known else OF_PROGRAM}", file=sys.stderr)
         return 2 if known else 1
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: Before a table's id: the fact that names the schools which it lacks.
+LACKING = "lacking_"
+
 
 @dataclass(frozen=True)
 class CheckOutcome:

@@ -295,7 +295,8 @@ def _run(
     with open_to_write(settings, catalogue, lambda text: print(text, file=sys.stderr)) as con:
         gone = _forgotten(con, catalogue, dates, comes_back=what != "refresh")
     if gone and not all_there:
-        raise DeliveryError(*gone.values())
+        # a date that was named: one
+        raise DeliveryError(next(iter(gone.values())))
     for text in gone.values():
         print(text, file=sys.stderr)
     dates = [day for day in dates if day not in gone]
@@ -351,12 +352,12 @@ def _forgotten(
     """Date -> why it is not made any more; ``comes_back``: what follows from what people sent back is to be made."""
     from kodomo_assets.refreshing.forgetting import require_not_forgotten
 
-    told = {}
+    told: dict[dt.date, str] = {}
     for day in dates:
         try:
             require_not_forgotten(con, catalogue, day, comes_back=comes_back)
         except DeliveryError as error:
-            told[day] = str(error)
+            told[day] = error.said
     return told
 
 

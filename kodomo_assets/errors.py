@@ -1,82 +1,136 @@
 """The project's own exceptions: what a caller may show to a person. No text in them holds a cell of anyone's record.
 
-Each kind says in Japanese (``ja``) what it is about and who mends it: that stands behind its message on the terminal,
-so that staff know whom to give the message to, and what is found where is written once, in English.
+Each kind says in Japanese who mends it (``remedy``). What is found where is raised as an English sentence with named
+fields, as ``gettext`` does it; its Japanese stands in messages.yaml under the same sentence.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
 from typing import ClassVar
+
+import yaml
+
+
+class Said(str):
+    """An English sentence of a template and its fields, and the same in Japanese: ``ja``, None where there is none.
+
+    A field may be such a sentence itself.
+    """
+
+    template: str
+    fields: Mapping[str, object]
+
+    def __new__(cls, template: str, **fields: object) -> Said:
+        # a sentence without fields is told as it stands: what it quotes may hold braces
+        said = super().__new__(cls, template.format(**fields) if fields else template)
+        said.template, said.fields = template, fields
+        return said
+
+    @property
+    def ja(self) -> str | None:
+        known = _messages().get(self.template)
+        if known is None:
+            return None
+        told = {name: (value.ja or value) if isinstance(value, Said) else value for name, value in self.fields.items()}
+        return known.format(**told) if told else known
+
+
+@cache
+def _messages() -> Mapping[str, str]:
+    """English template -> the Japanese one, with the same fields."""
+    read: dict[str, str] = yaml.safe_load(resources.files("kodomo_assets").joinpath("messages.yaml").read_text("utf-8"))
+    return read
+
+
+#: Who mends an error that is none of our own kinds.
+OF_MACHINE = "機械の不具合です。機械の管理者に、上の文を渡してください"
+OF_PROGRAM = "プログラムの誤りです。上の文を開発元に知らせてください（個人の値は入っていません）"
 
 
 class KodomoError(Exception):
     """A condition that a person can mend; the message says what was found, what was expected and where."""
 
-    ja: ClassVar[str] = "見つかったものと直し方は、上の文にあります"
+    remedy: ClassVar[str] = "見つかったものと直し方は、上の文にあります"
+
+    def __init__(self, template: str = "", **fields: object) -> None:
+        self.said = template if isinstance(template, Said) else Said(template, **fields)
+        super().__init__(str(self.said))
+
+    @property
+    def ja(self) -> str:
+        """What was found, in Japanese, and who mends it; where it has no Japanese, the latter alone."""
+        return f"{self.said.ja}\n→ {self.remedy}" if self.said.ja else f"→ {self.remedy}"
 
 
 class ConfigurationError(KodomoError):
     """A key of a configuration file is unknown or its value is wrong; the message names file and key."""
 
-    ja: ClassVar[str] = "設定（city.yaml）か、打った値の誤りです。上の文の場所を直してください"
+    remedy: ClassVar[str] = "設定（city.yaml）か、打った値の誤りです。上の文の場所を直してください"
 
 
 class DeliveryError(KodomoError):
     """A delivered file cannot be read as its table, or a delivery that a refresh needs is not there."""
 
-    ja: ClassVar[str] = "受信フォルダーのファイルか基準日のことです。ファイルは担当課に直してもらい、置き直してください"
+    remedy: ClassVar[str] = (
+        "受信フォルダーのファイルか、基準日のことです。ファイルは担当課に直してもらい、置き直してください"
+    )
 
 
 class UnknownChildError(KodomoError):
     """A number is no child's of a reference date, or of one about whom nothing can be told; the number is not named."""
 
-    ja: ClassVar[str] = "その番号の児童は、示せません。番号と基準日を確かめてください"
+    remedy: ClassVar[str] = "その番号の児童は、示せません。番号と基準日を確かめてください"
 
 
 class RequestError(KodomoError):
     """A command about one person is refused: who asks, why, by which account or about whom; no number is named."""
 
-    ja: ClassVar[str] = "この請求は受け付けられません。役職、理由、アカウント、番号を確かめてください"
+    remedy: ClassVar[str] = "この請求は受け付けられません。役職、理由、アカウント、番号を確かめてください"
 
 
 class StoreBusyError(KodomoError):
     """Another process holds the database."""
 
-    ja: ClassVar[str] = "ほかの更新か道具がデータベースを開いています。終わるのを待って、もう一度打ってください"
+    remedy: ClassVar[str] = "ほかの更新か道具がデータベースを開いています。終わるのを待って、もう一度打ってください"
 
 
 class StoreFaultError(KodomoError):
     """The database, its disk or its folder refuses (damaged, full, not permitted); the message says what to do."""
 
-    ja: ClassVar[str] = "データベースかディスクの不具合です。機械の管理者に、上の文を渡してください"
+    remedy: ClassVar[str] = "データベースかディスクの不具合です。機械の管理者に、上の文を渡してください"
 
 
 class StoreVersionError(KodomoError):
     """The database is of a version that this program cannot bring to its own; the message says what to do."""
 
-    ja: ClassVar[str] = "データベースの版が、このプログラムと合いません。機械の管理者に、上の文を渡してください"
+    remedy: ClassVar[str] = "データベースの版が、このプログラムと合いません。機械の管理者に、上の文を渡してください"
 
 
 class BackupError(KodomoError):
     """A backup cannot be made or put back; the message says why and what to do."""
 
-    ja: ClassVar[str] = "バックアップを作れないか、戻せません。機械の管理者に、上の文を渡してください"
+    remedy: ClassVar[str] = "バックアップを作れないか、戻せません。機械の管理者に、上の文を渡してください"
 
 
 class ExportError(KodomoError):
     """analyst.duckdb cannot be exported; the message says why and what to do."""
 
-    ja: ClassVar[str] = "書き出せません。分析用のデータベースと書き出し先を、上の文のとおりに確かめてください"
+    remedy: ClassVar[str] = "書き出せません。分析用のデータベースと書き出し先を、上の文のとおりに確かめてください"
 
 
 class PublicationError(KodomoError):
     """The analysts' database was not replaced; the message says why, and which list the old file still tells."""
 
-    ja: ClassVar[str] = "分析用のデータベースは、前のもののままです。データ担当に、上の文を渡してください"
+    remedy: ClassVar[str] = "分析用のデータベースは、前のもののままです。データ担当に、上の文を渡してください"
 
 
 class FitError(KodomoError):
     """A band cannot be fitted (too few events, separated design, no item left); the last version stays in force."""
 
-    ja: ClassVar[str] = "重みを求められません。いまの版のままです。センターに、上の文を渡してください"
+    remedy: ClassVar[str] = "重みを求められません。いまの版のままです。センターに、上の文を渡してください"
 
 
 class CheckFailedError(KodomoError):
@@ -85,7 +139,7 @@ class CheckFailedError(KodomoError):
     ``outcomes`` holds every outcome of the checks that ran, the passed ones too.
     """
 
-    ja: ClassVar[str] = "検査が止めました。何も書いていません。状況.html に、直す人と直し方があります"
+    remedy: ClassVar[str] = "検査が止めました。何も書いていません。状況.html に、直す人と直し方があります"
 
     def __init__(self, message: str, outcomes: list) -> None:
         super().__init__(message)

@@ -26,3 +26,14 @@ class Lines:
     """Sentences, one under the other."""
 
     lines: Sequence[str]
+
+
+def in_both(japanese: str | None, english: str) -> str:
+    """A sentence as staff read it, and below it the developers' one."""
+    return f"{japanese}\n\n{english}" if japanese else english
+
+
+def parted(told: str) -> tuple[str, str]:
+    """The Japanese of ``in_both``, empty where there is none, and the English."""
+    japanese, parting, english = told.partition("\n\n")
+    return (japanese, english) if parting else ("", told)

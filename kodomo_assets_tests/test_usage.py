@@ -65,7 +65,7 @@ def test_a_command_that_was_typed_wrong_is_told_in_japanese(typed, told, capsys)
 def test_every_kind_of_error_says_in_japanese_whose_it_is():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.KodomoError)]
     assert errors.StoreBusyError in kinds
-    assert [kind for kind in kinds if not JAPANESE.search(vars(kind).get("ja", ""))] == []
+    assert [kind for kind in kinds if not JAPANESE.search(vars(kind).get("remedy", ""))] == []
 
 
 def test_behind_an_error_stands_in_japanese_who_mends_it(tmp_path, monkeypatch, capsys):
@@ -73,4 +73,4 @@ def test_behind_an_error_stands_in_japanese_who_mends_it(tmp_path, monkeypatch, 
     assert main(["summary", "soon"]) == 2
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("error: reference date: found 'soon', expected YYYY-MM-DD")
-    assert second == f"→ {errors.ConfigurationError.ja}"
+    assert second == f"→ {errors.ConfigurationError.remedy}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -172,11 +173,44 @@ class Ingest(Model):
         return self
 
 
+def _fields(template: str) -> set[str]:
+    return {name for name, _ in fields(template)}
+
+
+def fields(template: str) -> set[tuple[str, str | None]]:
+    """The fields of a template, each with how it is written; a ValueError where it is none."""
+    return {(name, how) for _, name, how, _ in Formatter().parse(template) if name is not None}
+
+
 class Remedy(Model):
-    """Who mends what a check found, and how, in Japanese."""
+    """Who mends what a check found, how, and what that was, in Japanese."""
 
     who: Literal["担当課", "センター", "システム担当"] = Field(description="who is asked to mend it")
     todo: str = Field(description="what they are asked to do")
+    found: tuple[str, ...] = Field(
+        min_length=1,
+        description="what was found, in sentences with the check's facts in braces; one without anything is left out",
+    )
+
+    def who_of(self, office: str) -> str:
+        """Who mends it in a table of ``office``."""
+        return office if self.who == "担当課" else self.who
+
+    @property
+    def fields(self) -> set[str]:
+        """The facts that its sentences tell."""
+        return {name for part in self.found for name in _fields(part)}
+
+    def tell(self, facts: Mapping[str, object]) -> str | None:
+        """What was found; None where a fact is not there, as of a check that an earlier version made."""
+        if not self.fields <= facts.keys():
+            return None
+        told = [part for part in self.found if not (names := _fields(part)) or any(facts[name] for name in names)]
+        try:
+            return "。".join(part.format(**facts) for part in told or self.found[:1]) + "。"
+        except (TypeError, ValueError):
+            # no refresh fails because of its words: the English one is told alone
+            return None
 
 
 class Reason(Model):

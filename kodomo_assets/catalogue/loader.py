@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from kodomo_assets.catalogue.base import did_you_mean
+from kodomo_assets.catalogue.ingest import fields
 from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.catalogue.outputs import output_files, output_tables, read_yaml, repeated_key
 from kodomo_assets.catalogue.source_tables import SourceTable
@@ -176,10 +177,34 @@ def _complete(raw: dict[str, Any], origin: str) -> dict[str, Any]:
             # YAML reads a day as a date unless it is quoted: one day is one key, and an error names it as it stands
             table["law_changes"] = {str(day): law for day, law in table["law_changes"].items()}
         _declare_absent(name, table, origin)
+    for name, remedy in raw["remedies"].items():
+        _facts_known(name, remedy, origin)
     for name, item in raw["items"].items():
         item["id"] = name
         _keep_out(name, item.get("screen"), origin)
     return raw
+
+
+def _facts_known(name: str, remedy: object, origin: str) -> None:
+    """A city words anew what a check found, of the same facts and figures."""
+    given = remedy.get("found") if isinstance(remedy, dict) else None
+    if not isinstance(given, list) or name not in _packaged()["remedies"]:
+        # the models say what is expected
+        return
+    known = {field for part in _packaged()["remedies"][name]["found"] for field in fields(part)}
+    for part in given:
+        try:
+            unknown = fields(str(part)) - known
+        except ValueError:
+            unknown = {(str(part), "")}
+        if unknown:
+            told, expected = (
+                ", ".join(sorted(f"{{{field}:{how}}}" if how else f"{{{field}}}" for field, how in those))
+                for those in (unknown, known)
+            )
+            raise ConfigurationError(
+                f"{origin}: remedies.{name}.found: found {told}, expected facts of the check: {expected or 'none'}"
+            )
 
 
 def _keep_out(name: str, screen: object, origin: str) -> None:

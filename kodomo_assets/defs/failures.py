@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import dagster as dg
 from dagster_shared.error import DagsterError
 
-from kodomo_assets.errors import KodomoError
+from kodomo_assets.errors import OF_MACHINE, OF_PROGRAM, KodomoError
 from kodomo_assets.internals import USER_FACING_ERROR_ID_ATTR_NAME
 from kodomo_assets.machine.system_errors import explain, unexpected
+from kodomo_assets.told import in_both
 
 
 @contextmanager
@@ -34,11 +35,13 @@ def _in_own_words(place: str, failure: Callable[[str], Exception]) -> Iterator[N
     try:
         yield
     except KodomoError as error:
-        raise failure(str(error)) from None
+        raise failure(in_both(error.ja, str(error))) from None
     except (dg.Failure, GeneratorExit):
         raise
     except Exception as error:
-        raise failure(f"{place}: {explain(error) or unexpected(error)}") from None
+        known = explain(error)
+        ja = f"{known.ja or ''}\n→ {OF_MACHINE}".strip() if known else f"→ {OF_PROGRAM}"
+        raise failure(in_both(ja, f"{place}: {known or unexpected(error)}")) from None
 
 
 class _Told(Exception):  # noqa: N818 (what it is comes from its other base)

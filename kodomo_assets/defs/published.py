@@ -43,7 +43,11 @@ def analyst(step: Step) -> Results:
         if isinstance(error, CheckFailedError):
             yield from step.checked(error.outcomes)
         if isinstance(error, KodomoError):
-            raise PublicationError(f"{error}; {still_published(target)}") from None
+            raise PublicationError(
+                "{why}; {stands}",
+                why=error.said,
+                stands=still_published(target),
+            ) from None
         raise
     step.say(f"公開: {target.name} replaced after {step.day}")
     retire(step.settings, target)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from kodomo_assets.errors import StoreBusyError
+from kodomo_assets.errors import Said, StoreBusyError
 from kodomo_assets.machine.processes import Process
 from kodomo_assets.machine.scratch import gate
 from kodomo_assets.refreshing.completions import standing_runs
@@ -157,12 +157,17 @@ def check_free(instance: dg.DagsterInstance) -> None:
         process = process_of(run)
         if process is not None and process != Process.own():
             raise StoreBusyError(
-                f"run {run.run_id[:8]} ({run.job_name}, {run.tags.get(PARTITION, 'no date')}) is under way in process "
-                f"{process.pid} on {process.host}: one refresh at a time; wait until it ends"
-                + (
-                    ""
-                    if process.is_of_this_computer
-                    else ". If that is this computer's former name, or that computer is no more, terminate the run in "
+                "run {run} ({job}, {day}) is under way in process {process} on {host}: one refresh "
+                "at a time; wait until it ends{elsewhere}",
+                run=run.run_id[:8],
+                job=run.job_name,
+                day=run.tags.get(PARTITION, "-"),
+                process=process.pid,
+                host=process.host,
+                elsewhere=""
+                if process.is_of_this_computer
+                else Said(
+                    ". If that is this computer's former name, or that computer is no more, terminate the run in "
                     "the UI; else it is ended a day after it began"
-                )
+                ),
             )

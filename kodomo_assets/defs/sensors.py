@@ -58,8 +58,10 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason=known, cursor=context.cursor)
     if known and not house.settings.inbox.is_dir():
         raise DeliveryError(
-            f"{house.settings.inbox.name}/ is not there, but files of {len(known)} reference dates were read from "
-            "it; expected the folder: is a drive not connected?"
+            "{inbox}/ is not there, but files of {dates} reference dates were read from it; "
+            "expected the folder: is a drive not connected?",
+            inbox=house.settings.inbox.name,
+            dates=len(known),
         )
     cursor: dict[str, Any] = json.loads(context.cursor or "{}")
     hashes = kept_hashes(context.instance)

@@ -16,6 +16,7 @@ from kodomo_assets.refreshing.needs import job_name
 from kodomo_assets.refreshing.status import write_status
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Failure, Finding
+from kodomo_assets.told import parted
 
 # results of a check that are asked for at a time
 _PAGE = 20
@@ -65,11 +66,14 @@ def _findings(instance: dg.DagsterInstance, specs: Collection[dg.AssetCheckSpec]
         record, told = red[0]
         if record.run_id not in days:
             days[record.run_id] = _date_of(instance, record.run_id)
+        found, english = parted(told.description or "")
         yield Finding(
             asset=".".join(key.asset_key.path),
             check=key.name,
             says=known[key].description or key.name,
-            found=told.description or "",
+            found=found,
+            english=english,
+            facts={name: value.value for name, value in told.metadata.items()},
             stops=told.severity == dg.AssetCheckSeverity.ERROR,
             on=dt.datetime.fromtimestamp(record.create_timestamp, dt.UTC),
             day=days[record.run_id],

@@ -17,12 +17,13 @@ import duckdb
 import kodomo_assets
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.defs.failures import guarded
+from kodomo_assets.defs.failures import ToldFailure, guarded
 from kodomo_assets.defs.house import House, asset_key
 from kodomo_assets.defs.resources import KodomoDuckDB
 from kodomo_assets.defs.shown import shown
 from kodomo_assets.errors import CheckFailedError
 from kodomo_assets.office.inbox import InboxFile, scan_inbox
+from kodomo_assets.office.problems import TableRefusedError
 from kodomo_assets.refreshing.forgetting import require_not_forgotten
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT
@@ -30,7 +31,7 @@ from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.sources.readings import READINGS, create_reading
 from kodomo_assets.store.pseudonyms import load_secret
 from kodomo_assets.store.tables import Check, PartitionValue, replace
-from kodomo_assets.told import Told
+from kodomo_assets.told import Told, in_both
 from kodomo_assets.vocabulary import kinds_read_by
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
@@ -151,17 +152,41 @@ class Step:
     def made(self, asset: str, told: Told) -> dg.MaterializeResult:
         return dg.MaterializeResult(asset_key=asset_key(asset), metadata=shown(told))
 
+    def stopped(self, error: CheckFailedError) -> ToldFailure:
+        """The failure that says what stopped the step, who mends it and how."""
+        stopping = [outcome for outcome in error.outcomes if outcome.blocking and not outcome.passed]
+        remedies = self.catalogue.remedies
+        lines = [
+            line
+            for outcome in stopping
+            if (remedy := remedies.get(outcome.name)) is not None
+            for line in (f"{outcome.name}：{remedy.tell(outcome.facts) or ''}", f"→ {remedy.who}：{remedy.todo}")
+        ]
+        return ToldFailure(in_both("\n".join(lines) or error.ja, str(error)))
+
+    def refused(self, error: TableRefusedError) -> ToldFailure:
+        """The failure that says which files cannot be read, as the office reads it in its 差戻し."""
+        reasons = self.catalogue.reasons
+        lines = [
+            f"{problem.file}：{reason.ja}\n→ {reason.todo}"
+            for problem in error.problems
+            if (reason := reasons.get(problem.reason)) is not None
+        ]
+        return ToldFailure(in_both("\n".join([*lines, f"→ {error.remedy}"]), str(error)))
+
     def checked(self, outcomes: Sequence[CheckOutcome]) -> Results:
         """The outcomes of the checks that the step declares."""
         for outcome in outcomes:
             if outcome.name in self.checks:
+                remedy = self.catalogue.remedies[outcome.name]
+                to_do = {} if outcome.passed else {"どうするか": f"{remedy.who}：{remedy.todo}"}
                 yield dg.AssetCheckResult(
                     asset_key=asset_key(self.checks[outcome.name]),
                     check_name=outcome.name,
                     passed=outcome.passed,
                     severity=dg.AssetCheckSeverity.ERROR if outcome.blocking else dg.AssetCheckSeverity.WARN,
-                    description=outcome.message,
-                    metadata=dict(outcome.facts),
+                    description=in_both(None if outcome.passed else remedy.tell(outcome.facts), outcome.message),
+                    metadata={**to_do, **outcome.facts},
                 )
 
 
@@ -235,7 +260,9 @@ def build(house: House, declared: Declared) -> dg.AssetsDefinition:
             except CheckFailedError as error:
                 # what was found is told, of all checks, before the step fails
                 yield from this.checked(error.outcomes)
-                raise
+                raise this.stopped(error) from None
+            except TableRefusedError as error:
+                raise this.refused(error) from None
 
     return step
 

@@ -27,7 +27,10 @@ def resident_number(catalogue: Catalogue, given: str) -> str:
 
 
 def _nobody() -> RequestError:
-    return RequestError(f"ID: no table holds anything of such a person, expected a {RESIDENT} (no other number is one)")
+    return RequestError(
+        "ID: no table holds anything of such a person, expected a {resident} (no other number is one)",
+        resident=RESIDENT,
+    )
 
 
 def require_known(

@@ -194,8 +194,10 @@ def result(
         day, known = changed.reference_date, rests_on(con)
         if day not in known or known[day].commands_changed:
             raise RequestError(
-                f"request {found.number}: {day} was not made anew since, expected `refresh {day}` first (where a later "
-                "date has its list: with --anew)"
+                "request {request}: {day} was not made anew since, expected `refresh {day}` first "
+                "(where a later date has its list: with --anew)",
+                request=found.number,
+                day=day,
             )
         told = [
             f"features.levels: {changed.other_levels:,} of {changed.levels:,} levels are others at {day}",

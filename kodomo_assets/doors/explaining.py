@@ -10,7 +10,7 @@ import datetime as dt
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.errors import UnknownChildError
+from kodomo_assets.errors import Said, UnknownChildError
 from kodomo_assets.japan.text import DASHES, comparable
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.explanation.child import Explanation, read_factors, read_place, told
@@ -81,21 +81,31 @@ def _find(
     ).fetchall()
     if not rows:
         raise UnknownChildError(
-            f"CHILD: nobody of the children of {reference_date} has it, expected a {CHILD_KEY}, a {RESIDENT} or a "
-            f"{NUMBER} of that date (a child has another {NUMBER} at every date)"
+            "CHILD: nobody of the children of {day} has it, expected a {key}, a {resident} or a "
+            "{number} of that date (a child has another {number} at every date)",
+            day=reference_date,
+            key=CHILD_KEY,
+            resident=RESIDENT,
+            number=NUMBER,
         )
     if len(rows) > 1:
         raise UnknownChildError(
-            f"CHILD: it is the {RESIDENT} of one child and the {NUMBER} of another; expected the {CHILD_KEY}"
+            "CHILD: it is the {resident} of one child and the {number} of another; expected the {key}",
+            resident=RESIDENT,
+            number=NUMBER,
+            key=CHILD_KEY,
         )
     return rows[0]
 
 
-def _why_nothing(explanation: Explanation) -> str:
+def _why_nothing(explanation: Explanation) -> Said:
     if explanation.place is None:
-        return f"this child is not ranked at {explanation.reference_date}: its school is not among schools.screened"
-    day = explanation.reference_date
-    return (
-        f"the list of {day} was made by an earlier version of this program, which kept no factors; `python -m "
-        f"kodomo_assets after-meeting {day}` makes them and changes no score"
+        return Said(
+            "this child is not ranked at {day}: its school is not among schools.screened",
+            day=explanation.reference_date,
+        )
+    return Said(
+        "the list of {day} was made by an earlier version of this program, which kept no factors; `python -m "
+        "kodomo_assets after-meeting {day}` makes them and changes no score",
+        day=explanation.reference_date,
     )

@@ -10,7 +10,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.doors.rights.care import needs_care
-from kodomo_assets.errors import RequestError
+from kodomo_assets.errors import RequestError, Said
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.asking import require_role
@@ -18,11 +18,6 @@ from kodomo_assets.store.register import Asker, Request, find_request, note_acce
 from kodomo_assets.store.stops import was_stopped
 from kodomo_assets.store.tables import transaction
 from kodomo_assets.vocabulary import CENTRE_FOLDER, WAITING
-
-_WHY = (
-    "the person is protected (支援措置), has or may have an open case of abuse, or was stopped (利用停止), and who "
-    "asks may be who it is protected from"
-)
 
 
 def request_of(
@@ -35,10 +30,20 @@ def request_of(
     """
     request = find_request(con, number)
     if request.resident_id != resident_id or request.kind != kind:
-        raise RequestError(f"request {number}: is none for {kind} about this person, expected its own")
+        raise RequestError(
+            "request {request}: is none for {kind} about this person, expected its own",
+            request=number,
+            kind=kind,
+        )
     if request.state not in states:
-        then = "; a second role confirms it first, with --confirm" if request.state == WAITING else ""
-        raise RequestError(f"request {number}: its state is {request.state}, expected {'・'.join(states)}{then}")
+        then = Said("; a second role confirms it first, with --confirm") if request.state == WAITING else ""
+        raise RequestError(
+            "request {request}: its state is {state}, expected {states}{then}",
+            request=number,
+            state=request.state,
+            states="・".join(states),
+            then=then,
+        )
     return request
 
 
@@ -55,16 +60,22 @@ def require_who_confirms(catalogue: Catalogue, role: str) -> None:
     """
     if not _others(catalogue, role):
         raise RequestError(
-            "--role: the request needs a second role, and rights.confirming names no other one than this; expected "
-            "another role to ask, or one more in rights.confirming (city.yaml). Nothing was registered"
+            "--role: the request needs a second role, and rights.confirming names no other one "
+            "than this; expected another role to ask, or one more in rights.confirming "
+            "(city.yaml). Nothing was registered",
         )
 
 
 def waits(catalogue: Catalogue, request: str, role: str) -> RequestError:
     """What is said of a request that is registered and waits; ``role`` made it."""
     return RequestError(
-        f"request {request} is registered and stops here: {_WHY}. A second role confirms it: the same command with "
-        f"--confirm {request} and its own --role, one of {'・'.join(_others(catalogue, role))}"
+        "request {request} is registered and stops here: the person is protected "
+        "(支援措置), has or may have an open case of abuse, or was stopped "
+        "(利用停止), and who asks may be who it is protected from. A second role "
+        "confirms it: the same command with --confirm {request} and its own --role, one of "
+        "{roles}",
+        request=request,
+        roles="・".join(_others(catalogue, role)),
     )
 
 
@@ -79,7 +90,10 @@ def waiting_request(
     require_role("--role", asker.role, catalogue.rights.confirming, "rights.confirming")
     waiting = request_of(con, number, resident_id, kind, (WAITING,))
     if waiting.role == asker.role:
-        raise RequestError(f"--confirm: request {number} was made by this role, expected a second one to confirm it")
+        raise RequestError(
+            "--confirm: request {request} was made by this role, expected a second one to confirm it",
+            request=number,
+        )
     return waiting
 
 
@@ -106,13 +120,20 @@ def require_confirmed(
             set_state(con, request.number, WAITING)
     others = _others(catalogue, request.role)
     then = (
-        f"--confirm {request.number} with its own --role, one of {'・'.join(others)}, makes the draft anew"
+        Said(
+            "--confirm {request} with its own --role, one of {roles}, makes the draft anew",
+            request=request.number,
+            roles="・".join(others),
+        )
         if others
-        else "rights.confirming names no other role than the one that asked: another role makes a new request"
+        else Said("rights.confirming names no other role than the one that asked: another role makes a new request")
     )
     raise RequestError(
-        f"request {request.number}: since its draft was made the person is protected (支援措置), or has or may have an "
-        f"open case of abuse, expected a second role that confirms: {then}. Nothing was given out"
+        "request {request}: since its draft was made the person is protected (支援措置), "
+        "or has or may have an open case of abuse, expected a second role that confirms: "
+        "{then}. Nothing was given out",
+        request=request.number,
+        then=then,
     )
 
 
@@ -139,5 +160,8 @@ def filled_draft(path: Path) -> InboxFile:
     try:
         status = path.stat()
     except OSError:
-        raise RequestError(f"{path.name}: no such file, expected the filled draft") from None
+        raise RequestError(
+            "{file}: no such file, expected the filled draft",
+            file=path.name,
+        ) from None
     return InboxFile(path, path.name, None, None, status.st_size, dt.datetime.fromtimestamp(status.st_mtime, tz=dt.UTC))

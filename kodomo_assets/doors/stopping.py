@@ -70,10 +70,12 @@ def stop_use(
     """
     asker = who_asks(settings, catalogue, role, reason)
     if not end and (ground is None or not ground.strip()):
-        raise RequestError("--ground: nothing was given, expected on what ground the use is stopped (98条1項各号, ...)")
+        raise RequestError(
+            "--ground: nothing was given, expected on what ground the use is stopped (98条1項各号, ...)",
+        )
     if end and objection:
         raise RequestError(
-            "--objection: found it beside --end, expected neither or one: a stop ends whatever its ground"
+            "--objection: found it beside --end, expected neither or one: a stop ends whatever its ground",
         )
     number = resident_number(catalogue, given)
     with open_to_write(settings, catalogue) as con:
@@ -121,10 +123,15 @@ def _kind(con: duckdb.DuckDBPyConnection, request: str) -> str:
 
 def _refuse(con: duckdb.DuckDBPyConnection, number: str, standing: str | None, *, end: bool) -> None:
     if standing is not None and not end:
-        raise RequestError(f"ID: the use is stopped already, by request {standing}; expected --end, or another person")
+        raise RequestError(
+            "ID: the use is stopped already, by request {standing}; expected --end, or another person",
+            standing=standing,
+        )
     if end:
         if standing is None:
-            raise RequestError("ID: the use is not stopped, expected a person of whom it is (rights.stops_in_force)")
+            raise RequestError(
+                "ID: the use is not stopped, expected a person of whom it is (rights.stops_in_force)",
+            )
         return
     row = con.execute(
         """
@@ -142,10 +149,11 @@ def _refuse(con: duckdb.DuckDBPyConnection, number: str, standing: str | None, *
     ).fetchone()
     if not (row and row[0]):
         raise RequestError(
-            "ID: no child of any reference date has it, nor does a resident who may become one; expected a child. What "
-            "is recorded of an adult serves items of the children of the household, and this command does not stop "
-            "that: nothing was changed. Where such a request is granted, have the office leave the rows out of its "
-            "next delivery, and stop the use of the children where that is asked for"
+            "ID: no child of any reference date has it, nor does a resident who may become one; "
+            "expected a child. What is recorded of an adult serves items of the children of the "
+            "household, and this command does not stop that: nothing was changed. Where such a "
+            "request is granted, have the office leave the rows out of its next delivery, and "
+            "stop the use of the children where that is asked for",
         )
 
 

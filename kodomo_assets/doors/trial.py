@@ -94,7 +94,10 @@ def _file(catalogue: Catalogue, path: Path) -> InboxFile:
         for file in scan_inbox(path.parent, catalogue):
             if file.path == path.parent / path.name:
                 return file
-    raise DeliveryError(f"{path.name}: no such file, or one that is never read (hidden, or a lock file)")
+    raise DeliveryError(
+        "{file}: no such file, or one that is never read (hidden, or a lock file)",
+        file=path.name,
+    )
 
 
 def _why_no_table(file: InboxFile) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import duckdb
 
+from kodomo_assets.errors import Said
+
 _HOLDER = re.compile(r"PID (\d+)")
 _SPACE = "the disk is full: make room on it, then run it again"
 _TOO_LONG = "the name is longer than this disk allows: shorten it (an office's or school's name, or the folder's)"
@@ -30,6 +32,7 @@ _BY_NUMBER = {
     errno.EISDIR: "a folder, expected a file",
     errno.ENOENT: "no such file or folder: it was taken away in the meantime, or its folder is missing",
 }
+_MEMORY = "DuckDB needs more memory than it may take (1 GB): close other programs, or use a machine with more"
 _OTHER_WAL = (
     "the .wal beside it belongs to another state of this database, or to another one, as after a backup was restored "
     "over a database whose last run was killed: move the .wal away (keep it until the next refresh has ended well)"
@@ -70,20 +73,24 @@ def holder_of(error: duckdb.Error) -> str | None:
     return found[1] if found else None
 
 
-def explain(error: BaseException) -> str | None:
+def explain(error: BaseException) -> Said | None:
     """What went wrong and what to do, where the error is the system's; None where the text may quote a record."""
     if isinstance(error, duckdb.OutOfMemoryException):
-        return "DuckDB needs more memory than it may take (1 GB): close other programs, or use a machine with more"
+        return Said(
+            "DuckDB needs more memory than it may take (1 GB): close other programs, or use a machine with more"
+        )
     if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
         # Ctrl-C while DuckDB works
-        return "it was stopped in the middle; what was stored before stands"
+        return Said("it was stopped in the middle; what was stored before stands")
     if isinstance(error, MemoryError):
-        return "the machine has too little memory left: close other programs, then run it again"
+        return Said("the machine has too little memory left: close other programs, then run it again")
     if isinstance(error, OSError):
         what = _BY_NUMBER.get(error.errno or 0)
-        return f"{_named(error.filename)}: {what}" if what and error.filename else what
+        if what and error.filename:
+            return Said("{file}: {what}", file=_named(error.filename), what=Said(what))
+        return Said(what) if what else None
     if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.TransactionException):
-        return next((what for words, what in _BY_TEXT if words in str(error)), None)
+        return next((Said(what) for words, what in _BY_TEXT if words in str(error)), None)
     return None
 
 

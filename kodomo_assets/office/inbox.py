@@ -231,7 +231,7 @@ def check_known_files(files: Sequence[InboxFile]) -> CheckOutcome:
         blocking=False,
         message=f"{len(unread)} files are not read"
         + (f", expected {' and '.join(expected)}: {named}" if unread else ""),
-        facts={"files": len(files), "unknown": len(unread)},
+        facts={"files": len(files), "unknown": len(unread), "named": ", ".join(file.name for file in unread[:10])},
     )
 
 

@@ -45,6 +45,6 @@ def check_corrections(
             if idle
             else f"{table.ja}: no correction is without effect"
         ),
-        facts={"without_effect": other + gone},
+        facts={"without_effect": other + gone, "other_value": other, "row_gone": gone, "columns": told},
     )
     return [outcome]

@@ -20,7 +20,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, first_day_kept
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.errors import CheckFailedError, DeliveryError
+from kodomo_assets.errors import CheckFailedError, DeliveryError, Said
 from kodomo_assets.office.inbox import dated_folders, office_folders, scan_inbox
 from kodomo_assets.office.opening import sha256
 from kodomo_assets.refreshing.publication import publication
@@ -155,8 +155,9 @@ def _require_own(folder: Path) -> None:
     """What a folder that is a link points to is not ours to delete, and would be left if the link alone went."""
     if folder.is_symlink() or folder.parent.is_symlink():
         raise DeliveryError(
-            f"{folder.parent.name}/{folder.name}: a link to another place, expected a folder: delete by hand what is "
-            "past retention there, and the link; nothing was changed"
+            "{folder}: a link to another place, expected a folder: delete by hand what is past "
+            "retention there, and the link; nothing was changed",
+            folder=f"{folder.parent.name}/{folder.name}",
         )
 
 
@@ -171,8 +172,10 @@ def _all_files(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         name = Path(error.filename).relative_to(folder.parent.parent) if error.filename else Path(folder.name)
         raise DeliveryError(
-            f"{name.as_posix()}: cannot be looked into ({error.strerror}), expected a folder of the account that "
-            "refreshes: give it back to that account, or delete it by hand; nothing was changed"
+            "{folder}: cannot be looked into ({why}), expected a folder of the account that "
+            "refreshes: give it back to that account, or delete it by hand; nothing was changed",
+            folder=name.as_posix(),
+            why=error.strerror,
         ) from None
 
     for place, folders, files in os.walk(folder, onerror=fail if folder.is_dir() else None):
@@ -271,8 +274,9 @@ def _publish_anew(con: duckdb.DuckDBPyConnection, settings: Settings, catalogue:
         return
     if run_id is None:
         raise DeliveryError(
-            f"{target.name}: cannot be read, expected the file of the last refresh: close what has it open, or take it "
-            "away where it is damaged; nothing was changed"
+            "{file}: cannot be read, expected the file of the last refresh: close what has it "
+            "open, or take it away where it is damaged; nothing was changed",
+            file=target.name,
         )
     publish(con, target, catalogue, run_id, publication(catalogue, confidential(con)))
     retire(settings, target)
@@ -351,16 +355,24 @@ def require_not_forgotten(
     if gone is None or (comes_back and not gone.list_too):
         return
     tables = [table.ja for table in catalogue.tables.values() if f"sources.{table.id}" in gone.tables]
-    what = "its list" if gone.list_too else "、".join(tables) or "what it was made of"
+    what = Said("its list") if gone.list_too else "、".join(tables) or Said("what it was made of")
     if gone.begun:
         raise DeliveryError(
-            f"{reference_date}: {what} began to be forgotten on {gone.on}, being past retention, and that was stopped "
-            f"before its end: give `{_COMMAND}` again. Nothing was changed"
+            "{day}: {what} began to be forgotten on {on}, being past retention, and that was "
+            "stopped before its end: give `{command}` again. Nothing was changed",
+            day=reference_date,
+            what=what,
+            on=gone.on,
+            command=_COMMAND,
         )
-    stands = "" if gone.list_too else "; its list stands as it was made"
+    stands = "" if gone.list_too else Said("; its list stands as it was made")
     raise DeliveryError(
-        f"{reference_date}: {what} was forgotten on {gone.on}, being past retention, and cannot be made anew{stands}. "
-        "Nothing was changed"
+        "{day}: {what} was forgotten on {on}, being past retention, and cannot be made "
+        "anew{stands}. Nothing was changed",
+        day=reference_date,
+        what=what,
+        on=gone.on,
+        stands=stands,
     )
 
 

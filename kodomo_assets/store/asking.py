@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from kodomo_assets.catalogue import Catalogue, did_you_mean
-from kodomo_assets.errors import RequestError
+from kodomo_assets.errors import RequestError, Said
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.register import Asker
@@ -22,7 +22,9 @@ def who_asks(settings: Settings, catalogue: Catalogue, role: str | None, reason:
     """
     known = require_role("--role", role, catalogue.rights.roles, "rights.roles")
     if reason is None or not reason.strip():
-        raise RequestError("--reason: nothing was given, expected why, in a few words without anybody's name")
+        raise RequestError(
+            "--reason: nothing was given, expected why, in a few words without anybody's name",
+        )
     return Asker(known, reason.strip(), _own_account(settings))
 
 
@@ -32,7 +34,9 @@ def require_role(option: str, role: str | None, roles: Sequence[str], key: str) 
     Raises:
         RequestError: it is missing, blank or none of ``roles``.
     """
-    return require_one_of(option, role, roles, "role", f"expected one of {'・'.join(roles)} ({key})")
+    return require_one_of(
+        option, role, roles, Said("role"), Said("expected one of {roles} ({key})", roles="・".join(roles), key=key)
+    )
 
 
 def require_one_of(option: str, given: str | None, known: Sequence[str], what: str, expected: str) -> str:
@@ -42,9 +46,19 @@ def require_one_of(option: str, given: str | None, known: Sequence[str], what: s
         RequestError: it is missing, blank or none of ``known``.
     """
     if given is None or not given.strip():
-        raise RequestError(f"{option}: nothing was given, {expected}")
+        raise RequestError(
+            "{option}: nothing was given, {expected}",
+            option=option,
+            expected=expected,
+        )
     if given.strip() not in known:
-        raise RequestError(f"{option}: no such {what}, {expected}{did_you_mean(given.strip(), known)}")
+        raise RequestError(
+            "{option}: no such {what}, {expected}{hint}",
+            option=option,
+            what=what,
+            expected=expected,
+            hint=did_you_mean(given.strip(), known),
+        )
     return given.strip()
 
 
@@ -57,13 +71,16 @@ def _own_account(settings: Settings) -> str:
     database = settings.database
     if not database.exists():
         raise RequestError(
-            f"{database.name}: there is none in KODOMO_DATA_DIR, expected that of a refresh: nobody is known yet"
+            "{database}: there is none in KODOMO_DATA_DIR, expected that of a refresh: nobody is known yet",
+            database=database.name,
         )
     if sys.platform == "win32":
         # no user numbers: whoever else may open the file shows in its access list
         if found := others_may(database):
             raise RequestError(
-                f"{database.name}: can be opened by others ({found}), expected the centre's own account and nobody else"
+                "{database}: can be opened by others ({found}), expected the centre's own account and nobody else",
+                database=database.name,
+                found=found,
             )
         return os.getlogin()
     import pwd
@@ -71,7 +88,8 @@ def _own_account(settings: Settings) -> str:
     own = os.geteuid()
     if database.stat().st_uid != own:
         raise RequestError(
-            f"{database.name}: belongs to another account, expected the centre's own: log in as the one that refreshes"
+            "{database}: belongs to another account, expected the centre's own: log in as the one that refreshes",
+            database=database.name,
         )
     try:
         return pwd.getpwuid(own).pw_name

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.errors import StoreBusyError, StoreFaultError
+from kodomo_assets.errors import Said, StoreBusyError, StoreFaultError
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain, holder_of
 from kodomo_assets.store.outbox import link_new
@@ -83,8 +83,10 @@ def _opened(
         if holder is None:
             raise _fault(database, error) from None
         raise StoreBusyError(
-            f"{database.name} is held by process {holder}: one process at a time may refresh; "
-            "wait until it ends (analysts read analyst.duckdb, which is never locked)"
+            "{database} is held by process {holder}: one process at a time may refresh; wait "
+            "until it ends (analysts read analyst.duckdb, which is never locked)",
+            database=database.name,
+            holder=holder,
         ) from None
     try:
         yield con
@@ -110,10 +112,12 @@ def _require_database(database: Path) -> None:
     with database.open("rb") as file:
         start = file.read(_MAGIC_AT + len(_MAGIC))
     if start[_MAGIC_AT:] != _MAGIC:
-        what = "is empty" if not start else "is no DuckDB database: another file has its name"
+        what = Said("is empty") if not start else Said("is no DuckDB database: another file has its name")
         raise StoreFaultError(
-            f"{database.name} {what}; nothing was changed. Restore the backup, or move the file away and refresh all "
-            "dates anew (docs/operations.md)"
+            "{database} {what}; nothing was changed. Restore the backup, or move the file away "
+            "and refresh all dates anew (docs/operations.md)",
+            database=database.name,
+            what=what,
         )
 
 
@@ -126,8 +130,11 @@ def _require_no_remains(database: Path) -> None:
     wal = database.with_name(f"{database.name}.wal")
     if wal.exists():
         raise StoreFaultError(
-            f"{wal.name} is there without {database.name}: it holds the last changes of a database that was moved away "
-            "alone; nothing was changed. Put that database back, or move its .wal to where it is now"
+            "{wal} is there without {database}: it holds the last changes of a database that was "
+            "moved away alone; nothing was changed. Put that database back, or move its .wal to "
+            "where it is now",
+            wal=wal.name,
+            database=database.name,
         )
 
 
@@ -142,5 +149,7 @@ def _make_whole(database: Path, own: Path) -> None:
 
 
 def _fault(database: Path, error: BaseException) -> StoreFaultError:
-    what = explain(error) or f"cannot be opened ({type(error).__name__}): restore the backup (docs/operations.md)"
-    return StoreFaultError(f"{database.name}: {what.removeprefix(f'{database.name}: ')}. Nothing was changed.")
+    what = explain(error) or Said(
+        "cannot be opened ({kind}): restore the backup (docs/operations.md)", kind=type(error).__name__
+    )
+    return StoreFaultError("{database}: {what}. Nothing was changed.", database=database.name, what=what)

@@ -32,7 +32,6 @@ NAMELESS = {"rights.requests": "made_at", "rights.accesses": "at"}
 _CORRECTIONS, _CORRECTED = "rights.corrections", "sources.corrected"
 _SOURCES, _DELIVERIES = "sources", "sources.deliveries"
 _KEPT = "being_kept"
-_NOTHING = "nothing was changed"
 # as store.connection makes a new one
 _STORAGE_VERSION = "v1.4.0"
 
@@ -203,7 +202,8 @@ def written_anew(con: duckdb.DuckDBPyConnection, new: Path, which: dict[str, Goi
         con.execute(f"use {_KEPT}")
         if left := sum(one.rows for one in count(con, which) if one.why):
             raise StoreFaultError(
-                f"the new file would still hold {left} rows past retention, expected none; {_NOTHING}"
+                "the new file would still hold {left} rows past retention, expected none; nothing was changed",
+                left=left,
             )
         yield
     finally:
@@ -250,14 +250,19 @@ def _require_equal(con: duckdb.DuckDBPyConnection, home: str, tables: Sequence[s
             f"select count(*) from (({old} except all {new}) union all ({new} except all {old}))", [home, _KEPT]
         ).fetchone()
         if other != (0,):
-            raise StoreFaultError(f"the new file has other {what}s than the old one, expected the same; {_NOTHING}")
+            raise StoreFaultError(
+                "the new file has other {what}s than the old one, expected the same; nothing was changed",
+                what=what,
+            )
     for name in tables:
         # the order of rows is none: a sum of hashes knows none either, and unlike an xor sees a row that stands twice
         held = "select count(*), coalesce(sum(hash(t)), 0) from ({}) as t"
         stays = con.execute(held.format(_kept(which, name))).fetchone()
         if stays != con.execute(held.format(f"from {_KEPT}.{name}")).fetchone():
             raise StoreFaultError(
-                f"{name}: the new file does not hold the rows of it that stay, expected all of them; {_NOTHING}"
+                "{name}: the new file does not hold the rows of it that stay, expected all of them; "
+                "nothing was changed",
+                name=name,
             )
 
 

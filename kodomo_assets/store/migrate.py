@@ -70,9 +70,11 @@ def require_known(con: duckdb.DuckDBPyConnection, steps: Sequence[Step] | None =
     newer = [f"{number:04} {name}" for number, name in _done(con) if (number, name) not in known]
     if newer:
         raise StoreVersionError(
-            f"kodomo.duckdb was written by a newer version of this program: it has done step {', '.join(newer)}, "
-            f"expected none after {max(known, default=(0, ''))[0]:04}. Install that version or a later one; nothing "
-            "was changed"
+            "kodomo.duckdb was written by a newer version of this program: it has done step "
+            "{newer}, expected none after {last:04}. Install that version or a later one; "
+            "nothing was changed",
+            newer=", ".join(newer),
+            last=max(known, default=(0, ""))[0],
         )
 
 
@@ -91,8 +93,9 @@ def require_current(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Non
     if due:
         more = f" and {len(due) - _TOLD} more" if len(due) > _TOLD else ""
         raise StoreVersionError(
-            f"kodomo.duckdb is of an earlier version of this program: {', '.join(due[:_TOLD])}{more} is due. Refresh "
-            "any date first (or make its `after-meeting`), which brings it to this version"
+            "kodomo.duckdb is of an earlier version of this program: {due} is due. Refresh any "
+            "date first (or make its `after-meeting`), which brings it to this version",
+            due=", ".join(due[:_TOLD]) + more,
         )
 
 
@@ -145,9 +148,11 @@ def _settle(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             other = _other_columns(table, present)
             if other:
                 raise StoreVersionError(
-                    f"{table.qualified}: column {', '.join(other)} is not as this version of the program declares it, "
-                    "and no step leads there: the table was changed by hand, or by a version that never landed. "
-                    "Restore the backup (docs/operations.md); nothing was changed"
+                    "{table}: column {other} is not as this version of the program declares it, and no "
+                    "step leads there: the table was changed by hand, or by a version that never landed. "
+                    "Restore the backup (docs/operations.md); nothing was changed",
+                    table=table.qualified,
+                    other=", ".join(other),
                 )
 
 

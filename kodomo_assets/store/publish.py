@@ -19,7 +19,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.disclosure import ROUND_TO, published_column, suppress
-from kodomo_assets.errors import CheckFailedError, ConfigurationError
+from kodomo_assets.errors import CheckFailedError, ConfigurationError, Said
 from kodomo_assets.settings import Settings
 from kodomo_assets.sql import quoted
 from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication, name_schools
@@ -118,12 +118,14 @@ def retire(settings: Settings, target: Path) -> None:
         settings.analyst_database.unlink(missing_ok=True)
 
 
-def still_published(target: Path) -> str:
+def still_published(target: Path) -> Said:
     """In words: which list the file that stands tells of, for whoever reads that a publication failed."""
     row = _publication(target, "list_of, published_at::date")
     if row is None:
-        return f"{target.name} was left as it is" if target.exists() else f"there is no {target.name} yet"
-    return f"{target.name} was left as it is: it still tells the list of {row[0]}, published on {row[1]}"
+        told = "{file} was left as it is" if target.exists() else "there is no {file} yet"
+        return Said(told, file=target.name)
+    told = "{file} was left as it is: it still tells the list of {day}, published on {on}"
+    return Said(told, file=target.name, day=row[0], on=row[1])
 
 
 @contextmanager

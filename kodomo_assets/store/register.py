@@ -188,4 +188,6 @@ def set_state(con: duckdb.DuckDBPyConnection, request: str, state: str, *, at: d
 
 
 def _unknown() -> RequestError:
-    return RequestError("the request is not in the register (rights.requests), expected a number that it holds")
+    return RequestError(
+        "the request is not in the register (rights.requests), expected a number that it holds",
+    )

@@ -16,6 +16,7 @@ from kodomo_assets.definitions import build_defs
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.told import parted
 from kodomo_assets_tests.internals import instance_in_memory
 
 DAY = "2025-04-01"
@@ -138,5 +139,5 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 
 
 def said(result: dg.ExecuteInProcessResult, name: str) -> str:
-    """What a check said."""
-    return next(c.description or "" for c in result.get_asset_check_evaluations() if c.check_name == name)
+    """What a check said, in English."""
+    return next(parted(c.description or "")[1] for c in result.get_asset_check_evaluations() if c.check_name == name)

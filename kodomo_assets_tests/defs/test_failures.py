@@ -86,6 +86,7 @@ def test_the_terminal_tells_the_one_cause(office, capsys):
     assert not refresh(office.settings, load_catalogue(office.settings.overlay), day, office.instance)
     said = capsys.readouterr().err
     assert said.count("FAILED") == 1, said
-    assert re.search(r"  FAILED sources\.\w+: kodomo\.duckdb is no DuckDB database", said)
+    assert re.search(r"  FAILED sources\.\w+: kodomo\.duckdbは、DuckDBのデータベースではありません", said)
+    assert "kodomo.duckdb is no DuckDB database" in said
     assert "Not executing" not in said
     assert "Search in logs" not in said

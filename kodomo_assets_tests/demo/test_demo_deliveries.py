@@ -151,5 +151,5 @@ def test_the_demo_city_settled_with_every_office_but_one(data_dir):
     catalogue = load_catalogue(data_dir / "city.yaml")
     outcome = check_settled(catalogue, dt.date(2025, 4, 1))
     # one table of one office: five entries
-    assert outcome.facts == {"empty": 5, "tables": 1}
+    assert outcome.facts.items() >= {"empty": 5, "tables": 1}.items()
     assert "介護保険課 要介護認定" in outcome.message

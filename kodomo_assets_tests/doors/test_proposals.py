@@ -290,4 +290,4 @@ def test_a_database_of_an_earlier_version_is_refused_in_one_sentence(office):
     assert said.startswith(
         "error: kodomo.duckdb is of an earlier version of this program: table features.follow_ups is due. Refresh any"
     )
-    assert said.count("\n") == 2
+    assert said.count("\n") == 3

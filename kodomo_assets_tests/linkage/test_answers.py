@@ -130,7 +130,7 @@ def test_what_is_filled_in_is_read_back(office, tmp_path):
     ]
     assert logged == [(R, "school_roster", NAME, place, NOON) for place in places]
     outcome = check_answers(counts)
-    assert (outcome.passed, outcome.facts) == (True, {"filled": 3, "kept": 3, "not_taken": 0})
+    assert (outcome.passed, outcome.facts.items() >= {"filled": 3, "kept": 3, "not_taken": 0}.items()) == (True, True)
 
 
 def test_a_workbook_that_nobody_filled_in_says_nothing(office, tmp_path):
@@ -808,7 +808,7 @@ def test_a_number_that_may_be_somebody_elses_by_now_is_told(tmp_path):
     office.refresh(None, SEPTEMBER, LATER)
     assert office.links_at(SEPTEMBER)["00000011"] == (1, "review")
     (outcome,) = (o for o in check_links(office.con, office.catalogue) if o.name == "answers_used")
-    assert (outcome.passed, outcome.facts) == (False, {"not_used": 0, "changed": 1})
+    assert (outcome.passed, outcome.facts.items() >= {"not_used": 0, "changed": 1}.items()) == (False, True)
     assert "agree neither in birth date nor in name any more" in outcome.message
     # a name or a date that was put right is the same person still
     office.con.execute(

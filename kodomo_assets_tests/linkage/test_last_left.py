@@ -58,7 +58,10 @@ def test_the_last_pair_left_is_asked_whatever_its_names(register):
     assert register.link() == linked
     assert asked(register) == [(f"{n:08d}", n, "last_left") for n in range(1, len(NAMES) + 1)]
     outcome = comparable(register)
-    assert (outcome.passed, outcome.facts) == (True, {"schools": 0, "asked": len(NAMES), "not_asked": 0})
+    assert (outcome.passed, outcome.facts.items() >= {"schools": 0, "asked": len(NAMES), "not_asked": 0}.items()) == (
+        True,
+        True,
+    )
 
 
 def test_a_name_in_latin_letters_matches_as_it_is_written(register):
@@ -167,7 +170,7 @@ def test_up_to_two_per_cent_of_a_school_are_asked_and_above_it_nobody(register):
     assert (
         f": {told}. The names of these schools cannot be compared, so none of these pairs is asked" in outcome.message
     )
-    assert outcome.facts == {"schools": 3, "asked": 5, "not_asked": 8}
+    assert outcome.facts.items() >= {"schools": 3, "asked": 5, "not_asked": 8}.items()
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0, 0), (1, 4)])

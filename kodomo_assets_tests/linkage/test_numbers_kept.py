@@ -41,7 +41,7 @@ def test_numbers_that_move_up_each_year_stop_the_refresh(register):
     school(register, 30, {n: (n + 1) % 30 for n in range(30)})
     found = outcome(register)
     assert (found.passed, found.blocking) == (False, True)
-    assert found.facts == {"numbers": 30, "of_another_person": 30}
+    assert found.facts.items() >= {"numbers": 30, "of_another_person": 30}.items()
     assert "30 of 30 学籍番号" in found.message
     assert "not one of 学年・組・番号" in found.message
 
@@ -50,7 +50,7 @@ def test_a_number_or_two_of_somebody_else_are_told(register):
     school(register, 30, {1: 2, 2: 1})
     found = outcome(register)
     assert (found.passed, found.blocking) == (False, False)
-    assert found.facts == {"numbers": 30, "of_another_person": 2}
+    assert found.facts.items() >= {"numbers": 30, "of_another_person": 2}.items()
 
 
 def test_a_corrected_name_or_birth_date_is_the_same_person(register):

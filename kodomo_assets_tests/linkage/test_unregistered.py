@@ -62,7 +62,7 @@ def test_residents_of_school_age_without_a_row_are_counted_japanese_and_not(regi
     assert outcome.passed
     assert not outcome.blocking
     assert outcome.message == "residents of school age without a row in 学齢簿: 2 Japanese and 2 not Japanese"
-    assert outcome.facts == {"unregistered_japanese": 2, "unregistered_other": 2, "grown": 0}
+    assert outcome.facts.items() >= {"unregistered_japanese": 2, "unregistered_other": 2, "grown": 0}.items()
 
 
 def test_the_check_warns_when_either_grows_since_the_last_date(register):

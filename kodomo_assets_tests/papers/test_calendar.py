@@ -243,7 +243,7 @@ def test_what_is_overdue_is_named_without_a_child(con, catalogue):
     assert not late.passed
     assert "deliveries: was due on 2025-04-19; refresh: was due on 2025-04-24" in late.message
     assert "sheets_out: was due on 2025-04-26 at 1 schools" in late.message
-    assert late.facts == {"steps": 3, "overdue": 3, "unknown_windows": 0}
+    assert late.facts.items() >= {"steps": 3, "overdue": 3, "unknown_windows": 0}.items()
 
 
 def test_the_state_changes_on_the_day_after_something_was_due(catalogue):

@@ -329,7 +329,7 @@ def test_what_is_not_settled_is_named_and_nothing_when_all_is(tmp_path):
     assert "生活保護" not in outcome.message
     assert "registry." not in outcome.message.partition("docs/configuration.md")[2]
     # 24 tables: 2 of 61条1項 with four entries each, one settled, 21 with five
-    assert outcome.facts == {"empty": 2 * 4 + 21 * 5, "tables": 23}
+    assert outcome.facts.items() >= {"empty": 2 * 4 + 21 * 5, "tables": 23}.items()
     whole = {
         "agreed_by": "課長",
         "agreed_on": "2025-02-03",
@@ -347,7 +347,7 @@ def test_what_is_not_settled_is_named_and_nothing_when_all_is(tmp_path):
     }
     outcome = check_settled(city(tmp_path, yaml.safe_dump(settled, allow_unicode=True)), DAY)
     assert outcome.passed
-    assert outcome.facts == {"empty": 0, "tables": 0}
+    assert outcome.facts.items() >= {"empty": 0, "tables": 0}.items()
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_where_nothing_was_acknowledged_nothing_is_said(small_city):
     find(small_city, "attendance", "unreadable_cells", column="absence_days", file="attendance.csv", acknowledged=False)
     small_city.screen()
     found = check_acknowledged_faults(small_city.con, small_city.catalogue)
-    assert (found.passed, found.facts) == (True, {"acknowledged": 0, "children": 0})
+    assert (found.passed, found.facts.items() >= {"acknowledged": 0, "children": 0}.items()) == (True, True)
 
 
 @provokes("silent_schools", passed=False)

@@ -83,7 +83,7 @@ def test_children_of_a_school_without_a_delivery_have_places_of_their_own(town):
     told = check_missing_schools(town.con, town.catalogue)
     assert (told.passed, told.blocking) == (False, False)
     assert "1 schools delivered nothing for this date: 000002 西小学校; 2 of their 20 screened children" in told.message
-    assert told.facts == {"schools": 1, "children": 20, "selected": 2}
+    assert told.facts.items() >= {"schools": 1, "children": 20, "selected": 2}.items()
 
 
 def test_the_cut_is_that_of_the_own_places(town):

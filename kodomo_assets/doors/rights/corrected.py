@@ -159,11 +159,16 @@ def read_filled(file: ReturnedFile) -> FilledDraft:
     mark = _MARK.fullmatch(file.facts.get(VERSION, ""))
     if file.facts.get(KIND) != CORRECTION_DRAFT or mark is None:
         raise RequestError(
-            f"{file.name}: is no draft of `rights correct`, expected the workbook that it wrote, filled in"
+            "{file}: is no draft of `rights correct`, expected the workbook that it wrote, filled in",
+            file=file.name,
         )
     rows, wrong = file.tables(_HEADERS)
     if wrong:
-        raise RequestError(f"{wrong[0].place}: {wrong[0].problem}")
+        raise RequestError(
+            "{place}: {problem}",
+            place=wrong[0].place,
+            problem=wrong[0].problem,
+        )
     return FilledDraft(file.name, mark[1], mark[2], rows)
 
 
@@ -181,8 +186,9 @@ def choose(
     """
     if filled.state != state_of_cells(cells):
         raise RequestError(
-            f"{filled.name}: what is stored about the person is not what the draft shows any more, so that nothing is "
-            "corrected; make a new draft (a new `rights correct`)"
+            "{file}: what is stored about the person is not what the draft shows any more, so "
+            "that nothing is corrected; make a new draft (a new `rights correct`)",
+            file=filled.name,
         )
     chosen: dict[int, tuple[ReturnedRow, Chosen]] = {}
     for row in filled.rows:
@@ -202,8 +208,10 @@ def choose(
         chosen[number] = row, Chosen(cell, _correction(con, catalogue, number, row, cell, reason))
     if not chosen:
         raise RequestError(
-            f"{filled.name}: no row has a {CORRECT}, expected one at least (where nothing is corrected: --refuse, "
-            "where the office mends it: --deliver)"
+            "{file}: no row has a {correct}, expected one at least (where nothing is corrected: "
+            "--refuse, where the office mends it: --deliver)",
+            file=filled.name,
+            correct=CORRECT,
         )
     _require_within_neighbours(cells, list(chosen.values()))
     return [one for _, one in chosen.values()]
@@ -282,7 +290,11 @@ def _bounds(table: SourceTable) -> Iterator[tuple[str, str]]:
 
 
 def _refused(row: ReturnedRow, problem: str) -> RequestError:
-    return RequestError(f"{row.place}: {problem}; nothing was corrected")
+    return RequestError(
+        "{place}: {problem}; nothing was corrected",
+        place=row.place,
+        problem=problem,
+    )
 
 
 def person_book(request: str, today: dt.date, facts: Mapping[str, str], chosen: Sequence[Chosen]) -> bytes:

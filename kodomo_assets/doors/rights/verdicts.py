@@ -62,12 +62,17 @@ def read_draft(file: ReturnedFile) -> Draft:
     mark = _MARK.fullmatch(file.facts.get(VERSION, ""))
     if file.facts.get(KIND) != DISCLOSURE_DRAFT or mark is None:
         raise RequestError(
-            f"{file.name}: is no draft of `rights disclose`, expected the workbook that it wrote, filled in"
+            "{file}: is no draft of `rights disclose`, expected the workbook that it wrote, filled in",
+            file=file.name,
         )
     rows, wrong = file.tables(_RECORDS)
     tables, wrong_too = file.tables(_TABLES)
     if found := [*wrong, *wrong_too]:
-        raise RequestError(f"{found[0].place}: {found[0].problem}")
+        raise RequestError(
+            "{place}: {problem}",
+            place=found[0].place,
+            problem=found[0].problem,
+        )
     return Draft(file.name, mark[1], mark[2], rows, tables)
 
 
@@ -80,8 +85,9 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
     """
     if draft.state != state_of(records):
         raise RequestError(
-            f"{draft.name}: what is stored about the person is not what the draft shows any more, so that nothing is "
-            "released; make a new draft (a new `rights disclose`)"
+            "{file}: what is stored about the person is not what the draft shows any more, so "
+            "that nothing is released; make a new draft (a new `rights disclose`)",
+            file=draft.name,
         )
     of_tables: dict[str, ReturnedRow] = {}
     strange, known = [], {record.table for record in records}
@@ -104,7 +110,12 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
     _refuse(draft, strays, "has no number of the draft, or one that stands twice")
     missing = len(records) - len(numbered)
     if missing:
-        raise RequestError(f"{draft.name}: {missing} rows of the draft are missing, expected all {len(records)}")
+        raise RequestError(
+            "{file}: {missing} rows of the draft are missing, expected all {records}",
+            file=draft.name,
+            missing=missing,
+            records=len(records),
+        )
     changed, problems = [], dict[str, list[Place]]()
     decisions: list[Decision] = []
     places: list[Place] = []
@@ -195,4 +206,10 @@ def _refuse(draft: Draft, places: Sequence[Place], problem: str) -> None:
     if places:
         told = "; ".join(f"sheet {place.sheet} row {place.row}" for place in places[:_NAMED])
         more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
-        raise RequestError(f"{draft.name}: {told}{more}: {problem}; nothing was released")
+        raise RequestError(
+            "{file}: {places}{more}: {problem}; nothing was released",
+            file=draft.name,
+            places=told,
+            more=more,
+            problem=problem,
+        )

@@ -100,7 +100,7 @@ def check_drift(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOu
             else f"no population stability index is above {SHIFTED}"
         )
         + open_ones,
-        facts={"shifted": len(found), "too_few": too_few},
+        facts={"shifted": len(found), "too_few": too_few, "above": SHIFTED, "named": ", ".join(found)},
     )
 
 

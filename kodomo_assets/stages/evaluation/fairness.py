@@ -138,7 +138,7 @@ def check_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iter
     """
     fairness = catalogue.fairness
     rows = _compared(con)
-    unlike, by_design = [], []
+    unlike, by_design, named = [], [], []
     for row in rows:
         known = fairness.groups.get(row.attribute)
         bounds = fairness.bounds(row.attribute)
@@ -148,6 +148,7 @@ def check_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iter
         if row.is_weighed and not row.grew and not (known and known.has_bounds):
             by_design.append(told)
         else:
+            named.append(f"{known.ja if known else '学校'} {row.group} {row.rate:.1%}")
             unlike.append(f"{told}, more than on the list before" if row.is_weighed and row.grew else told)
     yield CheckOutcome(
         name="groups_alike",
@@ -156,7 +157,12 @@ def check_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iter
         message=f"{len(unlike)} of {len(rows)} groups are selected otherwise than all others, expected none"
         + _first(": ", unlike)
         + _first(". Because items of the weights make them, told and no warning: ", by_design),
-        facts={"groups": len(rows), "unlike": len(unlike), "by_design": len(by_design)},
+        facts={
+            "groups": len(rows),
+            "unlike": len(unlike),
+            "by_design": len(by_design),
+            "named": ", ".join(named[:_MOST_TOLD]),
+        },
     )
 
 

@@ -47,7 +47,7 @@ def _contract(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_da
         blocking=True,
         message=f"features.matrix: {sum(count for _, count in found)} cells against the contract, expected 0"
         + (f": {named}" if named else ""),
-        facts={"children": children, "against_contract": sum(count for _, count in found)},
+        facts={"children": children, "against_contract": sum(count for _, count in found), "named": named},
     )
 
 
@@ -143,5 +143,8 @@ def _missing(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_dat
         blocking=False,
         message="share of 欠損 moved since the last reference date: "
         + (", ".join(f"{item} {by:+.1%}" for item, by in moved.items()) or "no item beyond the limit"),
-        facts={"items_moved": len(moved)},
+        facts={
+            "items_moved": len(moved),
+            "named": ", ".join(f"{catalogue.item_name(item)} {by:+.1%}" for item, by in moved.items()),
+        },
     )

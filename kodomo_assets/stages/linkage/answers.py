@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import pandas as pd
@@ -15,7 +15,7 @@ from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.opening import sha256
-from kodomo_assets.office.returned import ReturnedRow, read_all
+from kodomo_assets.office.returned import Place, ReturnedRow, read_all
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.linkage.clerical_review import FIRST_DAY
 from kodomo_assets.vocabulary import (
@@ -59,6 +59,7 @@ class AnswerCounts:
     filled: int
     kept: int
     problems: tuple[str, ...]
+    places: tuple[str, ...] = field(default=(), compare=False)
 
 
 def build_answers(
@@ -103,6 +104,10 @@ def build_answers(
         problems=(
             *(f"{rejection.place}: {rejection.problem}" for rejection in rejected),
             *(f"{file}, row {row}: {problem}" for file, row, problem in wrong),
+        ),
+        places=(
+            *(str(rejection.place) for rejection in rejected),
+            *(str(Place(file, None, row)) for file, row, _ in wrong),
         ),
     )
 
@@ -150,5 +155,10 @@ def check_answers(counts: AnswerCounts) -> CheckOutcome:
         message=f"{len(counts.problems)} of {counts.filled} filled rows of {LINK_REVIEW} were not taken, expected 0"
         + (f": {'; '.join(counts.problems[:_MOST_TOLD])}" if counts.problems else "")
         + (f"; and {len(counts.problems) - _MOST_TOLD} more" if len(counts.problems) > _MOST_TOLD else ""),
-        facts={"filled": counts.filled, "kept": counts.kept, "not_taken": len(counts.problems)},
+        facts={
+            "filled": counts.filled,
+            "kept": counts.kept,
+            "not_taken": len(counts.problems),
+            "places": ", ".join(counts.places[:_MOST_TOLD]),
+        },
     )

@@ -28,15 +28,20 @@ def require_delivered(
     lapsed = [t.ja for t in catalogue.tables.values() if t.serves and status[t.id] == "lapsed"]
     if lapsed:
         raise DeliveryError(
-            f"{'・'.join(lapsed)}: no legal basis is in force at {reference_date}, and the spine, the links or the "
-            "label need it; expected a later tables.<id>.legal.valid_until in the city's configuration"
+            "{tables}: no legal basis is in force at {day}, and the spine, the links or the "
+            "label need it; expected a later tables.<id>.legal.valid_until in the city's "
+            "configuration",
+            tables="・".join(lapsed),
+            day=reference_date,
         )
     needed = {"always", "fit"} if fit else {"always"}
     awaited = [t.ja for t in catalogue.tables.values() if t.required in needed and status[t.id] != "delivered"]
     if awaited:
         files = ", ".join(f"inbox/{reference_date}/{name}" for name in awaited)
         raise DeliveryError(
-            f"no refresh of {reference_date} yet: awaited {files}, found no accepted file for this date"
+            "no refresh of {day} yet: awaited {files}, found no accepted file for this date",
+            day=reference_date,
+            files=files,
         )
 
 
@@ -82,7 +87,7 @@ def check_spine(
         message=f"{children} children, expected at least 1; {len(lost)} quarantined rows of 住民記録 or 学齢簿 "
         "may take a child off the list, expected 0"
         + (f" (mend or acknowledge: {places}), under ingest.acknowledged in city.yaml:\n{lines}" if lost else ""),
-        facts={"children": children, "rows": len(lost), "acknowledged": len(rows) + len(given)},
+        facts={"children": children, "rows": len(lost), "acknowledged": len(rows) + len(given), "places": places},
     )
 
 
@@ -123,7 +128,9 @@ def check_unregistered(con: duckdb.DuckDBPyConnection, reference_date: dt.date) 
         blocking=False,
         message=f"residents of school age without a row in 学齢簿: {told}"
         + (f"; expected no more than at {previous}. 学務課 may know where they go to school" if grown else ""),
-        facts={f"unregistered_{name}": counts[name][0] for name in groups} | {"grown": len(grown)},
+        facts={f"unregistered_{name}": counts[name][0] for name in groups}
+        | {f"before_{name}": counts[name][1] for name in groups}
+        | {"grown": len(grown)},
     )
 
 
@@ -312,6 +319,7 @@ def _names_comparable_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalog
         ),
         facts={
             "schools": len(above),
+            "named": ", ".join(f"{school} ({pairs} / {numbers})" for school, numbers, pairs in above[:10]),
             "asked": sum(pairs for _, _, pairs, is_asked in schools if is_asked),
             "not_asked": sum(pairs for _, _, pairs in above),
         },
@@ -361,12 +369,14 @@ def _linked_share_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) 
         """
     ).fetchall()
     rules, enough = catalogue.linkage, catalogue.publish.suppress_below
-    low, fallen = [], []
+    low, fallen, named = [], [], []
     for table, persons, linked, before in shares:
         share, name = linked / persons, catalogue.tables[table].ja
         if share < rules.min_linked_share and persons - linked >= enough:
+            named.append(f"{name} {share:.1%}")
             low.append(f"{name} {share:.1%}, expected at least {rules.min_linked_share:.1%}")
         if before is not None and before - share > rules.max_linked_share_fall and before * persons - linked >= enough:
+            named.append(f"{name} {share:.1%}")
             fallen.append(
                 f"{name} {share:.1%} after {before:.1%}, expected a fall of at most {rules.max_linked_share_fall:.1%}"
             )
@@ -377,7 +387,7 @@ def _linked_share_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) 
         blocking=True,
         message="; ".join(low + fallen) or f"linked persons of school age: {told or 'none delivered'}",
         facts={f"linked_share_{table}": linked / persons for table, persons, linked, _ in shares}
-        | {"low": len(low), "fallen": len(fallen)},
+        | {"low": len(low), "fallen": len(fallen), "named": ", ".join(dict.fromkeys(named))},
     )
 
 
@@ -413,5 +423,5 @@ def _unlinked_outcome(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> C
         + (f", exceeded in {', '.join(high[:10])}" if high else ""),
         facts={f"unlinked_{row[0]}": row[5] for row in tables}
         | {f"unlinked_of_school_age_{row[0]}": row[4] for row in tables}
-        | {"exceeding": len(high)},
+        | {"exceeding": len(high), "most": most, "named": ", ".join(high[:10])},
     )

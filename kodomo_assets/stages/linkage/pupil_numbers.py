@@ -66,6 +66,7 @@ def check_pupil_numbers(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, re
         for table, numbers, unknown in rows
         if unknown > most * numbers
     ]
+    short = [catalogue.tables[table].ja for table, numbers, unknown in rows if unknown > most * numbers]
     # a folder in which no delivery lies yet: older than all of the roster
     row = con.execute(
         "select min(reference_date) from sources.deliveries where table_name = 'school_roster' and not superseded"
@@ -85,5 +86,6 @@ def check_pupil_numbers(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, re
         message=f"学籍番号 that stand in no 校務支援学籍 on or before {reference_date}: "
         f"{', '.join(high) or f'at most {most:.0%} of each table'}"
         + (f", expected at most {most:.0%} of each table{remedy}" if high else ""),
-        facts={f"unknown_{table}": unknown for table, _, unknown in rows} | {"exceeding": len(high)},
+        facts={f"unknown_{table}": unknown for table, _, unknown in rows}
+        | {"exceeding": len(high), "named": ", ".join(short), "folder": f"inbox/{before}" if high else ""},
     )

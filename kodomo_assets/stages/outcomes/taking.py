@@ -92,5 +92,10 @@ def check_taken(con: duckdb.DuckDBPyConnection, name: str, taken: Taken) -> Chec
         message=f"{number} rows were not taken, {taken.rows} were, expected 0 not taken"
         + (f": {told}" if told else "")
         + left,
-        facts={"taken": taken.rows, "rejected": number, "gone": taken.gone},
+        facts={
+            "taken": taken.rows,
+            "rejected": number,
+            "gone": taken.gone,
+            "places": "; ".join(str(Place(file, sheet, row)) for file, sheet, row, _ in rows),
+        },
     )

@@ -104,7 +104,12 @@ def check_calendar(con: duckdb.DuckDBPyConnection, today: dt.date) -> CheckOutco
         passed=not says,
         blocking=False,
         message="; ".join(says) or "everything that was due is done",
-        facts={"steps": len(rows), "overdue": sum(row[2] for row in rows), "unknown_windows": len(unknown)},
+        facts={
+            "steps": len(rows),
+            "overdue": sum(row[2] for row in rows),
+            "unknown_windows": len(unknown),
+            "codes": ", ".join(unknown),
+        },
     )
 
 

@@ -153,8 +153,15 @@ def check_bases(catalogue: Catalogue, today: dt.date) -> CheckOutcome:
     if endless:
         told.append(f"has no last day, though 69条2項 is for temporary use only: {'、'.join(endless)}")
     left = [(day - today).days for day, tables in ending.items() for _ in tables]
-    facts = {f"within_{days}_days": sum(0 <= days_left <= days for days_left in left) for days in notices}
-    facts |= {"ended": sum(days_left < 0 for days_left in left), "without_last_day": len(endless)}
+    facts: dict[str, int | str] = {
+        f"within_{days}_days": sum(0 <= days_left <= days for days_left in left) for days in notices
+    }
+    facts |= {
+        "ended": sum(days_left < 0 for days_left in left),
+        "without_last_day": len(endless),
+        "endless": ", ".join(endless),
+    }
+    facts |= {"named": "; ".join(f"{day} {', '.join(tables)}" for day, tables in sorted(ending.items()))}
     return CheckOutcome(
         name="bases_hold",
         passed=not told,
@@ -191,5 +198,5 @@ def check_settled(catalogue: Catalogue, today: dt.date) -> CheckOutcome:
             if cells
             else "no entry of the registry is empty"
         ),
-        facts={"empty": cells, "tables": len(lacking)},
+        facts={"empty": cells, "tables": len(lacking), "named": "; ".join(told)},
     )

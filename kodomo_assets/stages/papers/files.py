@@ -89,7 +89,7 @@ def check_current(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.
         if passed
         else f"the papers in outbox/{newest}/ are older than a change of what is read or of the registry: "
         f"`after-meeting {newest}` makes them anew",
-        {"out_of_date": int(not passed)},
+        {"out_of_date": int(not passed), "folder": f"outbox/{newest}"},
     )
 
 

@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from kodomo_assets.catalogue import PREPARATIONS, Catalogue
+from kodomo_assets.checks import LACKING
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.sql import named_rows, run_sql
 from kodomo_assets.stages.papers.calendar import OF_SCHOOLS, build_calendar
 from kodomo_assets.stages.papers.entries import entries
 from kodomo_assets.stages.papers.pages import Pages
 from kodomo_assets.stages.sources.in_force import create_delivered_views
+from kodomo_assets.told import parted
 from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, SCHOOL_LIST, STATUS
 
 _STEPS = {
@@ -54,7 +56,9 @@ class Finding:
     Attributes:
         asset: the asset that it is of.
         says: what should hold, in Japanese.
-        found: its sentence.
+        found: what it found, in Japanese; empty where an earlier version of the program looked.
+        english: the same in English.
+        facts: counts and names behind it.
         stops: whether it stopped what depends on the asset.
         on: when it ran.
         day: the reference date of that run, None where it had none.
@@ -64,6 +68,8 @@ class Finding:
     check: str
     says: str
     found: str
+    english: str
+    facts: Mapping[str, object]
     stops: bool
     on: dt.datetime
     day: dt.date | None
@@ -94,7 +100,7 @@ class _Step:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of an office. ``state``: a key of the template's words."""
+    """A table of an office. ``state``: a key of the template's words; ``lacking``: the schools that it lacks."""
 
     ja: str
     state: str
@@ -105,6 +111,7 @@ class _Table:
     rows: int
     quarantined: int
     returned: tuple[tuple[str, str, int, str], ...]
+    lacking: str
 
 
 def status_page(
@@ -131,9 +138,10 @@ def status_page(
     create_delivered_views(con, catalogue, day)
     build_calendar(con, catalogue, day)
     run_sql(con, __package__, "status", {"reference_date": day, "timezone": catalogue.calendar.timezone})
-    offices = _offices(con, catalogue, lying)
-    steps = list(_steps(con, local.date()))
     red = sorted(findings, key=lambda one: (not one.stops, one.asset, one.check))
+    lacking = {name: told for one in red if one.day == day for name, told in one.facts.items()}
+    offices = _offices(con, catalogue, lying, lacking)
+    steps = list(_steps(con, local.date()))
     facts = {
         "made_at": f"{local:%Y-%m-%d %H:%M}",
         "offices_now": offices,
@@ -141,8 +149,9 @@ def status_page(
             *((file.name, _NOT_READ[file.problem]) for file in lying if file.problem),
             *((name, _NO_DATE) for name in elsewhere),
         ],
-        "findings": [(one, catalogue.assets[one.asset].ja, catalogue.remedies[one.check]) for one in red],
+        "findings": [(one, catalogue.assets[one.asset].ja, *_who(catalogue, one)) for one in red],
         "failure": failure,
+        "failed": [parted(told) for told in failure.said] if failure else [],
         "zone": zone,
         "stopping": sum(one.stops for one in red),
         "steps": steps,
@@ -156,10 +165,11 @@ def status_page(
     }
     pages = Pages(catalogue, day, packaged=True)
     page = pages.render("status.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
-    return page, list(_alarms(offices, steps, red, failure, zone))
+    return page, list(_alarms(catalogue, offices, steps, red, failure, zone))
 
 
 def _alarms(
+    catalogue: Catalogue,
     offices: Mapping[str, Sequence[_Table]],
     steps: Iterable[_Step],
     red: Sequence[Finding],
@@ -168,9 +178,14 @@ def _alarms(
 ) -> Iterator[str]:
     if failure is not None:
         yield f"最後の更新が失敗しました（{failure.on.astimezone(zone):%Y-%m-%d %H:%M}）"
-    stopping = sum(one.stops for one in red)
-    if stopping:
-        yield f"更新を止めている検査が {stopping} 件あります"
+        for japanese, _ in map(parted, failure.said[:_MOST_FILES]):
+            yield from japanese.splitlines()
+    stopping = [one for one in red if one.stops]
+    for one in stopping[:_MOST_FILES]:
+        who, todo = _who(catalogue, one)
+        yield f"更新を止めている検査：{catalogue.assets[one.asset].ja}：{one.found or one.says}→{who}：{todo}"
+    if len(stopping) > _MOST_FILES:
+        yield f"更新を止めている検査が、ほかに {len(stopping) - _MOST_FILES} 件あります"
     for office, tables in offices.items():
         for table in tables:
             if table.state == "refused":
@@ -183,7 +198,7 @@ def _alarms(
 
 
 def _offices(
-    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, lying: Sequence[InboxFile]
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, lying: Sequence[InboxFile], lacking: Mapping[str, object]
 ) -> dict[str, list[_Table]]:
     """Office -> its tables, in the order of the contract."""
     returned = {
@@ -213,9 +228,17 @@ def _offices(
                 rows=row["rows_accepted"],
                 quarantined=row["rows_quarantined"],
                 returned=returned.get(table.id, ()),
+                lacking=str(lacking.get(f"{LACKING}{table.id}", "")),
             )
         )
     return {office: tables for office, tables in offices.items() if tables}
+
+
+def _who(catalogue: Catalogue, finding: Finding) -> tuple[str, str]:
+    """Who mends it, of an office which one, and how."""
+    remedy = catalogue.remedies[finding.check]
+    table = catalogue.tables.get(finding.asset.partition(".")[2]) if finding.asset.startswith("sources.") else None
+    return remedy.who if table is None else remedy.who_of(catalogue.sections[table.section].ja), remedy.todo
 
 
 def _some(files: Sequence[str]) -> str:

@@ -163,5 +163,5 @@ def _outcome(name: str, guilty: list[str], looked_at: int, what: str, *, blockin
         passed=not guilty,
         blocking=blocking,
         message=f"{len(guilty)} of {looked_at} {what}, expected 0" + (f": {', '.join(guilty)}" if guilty else ""),
-        facts={"columns": looked_at, "guilty": len(guilty)},
+        facts={"columns": looked_at, "guilty": len(guilty), "named": ", ".join(guilty)},
     )

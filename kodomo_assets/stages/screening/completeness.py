@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
-from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.checks import LACKING, CheckOutcome
 from kodomo_assets.sql import run_sql
 
 _SCHOOLS = "schools"
@@ -155,8 +155,21 @@ def check_completeness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> 
         passed=not sentences,
         blocking=False,
         message="; ".join(sentences) or "every termly table is delivered for this date, by every school",
-        facts={"late_tables": len(late)} | {f"schools_lacking_{table}": len(schools) for table, schools in lacking},
+        facts={"late_tables": len(late)}
+        | {f"schools_lacking_{table}": len(schools) for table, schools in lacking}
+        | {f"{LACKING}{table}": _some(schools) for table, schools in lacking}
+        | {
+            "late": ", ".join(f"{catalogue.tables[table].ja} ({day})" for table, day in late),
+            "lacking": "; ".join(f"{catalogue.tables[table].ja} {_some(schools)}" for table, schools in lacking),
+            "unread": ", ".join(_some(list(dict.fromkeys(files))) for _, files in incomplete),
+        },
     )
+
+
+def _some(names: list[str]) -> str:
+    """The first of many, in words of no language."""
+    more = len(names) - _NAMED_SCHOOLS
+    return ", ".join(names[:_NAMED_SCHOOLS]) + (f", ... (+{more})" if more > 0 else "")
 
 
 def _named(schools: list[str]) -> str:
@@ -183,17 +196,22 @@ def check_acknowledged_faults(con: duckdb.DuckDBPyConnection, catalogue: Catalog
         order by all
         """
     ).fetchall()
-    told = []
+    told, named = [], []
     for name, check, column, children in rows:
         table = catalogue.tables[name]
         what = f"{table.ja} {table.columns[column].ja}" if column else table.ja
+        named.append(f"{what} ({children:,})")
         told.append(f"{what} ({check}): {children} children")
     return CheckOutcome(
         name="acknowledged",
         passed=not told,
         blocking=False,
         message="; ".join(told) or "nothing was acknowledged in the deliveries in force",
-        facts={"acknowledged": len(told), "children": max((row[3] for row in rows), default=0)},
+        facts={
+            "acknowledged": len(told),
+            "children": max((row[3] for row in rows), default=0),
+            "named": ", ".join(named),
+        },
     )
 
 
@@ -210,7 +228,7 @@ def check_silent_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -
         f"says schools: {{without_delivery: [{codes}]}} (private schools)"
         if silent
         else "every school that is expected has delivered",
-        facts={"schools": len(silent)},
+        facts={"schools": len(silent), "named": _some([f"{code} {name}".rstrip() for code, name in silent])},
     )
 
 
@@ -235,7 +253,12 @@ def check_missing_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) 
         "school for its files and refresh this date again"
         if missing
         else "every expected school has delivered for this date",
-        facts={"schools": len(missing), "children": children, "selected": selected},
+        facts={
+            "schools": len(missing),
+            "children": children,
+            "selected": selected,
+            "named": _some([f"{code} {name}".rstrip() for code, name in missing]),
+        },
     )
 
 
@@ -251,5 +274,5 @@ def check_recorded_years(con: duckdb.DuckDBPyConnection) -> CheckOutcome:
         "is read for the links alone"
         if years
         else "every school year has records of the schools",
-        facts={"school_years": len(years)},
+        facts={"school_years": len(years), "named": ", ".join(map(str, years))},
     )

@@ -35,5 +35,10 @@ def check_named_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) ->
         passed=not told,
         blocking=blocking,
         message="; ".join(told) or "every school that the configuration names stands in 学齢簿",
-        facts={"unknown": sum(map(len, unknown.values())), "not_in_this_register": len(gone)},
+        facts={
+            "unknown": sum(map(len, unknown.values())),
+            "not_in_this_register": len(gone),
+            "codes": ", ".join(f"{key} {code}" for key, codes in unknown.items() for code in codes),
+            "gone": ", ".join(gone),
+        },
     )

@@ -148,7 +148,7 @@ def check_ranks(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterabl
         passed=not wrong,
         blocking=True,
         message=f"school years with gaps or a wrong number selected: {_listed(wrong)}, expected none",
-        facts={"school_years": len(cohorts), "wrong": len(wrong)},
+        facts={"school_years": len(cohorts), "wrong": len(wrong), "named": ", ".join(map(str, wrong))},
     )
 
 
@@ -166,7 +166,7 @@ def check_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_d
         blocking=True,
         message=f"{ranked} of {children} children are ranked, expected at least one"
         + ("" if ranked or catalogue.schools.screened == "all" else "; is schools.screened right (named_schools)?"),
-        facts={"ranked": ranked},
+        facts={"ranked": ranked, "children": children},
     )
     nobody = [f"{cohort} ({n})" for cohort, n, chosen in cohorts if chosen == 0]
     share = catalogue.screening.share_percent
@@ -178,7 +178,7 @@ def check_list(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_d
         + (
             f"; too few children to select {share} % of in school years (children): {_listed(nobody)}" if nobody else ""
         ),
-        facts={"selected": selected, "selecting_nobody": len(nobody)},
+        facts={"selected": selected, "selecting_nobody": len(nobody), "named": ", ".join(nobody)},
     )
 
 

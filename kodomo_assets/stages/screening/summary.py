@@ -185,13 +185,17 @@ def require_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Non
         gone = forgotten(con).get(reference_date)
         if gone is not None and gone.list_too:
             raise DeliveryError(
-                f"{reference_date}: its list was forgotten on {gone.on}, being past retention: nothing of it is stored "
-                "any more, and it is not made anew (docs/operations.md)"
+                "{day}: its list was forgotten on {on}, being past retention: nothing of it is "
+                "stored any more, and it is not made anew (docs/operations.md)",
+                day=reference_date,
+                on=gone.on,
             )
         raise DeliveryError(
-            f"{reference_date}: kodomo.duckdb holds no list of this reference date, expected one; nothing was changed. "
-            f"Refresh it first (`python -m kodomo_assets refresh {reference_date}`); where it was refreshed long ago, "
-            "KODOMO_DATA_DIR is another folder, or its database was moved away"
+            "{day}: kodomo.duckdb holds no list of this reference date, expected one; nothing "
+            "was changed. Refresh it first (`python -m kodomo_assets refresh {day}`); where it "
+            "was refreshed long ago, KODOMO_DATA_DIR is another folder, or its database was "
+            "moved away",
+            day=reference_date,
         )
 
 

@@ -120,7 +120,7 @@ def check_quarantined_share(outcome: DeliveryOutcome, catalogue: Catalogue) -> C
     limit = catalogue.ingest.max_quarantined_share
     share = outcome.rows_quarantined / outcome.rows_in if outcome.rows_in else 0.0
     told = f"{share:.1%} of {outcome.rows_in} rows quarantined, expected at most {limit:.1%}"
-    found = check_faults(QUARANTINED, outcome.table.ja, faults_of(outcome, QUARANTINED), told)
+    found = check_faults(QUARANTINED, outcome.table, faults_of(outcome, QUARANTINED), told)
     return replace(
         found,
         facts={
@@ -135,18 +135,19 @@ def check_quarantined_share(outcome: DeliveryOutcome, catalogue: Catalogue) -> C
 def check_unreadable_cells(outcome: DeliveryOutcome) -> CheckOutcome:
     """No column that feeds an item, a link, the spine or the label is unreadable in numbers (method §2)."""
     fine = f"at most {MAX_UNREADABLE_SHARE:.0%} of the filled cells of each column that something needs cannot be read"
-    return check_faults(UNREADABLE, outcome.table.ja, faults_of(outcome, UNREADABLE), fine)
+    return check_faults(UNREADABLE, outcome.table, faults_of(outcome, UNREADABLE), fine)
 
 
 def check_absent_columns(outcome: DeliveryOutcome) -> CheckOutcome:
     """Every column that feeds an item is there, or declared as one that the city does not have (method §2)."""
     fine = "every column that feeds an item is there, or declared absent"
-    found = check_faults(ABSENT, outcome.table.ja, faults_of(outcome, ABSENT), fine)
+    found = check_faults(ABSENT, outcome.table, faults_of(outcome, ABSENT), fine)
     if not outcome.undeclared:
-        return found
+        return replace(found, facts={**found.facts, "undeclared": 0})
     told = "; ".join(outcome.undeclared)
     message = f"{outcome.table.ja}: {told}" if found.passed else f"{found.message}; {told}"
-    return replace(found, passed=False, blocking=True, message=message)
+    facts = {**found.facts, "undeclared": len(outcome.undeclared)}
+    return replace(found, passed=False, blocking=True, message=message, facts=facts)
 
 
 def check_households(delivery: Delivery) -> CheckOutcome:
@@ -157,7 +158,7 @@ def check_households(delivery: Delivery) -> CheckOutcome:
         f"{without:,} of {children:,} children of school age live in no household with an adult, expected at most "
         f"{delivery.catalogue.ingest.max_without_adult:.0%}"
     )
-    outcome = check_faults(HOUSEHOLDS, delivery.table.ja, faults_of(delivery.outcome, HOUSEHOLDS), told)
+    outcome = check_faults(HOUSEHOLDS, delivery.table, faults_of(delivery.outcome, HOUSEHOLDS), told)
     return replace(outcome, facts={**outcome.facts, "children": children, "without_adult": without})
 
 
@@ -264,7 +265,12 @@ def check_headers(delivery: Delivery) -> CheckOutcome:
         message=f"{delivery.table.ja}: "
         + ("; ".join(part for part in parts if part) or "the headers of the contract, as before")
         + ("; map a city's own headers in tables.<id>.headers or headers_by_date" if any(meant.values()) else ""),
-        facts={"gone": len(gone), "new": len(new)},
+        facts={
+            "gone": len(gone),
+            "new": len(new),
+            "gone_named": ", ".join(gone),
+            "meant": ", ".join(f"{name} → {like}" for name, like in meant.items() if like is not None),
+        },
     )
 
 
@@ -352,7 +358,7 @@ def _protecting(table: SourceTable) -> list[str]:
 def check_plausible_dates(delivery: Delivery) -> CheckOutcome:
     """Ages and years that a delivery of this table can have; another era scheme gives others (method §1)."""
     table, limit = delivery.table, delivery.catalogue.ingest.min_plausible_share
-    worst, told = 1.0, "no date to look at"
+    worst, told, of = 1.0, "no date to look at", ""
     for column in table.columns.values():
         if column.ages is not None:
             youngest, oldest = column.ages
@@ -372,6 +378,7 @@ def check_plausible_dates(delivery: Delivery) -> CheckOutcome:
         )
         share = plausible / dates if dates else 1.0
         if dates and share <= worst:
+            of = column.ja
             worst, told = share, f"{share:.1%} of {dates:,} cells are {expected}"
     return CheckOutcome(
         name="plausible_dates",
@@ -379,7 +386,7 @@ def check_plausible_dates(delivery: Delivery) -> CheckOutcome:
         blocking=True,
         message=f"{table.ja}: {told}, expected at least {limit:.0%}"
         + ("" if worst >= limit else f"; is its era scheme {table.era_scheme} (tables.{table.id}.era_scheme)?"),
-        facts={"share": round(worst, 6), "era_scheme": table.era_scheme},
+        facts={"share": round(worst, 6), "era_scheme": table.era_scheme, "column": of},
     )
 
 
@@ -405,7 +412,12 @@ def check_months_per_school(delivery: Delivery) -> CheckOutcome:
         message=f"{table.ja}: {len(missing)} schools lack months that most schools have, expected 0"
         + (f": {'; '.join(named[:20])}" if named else "")
         + told,
-        facts={"schools": len(missing), "months_of_nobody": len(nobodys)},
+        facts={
+            "schools": len(missing),
+            "months_of_nobody": len(nobodys),
+            "named": "; ".join(named[:20]),
+            "months": ", ".join(f"{day:%Y-%m}" for day in nobodys),
+        },
     )
 
 

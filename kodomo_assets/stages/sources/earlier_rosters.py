@@ -122,6 +122,7 @@ def create_earlier_rosters(
 def check_earlier_rosters(readings: Sequence[RosterReading]) -> CheckOutcome:
     """A warning that names the folders that could not be read; the refresh goes on without them."""
     wrong = [f"inbox/{r.roster.delivered_on}/: {r.problem}" for r in readings if r.problem is not None]
+    folders = ", ".join(f"inbox/{r.roster.delivered_on}" for r in readings if r.problem is not None)
     told = ", ".join(f"{r.roster.delivered_on} ({r.rows_accepted:,} rows)" for r in readings if r.problem is None)
     return CheckOutcome(
         name="earlier_rosters_read",
@@ -129,5 +130,5 @@ def check_earlier_rosters(readings: Sequence[RosterReading]) -> CheckOutcome:
         blocking=False,
         message=f"校務支援学籍 of earlier dates, for the links: {told or 'none'}"
         + (f"; not read: {'; '.join(wrong)}" if wrong else ""),
-        facts={"read": len(readings) - len(wrong), "not_read": len(wrong)},
+        facts={"read": len(readings) - len(wrong), "not_read": len(wrong), "folders": folders},
     )

@@ -73,11 +73,11 @@ def acknowledged_files(catalogue: Catalogue, table: SourceTable, check: str, col
     }
 
 
-def check_faults(name: str, ja: str, faults: Sequence[Fault], fine: str) -> CheckOutcome:
+def check_faults(name: str, table: SourceTable, faults: Sequence[Fault], fine: str) -> CheckOutcome:
     """The outcome of a check that found ``faults``: blocks on one that nobody acknowledged, warns of the others.
 
     Args:
-        ja: what the faults are in, as people call it (a table's name).
+        table: what the faults are in.
         fine: the sentence where there is no fault.
     """
     stopping = [fault for fault in faults if fault.blocking and fault.acknowledged is None]
@@ -96,9 +96,24 @@ def check_faults(name: str, ja: str, faults: Sequence[Fault], fine: str) -> Chec
         name=name,
         passed=not faults,
         blocking=bool(stopping),
-        message=f"{ja}: " + ("; ".join(sentences) or fine),
-        facts={"faults": len(stopping), "incomplete_files": len({f.file for f in beside}), "acknowledged": len(known)},
+        message=f"{table.ja}: " + ("; ".join(sentences) or fine),
+        facts={
+            "faults": len(stopping),
+            "incomplete_files": len({f.file for f in beside}),
+            "acknowledged": len(known),
+            "places": _places(table, stopping),
+            "beside": _places(table, beside),
+        },
     )
+
+
+def _places(table: SourceTable, faults: Sequence[Fault]) -> str:
+    """File, column and row of each, in words of no language."""
+    told = [
+        " ".join([f.file, *([table.columns[f.column].ja] if f.column else []), *([f"({f.row})"] if f.row else [])])
+        for f in faults
+    ]
+    return ", ".join(told[:_MOST_NAMED]) + (", ..." if len(told) > _MOST_NAMED else "")
 
 
 def _named(faults: Sequence[Fault]) -> str:
@@ -173,7 +188,8 @@ def check_acknowledgements(ja: str, stale: Sequence[str]) -> CheckOutcome:
         + (
             "; ".join([*stale, "take these lines out of city.yaml"]) if stale else "every acknowledgement fits its file"
         ),
-        facts={"stale": len(stale)},
+        # each begins with its key
+        facts={"stale": len(stale), "named": ", ".join(line.partition(" ")[0] for line in stale)},
     )
 
 

@@ -97,4 +97,4 @@ def check_school_years(catalogue: Catalogue, faults: list[Fault]) -> CheckOutcom
     """学年 of the register is the legal one but for a few children held back or placed lower (method §2)."""
     fine = "学年 is that of the birth date, but for a few children"
     of_years = [fault for fault in faults if fault.check == SCHOOL_YEAR]
-    return check_faults(SCHOOL_YEAR, catalogue.tables["school_register"].ja, of_years, fine)
+    return check_faults(SCHOOL_YEAR, catalogue.tables["school_register"], of_years, fine)

@@ -107,13 +107,21 @@ def check_withdrawn(
         ).fetchall()
         if name not in found.to_confirm
     ]
+    # the files may lie there: nobody has to look for them
+    lapsed = not table.legal.in_force(reference_date)
     idle = [name for name in confirmed(catalogue, table, reference_date) if name not in names]
     return CheckOutcome(
         name=CHECK,
         passed=not names and not idle,
         blocking=False,
         message=_message(table, reference_date, found, names, idle),
-        facts={"withdrawn": len(names), "to_confirm": len(found.to_confirm)},
+        facts={
+            "withdrawn": len(names),
+            "to_confirm": len(found.to_confirm),
+            "gone": "" if lapsed else ", ".join(names),
+            "lapsed": ", ".join(names) if lapsed else "",
+            "idle": ", ".join(idle),
+        },
     )
 
 
@@ -189,8 +197,11 @@ def require_not_emptied(
     ]
     if missed:
         raise DeliveryError(
-            f"inbox/{reference_date}/ is gone or holds no file of any table, but {len(missed)} files that were read "
-            f"from it are in force ({', '.join(file for _, file in missed[:5])}{', ...' if len(missed) > 5 else ''}); "
-            "expected them still there: put the folder back (a drive that is not connected?). Nothing was changed. If "
-            "they were really withdrawn, name them under ingest.withdrawn (docs/deliveries.md)"
+            "inbox/{day}/ is gone or holds no file of any table, but {number} files that were "
+            "read from it are in force ({files}); expected them still there: put the folder back "
+            "(a drive that is not connected?). Nothing was changed. If they were really "
+            "withdrawn, name them under ingest.withdrawn (docs/deliveries.md)",
+            day=reference_date,
+            number=len(missed),
+            files=", ".join(file for _, file in missed[:5]) + (", ..." if len(missed) > 5 else ""),
         )

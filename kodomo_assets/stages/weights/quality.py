@@ -44,7 +44,7 @@ def check_better_than_chance(con: duckdb.DuckDBPyConnection, catalogue: Catalogu
             if weak
             else ""
         ),
-        facts={"weak_bands": len(weak)},
+        facts={"weak_bands": len(weak), "bands": ", ".join(catalogue.bands[band].ja for band in weak)},
     )
 
 
@@ -72,7 +72,7 @@ def check_no_rule_is_better(con: duckdb.DuckDBPyConnection, version: str) -> Che
             if worse
             else ""
         ),
-        facts={"better_rules": len(worse)},
+        facts={"better_rules": len(worse), "rules": ", ".join(worse)},
     )
 
 
@@ -121,7 +121,10 @@ def check_evidence_before(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, 
             if rows
             else ""
         ),
-        facts={"late_items": len(rows)},
+        facts={
+            "late_items": len(rows),
+            "named": ", ".join(f"{catalogue.item_name(item)} {after:.0%}" for _, item, after, *_ in rows),
+        },
     )
 
 
@@ -145,5 +148,5 @@ def check_origin(con: duckdb.DuckDBPyConnection, version: str) -> CheckOutcome:
             if counted
             else ""
         ),
-        facts={"counted_bands": len(counted)},
+        facts={"counted_bands": len(counted), "bands": ", ".join(counted)},
     )

@@ -29,6 +29,7 @@ def check_outcome(outcome: WeightsOutcome) -> list[CheckOutcome]:
             message=f"a later reference date already has version {outcome.later_version}"
             if outcome.later_version
             else "no later reference date has a version",
+            facts={"version": outcome.later_version or ""},
         ),
     ]
 

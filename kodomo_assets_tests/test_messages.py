@@ -1,0 +1,78 @@
+"""What an error says in Japanese: every sentence of the kinds that staff meet has one, of the same fields."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import yaml
+
+import kodomo_assets
+from kodomo_assets.errors import KodomoError, Said, StoreFaultError
+
+ROOT = Path(kodomo_assets.__file__).parent
+MESSAGES: dict[str, str] = yaml.safe_load((ROOT / "messages.yaml").read_text("utf-8"))
+#: Told in Japanese wherever they are raised; of the others (ConfigurationError, FitError) the kind's line alone is.
+WHOLE = {
+    "DeliveryError",
+    "PublicationError",
+    "RequestError",
+    "StoreBusyError",
+    "StoreFaultError",
+    "StoreVersionError",
+    "UnknownChildError",
+}
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                yield str(path.relative_to(ROOT)), node.func.id, node
+
+
+def fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+def test_every_sentence_of_the_kinds_that_staff_meet_has_its_japanese():
+    raised = [(place, kind, call) for place, kind, call in calls() if kind in {*WHOLE, "Said"}]
+    assert len(raised) > 70
+    written = [
+        (place, kind, call.args[0].lineno) for place, kind, call in raised if isinstance(call.args[0], ast.JoinedStr)
+    ]
+    assert written == []
+    templates = {
+        call.args[0].value: {word.arg for word in call.keywords}
+        for _, _, call in raised
+        if isinstance(call.args[0], ast.Constant)
+    }
+    assert {template for template in templates if template not in MESSAGES} == set()
+    assert {template for template, given in templates.items() if fields(template) != given} == set()
+
+
+def test_each_has_the_fields_of_its_english_and_is_said_somewhere():
+    assert [english for english, ja in MESSAGES.items() if fields(english) != fields(ja)] == []
+    said = {
+        node.value
+        for path in sorted(ROOT.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant)
+    }
+    assert [english for english in MESSAGES if english not in said] == []
+
+
+def test_a_sentence_within_a_sentence_is_told_in_japanese_too():
+    error = StoreFaultError("{database}: {what}. Nothing was changed.", database="kodomo.duckdb", what=Said("is empty"))
+    assert str(error) == "kodomo.duckdb: is empty. Nothing was changed."
+    first, second = error.ja.splitlines()
+    assert first == "kodomo.duckdb：空のファイルです。何も変えていません"
+    assert second == f"→ {StoreFaultError.remedy}"
+
+
+def test_what_has_no_japanese_is_told_as_it_stands_with_who_mends_it():
+    error = KodomoError("a cell {of braces}")
+    assert str(error) == "a cell {of braces}"
+    assert error.ja == f"→ {KodomoError.remedy}"
