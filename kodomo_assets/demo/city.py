@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +16,31 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.files import write_table
 from kodomo_assets.demo.footprint import TRUTH, WORLD, clear_own_files, remember, require_world
-from kodomo_assets.demo.population import Stream, make_population
-from kodomo_assets.demo.risk import blank_cells, draw_consultations, draw_levels, observed
+from kodomo_assets.demo.population import make_population
+from kodomo_assets.demo.risk import blank_cells, draw_consultations, draw_levels, holders, observed
 from kodomo_assets.demo.schools import PRIVATE, make_pupils, make_schools, make_strangers, school_year
 from kodomo_assets.demo.slips import roster_entries
 from kodomo_assets.demo.tables import TABLES, City
 from kodomo_assets.demo.worlds import FEEDBACK, LINEAR, bred, effects_of, needs, recorded
+from kodomo_assets.demo.years import headers_of, make_years, reference_dates, table_settings
 
 _NOT_SETTLED = "long_term_care"
 
 
 def write_city(
-    data_dir: Path, residents: int = p.RESIDENTS, seed: int = p.SEED, world: str = LINEAR, *, raised: bool = False
+    data_dir: Path,
+    residents: int = p.RESIDENTS,
+    seed: int = p.SEED,
+    world: str = LINEAR,
+    years: int = 0,
+    *,
+    raised: bool = False,
 ) -> None:
     """Writes inbox/, city.yaml and demo_truth/ into ``data_dir``; the same arguments give the same bytes.
 
     Args:
         world: one of ``worlds.WORLDS``.
+        years: 0 for the usual dates, or how many school years from the first one on (``years.reference_dates``).
         raised: whether a small city holds more consultations than a real one, enough for a fit. For tests that look at
             fitted weights: what such a city shows is nothing that a city of its size can expect.
 
@@ -39,15 +48,18 @@ def write_city(
         ConfigurationError: the folder holds deliveries or a configuration that are not the demo's, or was refreshed
             in another world.
     """
+    days = reference_dates(years)
     require_world(data_dir, world, LINEAR)
     clear_own_files(data_dir)
     _say(f"synthetic city of {residents:,} residents")
     city = make_city(residents, seed, world, raised=raised)
+    later = make_years(city.stream, city, residents, years) if years else None
+    names = (later.first if later else city).schools.names
     catalogue = load_catalogue()
     inbox = data_dir / "inbox"
     data_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
     inbox.mkdir(mode=0o700, exist_ok=True)
-    for day in p.DATES:
+    for day in days:
         folder = inbox / day.isoformat()
         folder.mkdir()
         due = [t for t in catalogue.tables.values() if t.cadence == "termly" or catalogue.calendar.is_yearly(day)]
@@ -55,8 +67,9 @@ def write_city(
         for number, table in enumerate(due, start=1):
             _say(f"  {day}  {number:2}/{len(due)}  {table.ja}", passing=True)
             dirt = np.random.default_rng([seed, zlib.crc32(f"dirt {table.id} {day}".encode())])
-            delivered = TABLES[table.id](city, day)
-            remember(data_dir, write_table(folder, table, delivered, city.schools.names, dirt))
+            delivered = later.rows(table, day) if later and day > p.LAST else TABLES[table.id](city, day)
+            headers = headers_of(table, day) if later else {}
+            remember(data_dir, write_table(folder, table, delivered, names, dirt, headers))
             rows += len(delivered)
         if day == p.LAST:
             # somebody's letter lies beside the files once: the inbox tells it
@@ -64,7 +77,7 @@ def write_city(
             note.write_text("よろしくお願いします。\n", "utf-8")
             remember(data_dir, [note])
         _say(f"  {day}: {rows:,} rows of {len(due)} tables delivered")
-    _write_configuration(data_dir, city)
+    _write_configuration(data_dir, city, table_settings(catalogue.tables, years) if years else {})
     _write_truth(data_dir, city)
 
 
@@ -86,7 +99,7 @@ def make_city(residents: int, seed: int, world: str = LINEAR, *, raised: bool = 
     pupils["case"] = _set_cases(pupils, levels) if cases else 0
     blanks = blank_cells(stream, levels)
     blanks.loc[pupils["case"] > 0] = False
-    has = _holders(stream, levels, pupils)
+    has = holders(stream, levels, pupils)
     known = observed(levels, blanks, pupils, has, p.LAST)
     need, factors = needs(world, known, school_year(pupils["birth"], p.LAST).to_numpy(), raised=raised)
     chance = recorded(stream, world, need, known, pupils, schools)
@@ -100,28 +113,6 @@ def make_city(residents: int, seed: int, world: str = LINEAR, *, raised: bool = 
     return City(
         stream, people, pupils, levels, blanks, has, consultations, schools, factors, entries, strangers, world, need
     )
-
-
-def _holders(stream: Stream, levels: pd.DataFrame, pupils: pd.DataFrame) -> dict[str, np.ndarray]:
-    """For items of partial tables: who has any record. Newcomers' are in another city, the two cases' are all there."""
-    settled, case = ~pupils["newcomer"].to_numpy(dtype=bool), pupils["case"].to_numpy() > 0
-
-    def some(name: str, share: float) -> np.ndarray:
-        chosen: np.ndarray = (stream(f"has {name}").random(len(levels)) < share) & settled
-        return chosen
-
-    ssw = (levels["ssw_family"] > 0) | (levels["ssw_bullying"] > 0) | some("ssw", p.SHARE_WITH_SSW / 2)
-    counselling = (levels["counselling_truancy"] > 0) | some("counselling", p.SHARE_WITH_COUNSELLING / 2)
-    pregnancy = some("pregnancy", p.SHARE_WITH_PREGNANCY)
-    return {
-        "ssw_family": ssw.to_numpy() & settled,
-        "ssw_bullying": ssw.to_numpy() & settled,
-        "counselling_truancy": counselling.to_numpy() & settled,
-        "maternal_epds": some("epds", p.SHARE_WITH_EPDS) | case,
-        "missed_checkups": some("checkups", p.SHARE_WITH_CHECKUPS) | case,
-        "young_mother": pregnancy,
-        "late_notification": pregnancy,
-    }
 
 
 def _set_cases(pupils: pd.DataFrame, levels: pd.DataFrame) -> np.ndarray:
@@ -146,14 +137,12 @@ def _set_cases(pupils: pd.DataFrame, levels: pd.DataFrame) -> np.ndarray:
     return case
 
 
-def _write_configuration(data_dir: Path, city: City) -> None:
-    text = yaml.safe_dump(
-        {
-            "schools": {"screened": list(city.schools.model), "without_delivery": list(PRIVATE)},
-            "registry": _registry(),
-        },
-        allow_unicode=True,
-    )
+def _write_configuration(data_dir: Path, city: City, tables: Mapping[str, object]) -> None:
+    settings = {
+        "schools": {"screened": list(city.schools.model), "without_delivery": list(PRIVATE)},
+        "registry": _registry(),
+    }
+    text = yaml.safe_dump(settings | ({"tables": dict(tables)} if tables else {}), allow_unicode=True)
     head = (
         "# The demo city's own configuration: its model schools are the screened ones; one office is not settled yet.\n"
     )

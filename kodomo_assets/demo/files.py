@@ -81,9 +81,14 @@ _STAMP = (2024, 1, 1, 0, 0, 0)
 
 
 def write_table(
-    folder: Path, table: SourceTable, rows: pd.DataFrame, schools: Mapping[str, str], rng: np.random.Generator
+    folder: Path,
+    table: SourceTable,
+    rows: pd.DataFrame,
+    schools: Mapping[str, str],
+    rng: np.random.Generator,
+    headers: Mapping[str, str],
 ) -> list[Path]:
-    """Writes one table's file or files into ``folder``; which."""
+    """Writes one table's file or files into ``folder``; which. ``headers`` are the contract's that the office calls otherwise."""
     style = STYLES.get(table.id, Style())
     texts = pd.DataFrame(
         {column.ja: _texts(rows[name], style) for name, column in table.columns.items() if name in rows}
@@ -92,7 +97,7 @@ def write_table(
         texts[style.surplus] = "なし"
     if not style.per_school:
         path = folder / f"{table.ja}.{style.file}"
-        _write(path, style, _with_dirt(texts, table, rng))
+        _write(path, style, _with_dirt(texts, table, rng).rename(columns=headers))
         return [path]
     codes = rows["school_code"].to_numpy()
     paths = []
@@ -101,7 +106,8 @@ def write_table(
         # programs differ from school to school
         kind = replace(style, signs="half_kana") if number % 5 == 3 else style
         path = folder / f"{table.ja}_{schools[code]}.{style.file}"
-        _write(path, kind, _with_dirt(part, table, rng) if number % 9 == 5 else part)
+        part = _with_dirt(part, table, rng) if number % 9 == 5 else part
+        _write(path, kind, part.rename(columns=headers))
         paths.append(path)
     return paths
 

@@ -11,6 +11,20 @@ CHILDREN = 52_576  # aged 0-19 at the last reference date, of RESIDENTS
 SEED = 20250401
 DATES = (dt.date(2024, 4, 1), dt.date(2024, 9, 1), dt.date(2025, 1, 1), dt.date(2025, 4, 1))
 LAST = DATES[-1]
+# after these (years.py): school years from the first date on, what share of families leaves, loses a parent or moves a year
+MOST_YEARS = 15
+LEAVING_A_YEAR, PARTING_A_YEAR, MOVING_A_YEAR = 0.015, 0.01, 0.02
+# the day on which a school closes, its area and the one that takes its pupils; on which one opens, its code and name, and
+# the area of which it takes classes 1 and 2; on which the schools number all pupils anew
+CLOSED, CLOSED_AREA, TAKING_AREA = dt.date(2028, 4, 1), 7, 8
+OPENED, OPENED_AREA = (dt.date(2030, 4, 1), "081034", "新都小学校"), 20
+RENUMBERED = dt.date(2029, 4, 1)
+# a table, the reference date from which on its office writes other headers, and which
+HEADER_CHANGE = ("attendance", dt.date(2027, 4, 1), {"欠席日数": "欠席した日数"})
+# by so much the pupils who live elsewhere are younger in the second generation
+STRANGERS_LATER = np.timedelta64(3650, "D")
+# when those come who would have come to a family that left
+NEVER = dt.date(2100, 1, 1)
 # who is under 18 at LAST: one of this day completed it the day before the birthday
 MINOR_BORN_AFTER = np.datetime64("2007-04-02")
 

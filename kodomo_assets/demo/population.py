@@ -41,25 +41,37 @@ def make_population(stream: Stream, residents: int) -> pd.DataFrame:
     return _twins(stream("twins"), _identities(stream("identities"), people))
 
 
-def _families(rng: np.random.Generator, children: int, first_household: int) -> pd.DataFrame:
+def born_later(stream: Stream, children: int, first_birth: np.datetime64, days: int) -> pd.DataFrame:
+    """Families as in ``make_population``, whose ``children`` are all born in the ``days`` from ``first_birth`` on."""
+    families = _families(stream("families"), children, 10**8, first_birth, days)
+    return _twins(stream("twins"), _identities(stream("identities"), families.assign(leaves=False)))
+
+
+def _families(
+    rng: np.random.Generator,
+    children: int,
+    first_household: int,
+    first_birth: np.datetime64 = _FIRST_BIRTH,
+    days: int = _CHILD_DAYS,
+) -> pd.DataFrame:
     counts = rng.choice(4, size=children, p=p.CHILDREN_PER_HOUSEHOLD) + 1
     households = int(np.searchsorted(np.cumsum(counts), children)) + 1
     counts = counts[:households]
     counts[-1] -= counts.sum() - children
     household = np.repeat(np.arange(households), counts)
     order = np.arange(children) - np.repeat(np.cumsum(counts) - counts, counts)
-    eldest = rng.integers(0, _CHILD_DAYS, households)
+    eldest = rng.integers(0, days, households)
     gap = rng.integers(500, 1500, children) * order
     twin = (order == 1) & (rng.random(households) < p.TWIN_SHARE)[household]
     # younger siblings; whoever would be born in the future is an elder one instead
     day = eldest[household] + np.where(twin, 0, gap)
-    day = np.where(day >= _CHILD_DAYS, eldest[household] - gap, day) % _CHILD_DAYS
+    day = np.where(day >= days, eldest[household] - gap, day) % days
     young = pd.DataFrame(
         {
             "household": household,
             "role": "child",
             "relationship": "子",
-            "birth": _FIRST_BIRTH + day,
+            "birth": first_birth + day,
             "female": rng.random(children) < 0.49,
         }
     )

@@ -92,6 +92,28 @@ def blank_cells(stream: Stream, levels: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def holders(stream: Stream, levels: pd.DataFrame, pupils: pd.DataFrame) -> dict[str, np.ndarray]:
+    """For items of partial tables: who has any record. Newcomers' are in another city, the two cases' are all there."""
+    settled, case = ~pupils["newcomer"].to_numpy(dtype=bool), pupils["case"].to_numpy() > 0
+
+    def some(name: str, share: float) -> np.ndarray:
+        chosen: np.ndarray = (stream(f"has {name}").random(len(levels)) < share) & settled
+        return chosen
+
+    ssw = (levels["ssw_family"] > 0) | (levels["ssw_bullying"] > 0) | some("ssw", p.SHARE_WITH_SSW / 2)
+    counselling = (levels["counselling_truancy"] > 0) | some("counselling", p.SHARE_WITH_COUNSELLING / 2)
+    pregnancy = some("pregnancy", p.SHARE_WITH_PREGNANCY)
+    return {
+        "ssw_family": ssw.to_numpy() & settled,
+        "ssw_bullying": ssw.to_numpy() & settled,
+        "counselling_truancy": counselling.to_numpy() & settled,
+        "maternal_epds": some("epds", p.SHARE_WITH_EPDS) | case,
+        "missed_checkups": some("checkups", p.SHARE_WITH_CHECKUPS) | case,
+        "young_mother": pregnancy,
+        "late_notification": pregnancy,
+    }
+
+
 def observed(
     levels: pd.DataFrame, blanks: pd.DataFrame, pupils: pd.DataFrame, has: Mapping[str, np.ndarray], day: dt.date
 ) -> pd.DataFrame:

@@ -28,6 +28,8 @@ class Schools:
     elementaries: tuple[str, ...]
     junior_highs: tuple[str, ...]
     model: tuple[str, ...]
+    #: Whether schools close, open and number anew after the usual dates (years.py).
+    changes: bool = False
 
     def junior_of(self, elementary: np.ndarray) -> np.ndarray:
         """The junior high (index) that an elementary (index) feeds."""
@@ -129,11 +131,19 @@ def attendance_of(pupils: pd.DataFrame, schools: Schools, day: dt.date) -> pd.Da
     year = school_year(pupils["birth"], day)
     junior = year >= 7
     area = pupils["area"].to_numpy()
+    if schools.changes and day >= p.CLOSED:
+        area = np.where(~junior & (area == p.CLOSED_AREA), p.TAKING_AREA, area)
     public = np.where(
         junior,
         np.array(schools.junior_highs, dtype=object)[schools.junior_of(area)],
         np.array(schools.elementaries, dtype=object)[area],
     )
+    opened, new, _ = p.OPENED
+    if schools.changes and day >= opened:
+        public = np.where(~junior & (area == p.OPENED_AREA) & (pupils["class"] <= 2), new, public)
+    number = np.where(junior, pupils["junior_number"], pupils["elementary_number"])
+    if schools.changes and day >= p.RENUMBERED:
+        number = np.array([f"{int(old[0]) + 5}{old[1:]}" for old in number], dtype=object)
     private = np.where(junior, PRIVATE[1], PRIVATE[0])
     code = np.where(pupils["private"], private, public)
     return pd.DataFrame(
@@ -142,7 +152,7 @@ def attendance_of(pupils: pd.DataFrame, schools: Schools, day: dt.date) -> pd.Da
             "attends": year.between(1, 9),
             "school_code": code,
             "school_name": pd.Series(code).map(schools.names).to_numpy(),
-            "pupil_id": np.where(junior, pupils["junior_number"], pupils["elementary_number"]),
+            "pupil_id": number,
         },
         index=pupils.index,
     )

@@ -17,7 +17,8 @@ from kodomo_assets.demo.footprint import DATABASE, TRUTH, remember, require_refr
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.store.connection import connect
 
-_MEETING = dt.date(2025, 5, 20)
+# days from the reference date to when teachers fill in, and to the meeting
+_FILLED_IN, _MEETING = dt.timedelta(days=37), dt.timedelta(days=49)
 # Of the selected: 30 b and 111 c as in the report; the other 29 are split.
 _DECISIONS = ("a",) * 9 + ("b",) * 30 + ("c",) * 111 + ("d",) * 20
 _DIRECTIONS = {"a": "関係機関との連携", "b": "学校での見守り", "c": "学校での見守り"}
@@ -34,8 +35,8 @@ _OUTCOMES = (
 _ANSWERS = ("気になることはない", "少し気になる", "気になる", "分からない")
 
 
-def play_meeting(data_dir: Path) -> None:
-    """Fills in the 個人票 and 判定会議.xlsx of the newest reference date and puts them, with 支援記録, into its inbox.
+def play_meeting(data_dir: Path, on: dt.date = p.LAST) -> None:
+    """Fills in the 個人票 and 判定会議.xlsx of the reference date ``on`` and puts them, with 支援記録, into its inbox.
 
     That schools spoke to a child comes back on their lists (``play_support``); only of a child of whom no school is told
     does the centre write it.
@@ -44,30 +45,30 @@ def play_meeting(data_dir: Path) -> None:
         ConfigurationError: there is no workbook of the meeting to fill in; nothing was written.
     """
     require_refreshed(data_dir)
-    outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
-    _sent(outbox, "判定会議.xlsx", f"refresh {p.LAST} first")
-    decisions = _decided(data_dir)
+    outbox, inbox = data_dir / "outbox" / on.isoformat(), data_dir / "inbox" / on.isoformat()
+    _sent(outbox, "判定会議.xlsx", f"refresh {on} first")
+    decisions = _decided(data_dir, on)
     for source in _files(outbox, "個人票_*.xlsx"):
-        remember(data_dir, [_fill_sheets(source, inbox / source.name)])
-    remember(data_dir, [_fill_meeting(outbox / "判定会議.xlsx", inbox / "判定会議.xlsx", decisions)])
-    unseen = {child for child, _, protected in _numbers(data_dir) if protected}
-    remember(data_dir, [_write_support(inbox / "支援記録.csv", decisions, unseen)])
+        remember(data_dir, [_fill_sheets(source, inbox / source.name, on + _FILLED_IN)])
+    remember(data_dir, [_fill_meeting(outbox / "判定会議.xlsx", inbox / "判定会議.xlsx", decisions, on + _MEETING)])
+    unseen = {child for child, _, protected in _numbers(data_dir, on) if protected}
+    remember(data_dir, [_write_support(inbox / "支援記録.csv", decisions, unseen, on + _MEETING)])
 
 
-def play_support(data_dir: Path) -> None:
+def play_support(data_dir: Path, on: dt.date = p.LAST) -> None:
     """Fills in the 支援対象者 that the schools got after the meeting and puts them into the inbox.
 
     Raises:
         ConfigurationError: the schools have no lists yet.
     """
     require_refreshed(data_dir)
-    outbox, inbox = data_dir / "outbox" / p.LAST.isoformat(), data_dir / "inbox" / p.LAST.isoformat()
-    sent = _sent(outbox, "支援対象者_*.xlsx", f"play the meeting (--meeting), then `after-meeting {p.LAST}`")
+    outbox, inbox = data_dir / "outbox" / on.isoformat(), data_dir / "inbox" / on.isoformat()
+    sent = _sent(outbox, "支援対象者_*.xlsx", f"play the meeting (--meeting), then `after-meeting {on}`")
     _, first, last, days = _OUTCOMES[0]
-    children = set(_preventive(_decided(data_dir))[first:last])
-    numbers = {number for child, number, _ in _numbers(data_dir) if child in children}
+    children = set(_preventive(_decided(data_dir, on))[first:last])
+    numbers = {number for child, number, _ in _numbers(data_dir, on) if child in children}
     for source in sent:
-        day = _MEETING + dt.timedelta(days=days)
+        day = on + _MEETING + dt.timedelta(days=days)
         remember(data_dir, [_fill_list(source, inbox / source.name, numbers, day)])
 
 
@@ -84,13 +85,13 @@ def _sent(outbox: Path, pattern: str, todo: str) -> list[Path]:
     return found
 
 
-def _numbers(data_dir: Path) -> list[tuple[str, str, bool]]:
+def _numbers(data_dir: Path, on: dt.date) -> list[tuple[str, str, bool]]:
     """child_key, 配布番号 and whether no school is told, of everyone on the list."""
     with connect(data_dir / DATABASE, read_only=True) as con:
         return con.execute(
             "select l.child_key, l.sheet_number, c.protected from review.meeting_list as l "
             "join linkage.children as c using (reference_date, child_key) where l.reference_date = $1",
-            [p.LAST],
+            [on],
         ).fetchall()
 
 
@@ -105,7 +106,7 @@ def _fill_list(source: Path, target: Path, numbers: set[str], day: dt.date) -> P
     return target
 
 
-def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
+def _decided(data_dir: Path, on: dt.date) -> dict[str, tuple[str, str | None]]:
     """child_key -> decision and direction: the higher the score, the graver; the report's two cases get b."""
     with connect(data_dir / DATABASE, read_only=True) as con:
         rows = con.execute(
@@ -121,7 +122,7 @@ def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
             where l.reference_date = $2
             order by l.origin, t."case" is not null, r.score desc, c.resident_id
             """,
-            [str(data_dir / TRUTH / "cases.csv"), p.LAST],
+            [str(data_dir / TRUTH / "cases.csv"), on],
         ).fetchall()
     cases = {child: (_CASES[case]) for child, _, case in rows if case}
     others = [child for child, origin, case in rows if origin == "selected" and not case]
@@ -135,7 +136,7 @@ def _decided(data_dir: Path) -> dict[str, tuple[str, str | None]]:
     return {child: decided.get(child, ("d", None)) for child, _, _ in rows}
 
 
-def _fill_sheets(source: Path, target: Path) -> Path:
+def _fill_sheets(source: Path, target: Path, day: dt.date) -> Path:
     book = openpyxl.load_workbook(source)
     for number, sheet in enumerate(book.worksheets):
         labels = {str(row[0].value): row[1] for row in sheet.iter_rows(max_col=2) if row[0].value and len(row) > 1}
@@ -143,7 +144,7 @@ def _fill_sheets(source: Path, target: Path) -> Path:
             continue
         for position, (label, cell) in enumerate(labels.items()):
             if label == "記入日":
-                cell.value = dt.date(2025, 5, 8)
+                cell.value = day
             elif label == "記入者":
                 cell.value = "学級担任"
             elif label == "気になる度":
@@ -172,7 +173,7 @@ _QUESTIONS = {
 }
 
 
-def _fill_meeting(source: Path, target: Path, decisions: dict[str, tuple[str, str | None]]) -> Path:
+def _fill_meeting(source: Path, target: Path, decisions: dict[str, tuple[str, str | None]], meeting: dt.date) -> Path:
     book = openpyxl.load_workbook(source)
     sheet = book.worksheets[0]
     for cells in _rows(sheet, "児童キー"):
@@ -180,7 +181,7 @@ def _fill_meeting(source: Path, target: Path, decisions: dict[str, tuple[str, st
         if child in decisions:
             word, direction = decisions[child]
             cells["判定"].value, cells["支援の方向性"].value = word, direction
-            cells["会議日"].value, cells["判定者"].value = _MEETING, "社会福祉士・公認心理師・子ども家庭支援員"
+            cells["会議日"].value, cells["判定者"].value = meeting, "社会福祉士・公認心理師・子ども家庭支援員"
             cells["担当"].value = "こども未来センター" if word in "ab" else None
     book.save(target)
     return target
@@ -198,10 +199,12 @@ def _preventive(decisions: dict[str, tuple[str, str | None]]) -> list[str]:
     return sorted(child for child, (word, _) in decisions.items() if word == "b")
 
 
-def _write_support(target: Path, decisions: dict[str, tuple[str, str | None]], unseen: set[str]) -> Path:
+def _write_support(
+    target: Path, decisions: dict[str, tuple[str, str | None]], unseen: set[str], meeting: dt.date
+) -> Path:
     lines = ["児童キー,実施日,支援内容,成果"]
     for outcome, first, last, days in _OUTCOMES:
-        day = _MEETING + dt.timedelta(days=days)
+        day = meeting + dt.timedelta(days=days)
         children = _preventive(decisions)[first:last]
         if outcome == _SPOKEN_TO:
             children = [child for child in children if child in unseen]

@@ -80,6 +80,11 @@ class City:
         return np.asarray(self.levels[item] > 0)
 
 
+def later_by(rows: pd.DataFrame) -> np.ndarray | np.timedelta64:
+    """By how much what is drawn of ``rows`` lies later than in the first generation (years.py)."""
+    return rows["later"].to_numpy() if "later" in rows else np.timedelta64(0, "D")
+
+
 def days_between(first: str, last: str, position: np.ndarray) -> np.ndarray:
     """Days from positions in [0, 1) between two dates."""
     start, end = np.datetime64(first), np.datetime64(last)

@@ -14,7 +14,7 @@ import pandas as pd
 from kodomo_assets.demo import parameters as p
 from kodomo_assets.demo.schools import attendance_of
 from kodomo_assets.demo.slips import NONE, draw_kinds, written_down
-from kodomo_assets.demo.tables.base import City, days_between, frame
+from kodomo_assets.demo.tables.base import City, days_between, frame, later_by
 
 _KINDS = ["心理的虐待", "ネグレクト", "養護", "ヤングケアラー", "不登校", "育成", "その他"]
 _ROUTES = ["学校", "近隣", "家族", "警察", "健診"]
@@ -66,7 +66,7 @@ def education_counselling(city: City, day: dt.date) -> pd.DataFrame:
 def _records(city: City, day: dt.date, held: np.ndarray, kinds: np.ndarray, letter: str, key: str) -> pd.DataFrame:
     """A first record per child, and a later one of the kind その他 for some."""
     chosen = city.pupils[held]
-    first = days_between("2022-04-01", "2024-03-20", city.random(key)[held])
+    first = days_between("2022-04-01", "2024-03-20", city.random(key)[held]) + later_by(chosen)
     rows = frame(
         chosen,
         school_name=attendance_of(chosen, city.schools, day)["school_name"],

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kodomo_assets.demo.population import present_at
-from kodomo_assets.demo.tables.base import City, days_between, frame
+from kodomo_assets.demo.tables.base import City, days_between, frame, later_by
 
 
 def resident_register(city: City, day: dt.date) -> pd.DataFrame:
@@ -46,6 +46,7 @@ def moves(city: City, day: dt.date) -> pd.DataFrame:
         dates = days_between("2022-04-02", "2023-02-01", position[count >= number]) + np.timedelta64(
             200 * (number - 1), "D"
         )
+        dates = dates + later_by(chosen)
         parts.append(frame(chosen, resident_id=chosen["resident_id"], moved_on=dates, move_type="転居"))
     new = city.people[city.people["newcomer"] & (city.people["birth"] < city.people["since"])]
     parts.append(frame(new, resident_id=new["resident_id"], moved_on=new["since"], move_type="転入"))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kodomo_assets.demo import parameters as p
-from kodomo_assets.demo.tables.base import City, days_between, frame, not_before
+from kodomo_assets.demo.tables.base import City, days_between, frame, later_by, not_before
 
 _NOT_ENDED = np.datetime64("NaT", "D")
 
@@ -150,7 +150,7 @@ def medical_subsidies(city: City, day: dt.date) -> pd.DataFrame:
         resident_id=alone["resident_id"],
         subsidy_type="ひとり親",
         eligible_from=not_before(np.full(len(alone), np.datetime64("2022-07-01")), alone["since"]),
-        eligible_until=np.datetime64("2030-06-30"),
+        eligible_until=np.datetime64("2030-06-30") + later_by(alone),
         claims_12_months=0,
     )
     table = pd.concat([general, single])
