@@ -125,14 +125,17 @@ def links(step: Step) -> Results:
     scored, asked = counts.scored, sum(counts.in_review.values())
     step.say(
         f"名寄せ: {sum(counts.linked.values()):,} links; Splink compared {scored.persons:,} persons in "
-        f"{scored.comparisons:,} pairs, {asked:,} persons to be answered"
+        f"{scored.comparisons:,} pairs; to be answered: {asked:,} persons, {counts.earlier_in_review:,} numbers of "
+        "earlier rosters"
     )
     # made before anything is stored: what cannot be shown to a person is a failure of the whole step
     workbook = clerical_review_workbook(step.con, step.catalogue, step.day, partial(asked_mark, step.secret, step.day))
     checks = [lambda con: check_links(con, step.catalogue)]
     yield from step.store(
         Written("linkage.links", "new_links", tell_links(counts), checks),
-        Written("linkage.review", "new_review", {"persons": asked}),
+        Written(
+            "linkage.review", "new_review", {"persons": asked, "numbers_of_earlier_rosters": counts.earlier_in_review}
+        ),
         Written("linkage.coverage", "new_coverage", tell_expected),
         Written("linkage.quality", "new_quality", tell_methods),
         Written("linkage.changes", "new_changes", tell_changes),

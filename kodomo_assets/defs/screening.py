@@ -27,6 +27,7 @@ def _reads(catalogue: Catalogue) -> list[str]:
         "linkage.links",
         "linkage.residents",
         "linkage.coverage",
+        "linkage.review",
         "weights.coefficients",
         "weights.selection_log",
         "weights.model_cards",

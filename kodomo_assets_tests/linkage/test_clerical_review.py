@@ -26,7 +26,7 @@ from kodomo_assets.stages.linkage import clerical_review
 from kodomo_assets.stages.linkage.answers import AnswerCounts, build_answers
 from kodomo_assets.stages.linkage.children import build_children
 from kodomo_assets.stages.linkage.clerical_review import clerical_review_workbook
-from kodomo_assets.stages.linkage.links import build_links
+from kodomo_assets.stages.linkage.links import LinkCounts, build_links
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.store.pseudonyms import asked_mark, asked_on, child_key, create_pseudonyms
 from kodomo_assets.store.tables import replace
@@ -36,6 +36,7 @@ from kodomo_assets_tests.linkage.test_linkage import SECRET, D, R, Register
 NOON = dt.datetime(2025, 4, 15, 3, 0, tzinfo=dt.UTC)  # twelve o'clock in Tokyo
 BORN = D(2015, 5, 5)
 ASKED = ["判定", "判定者", "判定日"]
+NAMED = ("school_roster", "ssw_records", "education_counselling", "child_consultations")
 HIDDEN = ["表ID", "児童キー", "確認符号"]
 DIFFERENT, PLAIN, TO_FILL = "00FCE4D6", "00000000", "00FFF2CC"
 
@@ -47,6 +48,7 @@ class Office(Register):
 
     workbook: bytes | None
     counts: AnswerCounts
+    links: LinkCounts
 
     def refresh(self, inbox: Path | None = None, day: dt.date = R, now: dt.datetime = NOON) -> Office:
         create_delivered_views(self.con, self.catalogue, day)
@@ -55,7 +57,7 @@ class Office(Register):
         self.keep(day, "residents", "children", "schools")
         self.answered(inbox, day, now)
         self.keep(day, "answers", "refused_answers")
-        build_links(self.con, self.catalogue, day)
+        self.links = build_links(self.con, self.catalogue, day)
         self.keep(day, "links", "review", "asked")
         self.workbook = clerical_review_workbook(self.con, self.catalogue, day, partial(asked_mark, SECRET, day))
         return self
@@ -309,6 +311,30 @@ def test_two_numbers_that_want_one_child_say_so():
         for row, number in ((first, "00000012"), (second, "00000011"))
     ]
     assert same_group or all(told)
+
+
+def test_numbers_of_earlier_rosters_are_marked_below_the_others_and_their_school_is_not_called_blank():
+    """The number of last year's 一小 is asked about children who go to 二小 by now: not compared, and not blank."""
+    office = Office()
+    two_alike(office)
+    for who in (3, 4):
+        office.child(who, "スズキ ハナ", D(2014, 6, 7), sex="女")
+    office.deliver("school_roster", D(2024, 4, 1))
+    office.pupil(12, "スズキ ハナ", D(2014, 6, 7), sex="女", school="081888", day=D(2024, 4, 1))
+    asked = office.refresh().workbook
+    assert office.links.in_review == dict.fromkeys(NAMED, 0) | {"school_roster": 1}
+    assert office.links.earlier_in_review == 1
+    found = [values(row) for row in rows_of(asked)]
+    assert [(row["組"], row["番号"], row["表"]) for row in found] == [
+        (1, "00000011", "校務支援学籍"),
+        (1, "00000011", "校務支援学籍"),
+        (2, "00000012", "校務支援学籍\n以前の名簿の番号"),
+        (2, "00000012", "校務支援学籍\n以前の名簿の番号"),
+    ]
+    assert "学校：以前の名簿のものなので見比べない" in found[2]["違い"]
+    assert "空欄" not in found[2]["違い"]
+    head = sheet_of(asked)["A2"].value
+    assert "2件（候補4組）です。うち終わりの1件は「以前の名簿の番号」で" in head
 
 
 def test_candidates_of_one_person_stand_together_the_likeliest_first():

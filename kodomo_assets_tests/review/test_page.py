@@ -632,6 +632,22 @@ def test_the_page_works_from_the_keyboard(show):
     keys.press("k")
     keys.press("ArrowUp")
     assert chosen(page) == "C-003"
+    # B-002 is decided: the next one without a decision, and from the end the first again
+    following = page.locator("#next-undecided")
+    assert following.inner_text() == "次の未判定（n）　残り2名"
+    keys.press("n")
+    assert chosen(page) == "A-001"
+    keys.press("n")
+    assert chosen(page) == "C-003"
+    following.click()
+    assert chosen(page) == "A-001"
+    # only among those that the filters leave
+    page.locator("#school").select_option("=東小学校")
+    assert (following.inner_text(), following.is_disabled()) == ("未判定はいません", True)
+    keys.press("Escape")
+    keys.press("Escape")
+    page.locator("#list").focus()
+    keys.press("Home")
     keys.press("/")
     keys.type("jk")
     assert page.locator("#search").input_value() == "jk"

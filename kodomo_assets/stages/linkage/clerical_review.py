@@ -84,6 +84,7 @@ _COLUMNS: Mapping[str, Column] = {
 # comparison -> the headers of both sides
 _SIDES = {"name": _KANA, "birth": _BIRTH, "sex": _SEX, "school": _SCHOOLS}
 _MOST_ROWS = 5_000
+_EARLIER = "以前の名簿の番号"
 
 
 def clerical_review_workbook(
@@ -95,7 +96,8 @@ def clerical_review_workbook(
     """The workbook of ``new_review``; None where nothing is to be answered. ``build_links`` must have run on ``con``.
 
     Candidates of one person stand below one another, the likeliest first. What differs is marked by colour and, for
-    whoever does not see it, in words. A protected child (支援措置) has no address, household or school.
+    whoever does not see it, in words. A protected child (支援措置) has no address, household or school. Numbers that
+    stand in an earlier roster only have a part of their own, the last one.
 
     Args:
         mark_of: of 表ID, 番号 and 児童キー the mark that proves that the pair was asked.
@@ -132,9 +134,12 @@ def _whole_groups(pairs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, A
 
 def _head(reference_date: dt.date, pairs: Sequence[Mapping[str, Any]], shown: int) -> tuple[str, str, str]:
     here = "" if shown == len(pairs) else f"このファイルには先頭の{shown:,}組を載せ、残りは答えのあとに載せます。"
+    earlier = len({pair["person_number"] for pair in pairs if not pair["in_force"]})
+    below = f"うち終わりの{earlier:,}件は「{_EARLIER}」で、その年の出欠などがだれのものかを決めます。" if earlier else ""
     return (
         f"{LINK_REVIEW}　基準日 {reference_date.isoformat()}　取扱注意",
-        f"同じ児童か自動では決められない{pairs[-1]['person_number']:,}件（候補{len(pairs):,}組）です。{here}同じ「組」の候補を"
+        f"同じ児童か自動では決められない{pairs[-1]['person_number']:,}件（候補{len(pairs):,}組）です。{below}{here}"
+        "同じ「組」の候補を"
         f"見比べ、黄色の欄に{DECISION}（{'・'.join(LINK_ANSWERS)}）、{DECIDED_BY}、{DECIDED_ON}を記入し、同じ名前で受信フォルダーに戻してください。",
         "「同一」は組の中で一つだけです。答えは、次に変えるまで以後のすべての更新に使われます。"
         "重みは、正なら同じ児童らしく、負なら別人らしいことを示します（ビット）。"
@@ -161,7 +166,7 @@ def _cells(pair: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Value]:
         "住所": hidden or pair["address"],
         "世帯主": hidden or pair["household_head"],
         RESIDENT: hidden or pair["resident_id"],
-        "表": catalogue.tables[pair["table_name"]].ja,
+        "表": catalogue.tables[pair["table_name"]].ja + ("" if pair["in_force"] else f"\n{_EARLIER}"),
         PERSON: pair["person_ref"],
         "重み：氏名": round(pair["weight_name"], 1),
         "重み：生年月日": round(pair["weight_birth"], 1),
@@ -178,7 +183,7 @@ def _differences(pair: Mapping[str, Any]) -> str:
     """In words: every comparison whose sides are not the same, e.g. 氏名（カナ）：一字だけ違う."""
     labels = {(c.name, level.name): level.ja for c in COMPARISONS for level in c.levels}
     told = [
-        f"{c.ja}：{labels.get((c.name, pair[f'level_{c.name}']), '片方が空欄')}"
+        f"{c.ja}：{labels.get((c.name, pair[f'level_{c.name}'])) or _not_compared(c.name, pair)}"
         for c in COMPARISONS
         if pair[f"level_{c.name}"] != "same" and not (c.name == "school" and pair["school_hidden"])
     ]
@@ -186,6 +191,11 @@ def _differences(pair: Mapping[str, Any]) -> str:
     told += ["双方に残った最後の一組"] if pair["asked_because"] == "last_left" else []
     told += [f"番号 {'・'.join(pair['other_numbers'])} も同じ児童の候補"] if pair["other_numbers"] else []
     return "\n".join(told) or "なし"
+
+
+def _not_compared(name: str, pair: Mapping[str, Any]) -> str:
+    """Why a comparison says nothing: the school of an earlier roster is another one's for most by now."""
+    return "以前の名簿のものなので見比べない" if name == "school" and not pair["in_force"] else "片方が空欄"
 
 
 def _mark_differences(sheet: Worksheet, pairs: Sequence[Mapping[str, Any]]) -> None:

@@ -38,9 +38,11 @@ wanted as (
 )
 
 select
-    dense_rank() over (order by w.table_name, w.person_ref)::integer as person_number,
+    -- numbers of earlier rosters have a part of their own, below
+    dense_rank() over (order by not p.in_force, w.table_name, w.person_ref)::integer as person_number,
     w.table_name,
     w.person_ref,
+    p.in_force,
     w.child_key,
     c.resident_id,
     p.name_kana as person_kana,
@@ -91,4 +93,4 @@ left join answers_in_force as a
         and a.person_ref = w.person_ref
         and a.child_key = w.child_key
         and a.answer = 'pending'
-order by w.table_name, w.person_ref, w.probability desc, c.resident_id
+order by person_number, w.probability desc, c.resident_id

@@ -25,12 +25,14 @@ from kodomo_assets.stages.linkage.probabilistic import SAMPLED_PERSONS, Model, S
 class LinkCounts:
     """Per table that links by name: persons or records of the delivery in force, and how many of them reach nobody.
 
-    ``linked`` counts per table and method, and the pupil numbers of older rosters too.
+    ``linked`` counts per table and method, and the pupil numbers of older rosters too. ``earlier_in_review`` = such
+    numbers that a person must answer beside ``in_review``.
     """
 
     persons: Mapping[str, int]
     without_link: Mapping[str, int]
     in_review: Mapping[str, int]
+    earlier_in_review: int
     linked: Mapping[tuple[str, str], int]
     scored: Scored
 
@@ -76,11 +78,16 @@ def build_links(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
         "select table_name, sum(persons), sum(unlinked), sum(in_review) from new_coverage group by all"
     ).fetchall()
     linked = con.execute("select table_name, method, count(*) from new_links group by all order by all").fetchall()
+    earlier = con.execute(
+        "select count(distinct (table_name, person_ref)) from new_review join persons using (table_name, person_ref) "
+        "where not in_force"
+    ).fetchone()
     none = {table.id: 0 for table in catalogue.tables.values() if table.person.name}
     return LinkCounts(
         persons=none | {table: int(count) for table, count, _, _ in persons},
         without_link=none | {table: int(count) for table, _, count, _ in persons},
         in_review=none | {table: int(count) for table, _, _, count in persons},
+        earlier_in_review=earlier[0] if earlier else 0,
         linked={(table, method): count for table, method, count in linked},
         scored=scored,
     )

@@ -372,6 +372,7 @@
     "点数を表示",
   );
   const about = h("div", { class: "blocks" });
+  const nextButton = h("button", { type: "button", id: "next-undecided", onclick: () => nextUndecided() });
   const printButton = h("button", { type: "button", id: "print", onclick: () => print(shown) });
   const filterFields = [
     select("school-year", words.school_year, [["", "すべて"], ...years.map((year) => [year, schoolYear(year)])]),
@@ -415,7 +416,7 @@
           h("div", { class: "wide checks" }, checks),
           sortSelect,
           h("div", { class: "counts" }, h("button", { type: "button", id: "clear", onclick: clear }, "条件を消す（Esc）")),
-          h("div", { class: "wide counts" }, status),
+          h("div", { class: "wide counts" }, status, nextButton),
         ),
         list,
       ),
@@ -459,7 +460,7 @@
         { class: "help" },
         h("h2", {}, "見かたとキー操作"),
         h("p", {}, "点数は、過去の児童相談の記録から求めた重みの合計で、学年のなかで順番を付けるための参考の数です。起こりやすさの割合ではありません。"),
-        h("p", {}, h("kbd", {}, "↑"), " ", h("kbd", {}, "↓"), " ", h("kbd", {}, "j"), " ", h("kbd", {}, "k"), " 前後の児童　", h("kbd", {}, "Enter"), " 開く　", h("kbd", {}, "/"), " 検索　", h("kbd", {}, "Esc"), " 条件を消す"),
+        h("p", {}, h("kbd", {}, "↑"), " ", h("kbd", {}, "↓"), " ", h("kbd", {}, "j"), " ", h("kbd", {}, "k"), " 前後の児童　", h("kbd", {}, "n"), ` 次の${words.undecided}　`, h("kbd", {}, "Enter"), " 開く　", h("kbd", {}, "/"), " 検索　", h("kbd", {}, "Esc"), " 条件を消す"),
       ),
     );
   }
@@ -496,6 +497,9 @@
     status.textContent = `${count(children.length)}名のうち${count(shown.length)}名を表示`;
     printButton.textContent = `印刷（${count(shown.length)}名）`;
     printButton.disabled = !shown.length;
+    const left = shown.filter(undecided).length;
+    nextButton.textContent = left ? `次の${words.undecided}（n）　残り${count(left)}名` : `${words.undecided}はいません`;
+    nextButton.disabled = !left;
     list.scrollTop = 0;
     if (shown.length && !shown.includes(current)) open(shown[0]);
     else {
@@ -638,6 +642,15 @@
     open(shown[place < 0 ? 0 : Math.min(shown.length - 1, Math.max(0, place + step))]);
   }
 
+  const undecided = (at) => !children[at].decision;
+
+  // After the chosen child in the order of the list, and from its beginning where none follows.
+  function nextUndecided() {
+    const place = shown.indexOf(current);
+    const at = [...shown.slice(place + 1), ...shown.slice(0, place + 1)].find(undecided);
+    if (at !== undefined) open(at);
+  }
+
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target;
@@ -653,6 +666,7 @@
     if (event.key in arrows && !inDetail) move(arrows[event.key]);
     else if (!typing && event.key === "j") move(1);
     else if (!typing && event.key === "k") move(-1);
+    else if (!typing && event.key === "n") nextUndecided();
     else if (!typing && event.key === "/") search.focus();
     else if (event.key === "Escape" && inDetail) list.focus();
     else if (event.key === "Escape") clear();

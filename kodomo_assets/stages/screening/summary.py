@@ -13,7 +13,7 @@ from kodomo_assets.errors import DeliveryError
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.stages.sources.forgotten import forgotten
 from kodomo_assets.told import Grid, Told
-from kodomo_assets.vocabulary import CUT_POINTS, FLAGS, RULES, STOP
+from kodomo_assets.vocabulary import CUT_POINTS, FLAGS, LINK_REVIEW, RULES, STOP
 
 _NO_VERSION = "none"
 
@@ -77,7 +77,8 @@ class ScreeningSummary:
     ``is_weak``); ``counted_bands`` = those in which the number of own levels serves; ``compared`` = against
     which rules it was held (weights.validation; empty where the version was not validated); ``of_missing_schools`` =
     children whose school delivered nothing for the date, ranked among themselves; ``stopped`` = children whom 利用停止
-    leaves out, in whatever school; ``shorter_by`` = places fewer on the list because of those of ranked schools.
+    leaves out, in whatever school; ``shorter_by`` = places fewer on the list because of those of ranked schools;
+    ``asked`` = what 名寄せ確認.xlsx asks, numbers of earlier rosters among it.
     """
 
     reference_date: dt.date
@@ -95,6 +96,7 @@ class ScreeningSummary:
     of_missing_schools: int = 0
     stopped: int = 0
     shorter_by: int = 0
+    asked: int = 0
 
     @property
     def screened(self) -> int:
@@ -152,6 +154,10 @@ class ScreeningSummary:
         for table in self.linked:
             linked = f"{table.linked:,} of {table.persons:,}"
             yield f"  {linked:>24}   {table.in_review:>18,}   {table.ja}"
+        earlier = self.asked - sum(table.in_review for table in self.linked)
+        if earlier > 0:
+            told = f"以前の名簿の番号 numbers of earlier rosters; {LINK_REVIEW}.xlsx asks {self.asked:,} in all"
+            yield f"  {'':>24}   {earlier:>18,}   {told}"
 
     def _school_years(self) -> Iterator[str]:
         yield f"\n  学年 school year   対象 screened   抽出 selected   {CUT_POINTS} cut in points"
@@ -255,6 +261,7 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         of_missing_schools=of_missing_schools,
         stopped=stopped,
         shorter_by=shorter_by,
+        asked=_asked(con, reference_date),
     )
 
 
@@ -360,6 +367,14 @@ def _linked_tables(
     ).fetchall()
     counts = {table: tuple(numbers) for table, *numbers in rows}
     return tuple(LinkedTable(t.ja, *counts[t.id]) for t in catalogue.tables.values() if t.id in counts)
+
+
+def _asked(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> int:
+    row = con.execute(
+        "select count(distinct (table_name, person_ref)) from linkage.review where reference_date = $1",
+        [reference_date],
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def _kept_items(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str | None) -> tuple[KeptItem, ...]:
