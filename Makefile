@@ -14,7 +14,7 @@ help:
 	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
 	@echo "                               (RESIDENTS=18000: a small one; WORLD=contact: another truth, see demo/worlds.py)"
 	@echo "make test                      ruff, mypy, import-linter, sqruff (SQL), oxlint (the page's script), pytest"
-	@echo "make ui                        Dagster UI on the same data, http://127.0.0.1:3000"
+	@echo "make ui                        Dagster UI on the same data, http://127.0.0.1:3000 (PORT=3001: there)"
 	@echo "make refresh DATE=2025-04-01   everything that this reference date needs"
 	@echo "make after-meeting DATE=2025-04-01   decisions and support from the inbox, school lists, funnel"
 	@echo "make summary DATE=2025-04-01   the funnel of a refreshed reference date"
@@ -66,7 +66,7 @@ docs: $(VENV)/.runtime
 	$(BIN)/python -m kodomo_assets.doors.data_dictionary
 
 ui: $(VENV)/.runtime
-	$(BIN)/python -m kodomo_assets ui
+	$(BIN)/python -m kodomo_assets ui $(if $(PORT),--port $(PORT))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -118,8 +118,8 @@ def test_the_plot_counts_the_children_of_each_stretch_of_points(ranked):
     picture = score_distribution_plot(ranked.con, ranked.day).decode()
     rows = ranked.con.execute("select * exclude (low, high) from score_distribution order by cohort").fetchall()
     assert rows == [(1, 10, 1, 100, [9, *[0] * 38, 1]), (9, 5, 0, None, [5, *[0] * 39])]
-    assert "school year 1: 1 of 10 selected" in picture
-    assert picture.count(">cut 100.0<") == 1
+    assert "小1：10人のうち1人を抽出" in picture
+    assert picture.count(">境界の点 100.0<") == 1
     # the ground, and the three stretches in which somebody stands
     assert picture.count("<rect") == 1 + 3
 

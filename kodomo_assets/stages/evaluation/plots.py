@@ -8,10 +8,11 @@ import duckdb
 
 from kodomo_assets.catalogue import SCHOOL_GROUP, Catalogue
 from kodomo_assets.office.plots import BLUE, GREY, PALE, RED, Picture, Scale
-from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, RULES, UNDECIDED
+from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, FLAGS, RULES, UNDECIDED
 
 _ROW, _BAR = 28.0, 20.0
 _MOST_MOVED = 12
+_AGAINST = {"fit": "重みの資料と", "last_term": "前回と"}
 _STEPS = {
     "screened": "対象",
     "selected": "抽出",
@@ -44,7 +45,7 @@ def backtest_plot(con: duckdb.DuckDBPyConnection) -> bytes:
     ).fetchall()
     picture = Picture(720, 80 + _ROW * len(rows))
     across = Scale(0, max([0.01, *(high for *_, high, _, _ in rows)]), 230, picture.width - 90)
-    picture.text(10, 20, "first consultations after the list / children followed, 95 % intervals")
+    picture.text(10, 20, "一覧のあとに初めて相談記録ができた児童／追った児童（95%信頼区間）")
     for position, (months, rule, rate, low, high, events, followed) in enumerate(rows):
         y = 44 + _ROW * position
         colour = BLUE if rule == "list" else GREY
@@ -52,7 +53,7 @@ def backtest_plot(con: duckdb.DuckDBPyConnection) -> bytes:
         picture.line(across.at(low), y, across.at(high), y, colour)
         picture.dot(across.at(rate), y, colour)
         picture.text(across.at(high) + 6, y + 4, f"{events}/{followed}", size=10)
-    picture.bottom_axis(across, 44 + _ROW * len(rows), "rate")
+    picture.bottom_axis(across, 44 + _ROW * len(rows), "割合")
     return picture.svg()
 
 
@@ -71,11 +72,16 @@ def drift_plot(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, bounds: Seq
     picture = Picture(720, 80 + _ROW * len(rows))
     across = Scale(0, max([*bounds, *(psi for *_, psi in rows)]), 330, picture.width - 60)
     bottom = 40 + _ROW * len(rows)
-    picture.text(10, 20, "population stability index, largest first")
+    picture.text(10, 20, "分布の変化（PSI、大きい順）")
     for position, (name, band, against, psi) in enumerate(rows):
         top = 36 + _ROW * position
         picture.bar(across.start, top, across.at(psi), top + _BAR, RED if psi > max(bounds) else BLUE)
-        picture.text(across.start - 8, top + 14, f"{names.get(name, '得点')} {band} {against}", anchor="end")
+        picture.text(
+            across.start - 8,
+            top + 14,
+            f"{names.get(name, '得点')}（{catalogue.bands[band].ja}、{_AGAINST[against]}）",
+            anchor="end",
+        )
         picture.text(across.at(psi) + 6, top + 14, f"{psi:.2f}", size=10)
     for bound in bounds:
         picture.line(across.at(bound), 30, across.at(bound), bottom, dashed=True)
@@ -92,7 +98,7 @@ def fairness_plot(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> bytes
         [SCHOOL_GROUP],
     ).fetchall()
     picture = Picture(720, 90 + _ROW * len(rows))
-    picture.text(10, 20, "selection rate less that of all others, with its 95 % interval; selected of children")
+    picture.text(10, 20, "抽出率とほかの全員の抽出率との差（95%信頼区間）、抽出／児童数")
     values = [value for row in rows for value in row[2:5]]
     across = Scale(min([0.0, *values]), max([0.01, *values]), 230, picture.width - 110)
     picture.line(across.at(0), 32, across.at(0), 44 + _ROW * len(rows), GREY, dashed=True)
@@ -104,7 +110,7 @@ def fairness_plot(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> bytes
         picture.line(across.at(low), y, across.at(high), y, colour)
         picture.dot(across.at(difference), y, colour)
         picture.text(across.at(high) + 6, y + 4, f"{selected:,}/{children:,}", size=10)
-    picture.bottom_axis(across, 44 + _ROW * len(rows), "difference")
+    picture.bottom_axis(across, 44 + _ROW * len(rows), "差")
     return picture.svg()
 
 
@@ -119,7 +125,7 @@ def funnel_plot(con: duckdb.DuckDBPyConnection) -> bytes:
     screened, counts, found = row[0], row[1 : 1 + len(steps)], row[1 + len(steps) :]
     picture = Picture(720, 60 + _ROW * len(steps))
     across = Scale(0, max(1, *counts), 150, picture.width - 110)
-    picture.text(10, 20, f"{screened:,} screened; children per step, (newly found)")
+    picture.text(10, 20, f"{_STEPS['screened']} {screened:,}人。段階ごとの児童数と（{FLAGS['newly_found']}）")
     for position, (step, count, new) in enumerate(zip(steps, counts, found, strict=True)):
         top = 40 + _ROW * position
         picture.bar(across.start, top, across.at(count), top + _BAR, PALE)

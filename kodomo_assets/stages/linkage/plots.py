@@ -36,7 +36,7 @@ def waterfall_plot(parameters: Parameters) -> bytes:
         (name, start, start + weight, f"{weight:+.1f}", _FOR if weight > 0 else _AGAINST)
         for name, start, (_, _, weight) in zip(names, starts, steps, strict=True)
     ]
-    bars.append(("合計", 0.0, total, f"{total:+.1f} bits = {1 / (1 + 2**-total):.4f}", _SUM))
+    bars.append(("合計", 0.0, total, f"{total:+.1f} ビット＝{1 / (1 + 2**-total):.4f}", _SUM))
     ends = [end for _, start, stop, *_ in bars for end in (start, stop)]
     picture = Picture(60 + _STEP * len(bars), 360)
     up = Scale(min(0.0, *ends), max(0.0, *ends), 285, 60)
@@ -44,7 +44,7 @@ def waterfall_plot(parameters: Parameters) -> bytes:
     for tick in up.ticks():
         picture.line(44, up.at(tick), 48, up.at(tick))
         picture.text(40, up.at(tick) + 4, f"{tick:g}", size=10, anchor="end")
-    picture.text(10, 42, "match weight (bits)", size=10)
+    picture.text(10, 42, "一致の重み（ビット）", size=10)
     for position, (name, start, stop, told, colour) in enumerate(bars):
         middle = 50 + _STEP * (position + 0.5)
         picture.bar(middle - _BAR / 2, up.at(start), middle + _BAR / 2, up.at(stop), colour)

@@ -10,6 +10,7 @@ import duckdb
 
 from kodomo_assets.office.plots import BLUE, GREY, RED, Picture, Scale
 from kodomo_assets.sql import run_sql
+from kodomo_assets.vocabulary import CUT_POINTS, SCHOOL_YEARS
 
 _BINS = 40
 _COLUMNS = 3
@@ -22,21 +23,23 @@ def score_distribution_plot(con: duckdb.DuckDBPyConnection, reference_date: dt.d
     cohorts = con.execute("from score_distribution order by cohort").fetchall()
     rows = max(1, -(-len(cohorts) // _COLUMNS))
     picture = Picture(_COLUMNS * _WIDTH, _TOP + rows * _HEIGHT)
-    picture.text(10, 20, f"Scores per school year, reference date {reference_date}", size=14)
+    picture.text(10, 20, f"学年ごとの得点の分布　基準日 {reference_date}（縦は人数、10倍ごとの目盛り）", size=14)
     tallest = max((max(counts) for *_, counts in cohorts), default=1)
     for number, (cohort, children, selected, cut, low, high, counts) in enumerate(cohorts):
         left, top = number % _COLUMNS * _WIDTH, _TOP + number // _COLUMNS * _HEIGHT
         across = Scale(low, high, left + 45, left + _WIDTH - 15)
         # few children stand above the cut: on a linear scale nobody would see them
         up = Scale(0, math.log10(1 + tallest), top + _HEIGHT - 45, top + 25)
-        picture.text(across.start, top + 14, f"school year {cohort}: {selected:,} of {children:,} selected")
+        picture.text(across.start, top + 14, f"{SCHOOL_YEARS[cohort]}：{children:,}人のうち{selected:,}人を抽出")
         _bars(picture, across, up, counts)
-        picture.bottom_axis(across, up.start, "points (score x 1000)")
+        picture.bottom_axis(across, up.start, "点数（得点×1000）")
         if cut is not None:
             picture.line(across.at(cut), up.start, across.at(cut), up.end, RED, dashed=True)
             right = across.at(cut) > (across.start + across.end) / 2
             place = across.at(cut) + (-4 if right else 4)
-            picture.text(place, up.end + 10, f"cut {cut:.1f}", size=11, anchor="end" if right else "start", colour=RED)
+            picture.text(
+                place, up.end + 10, f"{CUT_POINTS} {cut:.1f}", size=11, anchor="end" if right else "start", colour=RED
+            )
     return picture.svg()
 
 

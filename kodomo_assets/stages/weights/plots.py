@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.intervals import Z
 from kodomo_assets.office.plots import BLUE, GREY, PALE, Picture, Scale
 
@@ -25,13 +25,13 @@ def coefficient_plot(coefficients: pd.DataFrame, catalogue: Catalogue) -> bytes:
     return picture.svg()
 
 
-def _panel(picture: Picture, left: float, band: str, part: pd.DataFrame, catalogue: Catalogue) -> None:
+def _panel(picture: Picture, left: float, band: Band, part: pd.DataFrame, catalogue: Catalogue) -> None:
     """The coefficients of one band, the largest on top."""
     points, reach = part["weight"] * 1000, part["std_error"] * Z * 1000
     low, high = min(0.0, (points - reach).min()), max(0.0, (points + reach).max())
     across = Scale(float(low), float(high), left + _LABELS, left + _PANEL - 20)
     bottom = _TOP + _ROW * len(part)
-    picture.text(left + 10, 20, f"{band}: weight in points (x 1000) with 95 % interval")
+    picture.text(left + 10, 20, f"{catalogue.bands[band].ja}：重み（点、95%信頼区間）")
     lines = zip(part["item"], part["level"], points, reach, strict=True)
     for position, (item, level, point, half) in enumerate(lines):
         y = bottom - _ROW * (position + 0.5)
@@ -39,7 +39,7 @@ def _panel(picture: Picture, left: float, band: str, part: pd.DataFrame, catalog
         picture.line(across.at(point - half), y, across.at(point + half), y, PALE)
         picture.dot(across.at(point), y, BLUE)
     picture.line(across.at(0), _TOP, across.at(0), bottom, GREY)
-    picture.bottom_axis(across, bottom + 4, "points")
+    picture.bottom_axis(across, bottom + 4, "点")
 
 
 def _label(catalogue: Catalogue, item: str, level: str) -> str:
