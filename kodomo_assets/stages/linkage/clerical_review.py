@@ -135,7 +135,9 @@ def _whole_groups(pairs: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, A
 def _head(reference_date: dt.date, pairs: Sequence[Mapping[str, Any]], shown: int) -> tuple[str, str, str]:
     here = "" if shown == len(pairs) else f"このファイルには先頭の{shown:,}組を載せ、残りは答えのあとに載せます。"
     earlier = len({pair["person_number"] for pair in pairs if not pair["in_force"]})
-    below = f"うち終わりの{earlier:,}件は「{_EARLIER}」で、その年の出欠などがだれのものかを決めます。" if earlier else ""
+    below = (
+        f"うち終わりの{earlier:,}件は「{_EARLIER}」で、その年の出欠などがだれのものかを決めます。" if earlier else ""
+    )
     return (
         f"{LINK_REVIEW}　基準日 {reference_date.isoformat()}　取扱注意",
         f"同じ児童か自動では決められない{pairs[-1]['person_number']:,}件（候補{len(pairs):,}組）です。{below}{here}"
