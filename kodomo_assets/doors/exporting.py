@@ -19,6 +19,7 @@ import duckdb
 from openpyxl import Workbook
 
 from kodomo_assets.errors import ExportError
+from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.sql import literal, quoted
 from kodomo_assets.vocabulary import DO_NOT_PASS_ON
@@ -62,7 +63,10 @@ def export(database: Path, folder: Path) -> Exported:
             for schema, name in names:
                 file = building / f"{schema}.{name}.parquet"
                 con.execute(f"copy (from {quoted(schema)}.{quoted(name)}) to {literal(str(file))} (format parquet)")
-            too_long = _write_workbook(con, names, building / _WORKBOOK)
+            # openpyxl keeps the rows in temporary files: a killed export leaves them in no folder that others look into
+            with scratch(building / SCRATCH):
+                too_long = _write_workbook(con, names, building / _WORKBOOK)
+            shutil.rmtree(building / SCRATCH)
             building.rename(target)
         except OSError as error:
             raise ExportError(f"{folder}：書き出せません（{explain(error) or error.strerror}）") from None
