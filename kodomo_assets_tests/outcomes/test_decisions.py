@@ -168,7 +168,7 @@ def test_a_release_needs_no_decision_and_is_none(town):
     assert {child.child_key for child in town.meeting().children if child.released} == {key(3)}
     # the school is heard before the meeting, and no list is made by it
     town.prepare()
-    sheets = personal_sheets(town.con, R, VERSION)
+    sheets = personal_sheets(town.con, town.catalogue, R, VERSION)
     assert number_of(3) in "".join(file.made_from for file in sheets.files)
     assert school_lists(town.con, town.catalogue, R, VERSION).files == ()
 
