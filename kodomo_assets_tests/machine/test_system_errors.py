@@ -208,14 +208,15 @@ def test_the_command_line_ends_in_a_sentence(tmp_path):
     for command in (["refresh", "2025-04-01"], ["summary", "2025-04-01"], ["after-meeting", "2025-04-01"]):
         found = run(tmp_path, *command)
         assert found.returncode == 2
-        assert found.stderr.count("\n") == 2, found.stderr
+        assert found.stderr.count("\n") == 3, found.stderr
         assert found.stderr.startswith("error: kodomo.duckdb is no DuckDB database")
+        assert "DuckDBのデータベースではありません" in found.stderr
 
 
 def test_templates_where_none_can_be_written_end_in_a_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     found = run(tmp_path, "templates", str(tmp_path / "file" / "folder"))
-    assert (found.returncode, found.stderr.count("\n")) == (2, 2), found.stderr
+    assert (found.returncode, found.stderr.count("\n")) == (2, 3), found.stderr
     assert "expected a folder" in found.stderr
 
 
