@@ -50,7 +50,7 @@ def seen_outcomes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(CheckOutcome, "__init__", seeing)
     yield
     assert promised <= seen, f"seen {sorted(seen)}"
-    assert [name for name, whole in told.items() if not whole] == []
+    assert {name for name, whole in told.items() if not whole} == set()
 
 
 def marks_in(path: Path) -> set[Provoked]:

@@ -31,7 +31,6 @@ COUNTED = re.compile(
 OWNED = {
     "10%": "the figures of a model card are those of the top tenth (method §5): its columns are named _at_10",
     "95%": "intervals are of 95 % (method §5)",
-    "95 %": "the same",
     "7年": "an example of a date",
     "4月": "an example of a date",
     "1日": "an example of a date",

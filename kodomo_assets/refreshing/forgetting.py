@@ -318,7 +318,10 @@ def check_past_retention(
         files = len(past_files(settings, catalogue, today))
         unknown = len(unknown_files(settings, catalogue, today))
     except DeliveryError as error:
-        return CheckOutcome(CHECK, False, False, str(error), {"dates": len(dates)})
+        unread = error.said.ja or str(error)
+        return CheckOutcome(
+            CHECK, False, False, str(error), {"dates": len(dates), "files": 0, "unknown": 0, "unread": unread}
+        )
     since = f" ({dates[0]} to {dates[-1]})" if dates else ""
     told = []
     if dates or files:
@@ -336,7 +339,7 @@ def check_past_retention(
         passed=not told,
         blocking=False,
         message="; ".join(told) or "nothing is past retention",
-        facts={"dates": len(dates), "files": files, "unknown": unknown},
+        facts={"dates": len(dates), "files": files, "unknown": unknown, "unread": ""},
     )
 
 

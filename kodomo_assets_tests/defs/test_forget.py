@@ -185,9 +185,8 @@ def test_of_a_date_of_which_one_table_is_past_retention_only_that_goes(small):
     result = small.materialize("sources.attendance", day="2024-04-01")
     assert not result.success
     failure = refused(result)
-    assert failure.startswith(
-        f"2024-04-01: 生活保護 was forgotten on {TODAY}, being past retention, and cannot be made"
-    )
+    assert failure.startswith(f"基準日 2024-04-01 の生活保護は、保存期間を過ぎて{TODAY}に消したため、作り直せません")
+    assert f"2024-04-01: 生活保護 was forgotten on {TODAY}, being past retention, and cannot be made" in failure
     assert "its list stands as it was made" in failure
 
 

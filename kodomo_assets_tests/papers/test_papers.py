@@ -286,7 +286,8 @@ def test_the_end_of_a_basis_is_said_180_60_and_0_days_before(tmp_path, today, wi
     outcome = check_bases(city(tmp_path, yaml.safe_dump({"tables": later})), today)
     assert outcome.passed is (not any(within))
     assert not outcome.blocking
-    assert tuple(outcome.facts.values()) == within
+    # beside the numbers stand what is named and what has no end
+    assert tuple(fact for fact in outcome.facts.values() if isinstance(fact, int)) == within
     assert words in outcome.message
 
 
