@@ -5,7 +5,7 @@
 Runs in a clone, which has the earlier version in its history; both versions run with the packages of this environment.
 The earlier version fills a city and backs it up, this one takes it over and goes on, then the earlier one is put back
 as docs/operations.md says (A new version of the program), and taken over once more. Every table and every file for
-people is compared.
+people is compared; what a new version words anew stands among what differs after it took over, and a person reads it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def main() -> int:
         differ(figures, "put back", before, held(back), added=False)
         done(back, earlier, "refresh", DATES[1])
         differ(figures, "put back and gone on", by_the_earlier, held(back), added=False)
-        done(back, this, "refresh", "--all")
+        for day in DATES:
+            done(back, this, "refresh", day)
         differ(figures, "taken over again", held(taken), held(back), added=False)
     for kind, count in figures.counts.items():
         print(f"{kind:50} {count:6}")
