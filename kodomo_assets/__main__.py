@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from kodomo_assets.errors import OF_MACHINE, OF_PROGRAM, KodomoError
+from kodomo_assets.errors import OF_MACHINE, OF_PROGRAM, KodomoError, with_remedy
 from kodomo_assets.usage import Parser
 
 _ABOUT = "こどもに関するデータを基準日ごとに更新し、判定会議の参考となる一覧を作ります。一覧は判定ではありません。"
@@ -55,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         from kodomo_assets.machine.system_errors import explain, unexpected
 
         known = explain(error)
-        ja = f"{known.ja}\n" if known and known.ja else ""
-        print(f"error: {known or unexpected(error)}\n{ja}→ {OF_MACHINE if known else OF_PROGRAM}", file=sys.stderr)
+        ja = with_remedy(known, OF_MACHINE if known else OF_PROGRAM)
+        print(f"error: {known or unexpected(error)}\n{ja}", file=sys.stderr)
         return 2 if known else 1
 
 

@@ -50,6 +50,11 @@ OF_MACHINE = "機械の不具合です。機械の管理者に、上の文を渡
 OF_PROGRAM = "プログラムの誤りです。上の文を開発元に知らせてください（個人の値は入っていません）"
 
 
+def with_remedy(said: Said | None, remedy: str) -> str:
+    """The Japanese of ``said``, where it has one, and below it who mends it."""
+    return f"{said.ja}\n→ {remedy}" if said is not None and said.ja else f"→ {remedy}"
+
+
 class KodomoError(Exception):
     """A condition that a person can mend; the message says what was found, what was expected and where."""
 
@@ -62,7 +67,7 @@ class KodomoError(Exception):
     @property
     def ja(self) -> str:
         """What was found, in Japanese, and who mends it; where it has no Japanese, the latter alone."""
-        return f"{self.said.ja}\n→ {self.remedy}" if self.said.ja else f"→ {self.remedy}"
+        return with_remedy(self.said, self.remedy)
 
 
 class ConfigurationError(KodomoError):

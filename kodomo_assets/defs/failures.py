@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import dagster as dg
 from dagster_shared.error import DagsterError
 
-from kodomo_assets.errors import OF_MACHINE, OF_PROGRAM, KodomoError
+from kodomo_assets.errors import OF_MACHINE, OF_PROGRAM, KodomoError, with_remedy
 from kodomo_assets.internals import USER_FACING_ERROR_ID_ATTR_NAME
 from kodomo_assets.machine.system_errors import explain, unexpected
 from kodomo_assets.told import in_both
@@ -40,7 +40,7 @@ def _in_own_words(place: str, failure: Callable[[str], Exception]) -> Iterator[N
         raise
     except Exception as error:
         known = explain(error)
-        ja = f"{known.ja or ''}\n→ {OF_MACHINE}".strip() if known else f"→ {OF_PROGRAM}"
+        ja = with_remedy(known, OF_MACHINE if known else OF_PROGRAM)
         raise failure(in_both(ja, f"{place}: {known or unexpected(error)}")) from None
 
 
