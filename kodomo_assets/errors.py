@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from typing import ClassVar
-
-import yaml
 
 
 class Said(str):
@@ -41,6 +38,11 @@ class Said(str):
 @cache
 def _messages() -> Mapping[str, str]:
     """English template -> the Japanese one, with the same fields."""
+    # imported late: every start of a command comes through this module, and few end in an error
+    from importlib import resources
+
+    import yaml
+
     read: dict[str, str] = yaml.safe_load(resources.files("kodomo_assets").joinpath("messages.yaml").read_text("utf-8"))
     return read
 
