@@ -16,7 +16,9 @@ ROOT = Path(kodomo_assets.__file__).parent
 MESSAGES: dict[str, str] = yaml.safe_load((ROOT / "messages.yaml").read_text("utf-8"))
 #: Told in Japanese wherever they are raised; of the others (ConfigurationError, FitError) the kind's line alone is.
 WHOLE = {
+    "BackupError",
     "DeliveryError",
+    "ExportError",
     "PublicationError",
     "RequestError",
     "StoreBusyError",

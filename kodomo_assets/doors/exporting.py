@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 from openpyxl import Workbook
 
-from kodomo_assets.errors import ExportError
+from kodomo_assets.errors import ExportError, Said
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.sql import literal, quoted
@@ -49,11 +49,11 @@ def export(database: Path, folder: Path) -> Exported:
     """
     os.umask(_OWNER_ONLY)
     with _opened(database) as con:
-        list_of, published_at = _publication(con)
+        list_of, published_at = _publication(con, database)
         target = folder / f"analyst-{list_of:%Y-%m-%d}-{published_at.astimezone():%Y%m%dT%H%M%S}"
         if target.exists():
             raise ExportError(
-                f"{target}：この公開はもう書き出してあります。新しくするには、先にこのフォルダーを消してください"
+                "{target}: this publication was exported already; delete the folder first to do it anew", target=target
             )
         building = target.with_name(f".{target.name}.unfinished")
         shutil.rmtree(building, ignore_errors=True)
@@ -69,7 +69,9 @@ def export(database: Path, folder: Path) -> Exported:
             shutil.rmtree(building / SCRATCH)
             building.rename(target)
         except OSError as error:
-            raise ExportError(f"{folder}：書き出せません（{explain(error) or error.strerror}）") from None
+            raise ExportError(
+                "{folder}: cannot be written to ({why})", folder=folder, why=explain(error) or error.strerror
+            ) from None
         finally:
             shutil.rmtree(building, ignore_errors=True)
     return Exported(target, len(names), tuple(too_long))
@@ -79,24 +81,29 @@ def export(database: Path, folder: Path) -> Exported:
 def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not database.is_file():
         raise ExportError(
-            f"{database}：公開されたデータベースがありません。更新が終わると作られます。"
-            "別の場所にあるなら --from で指定してください"
+            "{database}: there is no published database, which a refresh makes at its end; expected one, or --from "
+            "with the place where it lies",
+            database=database,
         )
     try:
         con = duckdb.connect(str(database), read_only=True)
     except duckdb.Error as error:
-        raise ExportError(f"{database}：開けません（{explain(error) or 'DuckDB のファイルではありません'}）") from None
+        raise ExportError(
+            "{database}: cannot be opened ({why})",
+            database=database,
+            why=explain(error) or Said("is no DuckDB database: another file has its name"),
+        ) from None
     with con:
         yield con
 
 
-def _publication(con: duckdb.DuckDBPyConnection) -> tuple[dt.date, dt.datetime]:
+def _publication(con: duckdb.DuckDBPyConnection, database: Path) -> tuple[dt.date, dt.datetime]:
     try:
         row = con.execute("select list_of, published_at from catalogue.publication").fetchone()
     except duckdb.CatalogException:
         row = None
     if row is None or row[0] is None:
-        raise ExportError("公開された一覧がありません。analyst.duckdb を指定してください")
+        raise ExportError("{database}: holds no published list; expected analyst.duckdb", database=database)
     return row[0], row[1]
 
 

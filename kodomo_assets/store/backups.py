@@ -33,7 +33,7 @@ import duckdb
 
 from kodomo_assets import __version__
 from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.errors import BackupError, ConfigurationError, KodomoError, StoreBusyError
+from kodomo_assets.errors import BackupError, ConfigurationError, KodomoError, Said, StoreBusyError
 from kodomo_assets.machine.processes import lives
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain
@@ -138,15 +138,15 @@ def back_up(
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     target = folder / _NAME.format(now)
     if target.exists():
-        raise BackupError(
-            f"{target.name}：同じ時刻のバックアップがすでにあります。1 秒おいて、もう一度実行してください"
-        )
+        raise BackupError("{name}: a backup of this second is there already; give the command again", name=target.name)
     with _unfinished(target, _NAMES) as building:
         others = others_may(building)
         if others:
             raise BackupError(
-                f"{folder}：ここに作るフォルダーはほかの人も開けます（{others}）。バックアップには全員の記録が入ります。"
-                "このアカウントだけが開ける場所（共有なら dir_mode=0700,file_mode=0600 のマウント）を指定してください"
+                "{folder}: others may open what is made here ({others}), and a backup holds everybody's records; "
+                "expected a place that this account alone opens (a share: mounted with dir_mode=0700,file_mode=0600)",
+                folder=folder,
+                others=others,
             )
         _require_room(settings, folder)
         content = _Content(_secret(settings))
@@ -166,7 +166,8 @@ def back_up(
         if gone:
             # whoever restores would take them for withdrawn
             raise BackupError(
-                f"inbox/：バックアップの間に {len(gone)} 個のファイルが取り去られました。もう一度実行してください"
+                "inbox/: {number} files were taken away while the backup was made; give the command again",
+                number=len(gone),
             )
         manifest = {
             "format": _FORMAT,
@@ -208,15 +209,18 @@ def restore(backup: Path, target: Path, key_file: Path) -> list[str]:
     manifest = _read_manifest(backup)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BackupError(
-            f"{target}：すでに何かがあります。空のフォルダーか、まだないフォルダーを --to に指定してください"
-            "（いまのデータの上には戻しません。先に別の名前に変えてください）"
+            "{target}: holds something already; expected for --to an empty folder, or one that is not there yet "
+            "(nothing is put back over the present data: give that another name first)",
+            target=target,
         )
     if target.resolve().is_relative_to(backup.resolve()) or backup.resolve().is_relative_to(target.resolve()):
-        raise BackupError(f"{target}：バックアップの中には戻せません。別のフォルダーを --to に指定してください")
+        raise BackupError("{target}: lies in the backup, or holds it; expected another folder for --to", target=target)
     if target.is_mount():
         raise BackupError(
-            f"{target}：ディスクのマウント先そのものには戻せません。"
-            f"その中のフォルダー（例 {target / 'data'}）を --to に指定してください"
+            "{target}: a disk is mounted there, in whose place nothing can be put; expected for --to a folder on it "
+            "({below}, say)",
+            target=target,
+            below=target / "data",
         )
     os.umask(_OWNER_ONLY)
     with _unfinished(target, re.escape(target.name)) as building:
@@ -268,21 +272,24 @@ def _note(settings: Settings, now: dt.datetime, folder: Path) -> None:
 
 def _require_installation(settings: Settings, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise BackupError(f"{folder}：フォルダーではありません。別のディスクのフォルダーを指定してください")
+        raise BackupError("{folder}: is no folder; expected one on another disk", folder=folder)
     if not settings.database.exists():
         raise BackupError(
-            f"{settings.database.name}：KODOMO_DATA_DIR（{settings.data_dir}）にまだありません。バックアップするものがありません"
+            "{database}: is not in KODOMO_DATA_DIR ({folder}) yet: there is nothing to back up",
+            database=settings.database.name,
+            folder=settings.data_dir,
         )
     if settings.data_dir.resolve().is_relative_to(settings.dagster_home.resolve()):
         raise BackupError(
-            f"DAGSTER_HOME（{settings.dagster_home}）の中に KODOMO_DATA_DIR があります。"
-            "DAGSTER_HOME を、実行の記録だけのフォルダーにしてください"
+            "KODOMO_DATA_DIR lies in DAGSTER_HOME ({home}); expected that to hold the records of runs and nothing else",
+            home=settings.dagster_home,
         )
     for what, place in (("KODOMO_DATA_DIR", settings.data_dir), ("DAGSTER_HOME", settings.dagster_home)):
         if folder.resolve().is_relative_to(place.resolve()):
             raise BackupError(
-                f"{folder}：{what} の中です。データと同じところにあるものは、一緒に失われます。"
-                "別のディスクを指定してください"
+                "{folder}: lies in {what}: what is beside the data is lost with them; expected another disk",
+                folder=folder,
+                what=what,
             )
 
 
@@ -291,7 +298,8 @@ def _require_own(settings: Settings) -> None:
     owner = refreshing_account(settings)
     if not _ON_WINDOWS and owner.number != os.geteuid():
         raise BackupError(
-            f"データは {owner.name} のものです。そのアカウントで実行してください：sudo -u {owner.name} kodomo backup"
+            "the data are those of {account}; give the command as that account: sudo -u {account} kodomo backup",
+            account=owner.name,
         )
 
 
@@ -316,8 +324,10 @@ def _require_readable(database: Path) -> None:
                 con.execute(f"select bit_xor(hash(found)) from {quoted(schema)}.{quoted(name)} as found").fetchall()
         except duckdb.Error as error:
             raise BackupError(
-                f"{database.name}：読めないところがあります（{explain(error) or type(error).__name__}）。"
-                "バックアップは作っていません。前のバックアップは残っています（`kodomo doctor`）"
+                "{database}: a part of it cannot be read ({why}). No backup was made; the ones before stand (`kodomo "
+                "doctor`)",
+                database=database.name,
+                why=explain(error) or type(error).__name__,
             ) from None
 
 
@@ -333,8 +343,10 @@ def _require_space(place: Path, needed: int) -> None:
     free = shutil.disk_usage(place).free
     if needed > free:
         raise BackupError(
-            f"{place}：空きが足りません（必要 {_megabytes(needed)}、空き {_megabytes(free)}）。"
-            "要らないもの（古いバックアップなど）を消して空けてください"
+            "{place}: has too little room (needed {needed}, free {free}); make some (old backups, what nobody needs)",
+            place=place,
+            needed=_megabytes(needed),
+            free=_megabytes(free),
         )
 
 
@@ -476,7 +488,8 @@ def _copy_tree(source: Path, target: Path, place: str, content: _Content, kept_o
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EIO):
                 raise
-            content.left_out[name] = f"読めません（{os.strerror(error.errno)}）"
+            said = explain(error)
+            content.left_out[name] = f"読めません（{(said and said.ja) or os.strerror(error.errno)}）"
 
 
 def _holds(path: Path, secret: bytes | None) -> bool:
@@ -578,23 +591,26 @@ def _drop_older(settings: Settings, made: Path, keep: int | None) -> tuple[Path,
 
 def _read_manifest(backup: Path) -> Mapping[str, Any]:
     if backup.name.endswith(_UNFINISHED):
-        raise BackupError(f"{backup}：途中で終わったバックアップです。ほかのバックアップを使ってください")
+        raise BackupError("{backup}: a backup that was stopped before its end; use another one", backup=backup)
     path = backup / MANIFEST
     try:
         found = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise BackupError(
-            f"{backup}：バックアップではありません（{MANIFEST} がない）。"
-            "`backup` が作ったフォルダー kodomo-backup-… を指定してください"
+            "{backup}: is no backup (it has no {manifest}); expected a folder kodomo-backup-... that `backup` made",
+            backup=backup,
+            manifest=MANIFEST,
         ) from None
     except (OSError, ValueError) as error:
         raise BackupError(
-            f"{path}：読めません（{explain(error) or type(error).__name__}）。ほかのバックアップを使ってください"
+            "{path}: cannot be read ({why}); use another backup", path=path, why=explain(error) or type(error).__name__
         ) from None
     if not isinstance(found, dict) or found.get("format") != _FORMAT or not found.keys() >= _SAYS:
         raise BackupError(
-            f"{path}：この版のプログラム（{__version__}）が知らない形式です。作ったときのプログラムか、"
-            "それより新しいプログラムで戻してください"
+            "{path}: of a form that this version of the program ({version}) does not know; restore it with the version "
+            "that made it, or a later one",
+            path=path,
+            version=__version__,
         )
     return found
 
@@ -612,18 +628,18 @@ def _put_back(backup: Path, entry: Entry, building: Path) -> None:
     """
     top, *below = PurePosixPath(entry.path).parts
     if top not in (_DATA, _HOME) or not below or ".." in below:
-        raise BackupError(f"{entry.path}：バックアップの一覧にありえない場所です。この一覧は書き換えられています")
+        raise BackupError("{path}: no place that a backup's list can name: this one was tampered with", path=entry.path)
     target = building.joinpath(*((RESTORED_HOME,) if top == _HOME else ()), *below)
     try:
         copied = _copy(backup.joinpath(top, *below), target, entry.path)
     except FileNotFoundError:
-        raise BackupError(f"{entry.path}：バックアップの中にありません。{_DAMAGED}") from None
+        raise BackupError("{path}: is not in the backup. {damaged}", path=entry.path, damaged=Said(_DAMAGED)) from None
     if (copied.size, copied.sha256) != (entry.size, entry.sha256):
-        raise BackupError(f"{entry.path}：作ったときの内容と違います。{_DAMAGED}")
+        raise BackupError("{path}: is not what was saved. {damaged}", path=entry.path, damaged=Said(_DAMAGED))
     os.utime(target, ns=(entry.changed, entry.changed))
 
 
-_DAMAGED = "このバックアップは壊れています。何も戻していません。ほかのバックアップを使ってください"
+_DAMAGED = "This backup is damaged; nothing was put back: use another one"
 
 
 def _left_out_then(manifest: Mapping[str, Any]) -> list[str]:

@@ -88,13 +88,13 @@ def test_an_analyst_needs_neither_key_nor_configuration(refreshed_city, tmp_path
 
 
 def test_what_is_no_published_database_is_refused(tmp_path):
-    with pytest.raises(ExportError, match="公開されたデータベースがありません"):
+    with pytest.raises(ExportError, match="there is no published database"):
         export(tmp_path / "analyst.duckdb", tmp_path)
     (tmp_path / "other.duckdb").write_bytes(b"x" * 5000)
-    with pytest.raises(ExportError, match="開けません"):
+    with pytest.raises(ExportError, match="cannot be opened"):
         export(tmp_path / "other.duckdb", tmp_path)
     with duckdb.connect(str(tmp_path / "empty.duckdb")) as con:
         con.execute("create table t as select 1 as i")
-    with pytest.raises(ExportError, match="公開された一覧がありません"):
+    with pytest.raises(ExportError, match="holds no published list"):
         export(tmp_path / "empty.duckdb", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.duckdb", "other.duckdb"]

@@ -249,7 +249,7 @@ def test_deliveries_that_are_taken_away_meanwhile_make_no_backup(small: Settings
         delivered.unlink(missing_ok=True)
 
     monkeypatch.setattr(shutil, "copy2", taken_away)
-    with pytest.raises(BackupError, match="1 個のファイルが取り去られました"):
+    with pytest.raises(BackupError, match="1 files were taken away"):
         made(small)
     assert list((small.data_dir.parent / "disk").iterdir()) == []
 
@@ -280,7 +280,7 @@ def test_a_backup_that_was_killed_is_none_and_the_next_one_clears_it_away(small:
     assert done.returncode == -9
     (left,) = disk.iterdir()
     assert left.name.endswith(".unfinished")
-    with pytest.raises(BackupError, match="途中で終わった"):
+    with pytest.raises(BackupError, match="stopped before its end"):
         restore(left, tmp_path / "new", small.key_file)
     assert not (tmp_path / "new").exists()
     assert made(small).folder.name == NAME
@@ -319,12 +319,12 @@ def nothing_of_ours(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (changed, "inbox/2025-04-01/出欠_青葉小学校.csv：作ったときの内容と違います"),
-        (lost, "outbox/2025-04-01/状況.html：バックアップの中にありません"),
-        (led_out, r"data/\.\./\.\./city.yaml：バックアップの一覧にありえない場所です"),
-        (of_another_format, "この版のプログラム.*が知らない形式です"),
-        (cut_off, "backup.json：読めません"),
-        (nothing_of_ours, "バックアップではありません"),
+        (changed, "inbox/2025-04-01/出欠_青葉小学校.csv: is not what was saved"),
+        (lost, "outbox/2025-04-01/状況.html: is not in the backup"),
+        (led_out, r"data/\.\./\.\./city.yaml: no place that a backup's list can name"),
+        (of_another_format, "this version of the program .* does not know"),
+        (cut_off, "backup.json: cannot be read"),
+        (nothing_of_ours, "is no backup"),
     ],
 )
 def test_what_is_not_as_it_was_saved_is_not_put_back(
@@ -350,9 +350,9 @@ def test_a_backup_of_a_newer_version_is_refused(small: Settings, tmp_path: Path)
 
 def test_nothing_is_put_over_what_is_there(small: Settings, tmp_path: Path):
     backup = made(small).folder
-    with pytest.raises(BackupError, match="すでに何かがあります"):
+    with pytest.raises(BackupError, match="holds something already"):
         restore(backup, small.data_dir, small.key_file)
-    with pytest.raises(BackupError, match="バックアップの中には戻せません"):
+    with pytest.raises(BackupError, match="lies in the backup"):
         restore(backup, backup / "new", small.key_file)
     (tmp_path / "empty").mkdir()
     restore(backup, tmp_path / "empty", small.key_file)
@@ -363,20 +363,20 @@ def test_a_disk_itself_is_no_place_to_restore_to(small: Settings, tmp_path: Path
     """Nothing can be put in the place of a mount point, and beside it is another disk."""
     (tmp_path / "disk2").mkdir()
     monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "disk2")
-    with pytest.raises(BackupError, match=r"マウント先そのものには戻せません。その中のフォルダー（例 .*disk2/data）"):
+    with pytest.raises(BackupError, match=r"a disk is mounted there.* a folder on it \(.*disk2/data, say"):
         restore(made(small).folder, tmp_path / "disk2", small.key_file)
     assert list((tmp_path / "disk2").iterdir()) == []
 
 
 def test_a_file_is_no_place_for_a_backup(small: Settings, tmp_path: Path):
     (tmp_path / "disk").write_text("", "utf-8")
-    with pytest.raises(BackupError, match="フォルダーではありません"):
+    with pytest.raises(BackupError, match="is no folder"):
         made(small)
 
 
 def test_a_history_around_the_data_is_refused(small: Settings, tmp_path: Path):
     for home in (tmp_path, tmp_path / "data"):
-        with pytest.raises(BackupError, match="の中に KODOMO_DATA_DIR があります"):
+        with pytest.raises(BackupError, match="KODOMO_DATA_DIR lies in DAGSTER_HOME"):
             made(settings_of(tmp_path, DAGSTER_HOME=str(home)))
 
 
@@ -388,7 +388,7 @@ def test_of_a_damaged_database_no_backup_is_made_and_the_ones_before_stand(small
     at = len(content) - 600_000
     content[at : at + 64] = bytes(64)
     small.database.write_bytes(content)
-    with pytest.raises(BackupError, match=r"読めないところがあります.*前のバックアップは残っています"):
+    with pytest.raises(BackupError, match=r"a part of it cannot be read .*the ones before stand"):
         made(small, now=NOW + dt.timedelta(days=1), keep=1)
     assert list((small.data_dir.parent / "disk").iterdir()) == [before.folder]
 
@@ -396,7 +396,7 @@ def test_of_a_damaged_database_no_backup_is_made_and_the_ones_before_stand(small
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs root, who may give files away")
 def test_the_account_of_the_installation_alone_makes_backups_of_it(small: Settings, tmp_path: Path):
     os.chown(small.database, 4321, 4321)
-    with pytest.raises(BackupError, match=r"のものです。そのアカウントで実行してください：sudo -u 4321"):
+    with pytest.raises(BackupError, match=r"as that account: sudo -u 4321"):
         made(small)
     os.chown(small.database, 0, 0)
     assert "root のものです" in restore(made(small).folder, tmp_path / "new", small.key_file)[-1]
@@ -414,12 +414,12 @@ def test_only_what_a_dead_process_of_this_computer_left_is_cleared_away(small: S
 
 @pytest.mark.parametrize("inside", ["data", "data/backup", "dagster/backup"])
 def test_a_backup_beside_what_it_saves_is_refused(small: Settings, tmp_path: Path, inside: str):
-    with pytest.raises(BackupError, match="の中です"):
+    with pytest.raises(BackupError, match=r"lies in (KODOMO_DATA_DIR|DAGSTER_HOME)"):
         back_up(small, load_catalogue(), tmp_path / inside, now=NOW)
 
 
 def test_without_a_database_there_is_nothing_to_back_up(tmp_path: Path):
-    with pytest.raises(BackupError, match="バックアップするものがありません"):
+    with pytest.raises(BackupError, match="there is nothing to back up"):
         made(settings_of(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
