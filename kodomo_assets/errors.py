@@ -6,8 +6,8 @@ fields, as ``gettext`` does it; its Japanese stands in messages.yaml under the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, reduce
 from typing import ClassVar
 
 
@@ -33,6 +33,11 @@ class Said(str):
             return None
         told = {name: (value.ja or value) if isinstance(value, Said) else value for name, value in self.fields.items()}
         return known.format(**told) if told else known
+
+
+def together(sentences: Iterable[Said]) -> Said:
+    """One or more of them behind one another."""
+    return reduce(lambda before, one: Said("{before}; {one}", before=before, one=one), sentences)
 
 
 @cache

@@ -14,11 +14,12 @@ from kodomo_assets.errors import KodomoError, Said, StoreFaultError
 
 ROOT = Path(kodomo_assets.__file__).parent
 MESSAGES: dict[str, str] = yaml.safe_load((ROOT / "messages.yaml").read_text("utf-8"))
-#: Told in Japanese wherever they are raised; of the others (ConfigurationError, FitError) the kind's line alone is.
+#: Told in Japanese wherever they are raised; of ConfigurationError the kind's line alone is.
 WHOLE = {
     "BackupError",
     "DeliveryError",
     "ExportError",
+    "FitError",
     "PublicationError",
     "RequestError",
     "StoreBusyError",

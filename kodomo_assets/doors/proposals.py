@@ -76,8 +76,9 @@ def _yearly_date(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> dt.dat
     dates: list[dt.date] = [day for (day,) in rows if catalogue.calendar.is_yearly(day)]
     if not dates:
         raise FitError(
-            f"kodomo.duckdb holds no list of a yearly reference date ({catalogue.calendar.yearly}), expected one to "
-            "compare with: refresh it first"
+            "kodomo.duckdb holds no list of a yearly reference date ({month_day}), expected one to compare with: "
+            "refresh it first",
+            month_day=catalogue.calendar.yearly,
         )
     return dates[0]
 
@@ -156,7 +157,7 @@ def _make(con: duckdb.DuckDBPyConnection, proposal: Catalogue, in_force: InForce
     day = in_force.reference_date
     outcome = refresh_weights(con, proposal, day)
     if outcome.fit_error is not None and not outcome.refitted:
-        raise FitError(f"the proposal makes no weights: {outcome.fit_error}")
+        raise FitError("the proposal makes no weights: {why}", why=outcome.fit_error)
     made = [*_MADE.items()] if outcome.refitted else []
     replace(
         con,

@@ -219,6 +219,7 @@ def test_a_due_fit_that_fails_is_told_and_the_last_version_stays(city):
     assert outcome.version == made.version
     assert (succeeded.passed, succeeded.blocking, in_order.passed) == (False, False, True)
     assert "band lower: 9 children with a consultation record, expected at least 20" in succeeded.message
+    assert "bands.lowerの児童：相談記録のある児童が9人で、要る20人に足りません" in str(succeeded.facts["why"])
 
 
 @provokes("in_order", passed=False)

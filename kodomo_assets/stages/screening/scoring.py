@@ -11,7 +11,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.errors import FitError
+from kodomo_assets.errors import FitError, Said, together
 from kodomo_assets.sql import run_sql
 from kodomo_assets.stages.screening.completeness import build_completeness
 from kodomo_assets.stages.screening.summary import version_of
@@ -189,7 +189,9 @@ def _listed(names: Iterable[object]) -> str:
 def _version_in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> str:
     row = con.execute("select version from weights.in_force where reference_date = $1", [reference_date]).fetchone()
     if row is None:
-        raise FitError(f"no version of weights is in force at {reference_date}, expected one in weights.in_force")
+        raise FitError(
+            "no version of weights is in force at {day}, expected one in weights.in_force", day=reference_date
+        )
     return str(row[0])
 
 
@@ -215,20 +217,26 @@ def _require_same_definitions(con: duckdb.DuckDBPyConnection, reference_date: dt
     if differing:
         changes = [change for row in differing for change in _changes(*row)]
         raise FitError(
-            f"version {version} of the weights was fitted with other settings than the matrix of {reference_date}: "
-            f"{'; '.join(changes)}. Weights hold for the settings that they were fitted with: put the former ones back "
-            f"into city.yaml, or refresh {version.split('.')[0]} with the new ones first"
+            "version {version} of the weights was fitted with other settings than the matrix of {day}: {changes}. "
+            "Weights hold for the settings that they were fitted with: put the former ones back into city.yaml, or "
+            "refresh {fitted_at} with the new ones first",
+            version=version,
+            day=reference_date,
+            changes=together(changes),
+            fitted_at=version.split(".")[0],
         )
 
 
-def _changes(item: str, now: str, fitted: str) -> Iterator[str]:
+def _changes(item: str, now: str, fitted: str) -> Iterator[Said]:
     """The keys of the configuration whose value changed."""
     settings, former = json.loads(now), json.loads(fitted)
     for name in sorted(settings.keys() | former.keys()):
         if settings.get(name) != former.get(name):
             key = f"bands.{name}.school_years" if item == "(bands)" else f"items.{item}.{name}"
             key = name if name.startswith("linkage.") else key
-            yield f"{key} is {_shown(settings.get(name))}, was {_shown(former.get(name))}"
+            yield Said(
+                "{key} is {now}, was {then}", key=key, now=_shown(settings.get(name)), then=_shown(former.get(name))
+            )
 
 
 def _shown(value: object) -> str:
@@ -253,9 +261,13 @@ def _require_whole_model(con: duckdb.DuckDBPyConnection, version: str) -> None:
     ).fetchall()
     if lacking:
         raise FitError(
-            f"version {version} of the weights has no weight for "
-            + ", ".join(f"level {level} of {item} in band {band}" for band, item, level in lacking)
-            + "; expected one for every level that a screened child has. Refresh the yearly date of this version anew"
+            "version {version} of the weights has no weight for {levels}; expected one for every level that a screened "
+            "child has. Refresh the yearly date of this version anew",
+            version=version,
+            levels=together(
+                Said("level {level} of {item} in band {band}", level=level, item=item, band=band)
+                for band, item, level in lacking
+            ),
         )
 
 

@@ -75,7 +75,8 @@ def version_in_force(con: duckdb.DuckDBPyConnection, reference_date: dt.date) ->
     ).fetchall()
     if not rows:
         raise FitError(
-            f"no version of weights is in force at {reference_date}, expected one; materialize weights.coefficients"
+            "no version of weights is in force at {day}, expected one; materialize weights.coefficients",
+            day=reference_date,
         )
     name, made_for, of_version, *_ = rows[0]
     return Version(name, made_for, of_version, {band: origin for *_, band, origin in rows})
@@ -101,7 +102,9 @@ def children_of(
     features_at = load_fit_data(con, catalogue, reference_date)
     if fingerprint(con, catalogue, reference_date, features_at) != version.fingerprint:
         raise FitError(
-            f"the matrix, the labels or the settings of {reference_date} are no longer those that version "
-            f"{version.name} of the weights was fitted to; expected the same. Materialize weights.coefficients first"
+            "the matrix, the labels or the settings of {day} are no longer those that version {version} of the weights "
+            "was fitted to; expected the same. Materialize weights.coefficients first",
+            day=reference_date,
+            version=version.name,
         )
     return bands(con, catalogue)

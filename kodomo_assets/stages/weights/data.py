@@ -40,7 +40,9 @@ def load_fit_data(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referenc
         there = con.execute("select count(*) from features.matrix where reference_date = $1", [features_at]).fetchone()
         if not there or not there[0]:
             raise FitError(
-                f"label incident_12m at {reference_date} needs the matrix of {features_at}; found no row of it"
+                "label incident_12m at {day} needs the matrix of {features_at}; found no row of it",
+                day=reference_date,
+                features_at=features_at,
             )
     run_sql(
         con,
@@ -76,8 +78,11 @@ def _require_labels(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> 
     lacking, children = row or (0, 0)
     if lacking:
         raise FitError(
-            f"features.labels of {reference_date} lacks {lacking} of {children} children of the matrix, expected a row "
-            "for each: materialize features.labels, then the weights"
+            "features.labels of {day} lacks {lacking} of {children} children of the matrix, expected a row for each: "
+            "materialize features.labels, then the weights",
+            day=reference_date,
+            lacking=lacking,
+            children=children,
         )
 
 

@@ -70,7 +70,12 @@ def require_events(catalogue: Catalogue, band: Band, children: Children) -> None
     """Raises FitError where too few have the event."""
     events, needed = int(children.event.sum()), catalogue.weights.min_band_events
     if events < needed:
-        raise FitError(f"band {band}: {events} children with a consultation record, expected at least {needed}")
+        raise FitError(
+            "band {band}: {events} children with a consultation record, expected at least {needed}",
+            band=band,
+            events=events,
+            needed=needed,
+        )
 
 
 def _coefficients(band: Band, children: Children, selected: Selected) -> pd.DataFrame:

@@ -72,8 +72,10 @@ class Search:
             self._on_move(move, round_ + 1)
             inside.symmetric_difference_update(move.items)
         raise FitError(
-            f"the selection by AIC did not end after {bound} moves among {len(self._candidates)} items; expected it to "
-            "end when no move lowers AIC. Name the items (weights.fixed_items) to fit without it"
+            "the selection by AIC did not end after {moves} moves among {items} items; expected it to end when no move "
+            "lowers AIC. Name the items (weights.fixed_items) to fit without it",
+            moves=bound,
+            items=len(self._candidates),
         )
 
     def _best_move(self, inside: set[str]) -> Move | None:

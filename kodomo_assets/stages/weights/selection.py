@@ -224,7 +224,7 @@ class Selection:
         try:
             found = search.run()
         except FitError as error:
-            raise FitError(f"band {self.band}: {error}") from None
+            raise FitError("band {band}: {error}", band=self.band, error=error.said) from None
         self._log_kept(found)
         return found
 
@@ -300,8 +300,10 @@ class Selection:
         dependent = [column.item for at in dependent_columns(sums) if (column := design.column(at)) is not None]
         if dependent:
             raise FitError(
-                f"band {self.band}: the design has not full rank: {', '.join(dict.fromkeys(dependent))} determine one "
-                "another; expected items that do not repeat others (weights.fixed_items)"
+                "band {band}: the design has not full rank: {items} determine one another; expected items that do not "
+                "repeat others (weights.fixed_items)",
+                band=self.band,
+                items=", ".join(dict.fromkeys(dependent)),
             )
         return sums
 
@@ -309,7 +311,8 @@ class Selection:
         fit = fit_ols(design.values, self.outcome, self.children.household, self._triangle(design))
         if fit.r_squared > 1 - _PERFECT or not np.isfinite(fit.std_errors).all():
             raise FitError(
-                f"band {self.band}: the design is separated (the levels tell every event); expected a residual"
+                "band {band}: the design is separated (the levels tell every event); expected a residual",
+                band=self.band,
             )
         return fit
 
@@ -322,7 +325,7 @@ class Selection:
 
     def _require(self, candidates: Sequence[ItemColumns]) -> None:
         if not candidates:
-            raise FitError(f"band {self.band}: no item is left after the selection, expected at least one")
+            raise FitError("band {band}: no item is left after the selection, expected at least one", band=self.band)
 
 
 def _tested(fit: Fit, design: Design, unit: Sequence[str]) -> Wald:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kodomo_assets.catalogue import Band, Catalogue
-from kodomo_assets.errors import FitError
+from kodomo_assets.errors import FitError, Said, together
 from kodomo_assets.stages.weights.count import fit_count
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import BandFit, fit_band
@@ -28,7 +28,7 @@ class Served:
     reason: str
     decided_by: str | None = None
     unserved: BandFit | None = None
-    own_error: str | None = None
+    own_error: Said | None = None
 
 
 def serve(
@@ -50,14 +50,14 @@ def serve(
         FitError: no fit of its own in a band, with ``may_fail``; of two bands both are told.
     """
     fits: dict[Band, BandFit] = {}
-    errors: dict[Band, str] = {}
+    errors: dict[Band, Said] = {}
     for band, children in bands.items():
         try:
             fits[band] = fit_band(catalogue, band, children, excluded, report)
         except FitError as error:
-            errors[band] = str(error)
+            errors[band] = error.said
     if errors and may_fail:
-        raise FitError("; ".join(errors.values()))
+        raise FitError(together(errors.values()))
     return {band: _served(catalogue, band, bands, excluded, fits.get(band), errors.get(band)) for band in bands}
 
 
@@ -67,7 +67,7 @@ def _served(
     bands: Mapping[Band, Children],
     excluded: Mapping[str, str],
     own: BandFit | None,
-    error: str | None,
+    error: Said | None,
 ) -> Served:
     decision = catalogue.weights.serves.get(band)
     events, needed = int(bands[band].event.sum()), needed_events(catalogue, band)
@@ -76,7 +76,8 @@ def _served(
     reason, decided_by = (enough, None) if decision is None else (decision.reason, decision.decided_by)
     if own is not None and serves_own:
         return Served(OWN, own, reason, decided_by)
-    return Served(COUNT, fit_count(catalogue, band, bands, excluded), error or reason, decided_by, own, error)
+    told = reason if error is None else str(error)
+    return Served(COUNT, fit_count(catalogue, band, bands, excluded), told, decided_by, own, error)
 
 
 def needed_events(catalogue: Catalogue, band: Band) -> float:

@@ -20,7 +20,8 @@ def check_outcome(outcome: WeightsOutcome) -> list[CheckOutcome]:
             name="fit_succeeded",
             passed=outcome.fit_error is None,
             blocking=False,
-            message=outcome.fit_error or "the weights are fitted or reused as the calendar says",
+            message=str(outcome.fit_error or "the weights are fitted or reused as the calendar says"),
+            facts={"why": (outcome.fit_error and outcome.fit_error.ja) or ""},
         ),
         CheckOutcome(
             name="in_order",

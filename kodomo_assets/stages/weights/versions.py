@@ -11,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import Band, Catalogue
-from kodomo_assets.errors import FitError
+from kodomo_assets.errors import FitError, Said, together
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.weights.data import (
     bands,
@@ -41,7 +41,7 @@ class WeightsOutcome:
     version: str
     refitted: bool
     reason: str
-    fit_error: str | None = None
+    fit_error: Said | None = None
     later_version: str | None = None
     stopped: int = 0
 
@@ -140,7 +140,8 @@ def _fit_or_reuse(
     except FitError as error:
         if standing is None:
             raise
-        return WeightsOutcome(standing, False, "the last version stays in force", f"{due}: {error}", later, lacking)
+        why = Said("{due}: {error}", due=Said(due), error=error.said)
+        return WeightsOutcome(standing, False, "the last version stays in force", why, later, lacking)
     version = _make_tables(con, catalogue, reference_date, found, served)
     con.execute(
         "create or replace temp table new_version_definitions as "
@@ -148,8 +149,9 @@ def _fit_or_reuse(
         "cross join (select distinct version from new_versions) as v where d.reference_date = $1",
         [features_at],
     )
-    errors = "; ".join(found.own_error for found in served.values() if found.own_error)
-    return WeightsOutcome(version, True, due, f"{due}: {errors}" if errors else None, later, lacking)
+    errors = [found.own_error for found in served.values() if found.own_error is not None]
+    failed = Said("{due}: {error}", due=Said(due), error=together(errors)) if errors else None
+    return WeightsOutcome(version, True, due, failed, later, lacking)
 
 
 def _make_tables(
