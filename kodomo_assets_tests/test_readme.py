@@ -39,8 +39,12 @@ def facts(text: str) -> dict[str, object]:
         "level": len(text) - len(text.lstrip("#")),
         "commands": commands(text),
         "code": sorted(set(re.findall(r"`([^`]+)`", prose))),
-        # one sentence may name two things in another order
-        "links": sorted(link for link in re.findall(r"\]\(([^)]+)\)", prose) if not link.startswith("README")),
+        # one sentence may name two things in another order; each language leads to its own page
+        "links": sorted(
+            link.replace("docs/ja/", "docs/")
+            for link in re.findall(r"\]\(([^)]+)\)", prose)
+            if not link.startswith("README")
+        ),
         "rows": len(re.findall(r"^\|", prose, re.MULTILINE)),
         "points": len(re.findall(r"^(?:-|\d\.) ", prose, re.MULTILINE)),
     }
