@@ -35,6 +35,7 @@ R = dt.date(2025, 4, 1)
 TODAY = dt.date(2025, 6, 30)
 SECRET = bytes(32)
 VERSION = "2025-04-01.1"
+MADE_BY = "プログラム 0.1.0（p）  設定 c"
 SOUTH, NORTH = "081001", "081002"
 SCHOOLS = {SOUTH: "南小学校", NORTH: "北小学校"}
 CATALOGUE = load_catalogue()
@@ -173,10 +174,13 @@ class Town:
         self.explain()
         return gather_meeting(self.con, self.catalogue, self.day)
 
-    def explain(self) -> None:
-        """The factors of everyone, stored."""
+    def explain(self, *, anew: bool = True) -> None:
+        """The factors of everyone, stored as a refresh makes them that read the tables, or a run after the meeting."""
+        run_id = f"{self.clock}" if anew else "after the meeting"
+        if anew and not self.rows(f"from sources.readings where run_id = '{run_id}'"):
+            self.insert("sources.readings", reference_date=self.day, asset="sources.moves", files_state="", run_id=run_id, read_at=self.clock)  # fmt: skip
         self.prepare()
-        build_factors(self.con, self.catalogue, self.day)
+        build_factors(self.con, self.catalogue, self.day, run_id, MADE_BY)
         self._store("explanation.factors", "new_factors")
 
     def workbook(self) -> openpyxl.Workbook:

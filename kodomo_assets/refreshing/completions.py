@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from kodomo_assets import __version__
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import KodomoError
 from kodomo_assets.refreshing.needs import REFRESHED, need
@@ -119,6 +120,11 @@ def configuration_state(catalogue: Catalogue) -> str:
     for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
         digest.update(f"{path.name}\n".encode() + (path.read_bytes() if path.is_file() else b""))
     return digest.hexdigest()[:16]
+
+
+def made_by(catalogue: Catalogue) -> str:
+    """What stands with a list for good, for people: the version, and both states."""
+    return f"プログラム {__version__}（{program_state()}）  設定 {configuration_state(catalogue)}"
 
 
 def _left(con: duckdb.DuckDBPyConnection, day: dt.date) -> dict[tuple[str, str], str]:

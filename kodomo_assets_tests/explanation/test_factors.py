@@ -7,11 +7,11 @@ import datetime as dt
 import pytest
 
 from kodomo_assets import vocabulary
-from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.catalogue import Catalogue, Item, load_catalogue
 from kodomo_assets.stages.explanation.child import Explanation, Factor, told
 from kodomo_assets.stages.explanation.factors import build_factors, check_factors, tell_factors
 from kodomo_assets_tests.provoked import provokes
-from kodomo_assets_tests.town import R, Town, key
+from kodomo_assets_tests.town import MADE_BY, R, Town, key
 
 CHILD = {
     "single_parent": "without_allowance",
@@ -160,12 +160,54 @@ def test_yaml_declares_the_directions_of_the_vocabulary():
     assert columns["file"].private
 
 
+def of_items(items: dict[str, Item]) -> Catalogue:
+    """The shipped catalogue of another version of the program, which knows these items."""
+    catalogue = load_catalogue().model_copy(update={"items": items})
+    # a copy keeps what was worked out of the items of before
+    catalogue.__dict__.pop("matrix_items", None)
+    return catalogue
+
+
+def test_what_was_told_of_a_list_stays_until_the_list_itself_is_made_anew(town):
+    """After the meeting, perhaps years later: an item is gone, another has a new name and words, a file was corrected."""
+    deliver(town, "school_expense_aid", R, "就学援助.csv")
+    town.child(1, score=0.15, levels=CHILD, contributions=CONTRIBUTIONS)
+    town.explain()
+    told_then = town.rows("from explanation.factors order by item")
+    columns = "item_ja, level_ja, tables_ja, file, sha256, made_by"
+    then = ("就学援助", "要保護", "就学援助", "就学援助.csv", "就学援助.csv", MADE_BY)
+    assert factors(town, columns)["school_expense_aid"] == then
+
+    now = load_catalogue()
+    renamed = {"ja": "学用品費の援助", "level_labels": {"semi_needy": "準要", "needy": "要"}}
+    items = {**now.items, "school_expense_aid": now.items["school_expense_aid"].model_copy(update=renamed)}
+    without = {item: one for item, one in items.items() if item != "single_parent"}
+    town.con.execute("update sources.deliveries set superseded = true where table_name = 'school_expense_aid'")
+    deliver(town, "school_expense_aid", R, "就学援助2.csv")
+    town.catalogue = of_items(without)
+    town.explain(anew=False)
+    assert town.rows("from explanation.factors order by item") == told_then
+    (outcome,) = check_factors(town.con, R)
+    assert outcome.passed
+
+    # a scoring made since is told by what it rests on, and so is a refresh
+    anew = ("学用品費の援助", "要", "就学援助", "就学援助2.csv", "就学援助2.csv", MADE_BY)
+    town.catalogue = of_items(items)
+    town.explain()
+    assert factors(town, columns)["school_expense_aid"] == anew
+    town.con.execute("update explanation.factors set file = 'old.csv'")
+    town.con.execute("update screening.contributions set contribution = 0.13 where item = 'single_parent'")
+    town.explain(anew=False)
+    assert factors(town, "contribution")["single_parent"] == (0.13,)
+    assert factors(town, columns)["school_expense_aid"] == anew
+
+
 def test_a_city_that_calls_a_level_otherwise_is_told_in_its_words(town):
     town.configure("items: {school_expense_aid: {level_labels: {semi_needy: 準要, needy: 要}}}")
     town.child(1, levels=CHILD)
     town.explain()
     assert factors(town, "level_ja")["school_expense_aid"] == ("要",)
-    build_factors(town.con, load_catalogue(), R)
+    build_factors(town.con, load_catalogue(), R, str(town.clock), "")
     assert town.rows("select level_ja from new_factors where item = 'school_expense_aid'") == [("要保護",)]
 
 

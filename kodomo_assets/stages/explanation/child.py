@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.stages.explanation.factors import tables_ja
 from kodomo_assets.vocabulary import (
     BASE_RATE,
     DO_NOT_PASS_ON,
@@ -25,6 +26,8 @@ from kodomo_assets.vocabulary import (
 )
 
 _BASE = "(base)"
+_UNKNOWN = "作成 当時の版は残っていません（項目と表の名前は今の設定のものです）"
+_MOST_CHANGED = 5
 _HIDDEN = (
     "判定が済むまで、会議の資料はこの順位・得点・寄与を示しません。センター限りとし、判定する人に見せないでください"
 )
@@ -54,6 +57,11 @@ class Factor:
     source_table: str | None
     delivered_on: dt.date | None
     file: str | None
+    #: Of its time; None of what a version told that did not keep it.
+    item_ja: str | None = None
+    tables_ja: str | None = None
+    sha256: str | None = None
+    made_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class Explanation:
     hidden: bool
     place: Place | None
     factors: tuple[Factor, ...]
+    #: Keys of the configuration that stand otherwise by now.
+    changed: tuple[str, ...] = ()
 
 
 def read_place(con: duckdb.DuckDBPyConnection, reference_date: dt.date, child_key: str) -> Place | None:
@@ -95,7 +105,18 @@ def read_factors(con: duckdb.DuckDBPyConnection, reference_date: dt.date, child_
     """The child's rows of explanation.factors, the strongest first."""
     rows = con.execute(
         """
-        select item, level_ja, round(contribution * 1000, 1), direction, source_table, delivered_on, file
+        select
+            item,
+            level_ja,
+            round(contribution * 1000, 1),
+            direction,
+            source_table,
+            delivered_on,
+            file,
+            item_ja,
+            tables_ja,
+            sha256,
+            made_by
         from explanation.factors
         where reference_date = $1 and child_key = $2
         order by abs(contribution) desc, item
@@ -107,7 +128,7 @@ def read_factors(con: duckdb.DuckDBPyConnection, reference_date: dt.date, child_
 
 def told(catalogue: Catalogue, explanation: Explanation) -> str:
     """The explanation in Japanese, line by line."""
-    return "\n".join([*_head(explanation), "", *_factors(catalogue, explanation)])
+    return "\n".join([*_head(explanation), "", *_factors(catalogue, explanation), *_made(explanation)])
 
 
 def _head(explanation: Explanation) -> Iterator[str]:
@@ -149,9 +170,10 @@ def _factors(catalogue: Catalogue, explanation: Explanation) -> Iterator[str]:
 
 def _line(catalogue: Catalogue, factor: Factor, explanation: Explanation) -> str:
     points = f"{factor.points:+8.1f}  {FACTOR_DIRECTIONS[factor.direction]}"
-    told_level = f"{catalogue.item_name(factor.item)}：{factor.level_ja}"
+    told_level = f"{factor.item_ja or catalogue.item_name(factor.item)}：{factor.level_ja}"
     delivered = f"{factor.delivered_on}の納品" if factor.delivered_on else "納品なし"
-    shown = [*_tables(catalogue, factor), delivered]
+    table = factor.tables_ja or tables_ja(catalogue, factor.item, factor.source_table)
+    shown = [*([table] if table else []), delivered]
     if explanation.protected:
         shown.append(f"ファイルは示さない（{PROTECTED}）")
     elif factor.file:
@@ -159,11 +181,18 @@ def _line(catalogue: Catalogue, factor: Factor, explanation: Explanation) -> str
     return f"{points}  {told_level}   [{'  '.join(shown)}]"
 
 
-def _tables(catalogue: Catalogue, factor: Factor) -> Iterator[str]:
-    """The table that the item reads first, with the further ones; none of what no setting has any more."""
-    table = catalogue.tables.get(factor.source_table or "")
-    if table is None:
-        return
-    read = catalogue.items[factor.item].tables if factor.item in catalogue.items else ()
-    others = [catalogue.tables[other].ja for other in read if other != table.id]
-    yield table.ja + (f"（ほかに{'、'.join(others)}）" if others else "")
+def _made(explanation: Explanation) -> Iterator[str]:
+    """What made the list: the files by their hash, program and configuration, and what is another setting by now."""
+    files = sorted({(factor.file, factor.sha256) for factor in explanation.factors if factor.file and factor.sha256})
+    if files and not explanation.protected:
+        yield ""
+        yield "もとのファイルのSHA-256（当時のもの）"
+        for names, hashes in files:
+            yield f"  {names}   {hashes}"
+    made_by = next((factor.made_by for factor in explanation.factors if factor.made_by), None)
+    yield ""
+    yield f"作成 {made_by}" if made_by else _UNKNOWN
+    if explanation.changed:
+        more = len(explanation.changed) - _MOST_CHANGED
+        told = [*explanation.changed[:_MOST_CHANGED], *([f"ほか{more}件"] if more > 0 else [])]
+        yield f"この一覧のあとに変わった設定（上の重みと得点は当時のまま）：{'、'.join(told)}"

@@ -23,8 +23,9 @@ with files as (
     select
         d.table_name,
         d.delivered_on,
-        string_agg(distinct s.file, '、' order by s.file) as names,
-        count(distinct s.file) as number
+        string_agg(s.file, '、' order by s.file, s.sha256) as names,
+        string_agg(s.sha256, '、' order by s.file, s.sha256) as sha256,
+        count(*) as number
     from delivered as d
     join sources.deliveries as s on s.table_name = d.table_name and s.reference_date = d.delivered_on
     where
@@ -36,10 +37,13 @@ with files as (
 select
     t.item,
     t.bands,
+    t.item_ja,
     t.table_name as source_table,
+    t.tables_ja,
     f.delivered_on,
     -- which of several files of schools it is, each child's rows say (pupil_files)
-    case when f.number = 1 or not t.of_pupils then f.names end as file
+    case when f.number = 1 or not t.of_pupils then f.names end as file,
+    case when f.number = 1 or not t.of_pupils then f.sha256 end as sha256
 from factor_tables as t
 left join files as f using (table_name)
 qualify row_number() over (partition by t.item order by f.delivered_on is null, t.position) = 1;

@@ -38,14 +38,18 @@ select
     $reference_date::date as reference_date,
     f.child_key,
     f.item,
+    i.item_ja,
     f.level,
     coalesce(v.level_ja, w.level_ja, f.level) as level_ja,
     f.contribution,
     case sign(f.contribution) when 1 then 'raises' when -1 then 'lowers' else 'none' end as direction,
     i.source_table,
+    i.tables_ja,
     i.delivered_on,
     -- of several files of schools the one in which the child stands
-    coalesce(p.file, i.file) as file
+    coalesce(p.file, i.file) as file,
+    coalesce(p.sha256, i.sha256) as sha256,
+    $made_by as made_by
 from factors as f
 join explained as c using (child_key)
 -- what no item is called by is no factor: those of fairness are left out
