@@ -56,8 +56,8 @@ def explain_child(settings: Settings, catalogue: Catalogue, asker: Asker, given:
             protected=protected,
             hidden=score_mode(con, catalogue) == "hidden",
             place=read_place(con, reference_date, child_key),
-            factors=read_factors(con, reference_date, child_key),
             changed=_changed_since(con, catalogue, reference_date),
+            factors=read_factors(con, reference_date, child_key),
         )
     # a second opening: a reader changes nothing where the child is not found, or the database is of an earlier version
     with open_to_write(settings, catalogue) as con:

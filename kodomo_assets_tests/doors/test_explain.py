@@ -60,7 +60,7 @@ def fill(town: Town) -> None:
     for number in (1, 2, 3):
         town.child(number, selected=number == 1, score=0.1496, protected=number == 2, levels=LEVELS, contributions=CONTRIBUTIONS)  # fmt: skip
         town.in_class(number, f"子 {number}", "1")
-        town.insert("sources.deliveries", reference_date=town.day, table_name="attendance", file=f"出欠_{number}校.csv", sha256=f"{number:064}", received_at=town.day, superseded=False, status="accepted", rows_in=0, rows_accepted=0, rows_quarantined=0, absent_columns=[], surplus_columns=[])  # fmt: skip
+        town.insert("sources.deliveries", reference_date=town.day, table_name="attendance", file=f"出欠_{number}校.csv", sha256="abc"[number - 1] * 64, received_at=town.day, superseded=False, status="accepted", rows_in=0, rows_accepted=0, rows_quarantined=0, absent_columns=[], surplus_columns=[])  # fmt: skip
         town.insert("sources.attendance", reference_date=town.day, pupil_id=f"{number:08d}", month=town.day, absence_days=9, source_file=f"出欠_{number}校.csv", source_row=2, invalid_cells=[], unknown_cells=[])  # fmt: skip
     town.child(4, selected=None)
     town.insert("screening.stability", reference_date=town.day, child_key=key(1), selected_share=0.9, standing="sure")
@@ -120,7 +120,7 @@ def test_place_points_and_every_factor_with_its_delivery(centre, capsys):
         "    +0.0  変えない  就学援助：要保護   [就学援助  納品なし]",
         "",
         "もとのファイルのSHA-256（当時のもの）",
-        f"  出欠_1校.csv   {1:064}",
+        f"  出欠_1校.csv   {'a' * 64}",
         "",
         f"作成 {MADE_BY}",
     ]

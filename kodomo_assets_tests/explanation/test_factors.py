@@ -10,6 +10,7 @@ from kodomo_assets import vocabulary
 from kodomo_assets.catalogue import Catalogue, Item, load_catalogue
 from kodomo_assets.stages.explanation.child import Explanation, Factor, told
 from kodomo_assets.stages.explanation.factors import build_factors, check_factors, tell_factors
+from kodomo_assets.stages.review.gathering import gather_meeting
 from kodomo_assets_tests.provoked import provokes
 from kodomo_assets_tests.town import MADE_BY, R, Town, key
 
@@ -168,11 +169,19 @@ def of_items(items: dict[str, Item]) -> Catalogue:
     return catalogue
 
 
+def shown(town: Town) -> set[tuple[str, str]]:
+    """What the meeting's page says of the one child."""
+    (child,) = gather_meeting(town.con, town.catalogue, R).children
+    return {(factor.ja, factor.level_ja) for factor in child.factors if factor.applies}
+
+
 def test_what_was_told_of_a_list_stays_until_the_list_itself_is_made_anew(town):
     """After the meeting, perhaps years later: an item is gone, another has a new name and words, a file was corrected."""
     deliver(town, "school_expense_aid", R, "就学援助.csv")
-    town.child(1, score=0.15, levels=CHILD, contributions=CONTRIBUTIONS)
+    town.child(1, selected=True, score=0.15, levels=CHILD, contributions=CONTRIBUTIONS)
+    town.list()
     town.explain()
+    seen_then = shown(town)
     told_then = town.rows("from explanation.factors order by item")
     columns = "item_ja, level_ja, tables_ja, file, sha256, made_by"
     then = ("就学援助", "要保護", "就学援助", "就学援助.csv", "就学援助.csv", MADE_BY)
@@ -189,6 +198,9 @@ def test_what_was_told_of_a_list_stays_until_the_list_itself_is_made_anew(town):
     assert town.rows("from explanation.factors order by item") == told_then
     (outcome,) = check_factors(town.con, R)
     assert outcome.passed
+    # nor is the page another one that is made of them
+    assert shown(town) == seen_then
+    assert ("就学援助", "要保護") in seen_then
 
     # a scoring made since is told by what it rests on, and so is a refresh
     anew = ("学用品費の援助", "要", "就学援助", "就学援助2.csv", "就学援助2.csv", MADE_BY)

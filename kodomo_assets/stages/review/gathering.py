@@ -92,7 +92,7 @@ def _factors(con: duckdb.DuckDBPyConnection, *, hidden: bool) -> dict[str, _Fact
     known: dict[tuple[Any, ...], Factor] = {}
     con.execute(
         "select child_key, legacy_hit, item, ja, level, level_ja, points, about, applies, missing "
-        "from meeting_factors order by child_key, position"
+        "from meeting_factors order by child_key, position, item"
     )
     while rows := con.fetchmany(PART):
         for child, legacy_hit, item, ja, level, level_ja, points, about, applies, missing in rows:
@@ -213,7 +213,7 @@ def _load_hidden_hints(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, ref
 def _load_names(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """Temp tables of what items, levels and hints are: item_names, item_levels, hints and their hint_conditions.
 
-    An item that is not named is shown of no child: those that fairness forbids are left out here too.
+    An item that has levels and no name is shown of no child: those that fairness forbids are left out here too.
     """
     con.execute("create or replace temp table item_names (item varchar, position integer, ja varchar, about varchar[])")
     tables: list[tuple[object, ...]] = [

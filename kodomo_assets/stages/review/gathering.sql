@@ -2,14 +2,19 @@
 create or replace temp table meeting_factors as
 select
     f.child_key,
+    -- an item that is none any more stands last
     n.position,
     f.item,
-    n.ja,
+    -- as it was called when the list was made; an earlier version kept no names
+    coalesce(case when starts_with(f.item, 'table:') then f.tables_ja else f.item_ja end, n.ja) as ja,
     f.level,
     f.level_ja,
     round(f.contribution * 1000, 1) as points,
-    n.about,
-    v.level is not null as applies,
+    coalesce(n.about, []) as about,
+    case
+        when n.item is not null then v.level is not null
+        else not starts_with(f.item, 'table:') and f.level not in ('no_record', 'blank', 'not_applicable')
+    end as applies,
     -- a table without a record is told by its items
     case
         when f.level in ('no_record', 'blank') and not starts_with(f.item, 'table:') then f.level
@@ -17,10 +22,16 @@ select
     coalesce(v.legacy, false) as legacy_hit
 from explanation.factors as f
 semi join meeting_children as c using (child_key)
-join item_names as n using (item)
+left join item_names as n using (item)
 left join item_levels as v using (item, level)
 where
     f.reference_date = $reference_date
+    and f.item <> '(base)'
+    -- what fairness forbids by now has levels and no name
+    and (
+        n.item is not null
+        or (f.item_ja is not null and f.item not in (select l.item from item_levels as l))
+    )
     and (f.contribution <> 0 or f.level not in ('not_applicable', 'recorded'));
 
 create or replace temp table gathered_children as
