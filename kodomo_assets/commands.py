@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError, StoreBusyError
+from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError, Said, StoreBusyError
 from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.settings import Settings, project_root
 from kodomo_assets.store.opening import open_to_write
@@ -230,15 +230,19 @@ def _install_services(settings: Settings, catalogue: Catalogue, given: argparse.
 
 def _reference_date(catalogue: Catalogue, text: str) -> dt.date:
     calendar = catalogue.calendar
-    expected = f"YYYY-MM-DD from {calendar.first_reference_date} on, month and day one of {', '.join(calendar.terms)}"
+    expected = Said(
+        "YYYY-MM-DD from {first} on, month and day one of {terms}",
+        first=calendar.first_reference_date,
+        terms=", ".join(calendar.terms),
+    )
     try:
-        day = dt.date.fromisoformat(text)
+        day: dt.date | None = dt.date.fromisoformat(text)
     except ValueError:
-        raise ConfigurationError(f"reference date: found {text!r}, expected {expected}") from None
-    if not calendar.is_reference_date(day):
-        raise ConfigurationError(f"reference date: found {text!r}, expected {expected}")
+        day = None
+    if day is None or not calendar.is_reference_date(day):
+        raise ConfigurationError("reference date: found {found!r}, expected {expected}", found=text, expected=expected)
     if day > dt.datetime.now(ZoneInfo(calendar.timezone)).date():
-        raise ConfigurationError(f"reference date: {text} has not come yet; expected one on or before today")
+        raise ConfigurationError("reference date: {day} has not come yet; expected one on or before today", day=text)
     return day
 
 
@@ -246,7 +250,7 @@ def _inbox_dates(settings: Settings, catalogue: Catalogue) -> tuple[list[dt.date
     """The reference dates that have a folder, oldest first, and what to say of the folders that are none."""
     if not settings.inbox.is_dir():
         raise ConfigurationError(
-            f"{settings.inbox.name}/: no such folder in KODOMO_DATA_DIR, expected deliveries in it"
+            "{folder}/: no such folder in KODOMO_DATA_DIR, expected deliveries in it", folder=settings.inbox.name
         )
     from kodomo_assets.office.inbox import dated_folders
     from kodomo_assets.stages.sources.earlier_rosters import serves_links_only
@@ -310,8 +314,8 @@ def _run(
     with dagster_of(settings) as instance:
         for run_id in end_dead_runs(instance, settings, dt.datetime.now(dt.UTC)):
             print(
-                f"run {run_id[:8]} was killed and is ended now; its date is done anew"
-                "（途中で止まった更新を終わりにしました。その基準日はやり直します）",
+                f"run {run_id[:8]} was killed and is ended now; its date stays as it was until it is refreshed"
+                "（途中で止まった更新を終わりにしました。その基準日は、更新し直すまで前のままです）",
                 file=sys.stderr,
             )
         check_free(instance)

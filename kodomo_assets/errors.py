@@ -40,6 +40,11 @@ def together(sentences: Iterable[Said]) -> Said:
     return reduce(lambda before, one: Said("{before}; {one}", before=before, one=one), sentences)
 
 
+def under_one_another(sentences: Iterable[Said]) -> Said:
+    """One or more of them, each in its own line."""
+    return reduce(lambda before, one: Said("{before}\n{one}", before=before, one=one), sentences)
+
+
 @cache
 def _messages() -> Mapping[str, str]:
     """English template -> the Japanese one, with the same fields."""
@@ -54,6 +59,8 @@ def _messages() -> Mapping[str, str]:
 
 #: Who mends an error that is none of our own kinds.
 OF_MACHINE = "機械の不具合です。機械の管理者に、上の文を渡してください"
+#: Who looks into a run whose process ended without a word.
+OF_DEAD = "前に入ったものは残っています。何度も止まるときは、機械の管理者に知らせてください"
 OF_PROGRAM = "プログラムの誤りです。上の文を開発元に知らせてください（個人の値は入っていません）"
 
 

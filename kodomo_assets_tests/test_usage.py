@@ -71,6 +71,7 @@ def test_every_kind_of_error_says_in_japanese_whose_it_is():
 def test_behind_an_error_stands_in_japanese_who_mends_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KODOMO_DATA_DIR", str(tmp_path))
     assert main(["summary", "soon"]) == 2
-    first, second = capsys.readouterr().err.splitlines()
+    first, second, third = capsys.readouterr().err.splitlines()
     assert first.startswith("error: reference date: found 'soon', expected YYYY-MM-DD")
-    assert second == f"→ {errors.ConfigurationError.remedy}"
+    assert second.startswith("基準日：'soon'は基準日ではありません")
+    assert third == f"→ {errors.ConfigurationError.remedy}"

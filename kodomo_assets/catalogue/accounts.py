@@ -11,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Model, did_you_mean
+from kodomo_assets.errors import Said
 
 _Group = Annotated[str, Field(min_length=1)]
 
@@ -38,7 +39,9 @@ class Accounts(Model):
     @model_validator(mode="after")
     def _outbox_leads_to_the_centre(self) -> Self:
         if self.centre is not None and self.outbox is None:
-            raise ValueError("centre: found a group but none of outbox, expected both: its folders lie in outbox/")
+            raise ValueError(
+                Said("centre: found a group but none of outbox, expected both: its folders lie in outbox/")
+            )
         return self
 
     def check(self, sections: Collection[str], others: Mapping[str, str | None]) -> None:
@@ -49,16 +52,27 @@ class Accounts(Model):
         """
         for office in self.offices:
             if office not in sections:
-                raise ValueError(f"accounts.offices: no section {office!r}{did_you_mean(office, sections)}")
+                raise ValueError(
+                    Said(
+                        "accounts.offices: no section {name!r}{hint}", name=office, hint=did_you_mean(office, sections)
+                    )
+                )
         roles = {"accounts.outbox": self.outbox, "accounts.centre": self.centre, **others}
         taken = {group: key for key, group in roles.items() if group is not None}
         analysts = roles["publish.group"]
         if analysts is not None and analysts in {self.outbox, self.centre}:
-            raise ValueError(f"publish.group: found {analysts!r}, which reads outbox/ too; expected one of its own")
+            raise ValueError(
+                Said("publish.group: found {group!r}, which reads outbox/ too; expected one of its own", group=analysts)
+            )
         for office, group in self.offices.items():
             if group in taken:
                 raise ValueError(
-                    f"accounts.offices.{office}: found {group!r}, the group of {taken[group]} too; expected one of its "
-                    "own, or each could read what the other delivers"
+                    Said(
+                        "accounts.offices.{office}: found {group!r}, the group of {other} too; expected one of its "
+                        "own, or each could read what the other delivers",
+                        office=office,
+                        group=group,
+                        other=taken[group],
+                    )
                 )
             taken[group] = f"accounts.offices.{office}"

@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from kodomo_assets.errors import Said
+
 Band = Literal["lower", "upper"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -23,7 +25,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
 def did_you_mean(found: object, known: Iterable[object]) -> str:
     """What follows the sentence that nothing has the name ``found``: the known name most like it, where one is."""
     near = get_close_matches(str(found), [str(name) for name in known], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return Said("; did you mean {name!r}?", name=near[0]) if near else ""
 
 
 class Model(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from kodomo_assets.catalogue.base import Band, Model, Sentence, Words, did_you_mean
 from kodomo_assets.catalogue.items import Item
+from kodomo_assets.errors import Said
 
 Action = Literal["exclude", "keep", "merge"]
 
@@ -47,7 +48,7 @@ def check_decisions(
     """
     for number, decision in enumerate(decisions):
         for problem in _problems(decision, items, fixed, roles):
-            raise ValueError(f"weights.decisions.{number}.{problem}")
+            raise ValueError(Said("weights.decisions.{number}.{problem}", number=number, problem=problem))
     for (first, one), (second, other) in combinations(enumerate(decisions), 2):
         if not _bands(one, items) & _bands(other, items):
             continue
@@ -65,51 +66,73 @@ def _bands(decision: ItemDecision, items: Mapping[str, Item]) -> set[Band]:
 
 def _problems(
     decision: ItemDecision, items: Mapping[str, Item], fixed: Mapping[Band, Sequence[str]], roles: Sequence[str]
-) -> Iterator[str]:
+) -> Iterator[Said]:
     """Key and sentence of what is wrong with one decision alone."""
     item = items.get(decision.item)
     if item is None:
-        yield f"item: no item {decision.item!r}{did_you_mean(decision.item, items)}"
+        yield Said("item: no item {name!r}{hint}", name=decision.item, hint=did_you_mean(decision.item, items))
         return
     if item.screen is not None or not item.levels:
-        yield (
-            f"item: {item.id!r} is left out before any regression ({item.screen or 'format'}), expected an item that "
-            "may stay"
+        yield Said(
+            "item: {item!r} is left out before any regression ({screen}), expected an item that may stay",
+            item=item.id,
+            screen=item.screen or "format",
         )
     if decision.band is not None and decision.band not in item.bands:
-        yield f"band: no item {item.id!r} in band {decision.band}, expected {' or '.join(item.bands)}"
+        yield Said(
+            "band: no item {item!r} in band {band}, expected {known}",
+            item=item.id,
+            band=decision.band,
+            known=", ".join(item.bands),
+        )
     named = [band for band in item.bands if band in fixed and decision.band in (None, band)]
     if named and decision.action != "merge":
-        yield (
-            f"action: found {decision.action!r} for band {named[0]}, whose items are named one by one "
-            f"(weights.fixed_items.{named[0]}): change that list, or name the other band"
+        yield Said(
+            "action: found {action!r} for band {band}, whose items are named one by one (weights.fixed_items.{band}): "
+            "change that list, or name the other band",
+            action=decision.action,
+            band=named[0],
         )
     for band in named if decision.action == "merge" else ():
         if item.id not in fixed[band]:
-            yield (
-                f"item: weights.fixed_items.{band} leaves {item.id!r} out, expected one of its items: change that "
-                "list, or name the other band"
+            yield Said(
+                "item: weights.fixed_items.{band} leaves {item!r} out, expected one of its items: change that list, or "
+                "name the other band",
+                band=band,
+                item=item.id,
             )
     yield from _wrong_levels(decision, item)
     if decision.role not in roles:
-        yield f"role: found {decision.role!r}, expected one of meeting.roles ({'・'.join(roles)})"
+        yield Said(
+            "role: found {role!r}, expected one of meeting.roles ({roles})", role=decision.role, roles="・".join(roles)
+        )
 
 
-def _wrong_levels(decision: ItemDecision, item: Item) -> Iterator[str]:
+def _wrong_levels(decision: ItemDecision, item: Item) -> Iterator[Said]:
     own = list(item.levels)
     if decision.action != "merge":
         if decision.levels:
-            yield f"levels: found {_told(decision.levels)}, expected none: {decision.action!r} is about the whole item"
+            yield Said(
+                "levels: found {levels}, expected none: {action!r} is about the whole item",
+                levels=_told(decision.levels),
+                action=decision.action,
+            )
         return
     strange = [level for level in decision.levels if level not in own]
     if strange:
-        yield f"levels: {item.id!r} has no level {_told(strange)}, expected some of {_told(own)}"
+        yield Said(
+            "levels: {item!r} has no level {levels}, expected some of {known}",
+            item=item.id,
+            levels=_told(strange),
+            known=_told(own),
+        )
         return
     at = sorted(own.index(level) for level in decision.levels)
     if len(at) < 2 or at != list(range(at[0], at[0] + len(at))):
-        yield (
-            f"levels: found {_told(decision.levels)}, expected two or more neighbours of {_told(own)} (mildest first), "
-            "each once"
+        yield Said(
+            "levels: found {levels}, expected two or more neighbours of {known} (mildest first), each once",
+            levels=_told(decision.levels),
+            known=_told(own),
         )
 
 
@@ -119,14 +142,25 @@ def _check_both(key: str, before: str, one: ItemDecision, other: ItemDecision) -
         both = [level for level in one.levels if level in other.levels]
         if both:
             raise ValueError(
-                f"{key}.levels: {_told(both)} stands in {before} too, expected one decision for all of them"
+                Said(
+                    "{key}.levels: {levels} stands in {before} too, expected one decision for all of them",
+                    key=key,
+                    levels=_told(both),
+                    before=before,
+                )
             )
     elif one.action == other.action:
-        raise ValueError(f"{key}: the same as {before}, expected each decision once")
+        raise ValueError(Said("{key}: the same as {before}, expected each decision once", key=key, before=before))
     elif "exclude" in (one.action, other.action):
         raise ValueError(
-            f"{key}.action: found {one.action!r} of {one.item!r}, which {before} says to {other.action}; expected one "
-            "of the two"
+            Said(
+                "{key}.action: found {action!r} of {item!r}, which {before} says to {other}; expected one of the two",
+                key=key,
+                action=one.action,
+                item=one.item,
+                before=before,
+                other=other.action,
+            )
         )
 
 
@@ -134,10 +168,18 @@ def _check_fact(key: str, before: str, one: ItemDecision, other: ItemDecision) -
     """Two decisions on two items of one fact (``group``), which stay or go together."""
     if {one.action, other.action} == {"keep", "exclude"}:
         raise ValueError(
-            f"{key}.action: found {one.action!r} of {one.item!r}, and {before} says to {other.action} {other.item!r}, "
-            "which tells of the same fact; expected one of the two: items of one fact stay or go together"
+            Said(
+                "{key}.action: found {action!r} of {item!r}, and {before} says to {other} {other_item!r}, which tells "
+                "of the same fact; expected one of the two: items of one fact stay or go together",
+                key=key,
+                action=one.action,
+                item=one.item,
+                before=before,
+                other=other.action,
+                other_item=other.item,
+            )
         )
 
 
 def _told(levels: Sequence[str]) -> str:
-    return ", ".join(map(repr, levels)) or "none"
+    return ", ".join(map(repr, levels)) or Said("none")

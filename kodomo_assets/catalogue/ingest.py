@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal, Self
@@ -11,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from kodomo_assets.catalogue.base import Model, Sentence, Share, Words
+from kodomo_assets.errors import Said
 from kodomo_assets.japan.text import comparable
 
 
@@ -39,7 +41,7 @@ ACKNOWLEDGED_BY: Mapping[str, tuple[Literal["column", "row"] | None, ...]] = {
 
 def _filled_in(text: str) -> str:
     if text == TO_FILL_IN:
-        raise ValueError(f"found {TO_FILL_IN}, expected what a person writes in its place")
+        raise ValueError(Said("found {found}, expected what a person writes in its place", found=TO_FILL_IN))
     return text
 
 
@@ -66,8 +68,17 @@ class Acknowledgement(Model):
         given = "column" if self.column is not None else "row" if self.row is not None else None
         expected = ACKNOWLEDGED_BY[self.check]
         if given not in expected or (self.column is not None and self.row is not None):
-            words = " or ".join(f"a {subject}" if subject else "neither column nor row" for subject in expected)
-            raise ValueError(f"an acknowledgement of {self.check} names {words}")
+            words = [
+                Said("a {subject}", subject=Said(subject)) if subject else Said("neither column nor row")
+                for subject in expected
+            ]
+            raise ValueError(
+                Said(
+                    "an acknowledgement of {check} names {words}",
+                    check=self.check,
+                    words=reduce(lambda one, other: Said("{one} or {other}", one=one, other=other), words),
+                )
+            )
         return self
 
 
@@ -168,7 +179,10 @@ class Ingest(Model):
         both = {comparable(word).upper() for word in self.yes_words} & {comparable(w).upper() for w in self.no_words}
         if both:
             raise ValueError(
-                f"yes_words and no_words share {'・'.join(sorted(both))}, expected each word in one of them"
+                Said(
+                    "yes_words and no_words share {words}, expected each word in one of them",
+                    words="・".join(sorted(both)),
+                )
             )
         return self
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from kodomo_assets.catalogue.base import Model
 from kodomo_assets.catalogue.method import SchoolCode
+from kodomo_assets.errors import Said
 
 #: What has to be done before the 面談, in this order.
 Preparation = Literal["deliveries", "refresh", "sheets_out", "sheets_back", "meeting", "school_list"]
@@ -25,7 +26,7 @@ def _month_and_day(text: str) -> str:
             return text
     except ValueError:
         pass
-    raise ValueError(f"found {text!r}, expected MM-DD, a day of every year")
+    raise ValueError(Said("found {found!r}, expected MM-DD, a day of every year", found=text))
 
 
 def _day(year: int, text: str) -> dt.date:
@@ -67,16 +68,25 @@ class Interviews(Model):
     def _in_order(self) -> Self:
         if lacking := [step for step in PREPARATIONS if step not in self.days_before]:
             raise ValueError(
-                f"days_before: lacks {', '.join(lacking)}, expected every one of {', '.join(PREPARATIONS)}"
+                Said(
+                    "days_before: lacks {lacking}, expected every one of {steps}",
+                    lacking=", ".join(lacking),
+                    steps=", ".join(PREPARATIONS),
+                )
             )
         for step, later in pairwise(PREPARATIONS):
             if self.days_before[step] < self.days_before[later]:
                 raise ValueError(
-                    f"days_before: {step} {self.days_before[step]} lies after {later} {self.days_before[later]}, "
-                    "expected as many days or more"
+                    Said(
+                        "days_before: {step} {days} lies after {later} {fewer}, expected as many days or more",
+                        step=step,
+                        days=self.days_before[step],
+                        later=later,
+                        fewer=self.days_before[later],
+                    )
                 )
         if self.days_before[PREPARATIONS[-1]] < 0:
-            raise ValueError(f"days_before.{PREPARATIONS[-1]}: expected 0 or more days before the 面談")
+            raise ValueError(Said("days_before.{step}: expected 0 or more days before the 面談", step=PREPARATIONS[-1]))
         return self
 
     def window(self, school: str, reference_date: dt.date, following: dt.date) -> tuple[dt.date, dt.date] | None:

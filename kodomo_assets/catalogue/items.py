@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Band, Model, Share
 from kodomo_assets.catalogue.source_tables import SourceTable
+from kodomo_assets.errors import Said
 
 #: Levels that no item lists itself: 欠損 by cause, and 非該当.
 NO_RECORD, BLANK, NOT_APPLICABLE = "no_record", "blank", "not_applicable"
@@ -121,12 +122,14 @@ class Item(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if set(self.level_labels) != set(self.levels):
-            raise ValueError("`level_labels` must name each of the item's own levels and no other")
+            raise ValueError(Said("`level_labels` must name each of the item's own levels and no other"))
         for code, level in self.codes.items():
             if level not in self.levels:
-                raise ValueError(f"codes: {code!r} means level {level!r}, which the item does not have")
+                raise ValueError(
+                    Said("codes: {code!r} means level {level!r}, which the item does not have", code=code, level=level)
+                )
         if self.legacy is not None and self.legacy not in self.levels:
-            raise ValueError(f"legacy names level {self.legacy!r}, which the item does not have")
+            raise ValueError(Said("legacy names level {level!r}, which the item does not have", level=self.legacy))
         return self
 
     @model_validator(mode="after")
@@ -137,8 +140,15 @@ class Item(Model):
             if not (first < second if self.comparison == "at_least" else first > second):
                 beyond = "above" if self.comparison == "at_least" else "below"
                 raise ValueError(
-                    f"thresholds: found {stronger!r} at {second:g} and the milder {milder!r} at {first:g}, expected "
-                    f"{stronger!r} {beyond} {milder!r}"
+                    Said(
+                        "thresholds: found {stronger!r} at {second:g} and the milder {milder!r} at {first:g}, expected "
+                        "{stronger!r} {beyond} {milder!r}",
+                        stronger=stronger,
+                        second=second,
+                        milder=milder,
+                        first=first,
+                        beyond=Said(beyond),
+                    )
                 )
         return self
 
@@ -168,15 +178,27 @@ class Item(Model):
         for table, names in self.reads.items():
             for name in names:
                 if table not in self.tables or name not in tables[table].columns:
-                    raise ValueError(f"items.{self.id}.reads: no column {name!r} of a table {table!r} of this item")
+                    raise ValueError(
+                        Said(
+                            "items.{item}.reads: no column {column!r} of a table {table!r} of this item",
+                            item=self.id,
+                            column=name,
+                            table=table,
+                        )
+                    )
                 columns.append(tables[table].columns[name])
         words = {code for column in columns for code in column.allowed}
         words |= {"yes", "no"} if any(column.type == "flag" for column in columns) else set()
         unknown = [code for code in self.codes if words and code not in words]
         if unknown:
             raise ValueError(
-                f"items.{self.id}.codes: {'・'.join(unknown)} stands in none of its columns, expected one of "
-                f"{'・'.join(sorted(words))}"
+                Said(
+                    "items.{item}.{key}: {words} stands in none of its columns, expected one of {known}",
+                    item=self.id,
+                    key="codes",
+                    words="・".join(unknown),
+                    known="・".join(sorted(words)),
+                )
             )
         for kind, given in self.words.items():
             # a text may hold anything; a code only what the contract has
@@ -184,18 +206,32 @@ class Item(Model):
             strange = [word for word in given if word not in codes]
             if strange and columns and all(column.type in {"code", "date"} for column in columns):
                 raise ValueError(
-                    f"items.{self.id}.words.{kind}: {'・'.join(strange)} stands in none of its columns, "
-                    f"expected one of {'・'.join(sorted(codes))}"
+                    Said(
+                        "items.{item}.{key}: {words} stands in none of its columns, expected one of {known}",
+                        item=self.id,
+                        key=f"words.{kind}",
+                        words="・".join(strange),
+                        known="・".join(sorted(codes)),
+                    )
                 )
         for key, kinds in (("usual", self.usual), ("most_others", self.most_others)):
             if missing := [kind for kind in kinds if kind not in self.words]:
-                raise ValueError(f"items.{self.id}.{key}: no words of kind {'・'.join(missing)}")
+                raise ValueError(
+                    Said(
+                        "items.{item}.{key}: no words of kind {kinds}", item=self.id, key=key, kinds="・".join(missing)
+                    )
+                )
         # only a measure may lie below 0; a count that no child or every child reaches tells nothing
         counted = columns and not any(column.type == "number" for column in columns)
         for level, number in self.thresholds.items():
             if abs(number) > 1_000_000 or (counted and (number < 0 if self.comparison == "at_most" else number <= 0)):
                 raise ValueError(
-                    f"items.{self.id}.thresholds.{level}: found {number:g}, expected a number that a child can reach"
+                    Said(
+                        "items.{item}.thresholds.{level}: found {number:g}, expected a number that a child can reach",
+                        item=self.id,
+                        level=level,
+                        number=number,
+                    )
                 )
 
     @property

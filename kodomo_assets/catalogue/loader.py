@@ -5,11 +5,13 @@ A key that the defaults do not have is an error that names file and key: a missp
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
@@ -19,8 +21,11 @@ from kodomo_assets.catalogue.ingest import fields
 from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.catalogue.outputs import output_files, output_tables, read_yaml, repeated_key
 from kodomo_assets.catalogue.source_tables import SourceTable
-from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.errors import ConfigurationError, Said, under_one_another
 from kodomo_assets.machine.system_errors import explain
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _PACKAGE = "kodomo_assets.catalogue"
 # Mappings whose keys are a city's own words: anything may be added to them.
@@ -93,7 +98,10 @@ def load_proposal(overlay: Path | None, proposal: Path) -> Catalogue:
     content = _read_overlay(proposal)
     if others := [str(key) for key in content if key not in _OF_WEIGHTS]:
         raise ConfigurationError(
-            f"{proposal.name}: {', '.join(others)}: expected {' and '.join(_OF_WEIGHTS)}, as city.yaml has them"
+            "{file}: {keys}: expected {known}, as city.yaml has them",
+            file=proposal.name,
+            keys=", ".join(others),
+            known=Said("{one} and {other}", one=_OF_WEIGHTS[0], other=_OF_WEIGHTS[1]),
         )
     _overlay(raw, content, proposal.name, ())
     return _validate(_complete(raw, proposal.name), proposal.name)
@@ -134,19 +142,25 @@ def _read_overlay(path: Path) -> dict[str, Any]:
         repeated = repeated_key(text)
         content = read_yaml(text)
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{path.name}: is not in UTF-8 (is it in Shift_JIS?); save it as UTF-8") from None
+        raise ConfigurationError(
+            "{file}: is not in UTF-8 (is it in Shift_JIS?); save it as UTF-8", file=path.name
+        ) from None
     except OSError as error:
-        raise ConfigurationError(f"{path.name}: cannot be read ({explain(error) or type(error).__name__})") from None
+        raise ConfigurationError(
+            "{file}: cannot be read ({why})", file=path.name, why=explain(error) or type(error).__name__
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigurationError(f"{path.name}: is no valid YAML{where}") from None
+        where = Said(" at line {line}, column {column}", line=mark.line + 1, column=mark.column + 1) if mark else ""
+        raise ConfigurationError("{file}: is no valid YAML{where}", file=path.name, where=where) from None
     if repeated is not None:
-        raise ConfigurationError(f"{path.name}: {repeated}")
+        raise ConfigurationError("{file}: {what}", file=path.name, what=repeated)
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{path.name}: expected keys with values, found a {type(content).__name__}")
+        raise ConfigurationError(
+            "{file}: expected keys with values, found a {kind}", file=path.name, kind=type(content).__name__
+        )
     return content
 
 
@@ -155,10 +169,14 @@ def _overlay(base: dict[str, Any], change: dict[str, Any], file: str, path: tupl
         where = ".".join((*path, str(key)))
         open_mapping = bool(path) and path[-1] in _OPEN
         if key not in base and not open_mapping and key not in _OPTIONAL:
-            raise ConfigurationError(f"{file}: unknown key {where}{did_you_mean(key, base)}")
+            raise ConfigurationError(
+                "{file}: unknown key {key}{hint}", file=file, key=where, hint=did_you_mean(key, base)
+            )
         if isinstance(base.get(key), dict):
             if not isinstance(value, dict):
-                raise ConfigurationError(f"{file}: {where}: expected keys with values, found {value!r}")
+                raise ConfigurationError(
+                    "{file}: {key}: expected keys with values, found {found!r}", file=file, key=where, found=value
+                )
             _overlay(base[key], value, file, (*path, str(key)))
         else:
             base[key] = value
@@ -203,7 +221,11 @@ def _facts_known(name: str, remedy: object, origin: str) -> None:
                 for those in (unknown, known)
             )
             raise ConfigurationError(
-                f"{origin}: remedies.{name}.found: found {told}, expected facts of the check: {expected or 'none'}"
+                "{file}: remedies.{check}.found: found {told}, expected facts of the check: {known}",
+                file=origin,
+                check=name,
+                told=told,
+                known=expected or Said("none"),
             )
 
 
@@ -212,7 +234,11 @@ def _keep_out(name: str, screen: object, origin: str) -> None:
     kept = _packaged()["items"][name].get("screen")
     if kept is not None and screen != kept:
         raise ConfigurationError(
-            f"{origin}: items.{name}.screen: found {screen!r}, expected {kept!r}: no city fits a weight to this item"
+            "{file}: items.{item}.screen: found {found!r}, expected {kept!r}: no city fits a weight to this item",
+            file=origin,
+            item=name,
+            found=screen,
+            kept=kept,
         )
 
 
@@ -220,11 +246,22 @@ def _declare_absent(name: str, table: dict[str, Any], origin: str) -> None:
     """``tables.<id>.without`` is another way to write ``without`` at each of its columns."""
     declared = table.pop("without", None) or {}
     if not isinstance(declared, dict):
-        raise ConfigurationError(f"{origin}: tables.{name}.without: expected a reason per column, found {declared!r}")
+        raise ConfigurationError(
+            "{file}: tables.{table}.without: expected a reason per column, found {found!r}",
+            file=origin,
+            table=name,
+            found=declared,
+        )
     for column, reason in declared.items():
         if column not in table["columns"]:
             hint = did_you_mean(column, table["columns"])
-            raise ConfigurationError(f"{origin}: tables.{name}.without: no column {column!r}{hint}")
+            raise ConfigurationError(
+                "{file}: tables.{table}.without: no column {column!r}{hint}",
+                file=origin,
+                table=name,
+                column=column,
+                hint=hint,
+            )
         table["columns"][column]["without"] = reason
 
 
@@ -239,9 +276,69 @@ def _validate(raw: dict[str, Any], origin: str) -> Catalogue:
     try:
         return Catalogue.model_validate(raw | {"outputs": output_tables(tables, raw["items"]), "files": output_files()})
     except ValidationError as error:
-        lines = []
-        for problem in error.errors(include_url=False, include_context=False):
+        raise ConfigurationError(under_one_another(_problems(error, origin))) from None
+
+
+def _problems(error: ValidationError, origin: str) -> Iterator[Said]:
+    """What the models refuse, each with file and key."""
+    for problem in error.errors(include_url=False):
+        said = _said(problem)
+        # of a value of two kinds the library names the kind behind the key
+        if key := ".".join(part for part in map(str, problem["loc"]) if not _KIND.fullmatch(part)):
+            yield Said("{file}: {key}: {what}", file=origin, key=key, what=said)
+        else:
             # what the whole catalogue refuses names its key itself
-            where = [".".join(map(str, problem["loc"]))] if problem["loc"] else []
-            lines.append(": ".join([origin, *where, problem["msg"].removeprefix("Value error, ")]))
-        raise ConfigurationError("\n".join(lines)) from None
+            yield Said("{file}: {what}", file=origin, what=said)
+
+
+def _said(problem: ErrorDetails) -> Said:
+    """What a model refuses: our own sentence, or the library's behind what it expected and what stands there."""
+    context = {
+        name: value.replace(" or ", ", ") if name == "expected" else value
+        for name, value in problem.get("ctx", {}).items()
+    }
+    told, found, refused = problem["msg"].removeprefix("Value error, "), problem["input"], context.get("error")
+    if isinstance(refused, ValueError) and refused.args and isinstance(refused.args[0], Said):
+        return refused.args[0]
+    template = _LIBRARY.get(problem["type"])
+    if template is None:
+        what = Said("{told}", told=told)
+    else:
+        what = Said(template, **{name: context[name] for name, _ in fields(template)})
+    if problem["type"] in {"missing", "extra_forbidden", "value_error"} or not isinstance(
+        found, str | int | float | bool | None
+    ):
+        return what
+    return Said("{what} (found {found!r})", what=what, found=found)
+
+
+_KIND = re.compile(r"(?:literal|tuple|list|dict)\[.*\]")
+#: What the library says of the values that a person gets wrong, by its own names; of the rest its words alone are told.
+_LIBRARY: Mapping[str, str] = {
+    "missing": "Field required",
+    "extra_forbidden": "Extra inputs are not permitted",
+    "bool_parsing": "Input should be a valid boolean",
+    "bool_type": "Input should be a valid boolean",
+    "date_from_datetime_parsing": "Input should be a valid date",
+    "date_type": "Input should be a valid date",
+    "dict_type": "Input should be a valid dictionary",
+    "finite_number": "Input should be a finite number",
+    "float_parsing": "Input should be a valid number",
+    "float_type": "Input should be a valid number",
+    "greater_than": "Input should be greater than {gt}",
+    "greater_than_equal": "Input should be greater than or equal to {ge}",
+    "int_from_float": "Input should be a valid integer",
+    "int_parsing": "Input should be a valid integer",
+    "int_type": "Input should be a valid integer",
+    "less_than": "Input should be less than {lt}",
+    "less_than_equal": "Input should be less than or equal to {le}",
+    "list_type": "Input should be a valid list",
+    "literal_error": "Input should be one of {expected}",
+    "mapping_type": "Input should be a valid dictionary",
+    "model_type": "Input should be a valid dictionary",
+    "string_pattern_mismatch": "String should match pattern '{pattern}'",
+    "string_too_short": "String should have at least {min_length} characters",
+    "string_type": "Input should be a valid string",
+    "too_short": "Input should have at least {min_length} items",
+    "tuple_type": "Input should be a valid list",
+}

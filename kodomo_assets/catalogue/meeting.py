@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Model, Words, did_you_mean
+from kodomo_assets.errors import Said
 
 
 class Hint(Model):
@@ -92,7 +93,14 @@ class Meeting(Model):
         for leaflet, directions in self.leaflets.items():
             for direction in directions:
                 if direction not in known:
-                    raise ValueError(f"leaflets.{leaflet}: no direction {direction!r}{did_you_mean(direction, known)}")
+                    raise ValueError(
+                        Said(
+                            "leaflets.{leaflet}: no direction {name!r}{hint}",
+                            leaflet=leaflet,
+                            name=direction,
+                            hint=did_you_mean(direction, known),
+                        )
+                    )
         return self
 
     @property

@@ -13,6 +13,7 @@ from kodomo_assets.catalogue.base import Band, Model, Share
 from kodomo_assets.catalogue.decisions import Action, ItemDecision
 from kodomo_assets.catalogue.items import Item
 from kodomo_assets.catalogue.words import SCHOOL_GROUP
+from kodomo_assets.errors import Said
 
 SchoolCode = Annotated[str, Field(pattern=r"^[0-9A-Z]+$")]
 
@@ -78,8 +79,11 @@ class Linkage(Model):
     def _consistent(self) -> Self:
         if not 0.01 <= self.review_probability <= self.link_probability:
             raise ValueError(
-                f"review_probability: found {self.review_probability}, expected 0.01 to link_probability "
-                f"({self.link_probability})"
+                Said(
+                    "review_probability: found {found}, expected 0.01 to link_probability ({most})",
+                    found=self.review_probability,
+                    most=self.link_probability,
+                )
             )
         return self
 
@@ -234,26 +238,46 @@ class Fairness(Model):
         """
         if SCHOOL_GROUP in self.groups:
             raise ValueError(
-                f"fairness.groups.{SCHOOL_GROUP}: the schools are compared under this name, expected another one"
+                Said(
+                    "fairness.groups.{group}: the schools are compared under this name, expected another one",
+                    group=SCHOOL_GROUP,
+                )
             )
         named = [(f"groups.{name}.items", group.items) for name, group in self.groups.items()]
         for where, names in (*named, ("without", self.without)):
             if unknown := [name for name in names if name not in items or not items[name].levels]:
-                raise ValueError(f"fairness.{where}: no item with levels {'・'.join(unknown)}")
+                raise ValueError(
+                    Said("fairness.{where}: no item with levels {items}", where=where, items="・".join(unknown))
+                )
             if again := [name for name, times in Counter(names).items() if times > 1]:
-                raise ValueError(f"fairness.{where}: found {'・'.join(again)} more than once, expected each item once")
+                raise ValueError(
+                    Said(
+                        "fairness.{where}: found {items} more than once, expected each item once",
+                        where=where,
+                        items="・".join(again),
+                    )
+                )
         for name in self.without:
             if items[name].screen is not None:
                 raise ValueError(
-                    f"fairness.without: {name!r} is left out before any regression ({items[name].screen}) and "
-                    "contributes to no score, expected an item that may weigh"
+                    Said(
+                        "fairness.without: {item!r} is left out before any regression ({screen}) and contributes to no "
+                        "score, expected an item that may weigh",
+                        item=name,
+                        screen=items[name].screen,
+                    )
                 )
         for name in self.groups:
             least, most = self.bounds(name)
             if least > most:
                 raise ValueError(
-                    f"fairness.groups.{name}: found min_ratio {least:g} above max_ratio {most:g} (its own or that of "
-                    "all), expected it below"
+                    Said(
+                        "fairness.groups.{group}: found min_ratio {least:g} above max_ratio {most:g} (its own or that "
+                        "of all), expected it below",
+                        group=name,
+                        least=least,
+                        most=most,
+                    )
                 )
 
     def bounds(self, group: str) -> tuple[float, float]:

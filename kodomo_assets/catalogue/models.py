@@ -51,6 +51,7 @@ from kodomo_assets.catalogue.words import (
     school_code,
     vocabularies,
 )
+from kodomo_assets.errors import Said, together
 from kodomo_assets.japan.text import flag_word
 from kodomo_assets.vocabulary import LEVEL_WORDS
 
@@ -96,8 +97,14 @@ class Catalogue(Model):
                 for theirs, ours in column.codes.items() if column.type == "flag" else ():
                     if ours and flag_word(ours) not in words:
                         raise ValueError(
-                            f"tables.{table.id}.columns.{column.name}.codes: {theirs!r} is mapped to {ours!r}, "
-                            "expected one of ingest.yes_words or no_words"
+                            Said(
+                                "tables.{table}.columns.{column}.codes: {theirs!r} is mapped to {ours!r}, expected one "
+                                "of ingest.yes_words or no_words",
+                                table=table.id,
+                                column=column.name,
+                                theirs=theirs,
+                                ours=ours,
+                            )
                         )
         return self
 
@@ -105,53 +112,88 @@ class Catalogue(Model):
     def _references_exist(self) -> Self:
         for table in self.tables.values():
             if table.section not in self.sections:
-                raise ValueError(f"tables.{table.id}.section: no section {table.section!r}")
+                raise ValueError(
+                    Said("tables.{table}.section: no section {name!r}", table=table.id, name=table.section)
+                )
         for output in (*self.outputs.values(), *self.files.values()):
             if output.owner not in self.sections:
                 raise ValueError(f"outputs.{output.qualified}.owner: no section {output.owner!r}")
         offices = Counter(section.ja for section in self.sections.values())
         for name, section in self.sections.items():
             if offices[section.ja] > 1:
-                raise ValueError(f"sections.{name}.ja: another office is called {section.ja!r} too, expected one each")
+                raise ValueError(
+                    Said(
+                        "sections.{section}.ja: another office is called {ja!r} too, expected one each",
+                        section=name,
+                        ja=section.ja,
+                    )
+                )
         for item in self.items.values():
             for name in item.tables:
                 if name not in self.tables:
-                    raise ValueError(f"items.{item.id}.tables: no table {name!r}")
+                    raise ValueError(Said("items.{item}.tables: no table {name!r}", item=item.id, name=name))
             for name in item.about:
                 if name not in self.difficulties:
-                    raise ValueError(f"items.{item.id}.about: no difficulty {name!r}")
+                    raise ValueError(Said("items.{item}.about: no difficulty {name!r}", item=item.id, name=name))
             item.check_reads(self.tables)
         years = sorted(year for band in self.bands.values() for year in band.school_years)
         if years != list(range(1, 10)):
-            raise ValueError(f"bands: expected each school year from 1 to 9 in exactly one band, found {years}")
+            raise ValueError(
+                Said("bands: expected each school year from 1 to 9 in exactly one band, found {years}", years=years)
+            )
         known_hints = [hint.ja for hint in self.meeting.hints]
         for table in self.tables.values():
             for hidden in table.hides:
                 if hidden not in known_hints:
                     raise ValueError(
-                        f"tables.{table.id}: is used, and hides {hidden!r}, which is none of meeting.hints"
-                        f"{did_you_mean(hidden, known_hints)}"
+                        Said(
+                            "tables.{table}: is used, and hides {name!r}, which is none of meeting.hints{hint}",
+                            table=table.id,
+                            name=hidden,
+                            hint=did_you_mean(hidden, known_hints),
+                        )
                     )
         for number, hint in enumerate(self.meeting.hints):
             for name, levels in [*hint.when.items(), *hint.any_of.items()]:
                 if name not in self.items or not set(levels) <= set(self.items[name].levels):
-                    raise ValueError(f"meeting.hints.{number}: no item {name!r} with the levels {list(levels)}")
+                    raise ValueError(
+                        Said(
+                            "meeting.hints.{number}: no item {name!r} with the levels {levels}",
+                            number=number,
+                            name=name,
+                            levels=list(levels),
+                        )
+                    )
                 if self.items[name].screen == "fairness":
                     raise ValueError(
-                        f"meeting.hints.{number}: item {name!r} is one of fairness, expected one that may be seen by "
-                        "who decides (method §6)"
+                        Said(
+                            "meeting.hints.{number}: item {name!r} is one of fairness, expected one that may be seen "
+                            "by who decides (method §6)",
+                            number=number,
+                            name=name,
+                        )
                     )
         for band, names in self.weights.fixed_items.items():
             for name in names:
                 if name not in self.items or band not in self.items[name].bands:
                     of_band = [item.id for item in self.items.values() if band in item.bands]
                     raise ValueError(
-                        f"weights.fixed_items.{band}: no item {name!r} in this band{did_you_mean(name, of_band)}"
+                        Said(
+                            "weights.fixed_items.{band}: no item {name!r} in this band{hint}",
+                            band=band,
+                            name=name,
+                            hint=did_you_mean(name, of_band),
+                        )
                     )
                 if self.items[name].screen is not None:
                     raise ValueError(
-                        f"weights.fixed_items.{band}: {name!r} is left out before any regression "
-                        f"({self.items[name].screen}), expected items that may stay"
+                        Said(
+                            "weights.fixed_items.{band}: {name!r} is left out before any regression ({screen}), "
+                            "expected items that may stay",
+                            band=band,
+                            name=name,
+                            screen=self.items[name].screen,
+                        )
                     )
         self.registry.check(self.sections, self.tables)
         kinds = {
@@ -180,8 +222,16 @@ class Catalogue(Model):
                 first, digits, letters = told.setdefault(kind, (where, column.digits, column.letters))
                 if (digits, letters) != (column.digits, column.letters):
                     raise ValueError(
-                        f"{where}: found digits {column.digits} and letters {column.letters}, but {digits} and "
-                        f"{letters} in {first}; expected the same in every table that has this number"
+                        Said(
+                            "{where}: found digits {digits} and letters {letters}, but {other_digits} and "
+                            "{other_letters} in {other}; expected the same in every table that has this number",
+                            where=where,
+                            digits=column.digits,
+                            letters=column.letters,
+                            other_digits=digits,
+                            other_letters=letters,
+                            other=first,
+                        )
                     )
         return self
 
@@ -190,17 +240,34 @@ class Catalogue(Model):
         for number, given in enumerate(self.ingest.acknowledged):
             where = f"ingest.acknowledged.{number}"
             if given.table not in self.tables:
-                raise ValueError(f"{where}.table: no table {given.table!r}")
+                raise ValueError(Said("{where}.table: no table {name!r}", where=where, name=given.table))
             if given.column is not None and given.column not in self.tables[given.table].columns:
-                raise ValueError(f"{where}.column: no column {given.column!r} of {given.table}")
+                raise ValueError(
+                    Said(
+                        "{where}.column: no column {column!r} of {table}",
+                        where=where,
+                        column=given.column,
+                        table=given.table,
+                    )
+                )
         for number, gone in enumerate(self.ingest.withdrawn):
             if gone.table not in self.tables:
-                raise ValueError(f"ingest.withdrawn.{number}.table: no table {gone.table!r}")
+                raise ValueError(
+                    Said("{where}.table: no table {name!r}", where=f"ingest.withdrawn.{number}", name=gone.table)
+                )
             if not self.calendar.is_reference_date(gone.reference_date):
-                raise ValueError(f"ingest.withdrawn.{number}.reference_date: {gone.reference_date} is none")
+                raise ValueError(
+                    Said(
+                        "ingest.withdrawn.{number}.reference_date: {day} is none",
+                        number=number,
+                        day=gone.reference_date,
+                    )
+                )
         for number, row in enumerate(self.ingest.acknowledged_rows):
             if row.table not in self.tables:
-                raise ValueError(f"ingest.acknowledged_rows.{number}.table: no table {row.table!r}")
+                raise ValueError(
+                    Said("{where}.table: no table {name!r}", where=f"ingest.acknowledged_rows.{number}", name=row.table)
+                )
         return self
 
     @model_validator(mode="after")
@@ -221,9 +288,11 @@ class Catalogue(Model):
             for name, agreement in self.registry.agreements.items()
             if agreement.agreed_on is not None
         ]
-        ahead = [f"{key}: found {day}" for key, day in dated if day > today]
+        ahead = [Said("{key}: found {day}", key=key, day=day) for key, day in dated if day > today]
         if ahead:
-            raise ValueError(f"{'; '.join(ahead)}; expected a day on or before today ({today})")
+            raise ValueError(
+                Said("{ahead}; expected a day on or before today ({today})", ahead=together(ahead), today=today)
+            )
         return self
 
     def feeding(self, table: SourceTable) -> dict[str, tuple[str, ...]]:
@@ -328,8 +397,12 @@ class Catalogue(Model):
         longest = max(self.years_kept(table) for table in self.tables)
         if self.years_kept() > longest:
             raise ValueError(
-                f"retention.outputs: found {self.retention.outputs}, but no table is kept longer than {longest} school "
-                f"years; expected {longest} or fewer"
+                Said(
+                    "retention.outputs: found {found}, but no table is kept longer than {longest} school years; "
+                    "expected {longest} or fewer",
+                    found=self.retention.outputs,
+                    longest=longest,
+                )
             )
         return self
 

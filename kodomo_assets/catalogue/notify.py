@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Model
+from kodomo_assets.errors import Said
 
 Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$", title="mail address")]
 
@@ -30,9 +31,11 @@ class Notify(Model):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.server is not None and (self.sender is None or not self.to):
-            raise ValueError("server is given without sender or to: expected all three, or no server")
+            raise ValueError(Said("server is given without sender or to: expected all three, or no server"))
         if (self.user is None) != (self.password_file is None):
-            raise ValueError("user and password_file: expected both or none")
+            raise ValueError(Said("user and password_file: expected both or none"))
         if self.user is not None and self.security == "none":
-            raise ValueError("a password would go through the network in the clear: expected security starttls or tls")
+            raise ValueError(
+                Said("a password would go through the network in the clear: expected security starttls or tls")
+            )
         return self

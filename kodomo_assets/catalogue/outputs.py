@@ -13,6 +13,7 @@ import yaml
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputTable
 from kodomo_assets.catalogue.source_tables import SourceTable
 from kodomo_assets.catalogue.words import MISSING
+from kodomo_assets.errors import Said
 
 _INT = "tag:yaml.org,2002:int"
 _NO_OCTAL = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)$")
@@ -36,7 +37,7 @@ def read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_LOADER)  # noqa: S506 (a safe loader)
 
 
-def repeated_key(text: str) -> str | None:
+def repeated_key(text: str) -> Said | None:
     """The first key that a YAML text gives twice in one mapping, with its path and lines; None where there is none.
 
     YAML's readers let the last one win without a word.
@@ -57,7 +58,12 @@ def repeated_key(text: str) -> str | None:
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in lines:
-                return f"{'.'.join((*path, name))} is given twice, in lines {lines[name]} and {line}; expected once"
+                return Said(
+                    "{key} is given twice, in lines {first} and {second}; expected once",
+                    key=".".join((*path, name)),
+                    first=lines[name],
+                    second=line,
+                )
             lines[name] = line
             waiting.append(((*path, name), value))
     return None

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from kodomo_assets.catalogue.base import Model
+from kodomo_assets.errors import Said
 
 TermDate = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$", title="MM-DD, DD 01 to 28")]
 
@@ -17,7 +18,9 @@ def _time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"found {name!r}, expected the name of a time zone such as 'Asia/Tokyo'") from None
+        raise ValueError(
+            Said("found {found!r}, expected the name of a time zone such as 'Asia/Tokyo'", found=name)
+        ) from None
     return name
 
 
@@ -34,13 +37,15 @@ class Calendar(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.yearly not in self.terms:
-            raise ValueError(f"yearly {self.yearly!r} is none of the terms {list(self.terms)}")
+            raise ValueError(
+                Said("yearly {found!r} is none of the terms {terms}", found=self.yearly, terms=list(self.terms))
+            )
         if len(set(self.terms)) < len(self.terms):
-            raise ValueError(f"terms: found {list(self.terms)}, expected each date once")
+            raise ValueError(Said("terms: found {found}, expected each date once", found=list(self.terms)))
         if len({term[3:] for term in self.terms}) > 1:
-            raise ValueError("all terms must lie on one day of the month")
+            raise ValueError(Said("all terms must lie on one day of the month"))
         if f"{self.first_reference_date:%m-%d}" not in self.terms:
-            raise ValueError("first_reference_date must be one of the terms")
+            raise ValueError(Said("first_reference_date must be one of the terms"))
         return self
 
     @property

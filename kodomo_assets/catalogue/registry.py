@@ -15,6 +15,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Model, Sentence, did_you_mean
+from kodomo_assets.errors import Said
 
 
 class Agreement(Model):
@@ -77,7 +78,9 @@ class Registry(Model):
     @model_validator(mode="after")
     def _dates_are_in_order(self) -> Self:
         if list(self.notice_days) != sorted(set(self.notice_days), reverse=True):
-            raise ValueError(f"notice_days: found {list(self.notice_days)}, expected each once, the longest first")
+            raise ValueError(
+                Said("notice_days: found {found}, expected each once, the longest first", found=list(self.notice_days))
+            )
         return self
 
     def check(self, sections: Collection[str], tables: Collection[str]) -> None:
@@ -85,7 +88,13 @@ class Registry(Model):
         known = [*sections, *tables]
         for name in self.agreements:
             if name not in known:
-                raise ValueError(f"registry.agreements: no office and no table {name!r}{did_you_mean(name, known)}")
+                raise ValueError(
+                    Said(
+                        "registry.agreements: no office and no table {name!r}{hint}",
+                        name=name,
+                        hint=did_you_mean(name, known),
+                    )
+                )
 
     def agreement(self, section: str, table: str) -> Agreement:
         """What was settled for a table of an office: its own entries before those for the whole office."""

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from kodomo_assets.catalogue.base import Model, Words, did_you_mean
+from kodomo_assets.errors import Said
 
 #: Numbers of 78条1項 that a city's records may meet: harm to who asks or is asked for, other people, deliberation,
 #: the office's work.
@@ -47,15 +48,28 @@ class Rights(Model):
     def _confirming_are_roles(self) -> Self:
         for role in self.confirming:
             if role not in self.roles:
-                raise ValueError(f"confirming: found {role!r}, expected one of roles{did_you_mean(role, self.roles)}")
+                raise ValueError(
+                    Said(
+                        "confirming: found {found!r}, expected one of roles{hint}",
+                        found=role,
+                        hint=did_you_mean(role, self.roles),
+                    )
+                )
         if any(not role.strip() for role in self.roles):
-            raise ValueError("roles: found a blank one, expected what a role is called")
+            raise ValueError(Said("roles: found a blank one, expected what a role is called"))
         for role in self.roles:
             if role != role.strip():
-                raise ValueError(f"roles: found {role!r}, which no `--role` equals; take away the blanks at its ends")
+                raise ValueError(
+                    Said(
+                        "roles: found {found!r}, which no `--role` equals; take away the blanks at its ends", found=role
+                    )
+                )
         if len(set(self.roles)) < len(self.roles):
             raise ValueError(
-                "roles: found one twice, expected each once: who asks does not confirm, which takes two roles at least"
+                Said(
+                    "roles: found one twice, expected each once: who asks does not confirm, which takes two roles at "
+                    "least"
+                )
             )
         return self
 
@@ -63,7 +77,11 @@ class Rights(Model):
         """Raises ValueError where a table or a kind of consultation is named that there is not."""
         for name in self.grounds:
             if name not in tables:
-                raise ValueError(f"rights.grounds: no table {name!r}{did_you_mean(name, tables)}")
+                raise ValueError(
+                    Said("rights.grounds: no table {name!r}{hint}", name=name, hint=did_you_mean(name, tables))
+                )
         for kind in self.abuse:
             if kind not in consultations:
-                raise ValueError(f"rights.abuse: no 相談種別 {kind!r}{did_you_mean(kind, consultations)}")
+                raise ValueError(
+                    Said("rights.abuse: no 相談種別 {name!r}{hint}", name=kind, hint=did_you_mean(kind, consultations))
+                )

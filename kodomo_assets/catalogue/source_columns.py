@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from kodomo_assets.catalogue.base import Model, Sentence
+from kodomo_assets.errors import Said
 from kodomo_assets.japan.dates import read_date, read_month
 from kodomo_assets.japan.text import comparable, read_id, read_number
 
@@ -35,7 +36,7 @@ def _as_codes(value: object) -> object:
     if not isinstance(value, dict):
         return value
     if any(isinstance(part, bool) for pair in value.items() for part in pair):
-        raise ValueError("YAML reads words like true, yes and on as something else; put them in quotation marks")
+        raise ValueError(Said("YAML reads words like true, yes and on as something else; put them in quotation marks"))
     return {str(theirs): "" if ours is None else str(ours) for theirs, ours in value.items()}
 
 
@@ -175,13 +176,13 @@ class Column(Model):
         }
         for key, (is_given, fits) in given.items():
             if is_given and not fits:
-                raise ValueError(f"`{key}` has no effect on a column of type {self.type}")
+                raise ValueError(Said("`{key}` has no effect on a column of type {type}", key=key, type=self.type))
         if (self.min or 0) > (math.inf if self.max is None else self.max):
-            raise ValueError(f"min {self.min} lies above max {self.max}")
+            raise ValueError(Said("min {least} lies above max {most}", least=self.min, most=self.max))
         if self.ages is not None and not 0 <= self.ages[0] <= self.ages[1]:
-            raise ValueError(f"ages: found {list(self.ages)}, expected the youngest and the oldest")
+            raise ValueError(Said("ages: found {found}, expected the youngest and the oldest", found=list(self.ages)))
         if self.without is not None and self.required:
-            raise ValueError("without: no row can be read without this column, so it cannot be declared absent")
+            raise ValueError(Said("without: no row can be read without this column, so it cannot be declared absent"))
         compared_once("codes", self.codes)
         return self
 
@@ -189,11 +190,17 @@ class Column(Model):
     def _codes_have_an_effect(self) -> Self:
         for theirs, ours in self.codes.items():
             if not comparable(theirs):
-                raise ValueError("codes: a blank cell is missing and has no code")
+                raise ValueError(Said("codes: a blank cell is missing and has no code"))
             if comparable(theirs) == comparable(ours):
-                raise ValueError(f"codes: {theirs!r} is mapped to itself, which has no effect")
+                raise ValueError(Said("codes: {theirs!r} is mapped to itself, which has no effect", theirs=theirs))
             if ours and not self._can_hold(ours):
-                raise ValueError(f"codes: {theirs!r} is mapped to {ours!r}, which this column cannot hold")
+                raise ValueError(
+                    Said(
+                        "codes: {theirs!r} is mapped to {ours!r}, which this column cannot hold",
+                        theirs=theirs,
+                        ours=ours,
+                    )
+                )
         return self
 
     def _can_hold(self, text: str) -> bool:
@@ -220,4 +227,10 @@ def compared_once(key: str, given: Mapping[str, str]) -> None:
     meant: dict[str, str] = {}
     for theirs, ours in given.items():
         if meant.setdefault(comparable(theirs), ours) != ours:
-            raise ValueError(f"{key}: {theirs!r} is given twice (full-width signs and spaces count for nothing)")
+            raise ValueError(
+                Said(
+                    "{key}: {theirs!r} is given twice (full-width signs and spaces count for nothing)",
+                    key=key,
+                    theirs=theirs,
+                )
+            )

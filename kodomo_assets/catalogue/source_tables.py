@@ -14,6 +14,7 @@ from kodomo_assets.catalogue.about import About, Number, numbers_in
 from kodomo_assets.catalogue.base import Model, Sentence
 from kodomo_assets.catalogue.legal import Legal
 from kodomo_assets.catalogue.source_columns import Column, compared_once
+from kodomo_assets.errors import Said
 from kodomo_assets.japan.dates import ERA_DIGITS
 
 EraScheme = Literal["12345", "13579"]
@@ -49,7 +50,7 @@ class HeaderPeriod(Model):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.first and self.last and self.first > self.last:
-            raise ValueError(f"from {self.first} lies after until {self.last}")
+            raise ValueError(Said("from {first} lies after until {last}", first=self.first, last=self.last))
         return self
 
     def holds(self, day: dt.date) -> bool:
@@ -206,7 +207,7 @@ class SourceTable(Model):
         fed = [name for names in self.feeds.values() for name in names]
         for name in [*self.key, self.dated_by, *person, *fed, *self.examples]:
             if name is not None and name not in self.columns:
-                raise ValueError(f"names column {name!r}, which the table does not have")
+                raise ValueError(Said("names column {name!r}, which the table does not have", name=name))
         for column in self.columns.values():
             for key, name, types in (
                 ("at_most", column.at_most, {"int", "number"}),
@@ -221,15 +222,22 @@ class SourceTable(Model):
             compared_once(key, headers)
             for header, ja in headers.items():
                 if ja not in known:
-                    raise ValueError(f"{key}: {header!r} is mapped to {ja!r}, which is no header of this table")
+                    raise ValueError(
+                        Said(
+                            "{key}: {header!r} is mapped to {ja!r}, which is no header of this table",
+                            key=key,
+                            header=header,
+                            ja=ja,
+                        )
+                    )
         return self
 
     @model_validator(mode="after")
     def _settings_have_effect(self) -> Self:
         if self.one_file and self.resolve_duplicates != "sum":
-            raise ValueError("one_file: only tables whose rows of two schools are summed can have it")
+            raise ValueError(Said("one_file: only tables whose rows of two schools are summed can have it"))
         if self.school_year_style != "through" and "school_year" not in self.feeds.get("spine", ()):
-            raise ValueError("school_year_style: only the table whose 学年 places the children can have it")
+            raise ValueError(Said("school_year_style: only the table whose 学年 places the children can have it"))
         return self
 
     @property

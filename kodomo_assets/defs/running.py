@@ -12,12 +12,13 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from kodomo_assets.errors import Said, StoreBusyError
+from kodomo_assets.errors import OF_DEAD, Said, StoreBusyError, with_remedy
 from kodomo_assets.machine.processes import Process
 from kodomo_assets.machine.scratch import gate
 from kodomo_assets.refreshing.completions import standing_runs
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
+from kodomo_assets.told import in_both
 
 HOST, PID, STARTED = "kodomo/host", "kodomo/pid", "kodomo/process_started"
 PARTITION = "dagster/partition"
@@ -80,11 +81,13 @@ def end_dead_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.date
             dead = since > (_UNMARKED_FOR if process is None else _ELSEWHERE_FOR) and not _is_held(settings)
         if not dead:
             continue
-        instance.report_run_failed(
-            run,
-            f"its process {process.pid if process else '(unknown)'} ended without a word (killed, or the machine was "
-            "switched off); the daemon asks for the newest date again, an older one is made again by `refresh DATE`",
+        said = Said(
+            "its process {process} ended without a word (killed, or the machine was switched off); the daemon asks for "
+            "the newest date again, an older one is made again by `refresh {day}`",
+            process=process.pid if process else Said("unknown"),
+            day=run.tags.get(PARTITION, "DATE"),
         )
+        instance.report_run_failed(run, in_both(with_remedy(said, OF_DEAD), str(said)))
         ended.append(run.run_id)
     return ended
 

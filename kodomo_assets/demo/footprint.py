@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.errors import ConfigurationError, Said
 
 TRUTH = "demo_truth"
 #: In that folder: in which world the city lies; without it in the linear one.
@@ -44,9 +44,9 @@ def clear_own_files(data_dir: Path) -> None:
         foreign += [data_dir / name for name in ("inbox", DATABASE) if (data_dir / name).exists()]
     if foreign:
         raise ConfigurationError(
-            f"{data_dir.name}/{foreign[0].relative_to(data_dir).as_posix()} is there and is not the demo's, or was changed "
-            "since: the synthetic city is not written over or beside other data; choose another --data-dir "
-            "(KODOMO_DATA_DIR) or move it away"
+            "{path} is there and is not the demo's, or was changed since: the synthetic city is not written over or beside "
+            "other data; choose another --data-dir (KODOMO_DATA_DIR) or move it away",
+            path=f"{data_dir.name}/{foreign[0].relative_to(data_dir).as_posix()}",
         )
     for path in found:
         path.unlink()
@@ -64,8 +64,11 @@ def require_world(data_dir: Path, world: str, default: str) -> None:
     lies_in = world_of(data_dir, default)
     if (data_dir / DATABASE).exists() and (data_dir / TRUTH).is_dir() and lies_in != world:
         raise ConfigurationError(
-            f"{data_dir.name}/{DATABASE} holds lists of the world {lies_in}, expected none for a city of the world "
-            f"{world}; choose another --data-dir (KODOMO_DATA_DIR), or delete the synthetic one first"
+            "{database} holds lists of the world {found}, expected none for a city of the world {world}; choose another "
+            "--data-dir (KODOMO_DATA_DIR), or delete the synthetic one first",
+            database=f"{data_dir.name}/{DATABASE}",
+            found=lies_in,
+            world=world,
         )
 
 
@@ -83,14 +86,20 @@ def require_refreshed(data_dir: Path) -> None:
     """
     for name, todo in ((TRUTH, "write the synthetic city first"), (DATABASE, "refresh its reference dates first")):
         if not (data_dir / name).exists():
-            raise ConfigurationError(f"{data_dir.name}/{name} is not there, expected that of the demo: {todo}")
+            raise ConfigurationError(
+                "{path} is not there, expected that of the demo: {todo}",
+                path=f"{data_dir.name}/{name}",
+                todo=Said(todo),
+            )
     for name, columns in _TRUTHS.items():
         path = data_dir / TRUTH / name
         found = path.read_text("utf-8").partition("\n")[0].split(",") if path.is_file() else []
         if not columns <= set(found):
             raise ConfigurationError(
-                f"{data_dir.name}/{TRUTH}/{name} is not there or of an earlier version of the demo, expected the columns "
-                f"{', '.join(sorted(columns))}: write the synthetic city anew into an empty folder and refresh it"
+                "{path} is not there or of an earlier version of the demo, expected the columns {columns}: write the synthetic "
+                "city anew into an empty folder and refresh it",
+                path=f"{data_dir.name}/{TRUTH}/{name}",
+                columns=", ".join(sorted(columns)),
             )
 
 

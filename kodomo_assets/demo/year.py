@@ -81,7 +81,12 @@ def _sent(outbox: Path, pattern: str, todo: str) -> list[Path]:
     """The files that people fill in; raises ConfigurationError where there is none."""
     found = _files(outbox, pattern)
     if not found:
-        raise ConfigurationError(f"outbox/{outbox.name} holds no {pattern}, expected what a refresh writes: {todo}")
+        raise ConfigurationError(
+            "outbox/{day} holds no {pattern}, expected what a refresh writes: {todo}",
+            day=outbox.name,
+            pattern=pattern,
+            todo=todo,
+        )
     return found
 
 

@@ -41,7 +41,12 @@ def reference_dates(years: int) -> list[dt.date]:
     if years == 0:
         return list(p.DATES)
     if not 2 <= years <= p.MOST_YEARS:
-        raise ConfigurationError(f"--years {years}, expected 2 to {p.MOST_YEARS} (school years from {p.DATES[0]} on)")
+        raise ConfigurationError(
+            "--years {years}, expected 2 to {most} (school years from {first} on)",
+            years=years,
+            most=p.MOST_YEARS,
+            first=p.DATES[0],
+        )
     terms = ((0, 4), (0, 9), (1, 1))
     return [dt.date(p.DATES[0].year + year + more, month, 1) for year in range(years) for more, month in terms]
 

@@ -53,8 +53,10 @@ def try_proposal(settings: Settings, catalogue: Catalogue, file: Path, *, valida
     proposal = load_proposal(settings.overlay, file)
     if proposal.weights.caused_by_list != catalogue.weights.caused_by_list:
         raise ConfigurationError(
-            f"{file.name}: weights.caused_by_list decides which records count, and features.labels holds those of "
-            f"{catalogue.weights.caused_by_list!r}; expected a proposal without it. Change city.yaml and refresh"
+            "{file}: weights.caused_by_list decides which records count, and features.labels holds those of {now!r}; "
+            "expected a proposal without it. Change city.yaml and refresh",
+            file=file.name,
+            now=catalogue.weights.caused_by_list,
         )
     with ExitStack() as stack:
         con = stack.enter_context(connect(settings.database, read_only=True))
@@ -87,8 +89,11 @@ def _require_matrix_of_today(con: duckdb.DuckDBPyConnection, catalogue: Catalogu
     """A proposal is laid over the city's own file, so that file is what the stored matrix must have been made with."""
     if other := _other_levels(con, catalogue, day):
         raise ConfigurationError(
-            f"{name}: {', '.join(other)}: changed since the matrix of {day} was made, which has other levels; expected "
-            f"the settings of then. Refresh {day} first, then try the proposal"
+            "{file}: {items}: changed since the matrix of {day} was made, which has other levels; expected the "
+            "settings of then. Refresh {day} first, then try the proposal",
+            file=name,
+            items=", ".join(other),
+            day=day,
         )
 
 
@@ -106,9 +111,12 @@ def _require_same_levels(con: duckdb.DuckDBPyConnection, proposal: Catalogue, da
     """What decides on which level a child stands cannot be tried: the matrix that is stored was made without it."""
     if other := _other_levels(con, proposal, day):
         raise ConfigurationError(
-            f"{name}: {', '.join(other)}: other levels than in the matrix of {day}, expected what the fit alone "
-            "decides (weights, and screen, count and direction of items). For thresholds, codes, words and windows "
-            "change city.yaml and refresh the date"
+            "{file}: {items}: other levels than in the matrix of {day}, expected what the fit alone decides (weights, "
+            "and screen, count and direction of items). For thresholds, codes, words and windows change city.yaml and "
+            "refresh the date",
+            file=name,
+            items=", ".join(other),
+            day=day,
         )
 
 

@@ -135,8 +135,10 @@ def _require(folders: Sequence[Path]) -> None:
         named = " ".join(f'"{path}"' for path in missing)
         how = f"mkdir {named}" if _ON_WINDOWS else f"install -d -m 700 -o <account> -g <account> {named}"
         raise ConfigurationError(
-            f"install-services: no folder {', '.join(map(str, missing))}; expected those of the installation, of the "
-            f"account that is to run the services: {how}"
+            "install-services: no folder {folders}; expected those of the installation, of the account that is to run "
+            "the services: {how}",
+            folders=", ".join(map(str, missing)),
+            how=how,
         )
 
 
@@ -229,7 +231,9 @@ def _units(of: Installation, service: Service) -> dict[str, bytes]:
 def _plain(text: str) -> str:
     """For a setting that takes the rest of its line; systemd puts other things for what begins with %."""
     if any(ord(sign) < ord(" ") for sign in text) or text != text.strip():
-        raise ConfigurationError(f"install-services: {text!r} cannot stand in a unit of systemd; rename the folder")
+        raise ConfigurationError(
+            "install-services: {text!r} cannot stand in a unit of systemd; rename the folder", text=text
+        )
     return text.replace("%", "%%")
 
 

@@ -44,7 +44,7 @@ def serve_ui(
     known = {*allowed} | (set() if host in _ANY_ADDRESS else {host})
     if not known:
         raise ConfigurationError(
-            f"--host {host}: listens on every address; name those that the UI is opened by with --allow-host"
+            "--host {host}: listens on every address; name those that the UI is opened by with --allow-host", host=host
         )
     prepare_home(settings)
     listening = _listen(host, port)
@@ -94,8 +94,9 @@ def _only_daemon(settings: Settings) -> Iterator[None]:
     with alone(settings.dagster_home / "daemon.lock") as is_alone:
         if not is_alone:
             raise ConfigurationError(
-                f"DAGSTER_HOME {settings.dagster_home}: another daemon of it runs already, as a service or beside a "
-                "`kodomo ui`: leave it at that (a UI beside it is `kodomo ui --no-daemon`), or end the other one first"
+                "DAGSTER_HOME {home}: another daemon of it runs already, as a service or beside a `kodomo ui`: leave "
+                "it at that (a UI beside it is `kodomo ui --no-daemon`), or end the other one first",
+                home=settings.dagster_home,
             )
         yield
 
@@ -122,8 +123,11 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise ConfigurationError(
-            f"--host {host} --port {port}: cannot be listened on ({explain(error) or error.strerror}); is another UI "
-            "running? Choose another with --port"
+            "--host {host} --port {port}: cannot be listened on ({why}); is another UI running? Choose another with "
+            "--port",
+            host=host,
+            port=port,
+            why=explain(error) or error.strerror,
         ) from None
     return listening
 

@@ -138,7 +138,10 @@ def read_lock(path: Path) -> list[Requirement]:
         requirement = Requirement(line)
         if [part.operator for part in requirement.specifier] != ["=="]:
             raise ConfigurationError(
-                f"{path.name}: line {number}: found {line!r}, expected one version (name==version)"
+                "{file}: line {number}: found {found!r}, expected one version (name==version)",
+                file=path.name,
+                number=number,
+                found=line,
             )
         found.append(requirement)
     return found
@@ -154,7 +157,7 @@ def locked(requirements: Iterable[Requirement], wheels: Path, targets: Sequence[
     of = {str(one): [path for path in sorted(wheels.iterdir()) if _is_of(path, one)] for one in wanted}
     without = [line for line, paths in of.items() if not paths]
     if without:
-        raise ConfigurationError(f"wheelhouse: no wheel of {', '.join(without)} was downloaded")
+        raise ConfigurationError("wheelhouse: no wheel of {names} was downloaded", names=", ".join(without))
     return [_hashed(one, of[str(one)]) for one in wanted]
 
 
@@ -163,8 +166,10 @@ def _require(checkout: Path) -> None:
     missing = [str(name) for name in (LOCK, *_SOURCES, *_DOCUMENTS, guide) if not (checkout / name).exists()]
     if missing:
         raise ConfigurationError(
-            f"wheelhouse: {checkout}: lacks {', '.join(dict.fromkeys(missing))}; expected a checkout of the project, "
-            "on a machine with internet: give the command there. What is installed from an archive makes no new one"
+            "wheelhouse: {checkout}: lacks {names}; expected a checkout of the project, on a machine with internet: "
+            "give the command there. What is installed from an archive makes no new one",
+            checkout=checkout,
+            names=", ".join(dict.fromkeys(missing)),
         )
 
 
@@ -181,7 +186,7 @@ def _build(checkout: Path, copy: Path, wheels: Path) -> str:
     done = _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(copy))
     built = [path.name for path in wheels.iterdir()]
     if done.returncode or len(built) != 1:
-        raise ConfigurationError(f"wheelhouse: the product's own wheel was not built: {_last(done)}")
+        raise ConfigurationError("wheelhouse: the product's own wheel was not built: {why}", why=_last(done))
     return built[0]
 
 
@@ -196,8 +201,9 @@ def _download(
         missing += [f"{name} ({target.label})" for name in _not_found(target, wanted, wheels)]
     if missing:
         raise ConfigurationError(
-            f"wheelhouse: no wheel is to be had of {', '.join(missing)}; expected one of each: no archive was made. "
-            "Take another version of it into requirements.lock (make lock)"
+            "wheelhouse: no wheel is to be had of {names}; expected one of each: no archive was made. Take another "
+            "version of it into requirements.lock (make lock)",
+            names=", ".join(missing),
         )
 
 
@@ -213,7 +219,9 @@ def _not_found(target: Target, wanted: Mapping[str, str], wheels: Path) -> Itera
         found = _NOT_FOUND.search(done.stderr)
         name = canonicalize_name(Requirement(found[1]).name) if found else None
         if name not in left or _UNREACHABLE.search(done.stderr):
-            raise ConfigurationError(f"wheelhouse: {target.label}: pip could not download: {_last(done)}")
+            raise ConfigurationError(
+                "wheelhouse: {target}: pip could not download: {why}", target=target.label, why=_last(done)
+            )
         yield left.pop(name)
 
 

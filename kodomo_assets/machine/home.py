@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.errors import ConfigurationError, Said
+from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.settings import Settings
 
 CONFIGURATION = "dagster.yaml"
@@ -59,8 +60,10 @@ def make_home(settings: Settings) -> None:
             part.replace(target)
     except OSError as error:
         raise ConfigurationError(
-            f"DAGSTER_HOME {home}: cannot be made private ({error.strerror}); expected a folder of the account that "
-            "runs the refreshes"
+            "DAGSTER_HOME {home}: cannot be made private ({why}); expected a folder of the account that runs the "
+            "refreshes",
+            home=home,
+            why=explain(error) or error.strerror,
         ) from None
     require_private_home({"DAGSTER_HOME": str(home)})
 
@@ -71,24 +74,34 @@ def require_private_home(environment: Mapping[str, str]) -> None:
     Raises:
         ConfigurationError: DAGSTER_HOME is not set, or its dagster.yaml is missing or lacks a setting.
     """
-    remedy = "start with `python -m kodomo_assets ui` or `refresh`, which make it"
+    remedy = Said("start with `python -m kodomo_assets ui` or `refresh`, which make it")
     if not environment.get("DAGSTER_HOME"):
-        raise ConfigurationError(f"DAGSTER_HOME is not set: Dagster would keep its logs anywhere; {remedy}")
+        raise ConfigurationError(
+            "DAGSTER_HOME is not set: Dagster would keep its logs anywhere; {remedy}", remedy=remedy
+        )
     path = Path(environment["DAGSTER_HOME"]) / CONFIGURATION
     try:
         found = yaml.safe_load(path.read_bytes())
     except FileNotFoundError:
-        raise ConfigurationError(f"{path}: is missing; {remedy}") from None
+        raise ConfigurationError("{path}: is missing; {remedy}", path=path, remedy=remedy) from None
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(
-            f"{path}: cannot be read ({type(error).__name__}); take it away, then {remedy}"
+            "{path}: cannot be read ({why}); take it away, then {remedy}",
+            path=path,
+            why=type(error).__name__,
+            remedy=remedy,
         ) from None
     for key, (expected, why) in _REQUIRED.items():
         value = _value(found, key)
         if value != expected and not (expected is None and not value):
             raise ConfigurationError(
-                f"{path}: {'.'.join(key)}: found {value!r}, expected {expected!r} ({why}); mend the line, or take the "
-                "file away and the shipped one is put there"
+                "{path}: {key}: found {found!r}, expected {expected!r} ({why}); mend the line, or take the file away "
+                "and the shipped one is put there",
+                path=path,
+                key=".".join(key),
+                found=value,
+                expected=expected,
+                why=Said(why),
             )
 
 

@@ -148,5 +148,7 @@ def _connected(catalogue: Catalogue) -> smtplib.SMTP:
 
 def _password(path: Path) -> str:
     if others := others_may(path):
-        raise ConfigurationError(f"notify.password_file: others may read it ({others}), expected its owner only")
+        raise ConfigurationError(
+            "{key}: others may read it ({others}), expected its owner only", key="notify.password_file", others=others
+        )
     return path.read_text("utf-8").partition("\n")[0].strip()

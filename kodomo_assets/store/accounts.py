@@ -93,8 +93,9 @@ def look(settings: Settings, catalogue: Catalogue) -> list[Wrong]:
 def _require_folder(settings: Settings) -> None:
     if not settings.data_dir.is_dir():
         raise ConfigurationError(
-            f"KODOMO_DATA_DIR: no folder {settings.data_dir}, expected that of the installation: the account that is "
-            "to refresh makes it (mkdir -m 700), and owns all that comes into it"
+            "KODOMO_DATA_DIR: no folder {folder}, expected that of the installation: the account that is to refresh "
+            "makes it (mkdir -m 700), and owns all that comes into it",
+            folder=settings.data_dir,
         )
 
 
@@ -404,15 +405,17 @@ def set_up(settings: Settings, catalogue: Catalogue, *, dry_run: bool) -> list[s
     account = refreshing_account(settings)
     if os.geteuid() != account.number:
         raise ConfigurationError(
-            f"{SET_UP}: found another account, expected {account.name}, which the data folder belongs to: log in as "
-            "it; what only root may do is told by the command without it"
+            "{option}: found another account, expected {account}, which the data folder belongs to: log in as it; what "
+            "only root may do is told by the command without it",
+            option=SET_UP,
+            account=account.name,
         )
     lines = []
     if not dry_run:
         try:
             keep_private(settings, catalogue)
         except ConfigurationError as error:
-            lines.append(str(error))
+            lines.append(error.said.ja or str(error))
     shares = Shares(settings, catalogue)
     done = [one for one in look(settings, catalogue) if _is_settable(one, settings, shares, account)]
     if not dry_run:

@@ -167,8 +167,12 @@ def _as_the_city_wants(
             continue
         if found.type != type_name(column):
             raise ConfigurationError(
-                f"tables.{table.name}.columns.{column.name}.type: kodomo.duckdb holds this column as {found.type}, "
-                f"the configuration makes it {type_name(column)}; expected the type that it was made with: put it back"
+                "tables.{table}.columns.{column}.type: kodomo.duckdb holds this column as {held}, the configuration "
+                "makes it {made}; expected the type that it was made with: put it back",
+                table=table.name,
+                column=column.name,
+                held=found.type,
+                made=type_name(column),
             )
         if column.nullable and not found.nullable:
             con.execute(f"alter table {table.qualified} alter column {quoted(column.name)} drop not null")

@@ -44,12 +44,15 @@ def make_private(folder: Path) -> None:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         if _HAS_MODES and folder.stat().st_mode & stat.S_ISVTX:
             raise ConfigurationError(
-                f"{folder}: everybody writes into this folder; expected one of the account's own for confidential files"
+                "{folder}: everybody writes into this folder; expected one of the account's own for confidential files",
+                folder=folder,
             )
         if _HAS_MODES and others_may(folder):
             folder.chmod(0o700)
     except OSError as error:
-        raise ConfigurationError(f"{folder}: cannot be made private: {explain(error) or error.strerror}") from None
+        raise ConfigurationError(
+            "{path}: cannot be made private: {why}", path=folder, why=explain(error) or error.strerror
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -207,8 +210,10 @@ def _keep_offices_apart(settings: Settings, shares: Shares) -> None:
             set_what_was_seen(path, found, stat.S_IMODE(found.st_mode) & ~0o007)
         elif mode | PASS != mode:
             raise ConfigurationError(
-                f"accounts.offices: {settings.inbox.name}/ would be opened for passing, and everybody may use "
-                f"{settings.inbox.name}/{path.name} of another account; expected it closed: chmod o-rwx"
+                "accounts.offices: {inbox}/ would be opened for passing, and everybody may use {inbox}/{name} of "
+                "another account; expected it closed: chmod o-rwx",
+                inbox=settings.inbox.name,
+                name=path.name,
             )
     if mode | PASS != mode:
         settings.inbox.chmod(mode | PASS)
@@ -229,15 +234,20 @@ def _give_own(folder: Path, group: str, mode: int, key: str) -> None:
     found, number = folder.lstat(), group_number(group, key)
     if stat.S_ISLNK(found.st_mode):
         raise ConfigurationError(
-            f"{key}: {folder.parent.name}/{folder.name} is a link to another place, expected a folder: take the link "
-            "away, and look who put it there; nothing was given to anybody"
+            "{key}: {folder} is a link to another place, expected a folder: take the link away, and look who put it "
+            "there; nothing was given to anybody",
+            key=key,
+            folder=f"{folder.parent.name}/{folder.name}",
         )
     if (found.st_gid, stat.S_IMODE(found.st_mode)) != (number, mode) and not set_what_was_seen(
         folder, found, mode, number
     ):
         raise ConfigurationError(
-            f"{key}: {folder.name} cannot be given to group {group}, expected a folder of the account that "
-            "refreshes; the account must be a member of the group"
+            "{key}: {folder} cannot be given to group {group}, expected a folder of the account that refreshes; the "
+            "account must be a member of the group",
+            key=key,
+            folder=folder.name,
+            group=group,
         )
 
 
@@ -294,7 +304,9 @@ def _make_passable(data: Path, share: Share, published: Path | None) -> None:
         try:
             path.chmod(0o700 if path.is_dir() else 0o600)
         except OSError as error:
-            raise ConfigurationError(f"{path}: cannot be made private: {explain(error) or error.strerror}") from None
+            raise ConfigurationError(
+                "{path}: cannot be made private: {why}", path=path, why=explain(error) or error.strerror
+            ) from None
 
 
 def give(path: Path, group: str, mode: int, key: str = "ingest.group") -> None:
@@ -312,8 +324,11 @@ def give(path: Path, group: str, mode: int, key: str = "ingest.group") -> None:
         path.chmod(mode)
     except OSError as error:
         raise ConfigurationError(
-            f"{key}: {path.name} cannot be given to group {group}: {explain(error) or error.strerror}; the account "
-            "must be a member of the group"
+            "{key}: {name} cannot be given to group {group}: {why}; the account must be a member of the group",
+            key=key,
+            name=path.name,
+            group=group,
+            why=explain(error) or error.strerror,
         ) from None
 
 
@@ -355,7 +370,9 @@ def group_number(name: str, key: str) -> int:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        raise ConfigurationError(f"{key}: found {name!r}, expected a group of this machine") from None
+        raise ConfigurationError(
+            "{key}: found {name!r}, expected a group of this machine", key=key, name=name
+        ) from None
 
 
 # -- Windows: not tried on the machines where this was written; what reads the access list is tested with real ones ---

@@ -56,8 +56,10 @@ def _give(path: Path, group: int, mode: int) -> None:
         path.chmod(mode)
     except PermissionError:
         raise ConfigurationError(
-            f"{path.name}: cannot be given to the group of its folder (number {group}), expected the account that "
-            "refreshes to be a member: `accounts` tells the command (docs/operations.md)"
+            "{file}: cannot be given to the group of its folder (number {group}), expected the account that refreshes "
+            "to be a member: `accounts` tells the command (docs/operations.md)",
+            file=path.name,
+            group=group,
         ) from None
 
 

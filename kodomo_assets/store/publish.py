@@ -20,6 +20,7 @@ from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.disclosure import ROUND_TO, published_column, suppress
 from kodomo_assets.errors import CheckFailedError, ConfigurationError, Said
+from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.settings import Settings
 from kodomo_assets.sql import quoted
 from kodomo_assets.store.dictionary import describe_columns, explain_names, explain_publication, name_schools
@@ -229,7 +230,11 @@ def _make_folder(target: Path, catalogue: Catalogue) -> None:
     try:
         target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"publish.folder: {target.parent.name} cannot be made: {error.strerror}") from None
+        raise ConfigurationError(
+            "publish.folder: {folder} cannot be made: {why}",
+            folder=target.parent.name,
+            why=explain(error) or error.strerror,
+        ) from None
     if catalogue.publish.folder is not None and catalogue.publish.group is not None:
         give(target.parent, catalogue.publish.group, _GROUP_FOLDER_MODE, "publish.group")
 

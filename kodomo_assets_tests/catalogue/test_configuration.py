@@ -138,6 +138,8 @@ def test_a_wrong_configuration_names_file_and_key(tmp_path, text, told):
         load(tmp_path, text)
     assert str(error.value).startswith("city.yaml: ")
     assert told in str(error.value)
+    assert error.value.said.ja.startswith("city.yaml")
+    assert "ここに書ける値ではありません" not in error.value.said.ja, "only the library's English is told"
 
 
 def test_a_file_in_another_encoding_is_told_how_to_save_it(tmp_path):

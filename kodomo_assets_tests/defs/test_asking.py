@@ -30,6 +30,7 @@ from kodomo_assets.machine.processes import Process
 from kodomo_assets.refreshing.needs import read_accounts
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.arrivals import Hashes
+from kodomo_assets.told import parted
 from kodomo_assets_tests.defs.conftest import DAY, Office
 from kodomo_assets_tests.defs.test_sensor import ASSISTANCE, CONSULTATIONS, REGISTER, SCHOOLS
 from kodomo_assets_tests.internals import (
@@ -247,6 +248,11 @@ def test_a_killed_refresh_is_ended_by_the_next_start_and_a_living_one_never(at_h
         refresh.kill()
         refresh.wait()
         assert end_dead_runs(instance, at_home, now()) == [run.run_id]
+        (end,) = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        ja, english = parted(end.dagster_event.message)
+        assert ja.startswith(f"更新のプロセス（番号 {refresh.pid}）が、何も言わずに途中で終わりました")
+        assert f"`kodomo refresh {DAY}`" in ja
+        assert english.startswith(f"its process {refresh.pid} ended without a word")
         assert end_dead_runs(instance, at_home, now() + dt.timedelta(hours=1)) == [unmarked.run_id]
         assert set(runs(instance)) == {dg.DagsterRunStatus.FAILURE}
     # the next command begins and says so

@@ -18,6 +18,7 @@ from defusedxml import ElementTree
 from msoffcrypto.exceptions import DecryptionError, FileFormatError, InvalidKeyError
 
 from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.office.formats.number_formats import percent_styles
 from kodomo_assets.office.problems import FileRefusedError, SheetPlace, refuse
 
@@ -89,11 +90,15 @@ def _password(path: Path) -> str:
         mode = path.stat().st_mode
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"password_file {path.name}: cannot be read ({type(error).__name__})") from None
+        raise ConfigurationError(
+            "password_file {file}: cannot be read ({why})", file=path.name, why=explain(error) or type(error).__name__
+        ) from None
     if mode & _OWNER_ONLY:
-        raise ConfigurationError(f"password_file {path.name}: others may read it, expected mode 0600")
+        raise ConfigurationError("password_file {file}: others may read it, expected mode 0600", file=path.name)
     if not lines or not lines[0]:
-        raise ConfigurationError(f"password_file {path.name}: is empty, expected the password in its first line")
+        raise ConfigurationError(
+            "password_file {file}: is empty, expected the password in its first line", file=path.name
+        )
     return lines[0]
 
 

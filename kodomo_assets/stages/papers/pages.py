@@ -14,7 +14,8 @@ from itertools import groupby
 from pathlib import Path
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.errors import ConfigurationError, Said
+from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.office.pages import policy
 from kodomo_assets.stages.papers.entries import ASKED, NOT_YET, Entry
 from kodomo_assets.vocabulary import (
@@ -160,24 +161,34 @@ class Pages:
             "kinds": len(entries),
             "columns": sum(len(entry.fields) for entry in entries),
         }
-        way_out = "mend it, or take the file away to have the packaged one"
+        way_out = Said("mend it, or take the file away to have the packaged one")
         try:
             page = self._environment.get_template(template).render(self._facts | facts | dict(more or {})).encode()
         except TemplateError as error:
             line = getattr(error, "lineno", None)
-            place = f"{getattr(error, 'name', None) or template}" + (f", line {line}" if line else "")
-            raise ConfigurationError(f"registry.templates: {place}: {error.message}; {way_out}") from None
+            named = getattr(error, "name", None) or template
+            raise ConfigurationError(
+                "registry.templates: {place}: {why}; {way_out}",
+                place=Said("{file}, line {line}", file=named, line=line) if line else named,
+                why=error.message,
+                way_out=way_out,
+            ) from None
         except Exception as error:
             # whatever a template of a city's own does wrong; ours are tested
             if not self._own:
                 raise
             raise ConfigurationError(
-                f"registry.templates: {template} cannot be rendered ({type(error).__name__}: {error}); {way_out}"
+                "registry.templates: {page} cannot be rendered ({why}); {way_out}",
+                page=template,
+                why=f"{type(error).__name__}: {error}",
+                way_out=way_out,
             ) from None
         if self._policy not in html.unescape(page.decode()):
             raise ConfigurationError(
-                f"registry.templates: {template}: the page lacks its content security policy: extend paper.html, and "
-                f"leave its head in place; {way_out}"
+                "registry.templates: {page}: the page lacks its content security policy: extend paper.html, and "
+                "leave its head in place; {way_out}",
+                page=template,
+                way_out=way_out,
             )
         return page
 
@@ -190,17 +201,20 @@ def _own_templates(folder: Path | None) -> Mapping[str, str]:
     if folder is None:
         return {}
     if not folder.is_dir():
-        raise ConfigurationError(f"registry.templates: {folder.name} is no folder")
+        raise ConfigurationError("registry.templates: {folder} is no folder", folder=folder.name)
     own = {path.name: path for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
     strange = own.keys() - set(TEMPLATES)
     if strange:
         raise ConfigurationError(
-            f"registry.templates: {', '.join(sorted(strange))}: no such template, expected some of "
-            f"{', '.join(TEMPLATES)}"
+            "registry.templates: {strange}: no such template, expected some of {known}",
+            strange=", ".join(sorted(strange)),
+            known=", ".join(TEMPLATES),
         )
     try:
         return {name: path.read_text("utf-8") for name, path in own.items()}
     except OSError as error:
-        raise ConfigurationError(f"registry.templates: a template cannot be read: {error.strerror}") from None
+        raise ConfigurationError(
+            "registry.templates: a template cannot be read: {why}", why=explain(error) or error.strerror
+        ) from None
     except UnicodeDecodeError:
         raise ConfigurationError("registry.templates: a template is no UTF-8 text: save it as UTF-8") from None
