@@ -99,6 +99,8 @@ lock: $(VENV)/.runtime
 		--constraint $(VENV)/constraints.txt setup.cfg $(VENV)/build.in --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 		--constraint requirements.lock --extra dev setup.cfg $(VENV)/build.in --output-file requirements-dev.lock
+	echo '# What the extra `encryption` adds to requirements.lock; made by `make lock`.' > requirements-encryption.lock
+	grep '^duckdb-extension-' requirements-dev.lock >> requirements-encryption.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

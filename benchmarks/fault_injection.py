@@ -93,6 +93,8 @@ class City:
             "KODOMO_DATA_DIR": str(root / "data"),
             "KODOMO_KEY_FILE": str(root / "key" / "pseudonym.key"),
             "DAGSTER_HOME": str(root / "home"),
+            # a city of its own, which is looked into without a key
+            "KODOMO_ENCRYPTION_KEY_FILE": "",
             "TMPDIR": str(self.elsewhere),
             "PYTHONPATH": str(project_root()),
         }

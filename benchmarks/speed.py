@@ -89,6 +89,8 @@ class Folder:
             "KODOMO_DATA_DIR": str(self.data),
             "KODOMO_KEY_FILE": str(self.key),
             "DAGSTER_HOME": str(self.root / "dagster"),
+            # cities of their own, which are looked into without a key
+            "KODOMO_ENCRYPTION_KEY_FILE": "",
         }
 
     def dates(self) -> list[dt.date]:

@@ -103,6 +103,7 @@ def command_line() -> Parser:
     doctor.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
     _add_weights(commands)
     _add_backups(commands)
+    _add_encryption(commands)
     _add_export(commands)
     _add_services(commands)
     _add_installing(commands)
@@ -189,7 +190,7 @@ def _add_weights(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_backups(commands: argparse._SubParsersAction[Parser]) -> None:
-    backup = commands.add_parser("backup", help="データ全体のバックアップ（仮名の鍵は入らない）")
+    backup = commands.add_parser("backup", help="データ全体のバックアップ（鍵は入らない）")
     backup.add_argument(
         "folder", type=Path, metavar="FOLDER", help="別のディスクのフォルダー。この中に日時の名前で作る"
     )
@@ -200,6 +201,15 @@ def _add_backups(commands: argparse._SubParsersAction[Parser]) -> None:
     restore.add_argument(
         "--to", type=Path, required=True, metavar="FOLDER", help="新しいデータフォルダー。空かまだないもの"
     )
+
+
+def _add_encryption(commands: argparse._SubParsersAction[Parser]) -> None:
+    encrypt = commands.add_parser(
+        "encrypt", help="kodomo.duckdb を、KODOMO_ENCRYPTION_KEY_FILE の鍵で暗号化する（鍵がなければ作る）"
+    )
+    then = encrypt.add_mutually_exclusive_group()
+    then.add_argument("--rotate", action="store_true", help="新しい鍵を作り、その鍵で書き直す")
+    then.add_argument("--off", action="store_true", help="暗号化をやめて書き直す")
 
 
 def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -67,6 +67,8 @@ def run(given: argparse.Namespace) -> int:
         return _forget(settings, catalogue, given)
     if given.command == "accounts":
         return _accounts(settings, catalogue, given)
+    if given.command == "encrypt":
+        return _encrypt(settings, catalogue, given)
     if given.command == "backup":
         return _backup(settings, catalogue, given)
     if given.command == "after-meeting":
@@ -375,7 +377,7 @@ def _forget(settings: Settings, catalogue: Catalogue, given: argparse.Namespace)
     asker = who_asks(settings, catalogue, given.role, given.reason)
     today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
     if given.dry_run:
-        with connect(settings.database, read_only=True) as con:
+        with connect(settings.database, settings.encryption_key_file, read_only=True) as con:
             require_current(con, catalogue)
             print("\n".join(preview(con, settings, catalogue, today)))
         return 0
@@ -450,8 +452,11 @@ def _backup(settings: Settings, catalogue: Catalogue, given: argparse.Namespace)
         tell=_warn,
     )
     print(f"バックアップを作りました：{made.folder}（{made.files} ファイル、{made.size / 1e6:,.0f} MB）")
+    keys = f"仮名の鍵 {settings.key_file}"
+    if settings.encryption_key_file is not None:
+        keys += f" と、暗号化の鍵 {settings.encryption_key_file}"
     print(
-        f"更新を待たせたのは {made.locked:.1f} 秒です。仮名の鍵 {settings.key_file} は入っていません。"
+        f"更新を待たせたのは {made.locked:.1f} 秒です。{keys} は入っていません。"
         "バックアップとは別のところに保管してください"
     )
     for old in made.dropped:
@@ -461,15 +466,25 @@ def _backup(settings: Settings, catalogue: Catalogue, given: argparse.Namespace)
     return 2 if made.left_out else 0
 
 
+def _encrypt(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors.encrypting import encrypt
+
+    print("\n".join(encrypt(settings, catalogue, rotate=given.rotate, off=given.off, tell=_warn)))
+    return 0
+
+
 def _restore(settings: Settings, given: argparse.Namespace) -> int:
     from kodomo_assets.store.backups import RESTORED_HOME, restore
+    from kodomo_assets.store.encryption import VARIABLE
 
     target = given.to.resolve()
-    told = restore(given.backup.resolve(), target, settings.key_file)
+    told = restore(given.backup.resolve(), target, settings.key_file, settings.encryption_key_file)
     print(f"{target} に戻しました。次の値で、すべてのサービスとコマンドを動かしてください：")
     print(f"  KODOMO_DATA_DIR={target}")
     print(f"  DAGSTER_HOME={target / RESTORED_HOME}")
     print(f"  KODOMO_KEY_FILE={settings.key_file}")
+    if settings.encryption_key_file is not None:
+        print(f"  {VARIABLE}={settings.encryption_key_file}")
     print("\n".join(told))
     if settings.overlay is not None and not settings.overlay.is_relative_to(settings.data_dir):
         print(f"KODOMO_CONFIG は指定しないでください。設定は {target / 'city.yaml'} に戻してあります")
@@ -489,7 +504,7 @@ def _tell_lines(settings: Settings, day: dt.date) -> None:
     """The lines that let in what stopped the refresh, of all tables at once."""
     from kodomo_assets.store.connection import connect
 
-    with suppress(KodomoError), connect(settings.database, read_only=True) as con:
+    with suppress(KodomoError), connect(settings.database, settings.encryption_key_file, read_only=True) as con:
         lines = con.execute(
             "select line from sources.faults where reference_date = $1 and blocking and not acknowledged order by all",
             [day],
@@ -510,7 +525,7 @@ def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
     from kodomo_assets.store.migrate import require_current
     from kodomo_assets.store.publish import published_file
 
-    with connect(settings.database, read_only=True) as con:
+    with connect(settings.database, settings.encryption_key_file, read_only=True) as con:
         require_current(con, catalogue)
         print(funnel_summary(con, catalogue, day).text())
         if decided := funnel_text(con, catalogue, day):

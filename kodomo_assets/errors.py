@@ -90,6 +90,12 @@ class ConfigurationError(KodomoError):
     remedy: ClassVar[str] = "設定（city.yaml）か、打った値の誤りです。上の文の場所を直してください"
 
 
+class KeyFileError(ConfigurationError):
+    """A key is missing, another, not usable or open to others; the message names its file and holds nothing of it."""
+
+    remedy: ClassVar[str] = "鍵のファイルか、その場所の指定のことです。機械の管理者に、上の文を渡してください"
+
+
 class DeliveryError(KodomoError):
     """A delivered file cannot be read as its table, or a delivery that a refresh needs is not there."""
 

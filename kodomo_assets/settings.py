@@ -45,6 +45,7 @@ class Settings(BaseModel):
         key_file: ``KODOMO_KEY_FILE``; the secret of the pseudonyms, outside both databases.
         overlay: ``KODOMO_CONFIG``; the city's own configuration, ``city.yaml`` in the data folder where it exists.
         dagster_home: ``DAGSTER_HOME``; run history of Dagster.
+        encryption_key_file: ``KODOMO_ENCRYPTION_KEY_FILE``; what kodomo.duckdb is encrypted under. None: it is plain.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +54,7 @@ class Settings(BaseModel):
     key_file: Path
     overlay: Path | None
     dagster_home: Path
+    encryption_key_file: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -65,11 +67,13 @@ class Settings(BaseModel):
 
         data_dir = path("KODOMO_DATA_DIR", root / "data")
         city = data_dir / "city.yaml"
+        encryption = given.get("KODOMO_ENCRYPTION_KEY_FILE")
         return cls(
             data_dir=data_dir,
             key_file=path("KODOMO_KEY_FILE", root / ".kodomo" / "pseudonym.key"),
             overlay=path("KODOMO_CONFIG", city) if given.get("KODOMO_CONFIG") or _may_be_there(city) else None,
             dagster_home=path("DAGSTER_HOME", root / ".dagster"),
+            encryption_key_file=(root / encryption).resolve() if encryption else None,
         )
 
     @property

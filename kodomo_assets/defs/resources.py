@@ -13,6 +13,7 @@ from pydantic import PrivateAttr
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.running import mark_run
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.connection import cursor_of
 from kodomo_assets.store.modes import who_else_reads_the_inbox
 from kodomo_assets.store.opening import open_to_write
 
@@ -39,11 +40,8 @@ class KodomoDuckDB(DuckDBResource):
         """A connection of the step's own: what it leaves in temp tables ends with the step."""
         if self._connection is None:
             self._connection = self._held.enter_context(open_to_write(self._settings, self._catalogue, self._tell))
-        cursor = self._connection.cursor()
-        try:
+        with cursor_of(self._connection) as cursor:
             yield cursor
-        finally:
-            cursor.close()
 
     def close(self) -> None:
         self._connection = None

@@ -97,7 +97,7 @@ def _is_held(settings: Settings) -> bool:
     if not settings.database.is_file():
         return False
     try:
-        with connect(settings.database, read_only=True):
+        with connect(settings.database, settings.encryption_key_file, read_only=True):
             return False
     except StoreBusyError:
         return True

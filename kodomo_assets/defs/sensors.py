@@ -16,7 +16,7 @@ from kodomo_assets.defs.jobs import newest_reference_date
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.running import end_dead_runs, purge_runs
 from kodomo_assets.defs.status import check_specs, tell_status
-from kodomo_assets.errors import DeliveryError, StoreBusyError
+from kodomo_assets.errors import DeliveryError, KeyFileError, StoreBusyError, StoreFaultError
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.office.inbox import dated_folders
 from kodomo_assets.refreshing.needs import TERMLY, YEARLY, look, notes, watched_files
@@ -52,8 +52,13 @@ def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
 
 def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
     now = dt.datetime.now(dt.UTC)
-    end_dead_runs(context.instance, house.settings, now)
-    known = look(house.settings)
+    try:
+        end_dead_runs(context.instance, house.settings, now)
+        known = look(house.settings)
+    except (KeyFileError, StoreFaultError):
+        # who can mend it looks at no ticks
+        _tell_how_things_stand(house, context, {}, now)
+        raise
     if isinstance(known, str):
         return dg.SensorResult(skip_reason=known, cursor=context.cursor)
     if known and not house.settings.inbox.is_dir():

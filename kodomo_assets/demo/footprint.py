@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kodomo_assets.errors import ConfigurationError, Said
+from kodomo_assets.settings import Settings
 
 TRUTH = "demo_truth"
 #: In that folder: in which world the city lies; without it in the linear one.
@@ -76,6 +77,11 @@ def world_of(data_dir: Path, default: str) -> str:
     """In which world the city of ``data_dir`` lies."""
     path = data_dir / TRUTH / WORLD
     return path.read_text("utf-8").strip() if path.is_file() else default
+
+
+def key_file() -> Path | None:
+    """What holds the key of kodomo.duckdb, as the refresh of the city was told it."""
+    return Settings.from_environment().encryption_key_file
 
 
 def require_refreshed(data_dir: Path) -> None:

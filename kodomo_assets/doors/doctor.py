@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 
 from kodomo_assets import __version__
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.errors import ConfigurationError, KodomoError, StoreBusyError, StoreVersionError
+from kodomo_assets.errors import ConfigurationError, KeyFileError, KodomoError, StoreBusyError, StoreVersionError
 from kodomo_assets.machine.home import CONFIGURATION, require_private_home
 from kodomo_assets.machine.ports import dagster_version_at, listeners, reachable_from_elsewhere
 from kodomo_assets.machine.system_errors import explain, unexpected
@@ -32,6 +32,7 @@ from kodomo_assets.settings import Settings, not_set
 from kodomo_assets.store.accounts import look, refreshing_account
 from kodomo_assets.store.backups import made_backups
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.encryption import fingerprint, is_encrypted, keys_for, opened_under
 from kodomo_assets.store.migrate import require_current, require_known
 from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.pseudonyms import load_own_secret
@@ -114,6 +115,8 @@ class _Installation:
         self.catalogue = load_catalogue()
         #: the newest run that came to its end, and when; None: not known
         self.newest: tuple[str, dt.datetime] | None = None
+        #: why the database's key does not open it
+        self.unopened: KeyFileError | None = None
 
     def examinations(self) -> Mapping[str, Callable[[], Found]]:
         """What is looked at -> how. Later ones use what earlier ones found out."""
@@ -125,6 +128,7 @@ class _Installation:
             "権限": self.modes,
             "データベース": self.database,
             "実行の記録": self.history,
+            "暗号化": self.encryption,
             "仮名の鍵": self.key,
             "分析用のデータベース": self.published,
             "ディスク": self.disks,
@@ -238,7 +242,7 @@ class _Installation:
             return
         size = database.stat().st_size / _GIGABYTE
         try:
-            with connect(database, read_only=True) as con:
+            with connect(database, self.settings.encryption_key_file, read_only=True) as con:
                 require_known(con)
                 row = con.execute("select arg_max(run_id, finished_at), max(finished_at) from published.refreshes")
                 self.newest = next((found for found in row.fetchall() if found[0] is not None), None)
@@ -252,6 +256,10 @@ class _Installation:
             return
         except StoreVersionError as error:
             yield WRONG, str(error), "管理者：その版か、それより新しいプログラムを入れてください"
+            return
+        except KeyFileError as error:
+            self.unopened = error
+            yield NOTE, "暗号化のため開けないので、中は見ていません", "管理者：「暗号化」のところを先に直してください"
             return
         except (KodomoError, duckdb.Error) as error:
             told = (
@@ -284,6 +292,39 @@ class _Installation:
                 "（なくなったのなら、次の更新が新しく作ります）",
             )
 
+    def encryption(self) -> Found:
+        database, key_file = self.settings.database, self.settings.encryption_key_file
+        if key_file is None and not (database.exists() and is_encrypted(database)):
+            yield WELL, "使っていません（kodomo.duckdb は、ディスクを読める人に読めます）"
+            return
+        problem = self.unopened
+        try:
+            keys = keys_for(database, key_file)
+        except KeyFileError as error:
+            keys, problem = (), error
+        if problem is not None:
+            yield (
+                WRONG,
+                problem.said.ja or str(problem),
+                "管理者：このデータの鍵の場所を、どのサービスとコマンドにも同じに指定してください",
+            )
+            return
+        under, newest = opened_under(database), fingerprint(keys[0])
+        if under is not None and under != newest:
+            yield (
+                WRONG,
+                f"前の鍵（指紋 {under}）のままです",
+                "管理者：`kodomo encrypt` で、いまの鍵に書き直してください",
+            )
+            return
+        if key_file is not None and key_file.stat().st_dev == self.settings.data_dir.stat().st_dev:
+            yield (
+                NOTE,
+                f"鍵 {key_file} がデータと同じディスクにあります",
+                "管理者：ディスクを盗まれると鍵も盗まれます。鍵は別のところに置いてください（docs/ja/operations.md）",
+            )
+        yield WELL, f"使っています（鍵 {key_file}、指紋 {newest}、ほかの人は読めません）"
+
     def key(self) -> Found:
         if not self.settings.database.exists():
             yield WELL, "最初の更新が作ります"
@@ -300,13 +341,14 @@ class _Installation:
             )
             return
         try:
-            with connect(self.settings.database, read_only=True) as con:
-                load_own_secret(con, path)
+            with connect(self.settings.database, self.settings.encryption_key_file, read_only=True) as con:
+                try:
+                    load_own_secret(con, path)
+                except ConfigurationError:
+                    yield WRONG, f"{path} は、このデータの鍵ではありません", _KEY
+                    return
         except StoreBusyError:
             yield NOTE, "更新が動いているので、見ていません"
-            return
-        except ConfigurationError:
-            yield WRONG, f"{path} は、このデータの鍵ではありません", _KEY
             return
         except KodomoError:
             yield NOTE, "データベースが開けないので、見ていません"

@@ -40,7 +40,7 @@ def explain_child(settings: Settings, catalogue: Catalogue, asker: Asker, given:
         StoreBusyError: another process holds the database, so that nothing can be read, or not be logged.
         UnknownChildError: it is no child's number, that of several, or of one that has no factors.
     """
-    with connect(settings.database, read_only=True) as con:
+    with connect(settings.database, settings.encryption_key_file, read_only=True) as con:
         require_current(con, catalogue)
         # with another key no 配布番号 would be anybody's
         secret = load_own_secret(con, settings.key_file)

@@ -59,7 +59,7 @@ def try_proposal(settings: Settings, catalogue: Catalogue, file: Path, *, valida
             now=catalogue.weights.caused_by_list,
         )
     with ExitStack() as stack:
-        con = stack.enter_context(connect(settings.database, read_only=True))
+        con = stack.enter_context(connect(settings.database, settings.encryption_key_file, read_only=True))
         require_current(con, catalogue)
         own = stack.enter_context(scratch(settings.data_dir / SCRATCH))
         con.execute(f"set temp_directory = {literal(str(own / 'duckdb'))}")

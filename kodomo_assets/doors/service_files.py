@@ -23,6 +23,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.accounts import refreshing_account
+from kodomo_assets.store.encryption import VARIABLE
 from kodomo_assets.store.publish import published_file
 from kodomo_assets.vocabulary import OLD
 
@@ -86,6 +87,8 @@ class Installation:
         }
         if settings.overlay is not None and settings.overlay != settings.data_dir / "city.yaml":
             environment["KODOMO_CONFIG"] = str(settings.overlay)
+        if settings.encryption_key_file is not None:
+            environment[VARIABLE] = str(settings.encryption_key_file)
         account = getpass.getuser() if _ON_WINDOWS else refreshing_account(settings).name
         folder = Path(kodomo_assets.__file__).resolve().parents[1]
         mails = catalogue.notify.server is not None

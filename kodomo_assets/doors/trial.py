@@ -74,7 +74,7 @@ def try_file(settings: Settings, catalogue: Catalogue, path: Path, reference_dat
     with ExitStack() as stack:
         if settings.data_dir.is_dir():
             stack.enter_context(scratch(settings.data_dir / SCRATCH))
-        con = stack.enter_context(in_memory())
+        con = stack.enter_context(in_memory(settings.encryption_key_file))
         create_tables(con, catalogue)
         _read_beside(con, settings, catalogue, table, reference_date, trial)
         try:
@@ -281,7 +281,7 @@ def _try_schools(trial: Trial, settings: Settings, catalogue: Catalogue, origin:
     with ExitStack() as stack:
         if settings.data_dir.is_dir():
             stack.enter_context(scratch(settings.data_dir / SCRATCH))
-        con = stack.enter_context(in_memory())
+        con = stack.enter_context(in_memory(settings.encryption_key_file))
         for day in sorted(_folders(settings.inbox, catalogue)):
             files = [
                 file

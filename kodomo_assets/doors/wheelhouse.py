@@ -1,7 +1,8 @@
 """``wheelhouse``: one archive that installs the product on a machine without internet, made from a checkout with it.
 
 It holds the wheels of ``requirements.lock`` for every target, the product's own wheel, a lock with their SHA-256 that
-looks nowhere but in the archive, the documents and their checksums. The same input gives the same bytes.
+looks nowhere but in the archive, the same of ``requirements-encryption.lock``, which who wants encryption installs too,
+the documents and their checksums. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.vocabulary import INSTALL_GUIDE
 
-LOCK, SUMS = "requirements.lock", "SHA256SUMS"
+LOCK, ENCRYPTION_LOCK, SUMS = "requirements.lock", "requirements-encryption.lock", "SHA256SUMS"
 _WHEELS = "wheels"
 _PACKAGE = "kodomo_assets"
 #: What the product's own wheel is built from, and what is carried beside it to be read.
@@ -37,7 +38,7 @@ _NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
 # pip says "not found" of a registry that does not answer, too
 _UNREACHABLE = re.compile(r"Retrying \(|connection error|NewConnectionError", re.IGNORECASE)
 _HEAD = """\
-# {archive}: the two commands of {guide} install exactly these files, from the folder {wheels} beside this one and from
+# {archive}: the commands of {guide} install exactly these files, from the folder {wheels} beside this one and from
 # nowhere else. Made of the requirements.lock of this version; every wheel is held against its SHA-256.
 --no-index
 --find-links {wheels}
@@ -104,20 +105,24 @@ def make_wheelhouse(
             fails. Nothing is written then.
     """
     _require(checkout)
-    requirements = read_lock(checkout / LOCK)
+    requirements, encryption = (read_lock(checkout / name) for name in (LOCK, ENCRYPTION_LOCK))
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".wheelhouse-", dir=folder) as scratch:
         wheels = Path(scratch) / _WHEELS
         wheels.mkdir()
         own = _build(checkout, Path(scratch) / "build", wheels)
-        _download(requirements, targets, wheels, tell)
+        _download([*requirements, *encryption], targets, wheels, tell)
         version = parse_wheel_filename(own)[1]
         name = f"{_PACKAGE}-{version}"
         itself = _hashed(Requirement(f"{_PACKAGE}=={version}"), [wheels / own])
-        lines = "\n".join([*locked(requirements, wheels, targets), itself, ""])
+        locks = {
+            LOCK: [*locked(requirements, wheels, targets), itself],
+            ENCRYPTION_LOCK: locked(encryption, wheels, targets),
+        }
         head = _HEAD.format(archive=name, guide=INSTALL_GUIDE, wheels=_WHEELS)
+        written = {lock: (head + "\n".join([*lines, ""])).encode() for lock, lines in locks.items()}
         part = Path(scratch) / f"{name}.zip"
-        _pack(part, name, {LOCK: (head + lines).encode(), **_carried(checkout, wheels)})
+        _pack(part, name, {**written, **_carried(checkout, wheels)})
         archive = folder / f"{name}-offline.zip"
         part.replace(archive)
     digest = _sha256(archive)
@@ -163,7 +168,9 @@ def locked(requirements: Iterable[Requirement], wheels: Path, targets: Sequence[
 
 def _require(checkout: Path) -> None:
     guide = Path("docs") / INSTALL_GUIDE
-    missing = [str(name) for name in (LOCK, *_SOURCES, *_DOCUMENTS, guide) if not (checkout / name).exists()]
+    missing = [
+        str(name) for name in (LOCK, ENCRYPTION_LOCK, *_SOURCES, *_DOCUMENTS, guide) if not (checkout / name).exists()
+    ]
     if missing:
         raise ConfigurationError(
             "wheelhouse: {checkout}: lacks {names}; expected a checkout of the project, on a machine with internet: "

@@ -57,7 +57,7 @@ def is_complete(settings: Settings, catalogue: Catalogue, day: dt.date, last_run
         last_run: the newest run of ``day`` or an earlier date that Dagster knows of; None: it knows none.
     """
     try:
-        with connect(settings.database, read_only=True) as con:
+        with connect(settings.database, settings.encryption_key_file, read_only=True) as con:
             require_current(con, catalogue)
             known, left, written = accounts(con), _left(con, day), _written_since(con, day)
             own_runs, newest = _runs(con, day)
@@ -84,7 +84,7 @@ def standing_runs(settings: Settings) -> set[str]:
     """
     if not settings.database.is_file():
         return set()
-    with connect(settings.database, read_only=True) as con:
+    with connect(settings.database, settings.encryption_key_file, read_only=True) as con:
         return {run_id for (run_id,) in con.execute("select distinct run_id from published.refreshes").fetchall()}
 
 

@@ -30,10 +30,12 @@ from kodomo_assets.stages.sources.forgotten import BEGUN, forgotten, of_table
 from kodomo_assets.stages.sources.readings import READINGS, REFRESHES
 from kodomo_assets.store import forgetting
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.encryption import key_in_force
 from kodomo_assets.store.forgetting import OF_CHILD, OF_DATE, OF_REQUEST, Count, Going
 from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import confidential, publish, published_file, publishing_run, retire
 from kodomo_assets.store.register import REQUESTS
+from kodomo_assets.store.rewriting import put_in_place
 from kodomo_assets.store.subjects import identify, is_about
 from kodomo_assets.vocabulary import CENTRE_FOLDER
 
@@ -198,7 +200,7 @@ def forget(
     rows = [one for one in forgetting.count(con, which) if one.why]
     files = _files_that_go(con, settings, catalogue, today, which)
     new = Path(tempfile.gettempdir()) / settings.database.name
-    with forgetting.written_anew(con, new, which):
+    with forgetting.written_anew(con, new, which, key_in_force(settings.encryption_key_file)):
         _leave_rosters(con, settings, catalogue, frozenset(file.path for file in files))
         forgetting.note(con, rows, _counted(files), role, reason)
         _publish_anew(con, settings, catalogue)
@@ -213,7 +215,7 @@ def forget(
     outcome = _check_left(settings, catalogue, today, new, files)
     if not outcome.passed:
         raise CheckFailedError(outcome.message, [outcome])
-    forgetting.put_in_place(con, new, settings.database)
+    put_in_place(con, new, settings.database)
     return [*rows, *_counted(files)], outcome
 
 
@@ -298,7 +300,7 @@ def _check_left(
     """Looks again: nothing that is past retention is there any more, in the new file as it lies on the disk either."""
     left = {file.path for file in past_files(settings, catalogue, today)}
     files = left | {file.path for file in gone if os.path.lexists(file.path)}
-    with connect(database, read_only=True) as con:
+    with connect(database, settings.encryption_key_file, read_only=True) as con:
         rows = sum(one.rows for one in forgetting.count(con, forgetting.going(catalogue, today)) if one.why)
     return CheckOutcome(
         name=LEFT,

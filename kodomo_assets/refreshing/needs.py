@@ -139,7 +139,7 @@ def read_accounts(settings: Settings) -> dict[dt.date, Account]:
     """
     if not settings.database.is_file():
         return {}
-    with connect(settings.database, read_only=True) as con:
+    with connect(settings.database, settings.encryption_key_file, read_only=True) as con:
         require_known(con)
         return accounts(con)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.errors import KeyFileError, StoreFaultError
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.office.inbox import lying_elsewhere, scan_inbox
 from kodomo_assets.refreshing.notices import tell_notice
 from kodomo_assets.settings import Settings
-from kodomo_assets.stages.papers.status import Failure, Finding, status_page
+from kodomo_assets.stages.papers.status import Failure, Finding, closed_page, status_page
 from kodomo_assets.store.connection import connect, in_memory
 from kodomo_assets.store.migrate import require_current
 from kodomo_assets.store.outbox import write_file
@@ -32,6 +34,8 @@ def write_status(
 ) -> str | None:
     """Writes the page about ``day`` into its outbox, and the notice of what cannot wait; why no mail could be sent.
 
+    Where the database cannot be opened, damaged or without its key, page and notice say that and nothing else.
+
     Args:
         findings: the checks that do not hold.
         failure: of the date's last run, None where it did not fail.
@@ -45,9 +49,14 @@ def write_status(
     # nothing half-written lies outside the data folder, nor what does not fit into memory
     with scratch(settings.data_dir / SCRATCH):
         if settings.database.is_file():
-            with connect(settings.database, read_only=True) as con:
-                require_current(con, catalogue)
-                page, alarms = _page(con, settings, catalogue, day, now, findings, failure)
+            with ExitStack() as stack:
+                try:
+                    con = stack.enter_context(connect(settings.database, settings.encryption_key_file, read_only=True))
+                except (KeyFileError, StoreFaultError) as error:
+                    page, alarms = closed_page(catalogue, day, now, error)
+                else:
+                    require_current(con, catalogue)
+                    page, alarms = _page(con, settings, catalogue, day, now, findings, failure)
         else:
             # nothing was read yet: what is missing has to be said all the more
             with in_memory() as con:

@@ -104,8 +104,8 @@ def _on_windows(settings: Settings) -> Iterator[Wrong]:
         "この計算機（Windows）にはグループとモードがないので、フォルダーのアクセス許可は見ていません。"
         "受信・送信フォルダーの許可は、手で役割ごとに設定してください"
     )
-    for path in (settings.key_file, settings.database):
-        if path.exists() and (others := others_may(path)):
+    for path in (settings.key_file, settings.encryption_key_file, settings.database):
+        if path is not None and path.exists() and (others := others_may(path)):
             yield Wrong(f"{others} も開けます", ("icacls",), path)
 
 
@@ -205,7 +205,13 @@ class _Look:
         if home.exists() and not home.is_relative_to(data):
             yield from self._below(home)
         passwords = {self.catalogue.ingest.password_file, *(t.password_file for t in self.catalogue.tables.values())}
-        for path in (key.parent, key, *sorted(path.resolve() for path in passwords if path is not None)):
+        encryption = self.settings.encryption_key_file
+        keys = [key, *([] if encryption is None else [encryption])]
+        for path in (
+            *(one.parent for one in keys),
+            *keys,
+            *sorted(path.resolve() for path in passwords if path is not None),
+        ):
             # a folder that holds the data folder too may have to be passed
             if path.exists() and not path.is_relative_to(data) and not data.is_relative_to(path):
                 yield from self._at(path, path.lstat(), _Above(True, True))

@@ -1,7 +1,7 @@
 """A backup of the whole installation, of one moment, and the way back from it to any folder or machine.
 
 A backup is a folder: the data folder (deliveries, files for people, both databases, the city's configuration),
-DAGSTER_HOME, and ``backup.json``, which names every file with its size and SHA-256. The pseudonym key is never in it.
+DAGSTER_HOME, and ``backup.json``, which names every file with its size and SHA-256. The keys are never in it.
 It is written under another name and renamed when all of it is on the disk.
 
 It is one that can be read: of a damaged database none is made, and none of before goes.
@@ -33,7 +33,7 @@ import duckdb
 
 from kodomo_assets import __version__
 from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.errors import BackupError, ConfigurationError, KodomoError, Said, StoreBusyError
+from kodomo_assets.errors import BackupError, ConfigurationError, KeyFileError, KodomoError, Said, StoreBusyError
 from kodomo_assets.machine.processes import lives
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain
@@ -41,6 +41,7 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.sql import quoted
 from kodomo_assets.store.accounts import refreshing_account
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.encryption import VARIABLE, fingerprint, keys_in, opened_under
 from kodomo_assets.store.migrate import require_known
 from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.pseudonyms import load_own_secret
@@ -102,10 +103,10 @@ class _Content:
     """What goes into a backup, while it is put together: place -> its entry, and place -> why it is left out.
 
     Attributes:
-        secret: the pseudonym key, which is in no file of it; None: there is no key.
+        secrets: the keys, which are in no file of it.
     """
 
-    secret: bytes | None
+    secrets: tuple[bytes, ...]
     entries: dict[str, Entry] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -149,7 +150,7 @@ def back_up(
                 others=others,
             )
         _require_room(settings, folder)
-        content = _Content(_secret(settings))
+        content = _Content(tuple(_secrets(settings)))
         with scratch(settings.data_dir / SCRATCH) as own:
             with _at_rest(settings, patience, tell) as con:
                 began = time.monotonic()
@@ -157,7 +158,7 @@ def back_up(
                 steps = _steps(con)
                 _hold_fast(settings, catalogue, own)
                 locked = time.monotonic() - began
-            _require_readable(own / _DATA / settings.database.name)
+            _require_readable(own / _DATA / settings.database.name, settings.encryption_key_file)
             for name in (_DATA, _HOME):
                 _copy_tree(own / name, building / name, name, content)
             _copy_rest(settings, building / _DATA, content)
@@ -174,6 +175,7 @@ def back_up(
             "made": now.isoformat(timespec="seconds"),
             "program": __version__,
             "steps": steps,
+            "encrypted_under": opened_under(settings.database),
             "host": socket.gethostname(),
             "data_dir": str(settings.data_dir),
             "left_out": left_out,
@@ -193,11 +195,12 @@ def back_up(
     return made
 
 
-def restore(backup: Path, target: Path, key_file: Path) -> list[str]:
+def restore(backup: Path, target: Path, key_file: Path, encryption_key_file: Path | None = None) -> list[str]:
     """Makes the data folder ``target`` of ``backup``, with DAGSTER_HOME in it; every file is held against its SHA-256.
 
     Args:
         key_file: where the pseudonym key is expected.
+        encryption_key_file: what holds the key that the backup was made under; needed to look into it only.
 
     Returns:
         what a person has to do or know now, in words.
@@ -230,7 +233,11 @@ def restore(backup: Path, target: Path, key_file: Path) -> list[str]:
         for name in ("inbox", "outbox"):
             (building / name).mkdir(mode=0o700, exist_ok=True)
         restored = Settings(data_dir=building, key_file=key_file, overlay=None, dagster_home=building / RESTORED_HOME)
-        told = [*_left_out_then(manifest), *_about_key(restored), *_about_configuration(building)]
+        told = [
+            *_left_out_then(manifest),
+            *_about_keys(restored, encryption_key_file, manifest.get("encrypted_under")),
+            *_about_configuration(building),
+        ]
         if target.exists():
             target.rmdir()
     _note(
@@ -303,21 +310,24 @@ def _require_own(settings: Settings) -> None:
         )
 
 
-def _secret(settings: Settings) -> bytes | None:
-    try:
-        return settings.key_file.read_bytes().strip() or None
-    except FileNotFoundError:
-        return None
+def _key_files(settings: Settings) -> list[Path]:
+    return [path for path in (settings.key_file, settings.encryption_key_file) if path is not None]
 
 
-def _require_readable(database: Path) -> None:
+def _secrets(settings: Settings) -> Iterator[bytes]:
+    for path in _key_files(settings):
+        with suppress(FileNotFoundError):
+            yield from path.read_bytes().split()
+
+
+def _require_readable(database: Path, key_file: Path | None) -> None:
     """Every row can be read: DuckDB holds each block that it reads against its checksum.
 
     Raises:
         BackupError: it is damaged.
         StoreFaultError: it cannot even be opened.
     """
-    with connect(database, read_only=True) as con:
+    with connect(database, key_file, read_only=True) as con:
         try:
             names = con.execute("select schema_name, table_name from duckdb_tables() where not temporary").fetchall()
             for schema, name in names:
@@ -371,7 +381,7 @@ def _at_rest(settings: Settings, patience: float, tell: Callable[[str], None]) -
     with ExitStack() as stack:
         while True:
             try:
-                con = stack.enter_context(connect(settings.database, read_only=True))
+                con = stack.enter_context(connect(settings.database, settings.encryption_key_file, read_only=True))
                 break
             except StoreBusyError:
                 if time.monotonic() >= until:
@@ -402,11 +412,11 @@ def _hold_fast(settings: Settings, catalogue: Catalogue, own: Path) -> None:
     data, home = own / _DATA, own / _HOME
     data.mkdir(mode=0o700)
     home.mkdir(mode=0o700)
-    key = settings.key_file.resolve()
+    keys = {path.resolve() for path in _key_files(settings)}
     for path in _files(settings.outbox):
         _link(path, data / settings.outbox.name / path.relative_to(settings.outbox))
     for path in _files(settings.dagster_home):
-        if path.name.endswith(_OF_SQLITE) or path.is_symlink() or path.resolve() == key:
+        if path.name.endswith(_OF_SQLITE) or path.is_symlink() or path.resolve() in keys:
             continue
         copied = home / path.relative_to(settings.dagster_home)
         copied.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -453,7 +463,7 @@ def _copy_rest(settings: Settings, target: Path, content: _Content) -> None:
     """Deliveries, the configuration and whatever else lies in the data folder, but what belongs to this computer."""
     database, analyst = settings.database.name, settings.analyst_database.name
     apart = {SCRATCH, settings.outbox.name, database, f"{database}.wal", f"{database}.tmp", analyst}
-    kept_out = {settings.key_file.resolve(), settings.dagster_home.resolve()}
+    kept_out = {path.resolve() for path in (*_key_files(settings), settings.dagster_home)}
     for path in sorted(settings.data_dir.iterdir()):
         if path.name in apart or path.name.startswith(f"{analyst}."):
             continue
@@ -478,8 +488,8 @@ def _copy_tree(source: Path, target: Path, place: str, content: _Content, kept_o
         if path.is_symlink() and path != source:
             content.left_out[name] = "リンクなので写していません"
             continue
-        if _holds(path, content.secret):
-            content.left_out[name] = "仮名の鍵の写しなので入れていません。データとは別のところに移してください"
+        if _holds(path, content.secrets):
+            content.left_out[name] = "鍵の写しなので入れていません。データとは別のところに移してください"
             continue
         try:
             content.entries[name] = _copy(path, target.joinpath(*below), name)
@@ -492,11 +502,12 @@ def _copy_tree(source: Path, target: Path, place: str, content: _Content, kept_o
             content.left_out[name] = f"読めません（{(said and said.ja) or os.strerror(error.errno)}）"
 
 
-def _holds(path: Path, secret: bytes | None) -> bool:
-    if secret is None:
-        return False
+def _holds(path: Path, secrets: Iterable[bytes]) -> bool:
     try:
-        return path.stat().st_size <= _KEY_AT_MOST and secret in path.read_bytes()
+        if path.stat().st_size > _KEY_AT_MOST:
+            return False
+        content = path.read_bytes()
+        return any(secret in content for secret in secrets)
     except OSError:
         # whoever copies it meets it again, and says so
         return False
@@ -649,9 +660,37 @@ def _left_out_then(manifest: Mapping[str, Any]) -> list[str]:
     return [f"作ったときに写せなかったもの：{len(left_out)} 個", *(f"  {text}" for text in left_out[:_TOLD])]
 
 
+def _about_keys(restored: Settings, key_file: Path | None, needed: str | None) -> list[str]:
+    """Whether the keys that lie where they are expected are this database's; without that of the encryption nothing
+    else is known of it.
+    """
+    if needed is None:
+        told = _about_key(restored)
+        if key_file is not None:
+            told.append(f"このバックアップは暗号化されていません。更新の前に `kodomo encrypt` を（{VARIABLE}）")
+        return told
+    try:
+        here = [fingerprint(key) for key in keys_in(key_file)] if key_file is not None else []
+    except KeyFileError as error:
+        return [_needs(needed), *error.ja.splitlines()]
+    if needed not in here:
+        return [_needs(needed), f"{VARIABLE} の鍵：{'指紋 ' + '、'.join(here) if here else 'ありません'}"]
+    told = [f"このデータは、{key_file} の鍵（指紋 {needed}）で暗号化されています"]
+    if needed != here[0]:
+        told.append("前の鍵なので、更新の前に `kodomo encrypt` でいまの鍵に書き直してください")
+    return [*told, *_about_key(restored.model_copy(update={"encryption_key_file": key_file}))]
+
+
+def _needs(needed: str) -> str:
+    return (
+        f"このデータは指紋 {needed} の鍵で暗号化されています。戻しましたが、その鍵がないと読めません"
+        f"（中は確かめていません）。別に保管してあるその鍵のファイルを {VARIABLE} に指定してください"
+    )
+
+
 def _about_key(restored: Settings) -> list[str]:
     """Whether the key that lies where it is expected is this database's; the database must be one for this program."""
-    with connect(restored.database, read_only=True) as con:
+    with connect(restored.database, restored.encryption_key_file, read_only=True) as con:
         require_known(con)
         if not restored.key_file.exists():
             return [

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from kodomo_assets.errors import Said, StoreBusyError, StoreFaultError
+from kodomo_assets.machine.cipher import TEMPORARY_FILES, load_cipher
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain, holder_of
+from kodomo_assets.sql import quoted
+from kodomo_assets.store.encryption import attach, keys_for, open_encrypted
 from kodomo_assets.store.outbox import link_new
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -31,33 +34,44 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 _BYTES_PER_THREAD = 1 << 30
 # From this format on a .wal says to which state of which database it belongs: one that a killed process left beside a
 # restored backup is refused, where an older format would replay it into rows that it was never meant for.
-_STORAGE_VERSION = "v1.4.0"
+STORAGE_VERSION = "v1.4.0"
 _OWNER_ONLY = 0o077
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 
 
 @contextmanager
-def connect(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    database: Path, key_file: Path | None = None, *, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to ``database`` that is closed whatever happens in the block.
 
     While it may write, every temporary file of this process lies in a folder of its own beside the database.
 
+    Args:
+        key_file: what ``KODOMO_ENCRYPTION_KEY_FILE`` names; None: the database is plain, a new one is made so.
+
     Raises:
+        KeyFileError: the database is plain where it is to be encrypted or the other way round, or the key is
+            missing, another or open to others. Nothing was changed.
         StoreBusyError: another process holds the file; the message says which.
         StoreFaultError: the file cannot be opened; the message says why and what to do. Nothing was changed.
     """
     with ExitStack() as stack:
         try:
             _require_database(database)
+            keys = () if read_only and not database.exists() else keys_for(database, key_file)
             config = {**_CONFIG, "threads": _threads(database)}
+            if keys:
+                # a plain one of this name is DuckDB's own choice
+                config["temp_directory"] = f"{database}.tmp"
             if not read_only:
                 # For the rest of the process: DuckDB makes its log and its temporary files when it needs them.
                 os.umask(_OWNER_ONLY)
                 database.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
                 own = stack.enter_context(scratch(database.parent / SCRATCH))
                 config["temp_directory"] = str(own / "duckdb")
-                _make_whole(database, own)
-            con = stack.enter_context(_opened(database, read_only, config))
+                _make_whole(database, own, keys)
+            con = stack.enter_context(_opened(database, read_only, config, keys))
             if not read_only:
                 database.chmod(0o600)
         except OSError as error:
@@ -65,19 +79,41 @@ def connect(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckD
         yield con
 
 
-def in_memory() -> duckdb.DuckDBPyConnection:
-    """A database of this process only; what does not fit into memory lies where its other temporary files lie."""
-    return duckdb.connect(
-        config={**_CONFIG, "threads": 1, "temp_directory": str(Path(tempfile.gettempdir()) / "duckdb")}
-    )
+def in_memory(key_file: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A database of this process only; what does not fit into memory lies where its other temporary files lie.
+
+    Args:
+        key_file: as of ``connect``; where there is one that is encrypted too, under a key of DuckDB's own.
+
+    Raises:
+        KeyFileError: the extra is not installed.
+    """
+    folder, encrypted = Path(tempfile.gettempdir()) / "duckdb", key_file is not None
+    con = duckdb.connect(config={**_CONFIG, "threads": 1, "temp_directory": str(folder), TEMPORARY_FILES: encrypted})
+    if encrypted:
+        load_cipher(con)
+    return con
+
+
+@contextmanager
+def cursor_of(con: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Another connection to what ``con`` is open to, with temp tables of its own."""
+    with con.cursor() as cursor:
+        home = con.execute("select current_database()").fetchone()
+        # a cursor begins where DuckDB does, which of an encrypted database is beside it
+        cursor.execute(f"use {quoted(str(home[0]) if home else '')}")
+        yield cursor
 
 
 @contextmanager
 def _opened(
-    database: Path, read_only: bool, config: dict[str, str | bool | int | float | list[str]]
+    database: Path, read_only: bool, config: dict[str, str | bool | int | float | list[str]], keys: Sequence[str]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
-        con = duckdb.connect(str(database), read_only=read_only, config=config)
+        if keys:
+            con = open_encrypted(database, keys, config, read_only=read_only)
+        else:
+            con = duckdb.connect(str(database), read_only=read_only, config=config)
     except duckdb.Error as error:
         holder = holder_of(error)
         if holder is None:
@@ -138,12 +174,14 @@ def _require_no_remains(database: Path) -> None:
         )
 
 
-def _make_whole(database: Path, own: Path) -> None:
+def _make_whole(database: Path, own: Path, keys: Sequence[str]) -> None:
     """A new database appears whole: a process that is killed while it is made leaves none rather than a piece."""
     if database.exists():
         return
     made = own / database.name
-    duckdb.connect(str(made), config={**_CONFIG, "storage_compatibility_version": _STORAGE_VERSION}).close()
+    with duckdb.connect(config=_CONFIG) as con:
+        attach(con, made, "made", keys[0] if keys else None, (f"storage_version '{STORAGE_VERSION}'",))
+        con.execute("detach made")
     with suppress(FileExistsError):  # another process was faster
         link_new(made, database)
 

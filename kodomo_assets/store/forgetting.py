@@ -8,7 +8,6 @@ the old file or the new one.
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.errors import StoreFaultError
 from kodomo_assets.sql import create_from_frame, literal, quoted
+from kodomo_assets.store.rewriting import rewritten
 
 #: What was forgotten, in numbers; nothing in it is about anybody.
 FORGOTTEN = "store.forgotten"
@@ -31,9 +31,6 @@ _STOPPED = "rights.stops_in_force"
 NAMELESS = {"rights.requests": "made_at", "rights.accesses": "at"}
 _CORRECTIONS, _CORRECTED = "rights.corrections", "sources.corrected"
 _SOURCES, _DELIVERIES = "sources", "sources.deliveries"
-_KEPT = "being_kept"
-# as store.connection makes a new one
-_STORAGE_VERSION = "v1.4.0"
 
 
 @dataclass(frozen=True)
@@ -179,42 +176,25 @@ def count(con: duckdb.DuckDBPyConnection, which: dict[str, Going]) -> list[Count
 
 
 @contextmanager
-def written_anew(con: duckdb.DuckDBPyConnection, new: Path, which: dict[str, Going]) -> Iterator[None]:
+def written_anew(
+    con: duckdb.DuckDBPyConnection, new: Path, which: dict[str, Going], key: str | None = None
+) -> Iterator[None]:
     """Writes what stays into the file ``new``, with every table as it is here; in the block it is the one in use.
 
     Args:
         which: the tables of which rows go.
+        key: the new file is encrypted under it.
 
     Raises:
         StoreFaultError: the new file does not hold what the old one keeps. Nothing was changed.
     """
-    row = con.execute("select current_database()").fetchone()
-    home = str(row[0]) if row else ""
-    new.unlink(missing_ok=True)
-    con.execute(f"attach {literal(str(new))} as {_KEPT} (storage_version '{_STORAGE_VERSION}')")
-    try:
-        new.chmod(0o600)
-        con.execute(f"copy from database {quoted(home)} to {_KEPT} (schema)")
-        tables = [name for (name,) in con.execute(_TABLES, [home]).fetchall()]
-        for name in tables:
-            con.execute(f"insert into {_KEPT}.{name} {_kept(which, name)}")
-        _require_equal(con, home, tables, which)
-        con.execute(f"use {_KEPT}")
+    with rewritten(con, new, key, lambda name: _kept(which, name)):
         if left := sum(one.rows for one in count(con, which) if one.why):
             raise StoreFaultError(
                 "the new file would still hold {left} rows past retention, expected none; nothing was changed",
                 left=left,
             )
         yield
-    finally:
-        con.execute(f"use {quoted(home)}")
-        con.execute(f"detach {_KEPT}")
-    _to_disk(new)
-
-
-_TABLES = (
-    "select schema_name || '.' || table_name from duckdb_tables() where database_name = $1 and not internal order by 1"
-)
 
 
 def _kept(which: dict[str, Going], name: str) -> str:
@@ -222,48 +202,6 @@ def _kept(which: dict[str, Going], name: str) -> str:
     if name in NAMELESS:
         return f"select t.* replace (if({which[name].goes}, null, t.resident_id) as resident_id) from {name} as t"
     return f"select t.* from {name} as t" + (f" where not {which[name].goes}" if name in which else "")
-
-
-# what DuckDB knows of a database beside its rows, without the numbers that it gives to things
-_MADE_OF = {
-    "table": ("schema_name, table_name, comment", "duckdb_tables() where not internal"),
-    "column": (
-        "schema_name, table_name, column_index, column_name, data_type, is_nullable, column_default, comment",
-        "duckdb_columns() where not internal",
-    ),
-    "constraint": ("schema_name, table_name, constraint_text", "duckdb_constraints() where true"),
-    "view": ("schema_name, view_name, sql, comment", "duckdb_views() where not internal"),
-    "index": ("schema_name, table_name, index_name, sql", "duckdb_indexes() where true"),
-    "macro": (
-        "schema_name, function_name, parameters, macro_definition",
-        "duckdb_functions() where not internal",
-    ),
-    "sequence": ("schema_name, sequence_name, start_value, increment_by", "duckdb_sequences() where true"),
-    "type": ("schema_name, type_name, logical_type", "duckdb_types() where not internal"),
-}
-
-
-def _require_equal(con: duckdb.DuckDBPyConnection, home: str, tables: Sequence[str], which: dict[str, Going]) -> None:
-    for what, (columns, told) in _MADE_OF.items():
-        old, new = (f"select {columns} from {told} and database_name = ${place}" for place in (1, 2))
-        other = con.execute(
-            f"select count(*) from (({old} except all {new}) union all ({new} except all {old}))", [home, _KEPT]
-        ).fetchone()
-        if other != (0,):
-            raise StoreFaultError(
-                "the new file has other {what}s than the old one, expected the same; nothing was changed",
-                what=what,
-            )
-    for name in tables:
-        # the order of rows is none: a sum of hashes knows none either, and unlike an xor sees a row that stands twice
-        held = "select count(*), coalesce(sum(hash(t)), 0) from ({}) as t"
-        stays = con.execute(held.format(_kept(which, name))).fetchone()
-        if stays != con.execute(held.format(f"from {_KEPT}.{name}")).fetchone():
-            raise StoreFaultError(
-                "{name}: the new file does not hold the rows of it that stay, expected all of them; "
-                "nothing was changed",
-                name=name,
-            )
 
 
 def note(
@@ -284,27 +222,6 @@ def note(
         f"insert into {FORGOTTEN} by name select now() as forgotten_at, *, $1 as role, $2 as reason from forgotten_now",
         [role, reason],
     )
-
-
-def put_in_place(con: duckdb.DuckDBPyConnection, new: Path, database: Path) -> None:
-    """Puts the file ``new`` in the place of ``database``, which ``con`` has open and never writes into again."""
-    # the old file whole without its log, which must never lie beside the new one
-    con.execute("checkpoint")
-    con.execute("pragma disable_checkpoint_on_shutdown")
-    database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
-    os.replace(new, database)  # noqa: PTH105  (named so that a reader sees the atomic swap)
-    _to_disk(database.parent)
-
-
-def _to_disk(path: Path) -> None:
-    """Windows syncs no folder: there the file system's own journal has to do."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def past_dates(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, today: dt.date) -> list[dt.date]:

@@ -39,7 +39,7 @@ def open_to_write(
         ConfigurationError: the key is missing, another or open to others, or a folder cannot be made private.
     """
     keep_private(settings, catalogue)
-    with connect(settings.database) as con:
+    with connect(settings.database, settings.encryption_key_file) as con:
         sweep_leftovers(settings, catalogue)
         require_known(con)
         require_key(con, catalogue, settings.key_file)

@@ -15,14 +15,14 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
-from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.machine.system_errors import explain
+from kodomo_assets.errors import KeyFileError, Said
 from kodomo_assets.sql import create_from_frame, create_mapped
-from kodomo_assets.store.modes import make_private, others_may
-from kodomo_assets.store.outbox import link_new
+from kodomo_assets.store.key_files import read_key_file, unfinished, write_key_file
 from kodomo_assets.store.tables import create_statement, transaction
 
 _SECRET_BYTES = 32
+_WHAT = Said("pseudonym key")
+_HARM = Said("Who has read it can work out who a child of analyst.duckdb is")
 _KEY_DIGITS = 32
 
 
@@ -30,28 +30,20 @@ def load_secret(path: Path) -> bytes:
     """The secret in ``path``.
 
     Raises:
-        ConfigurationError: there is none, it is not usable, or others than its owner may read it.
+        KeyFileError: there is none, it is not usable, or others than its owner may read it.
     """
-    try:
-        others = others_may(path)
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigurationError(f"{path}: is missing, expected the pseudonym key (KODOMO_KEY_FILE)") from None
-    except OSError as error:
-        raise ConfigurationError(f"{path}: the pseudonym key cannot be read: {explain(error) or ''}") from None
-    if others:
-        raise ConfigurationError(
-            f"{path}: others may read the pseudonym key ({others}), expected its owner only. Who has read it can work "
-            f"out who a child of analyst.duckdb is: `chmod 600` it, and find out who could"
-        )
+    text = read_key_file(path, _WHAT, "KODOMO_KEY_FILE", _HARM)
     try:
         secret = bytes.fromhex(text.decode("ascii").strip())
     except (ValueError, UnicodeDecodeError):
         secret = b""
     if len(secret) < _SECRET_BYTES:
-        raise ConfigurationError(
-            f"{path}: expected at least {2 * _SECRET_BYTES} hex digits as the pseudonym key, found "
-            f"{'an empty file' if not text.strip() else 'something else'}; put the key back from the backup"
+        raise KeyFileError(
+            "{path}: expected at least {digits} hex digits as the pseudonym key, found {found}; put the key back from "
+            "where it is kept",
+            path=path,
+            digits=2 * _SECRET_BYTES,
+            found=Said("something else") if text.strip() else Said("an empty file"),
         )
     return secret
 
@@ -60,20 +52,9 @@ def make_secret(path: Path) -> None:
     """A new secret at ``path``, mode 0600: whole or not at all, and never over one that is there.
 
     Raises:
-        ConfigurationError: it cannot be written there.
+        KeyFileError: it cannot be written there.
     """
-    # one name: the next start, which holds the same lock, writes over what a killed one left
-    new = path.with_name(f".{path.name}.new")
-    try:
-        make_private(path.parent)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_SECRET_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        link_new(new, path)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: the pseudonym key cannot be written: {explain(error) or ''}") from None
+    write_key_file(path, secrets.token_hex(_SECRET_BYTES), _WHAT)
 
 
 def check_value(secret: bytes) -> str:
@@ -85,15 +66,17 @@ def require_key(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, path: Path
     """Refuses to go on with another key than the one that the database's children have; makes one for a new database.
 
     Raises:
-        ConfigurationError: the key is another, missing beside a filled database, open to others or not usable.
+        KeyFileError: the key is another, missing beside a filled database, open to others or not usable.
     """
-    path.with_name(f".{path.name}.new").unlink(missing_ok=True)
+    unfinished(path).unlink(missing_ok=True)
     stored, keyed = _stored_check_value(con), _keyed_children(con)
     if not os.path.lexists(path):
         if stored is not None or keyed:
-            raise ConfigurationError(
-                f"{path}: the pseudonym key is missing, and kodomo.duckdb belongs to one: nothing was read, no new key "
-                f"was made. {_REMEDY}"
+            raise KeyFileError(
+                "{path}: the pseudonym key is missing, and kodomo.duckdb belongs to one: nothing was read, no new key "
+                "was made. {remedy}",
+                path=path,
+                remedy=_REMEDY,
             )
         make_secret(path)
     secret = load_secret(path)
@@ -108,7 +91,7 @@ def load_own_secret(con: duckdb.DuckDBPyConnection, path: Path) -> bytes:
     """For who only reads a database of this version: the secret in ``path``, which is the one it was made with.
 
     Raises:
-        ConfigurationError: as ``load_secret``; the key is another.
+        KeyFileError: as ``load_secret``; the key is another.
     """
     secret = load_secret(path)
     if _stored_check_value(con) != check_value(secret):
@@ -116,16 +99,18 @@ def load_own_secret(con: duckdb.DuckDBPyConnection, path: Path) -> bytes:
     return secret
 
 
-def _another_key(path: Path) -> ConfigurationError:
-    return ConfigurationError(
-        f"{path}: is not the pseudonym key that kodomo.duckdb was made with: nothing was read. {_REMEDY}"
+def _another_key(path: Path) -> KeyFileError:
+    return KeyFileError(
+        "{path}: is not the pseudonym key that kodomo.duckdb was made with: nothing was read. {remedy}",
+        path=path,
+        remedy=_REMEDY,
     )
 
 
-_REMEDY = (
-    "Put the key of this data folder back from the backup, and start every service with the same KODOMO_KEY_FILE and "
-    "KODOMO_DATA_DIR. With another key every child would be a new one, without decisions, answers and sheets; if the "
-    "key is lost for good: docs/operations.md"
+_REMEDY = Said(
+    "Put the key of this data folder back from where it is kept, and start every service with the same KODOMO_KEY_FILE "
+    "and KODOMO_DATA_DIR. With another key every child would be a new one, without decisions, answers and sheets; if "
+    "the key is lost for good: docs/operations.md"
 )
 
 

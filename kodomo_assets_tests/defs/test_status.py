@@ -12,10 +12,12 @@ import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.defs.asking import ask
+from kodomo_assets.defs.failures import ToldTickError
 from kodomo_assets.defs.house import House
 from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.defs.running import failed_run
 from kodomo_assets.defs.status import check_specs
+from kodomo_assets.errors import StoreFaultError
 from kodomo_assets.refreshing.needs import job_name, need, read_accounts
 from kodomo_assets.stages.papers import status
 from kodomo_assets.stages.sources.arrivals import Hashes
@@ -75,6 +77,22 @@ def test_what_is_missing_is_told_before_anything_was_read(office, watcher):
         "一度も届いていない",
         "法令上の根拠の期限が切れ、読まない",
     }
+
+
+def test_a_database_that_cannot_be_read_is_told_on_the_page_until_it_can(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.settings.database.write_bytes(b"no database")
+    with pytest.raises(ToldTickError, match=r"kodomo\.duckdb is no DuckDB database"):
+        watcher.look()
+    notice = office.settings.outbox / DAY / "要対応.txt"
+    said = "kodomo.duckdbは、DuckDBのデータベースではありません（同じ名前の別のファイルです）。何も変えていません"
+    closed = "データベースが読めないので、更新は止まっています"
+    first, second, third = notice.read_text("utf-8-sig").splitlines()[1:4]
+    assert (first, second.startswith(f"・{said}"), third) == (f"・{closed}", True, f"・→ {StoreFaultError.remedy}")
+    assert (closed in page(office), said in page(office), "まだ届いていない" in page(office)) == (True, True, False)
+    office.settings.database.unlink()
+    watcher.look()
+    assert closed not in page(office) + notice.read_text("utf-8-sig")
 
 
 def test_what_was_sent_back_and_which_checks_do_not_hold(office, watcher):

@@ -71,7 +71,7 @@ def test_of_a_new_installation_it_says_what_is_still_to_do_and_changes_nothing(s
     marks = {line.split("：")[0] for line in told.splitlines() if line[:1] in (WELL, NOTE, WRONG)}
     assert marks == {
         f"{WELL} プログラム", f"{WELL} 場所", f"{WELL} 設定", f"{NOTE if os.geteuid() == 0 else WELL} アカウント",
-        f"{WELL} 権限", f"{WELL} データベース", f"{WELL} 仮名の鍵", f"{WELL} 分析用のデータベース", f"{WELL} ディスク",
+        f"{WELL} 権限", f"{WELL} データベース", f"{WELL} 暗号化", f"{WELL} 仮名の鍵", f"{WELL} 分析用のデータベース", f"{WELL} ディスク",
         f"{WELL} メモリー", f"{WELL} 時計", f"{WELL} 時間帯", f"{WELL} 文字コード", f"{NOTE} 画面", f"{WRONG} デーモン",
         f"{WELL} 予定", f"{NOTE} 状況のページ", f"{WRONG} バックアップ",
     } | ({f"{NOTE} 時計"} & marks)  # fmt: skip

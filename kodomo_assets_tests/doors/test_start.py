@@ -93,7 +93,7 @@ def test_a_wrong_key_is_refused_before_anything_is_read(
     for command in ("refresh", "after-meeting"):
         assert main([command, DAY]) == 2
         refused = capfd.readouterr().err
-        assert refused.count("\n") == 2
+        assert refused.count("\n") == 3
         assert told in refused
     assert installation.settings.database.read_bytes() == before
     assert spoil is not Path.unlink or not installation.settings.key_file.exists()

@@ -151,7 +151,7 @@ def test_a_copy_of_the_key_is_in_no_backup_either_and_is_told(small: Settings):
     backup = made(small)
     assert [name for name, content in content_of(backup.folder).items() if secret.strip() in content] == []
     assert [text.partition("：")[0] for text in backup.left_out] == ["data/outbox/2025-04-01/鍵.txt", "data/鍵.bak"]
-    assert "仮名の鍵の写し" in backup.left_out[0]
+    assert "鍵の写し" in backup.left_out[0]
 
 
 def test_the_configuration_in_force_is_saved_wherever_it_lies(small: Settings, tmp_path: Path):

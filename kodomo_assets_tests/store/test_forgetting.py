@@ -19,6 +19,7 @@ from kodomo_assets.stages.sources.rests_on import settings_in_force
 from kodomo_assets.store import forgetting
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import bring_up_to_date
+from kodomo_assets.store.rewriting import put_in_place
 
 STORED = Path(__file__).parent / "second_landing"
 # the school year 2025: what is of 2024 ended one school year ago
@@ -193,7 +194,7 @@ def test_the_new_file_has_what_stays_as_it_was_and_nothing_else(tmp_path, con, d
     kept = con.execute("select * from review.decisions where reference_date = $1 order by all", [NEW]).fetchall()
     with forgetting.written_anew(con, new, which):
         assert dates_in(con, "review.decisions") == {NEW}
-    forgetting.put_in_place(con, new, database)
+    put_in_place(con, new, database)
     con.close()
     assert not database.with_name("kodomo.duckdb.wal").exists()
     assert mark.encode() not in database.read_bytes()

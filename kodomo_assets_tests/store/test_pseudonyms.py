@@ -55,7 +55,9 @@ def test_a_spoilt_secret_is_an_error(tmp_path, content):
     path = tmp_path / "pseudonym.key"
     path.write_text(content, "utf-8")
     path.chmod(0o600)
-    with pytest.raises(ConfigurationError, match=r"pseudonym\.key: expected at least 64 hex digits.*from the backup"):
+    with pytest.raises(
+        ConfigurationError, match=r"pseudonym\.key: expected at least 64 hex digits.*from where it is kept"
+    ):
         load_secret(path)
 
 
@@ -114,7 +116,9 @@ def test_a_new_database_makes_its_key_and_knows_it(installation):
 def test_a_missing_key_is_not_made_anew(installation):
     installation.start()
     installation.key.unlink()
-    with pytest.raises(ConfigurationError, match=r"pseudonym key is missing.*no new key was made.*from the backup"):
+    with pytest.raises(
+        ConfigurationError, match=r"pseudonym key is missing.*no new key was made.*from where it is kept"
+    ):
         installation.start()
     assert not installation.key.exists()
 

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from kodomo_assets.machine.cipher import TEMPORARY_FILES, load_cipher
 from kodomo_assets.sql import create_from_query, read_sql
 from kodomo_assets.stages.linkage.comparisons import COMPARISONS, Parameters, splink_settings, start_parameters
 
@@ -89,7 +90,11 @@ def score_pairs(con: duckdb.DuckDBPyConnection, stored: Model | None, *, learn: 
         "python_enable_replacements": False,
         "temp_directory": tempfile.gettempdir(),
     }
-    with duckdb.connect(config=config) as own, _quiet():
+    # and is as unreadable there
+    (encrypted,) = con.execute(f"select current_setting('{TEMPORARY_FILES}')").fetchone() or (False,)
+    with duckdb.connect(config={**config, TEMPORARY_FILES: encrypted}) as own, _quiet():
+        if encrypted:
+            load_cipher(own)
         for relation in ("to_compare", "to_learn_from", "children_to_compare"):
             columns = ", ".join(_RECORD)
             create_from_query(own, relation, con, f"select {columns} from {relation} order by record", _RECORD)

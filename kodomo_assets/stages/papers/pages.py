@@ -30,8 +30,8 @@ from kodomo_assets.vocabulary import (
 
 #: Every template; all but the last, which they extend, make a page.
 TEMPLATES = ("office.html", "notice.html", "impact.html", "algorithm.html", "results.html", "paper.html")
-# says what is wrong, a template of a city's own too: it is none that a city replaces
-_PACKAGED_ONLY = ("status.html", "paper.html")
+# say what is wrong, a template of a city's own too: they are none that a city replaces
+_PACKAGED_ONLY = ("status.html", "closed.html", "paper.html")
 _CADENCES = {"yearly": "年1回", "termly": "学期ごと"}
 
 
@@ -97,7 +97,7 @@ class Pages:
     """Makes pages of one city at one reference date; its templates are read once.
 
     Args:
-        packaged: it makes the page that no template of a city's own may break.
+        packaged: it makes the pages that no template of a city's own may break.
 
     Raises:
         ConfigurationError: the folder of the city's own templates cannot be used.

@@ -18,6 +18,7 @@ import duckdb
 
 from kodomo_assets.catalogue import PREPARATIONS, Catalogue
 from kodomo_assets.checks import LACKING
+from kodomo_assets.errors import KodomoError
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.sql import named_rows, run_sql
 from kodomo_assets.stages.papers.calendar import OF_SCHOOLS, build_calendar
@@ -44,6 +45,7 @@ _NOT_READ = {
     "bad_file_name": "名前に見えない文字があります。名前を付け直してください",
     "other_office": "ほかの課の資料です。その資料を出す課のフォルダーに置いてください",
 }
+_CLOSED = "データベースが読めないので、更新は止まっています"
 _NO_DATE = "基準日のフォルダーにありません。基準日（例 2025-04-01）を名前とするフォルダーに置いてください"
 # names of files that are told of one reason
 _MOST_FILES = 5
@@ -166,6 +168,20 @@ def status_page(
     pages = Pages(catalogue, day, packaged=True)
     page = pages.render("status.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
     return page, list(_alarms(catalogue, offices, steps, red, failure, zone))
+
+
+def closed_page(catalogue: Catalogue, day: dt.date, now: dt.datetime, error: KodomoError) -> tuple[bytes, list[str]]:
+    """The page about ``day`` where kodomo.duckdb cannot be read: why, and who mends it. As ``status_page``."""
+    japanese = error.ja.splitlines()
+    facts = {
+        "made_at": f"{now.astimezone(ZoneInfo(catalogue.calendar.timezone)):%Y-%m-%d %H:%M}",
+        "closed": _CLOSED,
+        "japanese": japanese,
+        "english": str(error),
+    }
+    pages = Pages(catalogue, day, packaged=True)
+    page = pages.render("closed.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
+    return page, [_CLOSED, *japanese]
 
 
 def _alarms(
