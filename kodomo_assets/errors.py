@@ -6,15 +6,17 @@ fields, as ``gettext`` does it; its Japanese stands in messages.yaml under the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, reduce
+from string import Formatter
 from typing import ClassVar
 
 
 class Said(str):
     """An English sentence of a template and its fields, and the same in Japanese: ``ja``, None where there is none.
 
-    A field may be such a sentence itself.
+    A field may be such a sentence itself, or anything else that is told in Japanese as ``ja``.
     """
 
     template: str
@@ -31,7 +33,7 @@ class Said(str):
         known = _messages().get(self.template)
         if known is None:
             return None
-        told = {name: (value.ja or value) if isinstance(value, Said) else value for name, value in self.fields.items()}
+        told = {name: getattr(value, "ja", None) or value for name, value in self.fields.items()}
         return known.format(**told) if told else known
 
 
@@ -43,6 +45,38 @@ def together(sentences: Iterable[Said]) -> Said:
 def under_one_another(sentences: Iterable[Said]) -> Said:
     """One or more of them, each in its own line."""
     return reduce(lambda before, one: Said("{before}\n{one}", before=before, one=one), sentences)
+
+
+def stored(said: Said | None) -> str | None:
+    """As a table holds it: DuckDB takes no other kind of text from a frame."""
+    return None if said is None else str(said)
+
+
+def recalled(text: str) -> Said | None:
+    """The sentence that ``text`` is the English of, as it was stored or put together in SQL; None where none is."""
+    for pattern, template in _patterns():
+        if found := pattern.fullmatch(text):
+            fields = {name: Said(part) if part in _messages() else part for name, part in found.groupdict().items()}
+            return Said(template, **fields)
+    return None
+
+
+@cache
+def _patterns() -> Sequence[tuple[re.Pattern[str], str]]:
+    """What a template makes, those first that leave least to their fields, and none that says nothing itself."""
+    made = []
+    for template in _messages():
+        parts = list(Formatter().parse(template))
+        names = [name for _, name, _, _ in parts if name is not None]
+        own = sum(len(literal) for literal, _, _, _ in parts)
+        if own >= _OWN_WORDS and len(set(names)) == len(names):
+            pattern = "".join(re.escape(literal) + (f"(?P<{name}>.+)" if name else "") for literal, name, _, _ in parts)
+            made.append((own, re.compile(pattern), template))
+    return [(pattern, template) for _, pattern, template in sorted(made, key=lambda one: -one[0])]
+
+
+# a template of fewer letters of its own ("{place}: {problem}") fits anything
+_OWN_WORDS = 12
 
 
 @cache

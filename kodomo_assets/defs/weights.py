@@ -57,7 +57,7 @@ def coefficients(step: Step) -> Results:
             "weights.in_force",
             "new_in_force",
             {"version": version, "refitted": outcome.refitted, "reason": outcome.reason, "stopped": outcome.stopped},
-            [lambda _: check_outcome(outcome), lambda con: [check_origin(con, version)]],
+            [lambda _: check_outcome(outcome), lambda con: [check_origin(con, step.catalogue, version)]],
         ),
         also=beside if outcome.refitted else [],
         partition={"version": version},
@@ -101,7 +101,7 @@ def validation(step: Step) -> Results:
             [
                 lambda con: [
                     check_better_than_chance(con, step.catalogue, version),
-                    check_no_rule_is_better(con, version),
+                    check_no_rule_is_better(con, step.catalogue, version),
                 ],
             ],
         ),

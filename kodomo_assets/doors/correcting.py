@@ -27,7 +27,7 @@ from kodomo_assets.doors.requesting import (
 )
 from kodomo_assets.doors.rights.cells import Cell, gather_cells
 from kodomo_assets.doors.rights.corrected import Chosen, choose, draft_book, person_book, read_filled
-from kodomo_assets.errors import RequestError
+from kodomo_assets.errors import RequestError, Said
 from kodomo_assets.office.returned import read_returned
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.sources.rests_on import rests_on
@@ -75,8 +75,8 @@ def draft(
         RequestError: no such person or capacity; or the draft waits for a second role, as that of a 開示 does: the
             request is registered, and nothing is written until that role confirms it (``confirmed``).
     """
-    expected = f"expected who asks: one of {'・'.join(CAPACITIES)}"
-    said = require_one_of("--capacity", capacity, CAPACITIES, "capacity", expected)
+    expected = Said("expected who asks: one of {known}", known="・".join(CAPACITIES))
+    said = require_one_of("--capacity", capacity, CAPACITIES, Said("capacity"), expected)
     number = resident_number(catalogue, given)
     with open_to_write(settings, catalogue) as con:
         require_known(con, settings, catalogue, number)

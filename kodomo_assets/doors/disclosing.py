@@ -28,6 +28,7 @@ from kodomo_assets.doors.requesting import (
 from kodomo_assets.doors.rights.records import Record, gather, state_of
 from kodomo_assets.doors.rights.verdicts import decide, read_draft, unsaid_tables
 from kodomo_assets.doors.rights.workbooks import draft_workbook, person_workbook
+from kodomo_assets.errors import Said
 from kodomo_assets.office.returned import read_returned
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.asking import require_one_of
@@ -165,8 +166,8 @@ def release(
 
 
 def _capacity(given: str | None) -> str:
-    expected = f"expected who asks: one of {'・'.join(CAPACITIES)}"
-    return require_one_of("--capacity", given, CAPACITIES, "capacity", expected)
+    expected = Said("expected who asks: one of {known}", known="・".join(CAPACITIES))
+    return require_one_of("--capacity", given, CAPACITIES, Said("capacity"), expected)
 
 
 def _write_draft(

@@ -15,7 +15,7 @@ import pandas as pd
 from openpyxl.utils import get_column_letter
 
 from kodomo_assets.catalogue import Ingest
-from kodomo_assets.errors import DeliveryError
+from kodomo_assets.errors import DeliveryError, Said, recalled
 from kodomo_assets.japan.text import BLANKS, comparable
 from kodomo_assets.office.formats.grids import Grid
 from kodomo_assets.office.inbox import InboxFile
@@ -48,6 +48,12 @@ class Place:
             if part
         )
 
+    @property
+    def ja(self) -> str:
+        sheet = f"{self.sheet}枚目のシート" if self.sheet is not None else ""
+        row = f"{self.row}行目" if self.row is not None else ""
+        return "、".join(part for part in (self.file, sheet, row) if part)
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -55,6 +61,12 @@ class Rejection:
 
     place: Place
     problem: str
+
+    @property
+    def ja(self) -> str:
+        """Where, and why where that has Japanese."""
+        said = recalled(self.problem)
+        return f"{self.place.ja}（{said.ja}）" if said is not None else self.place.ja
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,10 @@ class ReturnedSheet:
         if len(names & known) < least or not missing:
             return None
         expected = "・".join(required)
-        return Rejection(self._at(number), f"has no {missing}, expected the headers {expected} as they were sent")
+        problem = Said(
+            "has no {missing}, expected the headers {known} as they were sent", missing=missing, known=expected
+        )
+        return Rejection(self._at(number), problem)
 
     def _at(self, number: int) -> Place:
         return Place(self.place.file, self.place.sheet, number)
@@ -132,7 +147,8 @@ class ReturnedSheet:
         for label, rows in places.items():
             if len(rows) > 1:
                 told = ", ".join(map(str, rows))
-                return Rejection(self._at(rows[1]), f"label {label} stands in rows {told}, expected it once")
+                problem = Said("label {label} stands in rows {rows}, expected it once", label=label, rows=told)
+                return Rejection(self._at(rows[1]), problem)
         return None
 
 
@@ -142,12 +158,12 @@ def _header(text: str) -> str:
     return _OTHER_NAMES.get(compared.casefold(), compared)
 
 
-def _doubled(twice: Sequence[str], names: Sequence[str]) -> str:
+def _doubled(twice: Sequence[str], names: Sequence[str]) -> Said:
     told = [
         f"{header} (columns {', '.join(get_column_letter(n) for n, name in enumerate(names, 1) if name == header)})"
         for header in twice
     ]
-    return f"found a header more than once, expected it once: {'; '.join(told)}"
+    return Said("found a header more than once, expected it once: {headers}", headers="; ".join(told))
 
 
 @dataclass(frozen=True)
@@ -182,7 +198,9 @@ class ReturnedFile:
             elif table is not None and not isinstance(table, Rejection):
                 rows += table
         if not found and not rejected:
-            problem = f"found no row with the headers {'・'.join(required)}, expected them as they were sent"
+            problem = Said(
+                "found no row with the headers {known}, expected them as they were sent", known="・".join(required)
+            )
             rejected = [Rejection(Place(self.name, None, None), problem)]
         return rows, rejected
 
@@ -229,7 +247,7 @@ def read_all(files: Sequence[InboxFile], ingest: Ingest) -> tuple[list[ReturnedF
 def create_rejected_files(con: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection]) -> None:
     """Temp table ``rejected_files(file, sheet, row_number, problem)``."""
     types = {"file": "varchar", "sheet": "integer", "row_number": "integer", "problem": "varchar"}
-    rows = [(r.place.file, r.place.sheet, r.place.row, r.problem) for r in rejections]
+    rows = [(r.place.file, r.place.sheet, r.place.row, str(r.problem)) for r in rejections]
     create_from_frame(con, "rejected_files", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
 
 

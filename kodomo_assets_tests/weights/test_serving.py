@@ -207,7 +207,7 @@ def test_what_serves_and_what_is_kept_have_numbers_of_their_own(con, tmp_path: P
     assert con.execute("select distinct version, band from weights.selection_log order by all").fetchall() == [
         ("2025-04-01.1", "upper"), ("2025-04-01.2", "lower"),
     ]  # fmt: skip
-    said = check_origin(con, outcome.version)
+    said = check_origin(con, CATALOGUE, outcome.version)
     assert not said.passed
     assert "band lower: count (100 events, expected 210 (5 per own level))" in said.message
     # the same again is the same version; what is kept never comes into force
@@ -223,7 +223,7 @@ def test_own_weights_are_no_warning_and_neither_is_a_count_that_a_person_chose(t
         if decided:
             city.configure("weights: {serves: {lower: {origin: count, decided_by: 課長, reason: 内緒の理由}}}")
         city.build(YEARLY, lower=events(band_of(), 100), upper=band_of(seed=7))
-        said = check_origin(con, city.refresh(YEARLY).version)
+        said = check_origin(con, CATALOGUE, city.refresh(YEARLY).version)
         assert said.passed
         lower = "count (as decided)" if decided else "own"
         assert f"band lower: {lower}" in said.message

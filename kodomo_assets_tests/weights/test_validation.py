@@ -297,7 +297,7 @@ def test_a_version_of_before_is_not_validated_at_a_term(city):
     city.refresh(TERM)
     outcome = city.validate(TERM)
     assert (outcome.cards, outcome.reason) == ({}, "the version is of 2025-04-01, and it was not made then")
-    assert check_no_rule_is_better(city.con, outcome.version).passed
+    assert check_no_rule_is_better(city.con, CATALOGUE, outcome.version).passed
 
 
 def test_children_who_are_no_longer_those_of_the_fit_are_an_error(city):
@@ -315,7 +315,7 @@ def test_a_rule_that_is_surely_better_is_told(city):
     city.build(YEARLY, lower=LOWER, upper=UPPER)
     version = city.refresh(YEARLY).version
     city.validate(YEARLY)
-    outcome = check_no_rule_is_better(city.con, version)
+    outcome = check_no_rule_is_better(city.con, CATALOGUE, version)
     assert (outcome.passed, outcome.blocking, outcome.facts["better_rules"]) == (False, False, 1)
     assert ". legacy in band upper finds more than what serves: tell the meeting" in outcome.message
     assert "expected no interval wholly below 0" in outcome.message
@@ -326,7 +326,7 @@ def test_no_rule_is_surely_better_than_weights_that_are_worth_something(city):
     city.build(YEARLY, lower=LOWER, upper=UPPER)
     version = city.refresh(YEARLY).version
     city.validate(YEARLY)
-    outcome = check_no_rule_is_better(city.con, version)
+    outcome = check_no_rule_is_better(city.con, CATALOGUE, version)
     assert outcome.passed
     assert "tell the meeting" not in outcome.message
 

@@ -17,7 +17,7 @@ from kodomo_assets.catalogue import Column as SourceColumn
 from kodomo_assets.doors.rights.cells import YES_NO, Cell, state_of_cells, told
 from kodomo_assets.doors.rights.records import BLANK_CELL
 from kodomo_assets.doors.rights.workbooks import CARE, guide
-from kodomo_assets.errors import RequestError
+from kodomo_assets.errors import RequestError, Said
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.office.returned import ReturnedFile, ReturnedRow
@@ -195,15 +195,16 @@ def choose(
         text = row.cells[RECORD_NUMBER]
         number = int(text) if text.isdecimal() and 0 < int(text) <= len(cells) else None
         if number is None or number in chosen:
-            raise _refused(row, "has no number of the draft, or one that stands twice")
+            raise _refused(row, Said("has no number of the draft, or one that stands twice"))
         cell = cells[number - 1]
         if comparable(row.cells[HELD]) != comparable(_held(cell)) or comparable(row.cells[ITEM]) != comparable(
             cell.column.ja
         ):
-            raise _refused(row, f"holds another {ITEM} or {HELD} than the draft had")
+            raise _refused(row, Said("holds another {item} or {held} than the draft had", item=ITEM, held=HELD))
         if not row.cells[CORRECT]:
             if row.cells[SINCE] or row.cells[WHY_CORRECT]:
-                raise _refused(row, f"has a {SINCE} or {WHY_CORRECT} but no {CORRECT}")
+                problem = Said("has a {since} or {why} but no {correct}", since=SINCE, why=WHY_CORRECT, correct=CORRECT)
+                raise _refused(row, problem)
             continue
         chosen[number] = row, Chosen(cell, _correction(con, catalogue, number, row, cell, reason))
     if not chosen:
@@ -221,10 +222,12 @@ def _correction(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, number: int, row: ReturnedRow, cell: Cell, reason: str
 ) -> Correction:
     if cell.corrected_by is not None:
-        raise _refused(row, f"is corrected already by {cell.corrected_by}: end that one first (--end)")
+        raise _refused(
+            row, Said("is corrected already by {request}: end that one first (--end)", request=cell.corrected_by)
+        )
     value = _read(con, catalogue, row, cell)
     if value == cell.found and cell.mark is None:
-        raise _refused(row, f"{CORRECT} is what is stored, expected what is right, or nothing")
+        raise _refused(row, Said("{header} is what is stored, expected what is right, or nothing", header=CORRECT))
     return Correction(
         number=number,
         table=cell.table.id,
@@ -243,22 +246,35 @@ def _read(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, row: ReturnedRow
     table, column = cell.table, cell.column
     if comparable(row.cells[CORRECT]).strip("()") == comparable(BLANK_CELL).strip("()"):
         if column.required:
-            raise _refused(row, f"{CORRECT} is blank, expected a value: no row is without {column.ja}")
+            raise _refused(
+                row,
+                Said(
+                    "{header} is blank, expected a value: no row is without {column}", header=CORRECT, column=column.ja
+                ),
+            )
         return None
     reading = reader(table, column, catalogue.ingest, cell.day)(row.cells[CORRECT])
     if reading.value is None or reading.problem is not None:
-        why = reading.problem or "blank"
-        raise _refused(row, f"{CORRECT} cannot be read ({why}), expected {_expected(column)}, or {BLANK_CELL}")
+        raise _refused(
+            row,
+            Said(
+                "{header} cannot be read ({why}), expected {expected}, or {nothing}",
+                header=CORRECT,
+                why=reading.problem or Said("blank"),
+                expected=_expected(column),
+                nothing=BLANK_CELL,
+            ),
+        )
     cast = con.execute(f"select ($1::varchar)::{column.duckdb_type}::varchar", [str(reading.value)]).fetchone()
     return str(cast[0]) if cast else None
 
 
-def _expected(column: SourceColumn) -> str:
+def _expected(column: SourceColumn) -> Said:
     if column.allowed:
-        return f"one of {'・'.join(column.allowed)}"
+        return Said("one of {known}", known="・".join(column.allowed))
     least, most = column.min, column.max
-    bounds = "" if most is None else f" of {least or 0} to {most}"
-    return f"a {column.type}{bounds} as the office delivers it"
+    bounds = "" if most is None else Said(" of {least} to {most}", least=least or 0, most=most)
+    return Said("a {type}{bounds} as the office delivers it", type=column.type, bounds=bounds)
 
 
 def _since(row: ReturnedRow, cell: Cell) -> dt.date:
@@ -267,7 +283,14 @@ def _since(row: ReturnedRow, cell: Cell) -> dt.date:
     day = read_date(row.cells[SINCE]).value
     if day is None or day not in cell.days:
         expected = "・".join(one.isoformat() for one in cell.days)
-        raise _refused(row, f"{SINCE} is no reference date at which the row holds this, expected one of {expected}")
+        raise _refused(
+            row,
+            Said(
+                "{header} is no reference date at which the row holds this, expected one of {known}",
+                header=SINCE,
+                known=expected,
+            ),
+        )
     return day
 
 
@@ -282,14 +305,15 @@ def _require_within_neighbours(cells: Sequence[Cell], chosen: Sequence[tuple[Ret
                 smaller, larger = values.get((table.id, key, low)), values.get((table.id, key, high))
                 if smaller is not None and larger is not None and float(smaller) > float(larger):
                     names = table.columns[low].ja, table.columns[high].ja
-                    raise _refused(row, f"{names[0]} would exceed {names[1]}, expected at most as much")
+                    problem = Said("{low} would exceed {high}, expected at most as much", low=names[0], high=names[1])
+                    raise _refused(row, problem)
 
 
 def _bounds(table: SourceTable) -> Iterator[tuple[str, str]]:
     yield from ((name, column.at_most) for name, column in table.columns.items() if column.at_most is not None)
 
 
-def _refused(row: ReturnedRow, problem: str) -> RequestError:
+def _refused(row: ReturnedRow, problem: Said) -> RequestError:
     return RequestError(
         "{place}: {problem}; nothing was corrected",
         place=row.place,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kodomo_assets.doors.rights.records import Record, state_of
 from kodomo_assets.doors.rights.workbooks import Decision
-from kodomo_assets.errors import RequestError
+from kodomo_assets.errors import RequestError, Said, together
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.office.returned import Place, ReturnedFile, ReturnedRow
 from kodomo_assets.vocabulary import (
@@ -96,7 +96,7 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
             strange.append(row.place)
         else:
             of_tables[table] = row
-    _refuse(draft, strange, f"has no {TABLE_ID} of the draft, or one that stands twice")
+    _refuse(draft, strange, Said("has no {header} of the draft, or one that stands twice", header=TABLE_ID))
     numbered: dict[int, list[ReturnedRow]] = {}
     strays, number = [], None
     for row in draft.rows:
@@ -107,7 +107,7 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
             strays.append(row.place)
         else:
             numbered.setdefault(number, []).append(row)
-    _refuse(draft, strays, "has no number of the draft, or one that stands twice")
+    _refuse(draft, strays, Said("has no number of the draft, or one that stands twice"))
     missing = len(records) - len(numbered)
     if missing:
         raise RequestError(
@@ -116,7 +116,7 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
             missing=missing,
             records=len(records),
         )
-    changed, problems = [], dict[str, list[Place]]()
+    changed, problems = [], dict[Said, list[Place]]()
     decisions: list[Decision] = []
     places: list[Place] = []
     for number, record in enumerate(records, start=1):
@@ -125,12 +125,12 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
             changed.append(rows[0].place)
             continue
         decided = _decision(rows[0], of_tables.get(record.table), record)
-        if isinstance(decided, str):
+        if isinstance(decided, Said):
             problems.setdefault(decided, []).append(rows[0].place)
         else:
             decisions.append(decided)
             places.append(rows[0].place)
-    _refuse(draft, changed, f"holds another {CONTENT} than the draft had")
+    _refuse(draft, changed, Said("holds another {header} than the draft had", header=CONTENT))
     for problem, found in problems.items():
         _refuse(draft, found, problem)
     unsaid = unsaid_tables(decisions)
@@ -138,8 +138,13 @@ def decide(draft: Draft, records: Sequence[Record]) -> list[Decision]:
     _refuse(
         draft,
         telling,
-        f"was made of records of which all are {UNSAID} (81条), and would tell that they are there; expected {UNSAID} "
-        f"or {CLOSED} here too, or {IN_PART} without the items that tell of them",
+        Said(
+            "was made of records of which all are {unsaid} (81条), and would tell that they are there; expected "
+            "{unsaid} or {closed} here too, or {in_part} without the items that tell of them",
+            unsaid=UNSAID,
+            closed=CLOSED,
+            in_part=IN_PART,
+        ),
     )
     return decisions
 
@@ -162,26 +167,34 @@ def _is_filled(row: ReturnedRow) -> bool:
     return any(row.cells[header] for header in (VERDICT, LEFT_OUT, WHY_NOT))
 
 
-def _decision(row: ReturnedRow, of_table: ReturnedRow | None, record: Record) -> Decision | str:
+def _decision(row: ReturnedRow, of_table: ReturnedRow | None, record: Record) -> Decision | Said:
     """The decision on one record, or what is wrong with it."""
     verdict, why = comparable(row.cells[VERDICT]), row.cells[WHY_NOT].strip()
     if not verdict:
         if row.cells[LEFT_OUT] or why:
-            return f"has a reason or items but no {VERDICT}"
+            return Said("has a reason or items but no {header}", header=VERDICT)
         if of_table is None or not of_table.cells[VERDICT_OF_TABLE]:
-            return f"has no {VERDICT}, and its table has none"
+            return Said("has no {header}, and its table has none", header=VERDICT)
         verdict, why = comparable(of_table.cells[VERDICT_OF_TABLE]), of_table.cells[WHY_NOT_OF_TABLE].strip()
         if verdict == IN_PART:
-            return f"its table has {IN_PART}, which is said of single rows"
+            return Said("its table has {in_part}, which is said of single rows", in_part=IN_PART)
     if verdict not in VERDICTS:
-        return f"has another {VERDICT} than {'・'.join(VERDICTS)}"
+        return Said("has another {header} than {known}", header=VERDICT, known="・".join(VERDICTS))
     if verdict != OPEN and not why:
-        return f"has no {WHY_NOT}, expected one beside {IN_PART}・{CLOSED}・{UNSAID} (79条, 82条)"
+        return Said(
+            "has no {header}, expected one beside {verdicts} (79条, 82条)",
+            header=WHY_NOT,
+            verdicts=f"{IN_PART}・{CLOSED}・{UNSAID}",
+        )
     named = _named(row.cells[LEFT_OUT], record)
     if (verdict == IN_PART) != bool(named):
-        return f"{LEFT_OUT} belongs to {IN_PART}, and {IN_PART} needs it"
+        return Said("{header} belongs to {in_part}, and {in_part} needs it", header=LEFT_OUT, in_part=IN_PART)
     if None in named:
-        return f"{LEFT_OUT} names what is no item of the row, expected words before a ： of its {CONTENT}"
+        return Said(
+            "{header} names what is no item of the row, expected words before a ： of its {content}",
+            header=LEFT_OUT,
+            content=CONTENT,
+        )
     return Decision(record, verdict, frozenset(name for name in named if name is not None), why)
 
 
@@ -202,10 +215,10 @@ def _plain(parts: Sequence[str]) -> str:
     return comparable("、".join(parts))
 
 
-def _refuse(draft: Draft, places: Sequence[Place], problem: str) -> None:
+def _refuse(draft: Draft, places: Sequence[Place], problem: Said) -> None:
     if places:
-        told = "; ".join(f"sheet {place.sheet} row {place.row}" for place in places[:_NAMED])
-        more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+        told = together(Said("sheet {sheet} row {row}", sheet=one.sheet, row=one.row) for one in places[:_NAMED])
+        more = Said(" and {number} more", number=len(places) - _NAMED) if len(places) > _NAMED else ""
         raise RequestError(
             "{file}: {places}{more}: {problem}; nothing was released",
             file=draft.name,

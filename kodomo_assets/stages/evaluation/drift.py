@@ -10,7 +10,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.sql import run_sql
-from kodomo_assets.stages.evaluation.plots import drift_plot
+from kodomo_assets.stages.evaluation.plots import AGAINST, drift_plot
 from kodomo_assets.told import Told
 
 #: Population stability index above which a shift is some, and much (Siddiqi 2006).
@@ -86,6 +86,11 @@ def check_drift(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOu
         + (f"; {law})" if law else ")")
         for kind, name, band, against, psi, law in rows
     ]
+    named = [
+        f"{catalogue.item_name(name) if kind == 'item' else '得点'} {psi:.2f}"
+        f"（{catalogue.bands[band].ja}、{AGAINST[against]}比べて{f'、{law}' if law else ''}）"
+        for kind, name, band, against, psi, law in rows
+    ]
     row = con.execute("select count(*) from new_drift where in_model and verdict = 'too_few'").fetchone()
     too_few = row[0] if row else 0
     open_ones = f"; {too_few} cannot be told, there are too few children" if too_few else ""
@@ -100,7 +105,7 @@ def check_drift(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> CheckOu
             else f"no population stability index is above {SHIFTED}"
         )
         + open_ones,
-        facts={"shifted": len(found), "too_few": too_few, "above": SHIFTED, "named": ", ".join(found)},
+        facts={"shifted": len(found), "too_few": too_few, "above": SHIFTED, "named": "、".join(named)},
     )
 
 

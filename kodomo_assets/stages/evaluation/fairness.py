@@ -148,7 +148,8 @@ def check_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iter
         if row.is_weighed and not row.grew and not (known and known.has_bounds):
             by_design.append(told)
         else:
-            named.append(f"{known.ja if known else '学校'} {row.group} {row.rate:.1%}")
+            group = catalogue.group_name(row.attribute, row.group)
+            named.append(f"{known.ja if known else '学校'} {group} {row.rate:.1%}")
             unlike.append(f"{told}, more than on the list before" if row.is_weighed and row.grew else told)
     yield CheckOutcome(
         name="groups_alike",

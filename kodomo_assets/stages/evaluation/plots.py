@@ -12,7 +12,7 @@ from kodomo_assets.vocabulary import DECISION_STEPS, DECISIONS, FLAGS, RULES, UN
 
 _ROW, _BAR = 28.0, 20.0
 _MOST_MOVED = 12
-_AGAINST = {"fit": "重みの資料と", "last_term": "前回と"}
+AGAINST = {"fit": "重みの資料と", "last_term": "前回と"}
 _STEPS = {
     "screened": "対象",
     "selected": "抽出",
@@ -79,7 +79,7 @@ def drift_plot(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, bounds: Seq
         picture.text(
             across.start - 8,
             top + 14,
-            f"{names.get(name, '得点')}（{catalogue.bands[band].ja}、{_AGAINST[against]}）",
+            f"{names.get(name, '得点')}（{catalogue.bands[band].ja}、{AGAINST[against]}）",
             anchor="end",
         )
         picture.text(across.at(psi) + 6, top + 14, f"{psi:.2f}", size=10)

@@ -11,11 +11,12 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.errors import Said, stored
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.office.opening import sha256
-from kodomo_assets.office.returned import Place, ReturnedRow, read_all
+from kodomo_assets.office.returned import Place, Rejection, ReturnedRow, read_all
 from kodomo_assets.sql import create_from_frame, run_sql
 from kodomo_assets.stages.linkage.clerical_review import FIRST_DAY
 from kodomo_assets.vocabulary import (
@@ -49,7 +50,6 @@ _MOST_TOLD = 50
 #: What a mark proves: of the mark, 表ID, 番号 and 児童キー the reference date at which the pair was asked, or nothing.
 Proof = Callable[[str, str, str, str], dt.date | None]
 _KNOWN_BY = f"{TABLE_ID}・{PERSON}・{CHILD_KEY}"
-_NOT_CHOSEN = f"expected {'・'.join(LINK_ANSWERS)}"
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def build_answers(
             *(f"{file}, row {row}: {problem}" for file, row, problem in wrong),
         ),
         places=(
-            *(str(rejection.place) for rejection in rejected),
-            *(str(Place(file, None, row)) for file, row, _ in wrong),
+            *(rejection.ja for rejection in rejected),
+            *(Rejection(Place(file, None, row), problem).ja for file, row, problem in wrong),
         ),
     )
 
@@ -118,17 +118,24 @@ def _judged(row: ReturnedRow, content: str, proof: Proof) -> tuple[object, ...]:
     proved = proof(mark, given[TABLE_ID], given[PERSON], given[CHILD_KEY]) if mark else None
     answer = LINK_ANSWERS.get(comparable(given[DECISION]))
     day = read_date(given[DECIDED_ON])
-    problem = None
+    problem: Said | None = None
     if mark and proved is None:
-        problem = f"{_KNOWN_BY} are no pair that was asked: {ASKED_MARK} is not theirs, expected the cells as sent"
+        problem = Said(
+            "{headers} are no pair that was asked: {mark} is not theirs, expected the cells as sent",
+            headers=_KNOWN_BY,
+            mark=ASKED_MARK,
+        )
     elif answer is None:
-        problem = f"{DECISION} is {'blank' if not given[DECISION] else 'another word'}, {_NOT_CHOSEN}"
+        found = Said("blank") if not given[DECISION] else Said("another word")
+        known = "・".join(LINK_ANSWERS)
+        problem = Said("{header} is {found}, expected {known}", header=DECISION, found=found, known=known)
     elif not given[DECIDED_BY]:
-        problem = f"{DECIDED_BY} is blank, expected who decided"
+        problem = Said("{header} is blank, expected who decided", header=DECIDED_BY)
     elif day.value is not None and day.value < FIRST_DAY:
-        problem = f"{DECIDED_ON} lies before {FIRST_DAY}, expected the day of the answer"
+        problem = Said("{header} lies before {day}, expected the day of the answer", header=DECIDED_ON, day=FIRST_DAY)
     elif day.value is None:
-        problem = f"{DECIDED_ON} is {'blank' if not given[DECIDED_ON] else 'no date'}, expected a date"
+        found = Said("blank") if not given[DECIDED_ON] else Said("no date")
+        problem = Said("{header} is {found}, expected a date", header=DECIDED_ON, found=found)
     place = row.place
     return (
         place.file,
@@ -142,7 +149,7 @@ def _judged(row: ReturnedRow, content: str, proof: Proof) -> tuple[object, ...]:
         given[DECIDED_BY],
         day.value,
         proved,
-        problem,
+        stored(problem),
     )
 
 
@@ -159,6 +166,6 @@ def check_answers(counts: AnswerCounts) -> CheckOutcome:
             "filled": counts.filled,
             "kept": counts.kept,
             "not_taken": len(counts.problems),
-            "places": ", ".join(counts.places[:_MOST_TOLD]),
+            "places": "、".join(counts.places[:_MOST_TOLD]),
         },
     )

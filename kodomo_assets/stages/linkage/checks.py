@@ -10,6 +10,7 @@ import duckdb
 from kodomo_assets.catalogue import TO_FILL_IN, Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.office.returned import Place
 from kodomo_assets.sql import read_sql
 
 # A slip in name and birth date at once makes a person another one too, so a few are no scheme.
@@ -70,7 +71,8 @@ def check_spine(
             given,
         )
     lost = con.execute(read_sql(__package__, "spine_check"), {"reference_date": reference_date}).fetchall()
-    places = "; ".join(f"{file} row {row}" for _, file, row, _ in lost[:10])
+    found = [Place(file, None, row) for _, file, row, _ in lost[:10]]
+    places = "; ".join(f"{place.file} row {place.row}" for place in found)
     lines = "\n".join(
         f"- {{table: {table}, check: spine_complete, row: {row}, sha256: '{sha256}', role: {TO_FILL_IN}, "
         f"reason: {TO_FILL_IN}, day: {TO_FILL_IN}}}"
@@ -87,7 +89,12 @@ def check_spine(
         message=f"{children} children, expected at least 1; {len(lost)} quarantined rows of 住民記録 or 学齢簿 "
         "may take a child off the list, expected 0"
         + (f" (mend or acknowledge: {places}), under ingest.acknowledged in city.yaml:\n{lines}" if lost else ""),
-        facts={"children": children, "rows": len(lost), "acknowledged": len(rows) + len(given), "places": places},
+        facts={
+            "children": children,
+            "rows": len(lost),
+            "acknowledged": len(rows) + len(given),
+            "places": "、".join(place.ja for place in found),
+        },
     )
 
 

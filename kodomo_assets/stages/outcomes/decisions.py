@@ -10,6 +10,7 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
+from kodomo_assets.errors import Said, stored
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable, flag_word
 from kodomo_assets.office.inbox import InboxFile
@@ -135,7 +136,7 @@ def _cells(
         cells[DECIDED_BY] or None,
         bool(release),
         _is_release(cells),
-        next(_problems(cells, file, reference_date, decision, meeting.value, release), None),
+        stored(next(_problems(cells, file, reference_date, decision, meeting.value, release), None)),
     )
 
 
@@ -154,20 +155,22 @@ def _problems(
     decision: str | None,
     meeting_date: dt.date | None,
     release: bool | None,
-) -> Iterator[str]:
+) -> Iterator[Said]:
     """What is wrong with a row that needs no look at the children, the gravest first."""
     sent_for = file.facts.get(REFERENCE_DATE) or cells[REFERENCE_DATE]
     if sent_for and read_date(sent_for).value != reference_date:
-        yield WRONG_DATE
+        yield Said(WRONG_DATE)
     if release is None:
-        yield f"{RELEASED} is another word, expected ○ or blank"
+        yield Said("{header} is another word, expected ○ or blank", header=RELEASED)
     if decision is None and not _is_release(cells):
-        found = "blank" if not cells[DECISION] else "another word"
-        yield f"{DECISION} is {found}, expected one of {', '.join(DECISIONS)}"
+        found = Said("blank") if not cells[DECISION] else Said("another word")
+        known = ", ".join(DECISIONS)
+        yield Said("{header} is {found}, expected one of {known}", header=DECISION, found=found, known=known)
     if meeting_date is None:
-        yield f"{MEETING_DATE} is {'blank' if not cells[MEETING_DATE] else 'no date'}, expected the day of the meeting"
+        found = Said("blank") if not cells[MEETING_DATE] else Said("no date")
+        yield Said("{header} is {found}, expected the day of the meeting", header=MEETING_DATE, found=found)
     if not cells[DECIDED_BY]:
-        yield f"{DECIDED_BY} is blank, expected the roles that decided"
+        yield Said("{header} is blank, expected the roles that decided", header=DECIDED_BY)
 
 
 def check_decided(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> CheckOutcome:

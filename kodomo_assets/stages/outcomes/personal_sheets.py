@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.errors import Said, stored
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable, read_int
 from kodomo_assets.office.inbox import InboxFile
@@ -84,10 +85,12 @@ def build_personal_sheets(
     return Taken(KIND, count_rows(con, "new_personal_sheets"), len(rows), gone, unread)
 
 
-def _no_sheet(file: ReturnedFile) -> str:
+def _no_sheet(file: ReturnedFile) -> Said:
     if any(sheet.table([NUMBER]) is not None for sheet in file.sheets):
-        return "holds numbers and no question, expected the whole workbook as it was sent (a CSV holds one sheet of it)"
-    return f"found no {NUMBER}, expected a {PERSONAL_SHEET}"
+        return Said(
+            "holds numbers and no question, expected the whole workbook as it was sent (a CSV holds one sheet of it)"
+        )
+    return Said("found no {header}, expected a {kind}", header=NUMBER, kind=PERSONAL_SHEET)
 
 
 def _sheets(file: ReturnedFile) -> Iterator[tuple[Place, Mapping[str, str]] | Rejection]:
@@ -123,7 +126,8 @@ def _form(
         yield twice
     elif missing := [label for label in labels if label not in form]:
         told = "・".join(missing)
-        yield Rejection(sheet.place, f"has no {told} in its first column, expected the labels as they were sent")
+        problem = Said("has no {labels} in its first column, expected the labels as they were sent", labels=told)
+        yield Rejection(sheet.place, problem)
     else:
         row, number = form[NUMBER]
         asked = [label for label in (*labels[1:], MINUTES) if label in form]
@@ -141,7 +145,7 @@ def _cells(place: Place, cells: Mapping[str, str]) -> tuple[object, ...]:
         cells.get(FILLED_BY) or None,
         *(_answer(question, cells.get(question.ja)) for question in QUESTIONS),
         _minutes(cells),
-        next(_problems(cells, day.value), None),
+        stored(next(_problems(cells, day.value), None)),
     )
 
 
@@ -158,12 +162,13 @@ def _minutes(cells: Mapping[str, str]) -> int | None:
     return minutes if minutes is not None and 0 < minutes <= _LONGEST else None
 
 
-def _problems(cells: Mapping[str, str], filled_on: dt.date | None) -> Iterator[str]:
+def _problems(cells: Mapping[str, str], filled_on: dt.date | None) -> Iterator[Said]:
     if not cells[NUMBER]:
-        yield f"{NUMBER} is blank, expected the number as it was sent"
+        yield Said("{header} is blank, expected the number as it was sent", header=NUMBER)
     if cells.get(FILLED_ON) and filled_on is None:
-        yield f"{FILLED_ON} is no date, expected a date or nothing"
+        yield Said("{header} is no date, expected a date or nothing", header=FILLED_ON)
     for question in QUESTIONS:
         answer = cells.get(question.ja)
         if question.choices and answer and _answer(question, answer) is None:
-            yield f"{question.ja} is none of the choices, expected {'・'.join(question.choices)}"
+            known = "・".join(question.choices)
+            yield Said("{header} is none of the choices, expected {known}", header=question.ja, known=known)

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.catalogue import Ingest
+from kodomo_assets.errors import Said, stored
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.office.inbox import InboxFile
@@ -53,7 +54,10 @@ def create_school_reports(
     for file in read:
         codes = schools.codes(_after_kind(file.name), file.facts.get(SCHOOL))
         if not codes:
-            problem = f"tells no school, or two; expected the name under which it was sent, {SCHOOL_LIST}_学校名"
+            problem = Said(
+                "tells no school, or two; expected the name under which it was sent, {name}",
+                name=f"{SCHOOL_LIST}_学校名",
+            )
             rejected.append(Rejection(Place(file.name, None, None), problem))
             continue
         # lists that an earlier version sent have no 案内資料
@@ -81,16 +85,24 @@ def _cells(row: ReturnedRow, file: ReturnedFile, codes: set[str]) -> tuple[objec
         given_on,
         handed_on,
         row.cells[REPORT] or None,
-        next(_problems(row.cells, given_on is not None, handed_on is not None), None),
+        stored(next(_problems(row.cells, given_on is not None, handed_on is not None), None)),
     )
 
 
-def _problems(cells: Mapping[str, str], spoken: bool, handed: bool) -> Iterator[str]:
+def _problems(cells: Mapping[str, str], spoken: bool, handed: bool) -> Iterator[Said]:
     if not cells[NUMBER]:
-        yield f"{NUMBER} is blank, expected the number as it was sent"
+        yield Said("{header} is blank, expected the number as it was sent", header=NUMBER)
     if cells[SPOKEN_ON] and not spoken:
-        yield f"{SPOKEN_ON} is no date, expected the day on which somebody spoke to the child"
+        yield Said("{header} is no date, expected the day on which somebody spoke to the child", header=SPOKEN_ON)
     if cells[HANDED_ON] and not handed:
-        yield f"{HANDED_ON} is no date, expected the day on which the child was given the {LEAFLETS}"
+        yield Said(
+            "{header} is no date, expected the day on which the child was given the {leaflets}",
+            header=HANDED_ON,
+            leaflets=LEAFLETS,
+        )
     if cells[REPORT] and not cells[SPOKEN_ON]:
-        yield f"{REPORT} without {SPOKEN_ON}: no support yet, expected the day on which somebody spoke to the child"
+        yield Said(
+            "{header} without {day}: no support yet, expected the day on which somebody spoke to the child",
+            header=REPORT,
+            day=SPOKEN_ON,
+        )

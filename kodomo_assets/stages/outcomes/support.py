@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.errors import Said, stored
 from kodomo_assets.japan.dates import read_date
 from kodomo_assets.japan.text import comparable
 from kodomo_assets.office.inbox import InboxFile
@@ -120,17 +121,21 @@ def _cells(place: Place, cells: Mapping[str, str], catalogue: Catalogue) -> tupl
         cells[SUPPORT] or None,
         outcome or None,
         step,
-        next(_problems(cells, given_on, step, catalogue), None),
+        stored(next(_problems(cells, given_on, step, catalogue), None)),
     )
 
 
 def _problems(
     cells: Mapping[str, str], given_on: dt.date | None, step: str | None, catalogue: Catalogue
-) -> Iterator[str]:
+) -> Iterator[Said]:
     if given_on is None:
-        yield f"{GIVEN_ON} is {'blank' if not cells[GIVEN_ON] else 'no date'}, expected the day of the support"
+        found = Said("blank") if not cells[GIVEN_ON] else Said("no date")
+        yield Said("{header} is {found}, expected the day of the support", header=GIVEN_ON, found=found)
     if not cells[SUPPORT]:
-        yield f"{SUPPORT} is blank, expected what was done"
+        yield Said("{header} is blank, expected what was done", header=SUPPORT)
     if step is None:
-        found = "blank" if not cells[OUTCOME] else "another word"
-        yield f"{OUTCOME} is {found}, expected one of {'・'.join(catalogue.meeting.outcomes)} (meeting.outcomes)"
+        found = Said("blank") if not cells[OUTCOME] else Said("another word")
+        known = "・".join(catalogue.meeting.outcomes)
+        yield Said(
+            "{header} is {found}, expected one of {known} (meeting.outcomes)", header=OUTCOME, found=found, known=known
+        )

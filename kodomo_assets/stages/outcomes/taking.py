@@ -78,7 +78,8 @@ def check_taken(con: duckdb.DuckDBPyConnection, name: str, taken: Taken) -> Chec
     """A warning that names the rows of ``new_rejections`` by file, sheet and row, and tells of what left."""
     rows = con.execute("select file, sheet, row_number, problem from new_rejections order by all limit 10").fetchall()
     number = count_rows(con, "new_rejections")
-    told = "; ".join(f"{Place(file, sheet, row)}: {problem}" for file, sheet, row, problem in rows)
+    rejected = [Rejection(Place(file, sheet, row), problem) for file, sheet, row, problem in rows]
+    told = "; ".join(f"{one.place}: {one.problem}" for one in rejected)
     left = (
         f"; what was read before of {taken.gone} children stands in no file now, or is refused, and leaves: "
         "put the files back, or mend the rows"
@@ -96,6 +97,6 @@ def check_taken(con: duckdb.DuckDBPyConnection, name: str, taken: Taken) -> Chec
             "taken": taken.rows,
             "rejected": number,
             "gone": taken.gone,
-            "places": "; ".join(str(Place(file, sheet, row)) for file, sheet, row, _ in rows),
+            "places": "、".join(one.ja for one in rejected),
         },
     )

@@ -8,6 +8,7 @@ from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.stages.weights.validated import is_weak
 from kodomo_assets.stages.weights.validation import DIFFERENCE
+from kodomo_assets.vocabulary import RULES
 
 #: Of the children with the event who hold an own level: more of them with evidence only after it are too many ...
 MOST_AFTER = 0.5
@@ -48,7 +49,7 @@ def check_better_than_chance(con: duckdb.DuckDBPyConnection, catalogue: Catalogu
     )
 
 
-def check_no_rule_is_better(con: duckdb.DuckDBPyConnection, version: str) -> CheckOutcome:
+def check_no_rule_is_better(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> CheckOutcome:
     """A warning for each rule than which what serves is surely worse: the whole interval lies below 0."""
     rows = con.execute(
         "select d.band, v.origin, d.rule, d.value, d.low, d.high from weights.validation as d "
@@ -59,7 +60,8 @@ def check_no_rule_is_better(con: duckdb.DuckDBPyConnection, version: str) -> Che
         f"band {band}: {origin} less {rule} {value:+.1%}" + ("" if low is None else f" ({low:+.1%} to {high:+.1%})")
         for band, origin, rule, value, low, high in rows
     ]
-    worse = [f"{rule} in band {band}" for band, _, rule, _, _, high in rows if high is not None and high < 0]
+    better = [(band, rule) for band, _, rule, _, _, high in rows if high is not None and high < 0]
+    worse = [f"{rule} in band {band}" for band, rule in better]
     return CheckOutcome(
         name="no_rule_is_better",
         passed=not worse,
@@ -72,7 +74,10 @@ def check_no_rule_is_better(con: duckdb.DuckDBPyConnection, version: str) -> Che
             if worse
             else ""
         ),
-        facts={"better_rules": len(worse), "rules": ", ".join(worse)},
+        facts={
+            "better_rules": len(better),
+            "rules": "、".join(f"{RULES[rule]}（{catalogue.bands[band].ja}）" for band, rule in better),
+        },
     )
 
 
@@ -128,7 +133,7 @@ def check_evidence_before(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, 
     )
 
 
-def check_origin(con: duckdb.DuckDBPyConnection, version: str) -> CheckOutcome:
+def check_origin(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> CheckOutcome:
     """A warning for each band in which the count serves because its own fit rests on too little."""
     rows = con.execute(
         "select band, origin, decided_by is not null, reason from weights.versions where version = $1 order by band",
@@ -148,5 +153,5 @@ def check_origin(con: duckdb.DuckDBPyConnection, version: str) -> CheckOutcome:
             if counted
             else ""
         ),
-        facts={"counted_bands": len(counted), "bands": ", ".join(counted)},
+        facts={"counted_bands": len(counted), "bands": "、".join(catalogue.bands[band].ja for band in counted)},
     )
