@@ -3,9 +3,11 @@ instance in memory that opens no connection for every event; for none of them it
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import RLock
@@ -254,9 +256,17 @@ class _Runs(InMemoryRunStorage):
 def _in_memory(name: str, tables: db.MetaData) -> tuple[db.Engine, db.Connection]:
     engine = create_engine(create_in_memory_conn_string(f"{name}-{uuid4()}"), poolclass=db.NullPool)
     connection = engine.connect()
-    with connection.begin():
-        tables.create_all(connection)
+    _empty(tables).backup(connection.connection.driver_connection)
     return engine, connection
+
+
+@cache
+def _empty(tables: db.MetaData) -> sqlite3.Connection:
+    """A database of these tables to copy: made once in this process."""
+    made = sqlite3.connect(":memory:", check_same_thread=False)
+    with create_engine("sqlite://", creator=lambda: made, poolclass=db.StaticPool).begin() as connection:
+        tables.create_all(connection)
+    return made
 
 
 def instance_in_memory(root: Path) -> dg.DagsterInstance:

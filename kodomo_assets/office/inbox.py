@@ -153,7 +153,12 @@ def _scan(folder: Path, meaning: _Meaning, named: str | None, office: str | None
 def _why_not_read(path: Path) -> str | None:
     if path.is_symlink():
         return "symbolic_link"
-    return "bad_file_name" if any(map(_is_unreadable, path.name)) else None
+    return "bad_file_name" if _has_unreadable(path.name) else None
+
+
+def _has_unreadable(name: str) -> bool:
+    # what is printable holds none of them, and is told at once: a folder is looked at for every table
+    return not name.isprintable() and any(map(_is_unreadable, name))
 
 
 def _is_unreadable(char: str) -> bool:
@@ -163,7 +168,7 @@ def _is_unreadable(char: str) -> bool:
 
 def _shown(name: str, taken: set[str]) -> str:
     """The name without unreadable characters, unlike every name that is ``taken``; takes it."""
-    if not any(map(_is_unreadable, name)):
+    if not _has_unreadable(name):
         return name
     plain = "".join("?" if _is_unreadable(char) else char for char in name)
     shown = next(n for n in itertools.chain([plain], (f"{plain} ({k})" for k in itertools.count(2))) if n not in taken)

@@ -16,7 +16,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.errors import ConfigurationError, StoreVersionError
-from kodomo_assets.sql import quoted
+from kodomo_assets.sql import has_table, quoted
 from kodomo_assets.store.tables import (
     StoredColumn,
     comment_anew,
@@ -123,23 +123,24 @@ def bring_up_to_date(
         for step in due:
             con.execute(step.sql)
         make_missing(con, catalogue)
-        _settle(con, catalogue)
-        comment_anew(con, catalogue)
+        stored = stored_columns(con)
+        _settle(con, catalogue, stored)
+        comment_anew(con, catalogue, stored)
         for step in open_steps:
             con.execute(f"insert into {MIGRATIONS} values ($1, $2, now())", [step.number, step.name])
     return due
 
 
 def _done(con: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
-    # the tables, not their columns: hundreds of these take as long to list as all else that an opening does
-    if MIGRATIONS not in stored_tables(con):
+    if not has_table(con, MIGRATIONS):
         return []
     return con.execute(f"select number, name from {MIGRATIONS} order by number").fetchall()
 
 
-def _settle(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Holds what is stored against what is declared, once the steps are done."""
-    stored = stored_columns(con)
+def _settle(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, stored: Mapping[str, Mapping[str, StoredColumn]]
+) -> None:
+    """Holds what is ``stored`` against what is declared, once the steps are done."""
     for table in catalogue.outputs.values():
         if table.stored:
             present = stored[table.qualified]

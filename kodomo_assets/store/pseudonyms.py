@@ -16,7 +16,7 @@ import pandas as pd
 
 from kodomo_assets.catalogue import Catalogue, OutputTable
 from kodomo_assets.errors import KeyFileError, Said
-from kodomo_assets.sql import create_from_frame, create_mapped
+from kodomo_assets.sql import create_from_frame, create_mapped, has_table
 from kodomo_assets.store.key_files import read_key_file, unfinished, write_key_file
 from kodomo_assets.store.tables import create_statement, transaction
 
@@ -115,7 +115,7 @@ _REMEDY = Said(
 
 
 def _stored_check_value(con: duckdb.DuckDBPyConnection) -> str | None:
-    if not _has_table(con, "store", "key_check"):
+    if not has_table(con, "store.key_check"):
         return None
     row = con.execute("select check_value from store.key_check").fetchone()
     return str(row[0]) if row else None
@@ -123,7 +123,7 @@ def _stored_check_value(con: duckdb.DuckDBPyConnection) -> str | None:
 
 def _store_check_value(con: duckdb.DuckDBPyConnection, table: OutputTable, value: str) -> None:
     with transaction(con):
-        if not _has_table(con, table.db_schema, table.name):
+        if not has_table(con, table.qualified):
             con.execute(f"create schema if not exists {table.db_schema}")
             con.execute(create_statement(table))
         con.execute(f"insert into {table.qualified} (check_value) values ($1)", [value])
@@ -131,21 +131,11 @@ def _store_check_value(con: duckdb.DuckDBPyConnection, table: OutputTable, value
 
 def _keyed_children(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """A child of each reference date with its key: a database of the first edition has no check value."""
-    if not _has_table(con, "linkage", "children"):
+    if not has_table(con, "linkage.children"):
         return []
     return con.execute(
         "select min(resident_id), arg_min(child_key, resident_id) from linkage.children group by reference_date"
     ).fetchall()
-
-
-def _has_table(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
-    return bool(
-        con.execute(
-            "select 1 from duckdb_tables() where database_name = current_database() and schema_name = $1 "
-            "and table_name = $2",
-            [schema, name],
-        ).fetchone()
-    )
 
 
 def child_key(secret: bytes, resident_id: str) -> str:

@@ -94,9 +94,11 @@ def comment(con: duckdb.DuckDBPyConnection, table: OutputTable) -> None:
     con.execute("; ".join([f"comment on table {table.qualified} is {literal(table.ja)}", *of_columns]))
 
 
-def comment_anew(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Puts the comments on tables whose comments are those of an earlier version."""
-    stored, told = stored_columns(con), stored_tables(con)
+def comment_anew(
+    con: duckdb.DuckDBPyConnection, catalogue: Catalogue, stored: Mapping[str, Mapping[str, StoredColumn]]
+) -> None:
+    """Puts the comments on tables whose comments are those of an earlier version; ``stored``: what is stored now."""
+    told = stored_tables(con)
     for table in catalogue.outputs.values():
         if table.stored and (
             told[table.qualified] != table.ja

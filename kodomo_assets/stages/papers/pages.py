@@ -9,9 +9,11 @@ import datetime as dt
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import ConfigurationError, Said
@@ -27,6 +29,9 @@ from kodomo_assets.vocabulary import (
     RETURNS,
     SCHOOL_LIST,
 )
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 #: Every template; all but the last, which they extend, make a page.
 TEMPLATES = ("office.html", "notice.html", "impact.html", "algorithm.html", "results.html", "paper.html")
@@ -104,21 +109,10 @@ class Pages:
     """
 
     def __init__(self, catalogue: Catalogue, day: dt.date, *, packaged: bool = False) -> None:
-        # imported late: only who writes the pages needs it
-        from jinja2 import DictLoader, StrictUndefined
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
         self._own = {} if packaged else _own_templates(catalogue.registry.templates)
         names = _PACKAGED_ONLY if packaged else TEMPLATES
         templates = {name: self._own[name] if name in self._own else _packaged(name) for name in names}
-        # a template of a city's own reaches nothing but what it is given
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=DictLoader(templates),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = _compiled(tuple(templates.items()))
         # what status.html needs beside stands apart: another style would make every paper anew
         style = _packaged("paper.css") + (_packaged("status.css") if packaged else "")
         self._policy = policy(style=style)
@@ -191,6 +185,24 @@ class Pages:
                 way_out=way_out,
             )
         return page
+
+
+# of the papers, of the status page, and of what a city's own templates were before somebody changed them
+@lru_cache(maxsize=4)
+def _compiled(templates: tuple[tuple[str, str], ...]) -> Environment:
+    """What renders templates of these contents: each is compiled once in a process, not for each reference date."""
+    # imported late: only who writes the pages needs it
+    from jinja2 import DictLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    # a template of a city's own reaches nothing but what it is given
+    return ImmutableSandboxedEnvironment(
+        loader=DictLoader(dict(templates)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _packaged(name: str) -> str:

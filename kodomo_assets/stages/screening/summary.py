@@ -10,6 +10,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import DeliveryError
+from kodomo_assets.sql import has_table
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.stages.sources.forgotten import forgotten
 from kodomo_assets.told import Grid, Told
@@ -179,12 +180,8 @@ def require_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> Non
     Raises:
         DeliveryError: the database holds no ranked child of ``reference_date``.
     """
-    made = con.execute(
-        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = 'screening' "
-        "and table_name = 'ranking'"
-    ).fetchone()
     if (
-        made is None
+        not has_table(con, "screening.ranking")
         or con.execute("select 1 from screening.ranking where reference_date = $1 limit 1", [reference_date]).fetchone()
         is None
     ):

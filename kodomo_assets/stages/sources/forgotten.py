@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from kodomo_assets.sql import has_table
+
 _LIST = "linkage.children"
 #: Why a row or file is told of that was about to go, by a try that was stopped; else because of its ``date``.
 BEGUN = "begun"
@@ -43,11 +45,7 @@ def of_table(gone: Mapping[dt.date, Forgotten], table: str) -> frozenset[dt.date
 
 def forgotten(con: duckdb.DuckDBPyConnection) -> dict[dt.date, Forgotten]:
     """Reference date -> what was forgotten of it; nothing where an older version of the program made the database."""
-    there = con.execute(
-        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = 'store' "
-        "and table_name = 'forgotten'"
-    ).fetchone()
-    if there is None:
+    if not has_table(con, "store.forgotten"):
         return {}
     rows = con.execute(
         "select reference_date, list(distinct name), max(forgotten_at)::date, bool_and(because = $1) "

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -19,6 +19,9 @@ from kodomo_assets.stages.weights.card_beside import QUARTERS, Late
 from kodomo_assets.stages.weights.measures import REPLICATES
 from kodomo_assets.stages.weights.plots import calibration_plot
 from kodomo_assets.vocabulary import MODEL_CARD, NO_JUDGEMENT, RULES
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _UNTOLD = "－"
 _LABELS = {
@@ -63,15 +66,10 @@ _QUARTERS = ("ほとんど残らない", "およそ4分の1", "およそ半分",
 
 def model_card(catalogue: Catalogue, card: Card) -> bytes:
     """One UTF-8 HTML file without a program in it."""
-    # imported late: only who writes the card needs it
-    from jinja2 import Environment, StrictUndefined
-
-    page, style = (resources.files(__package__).joinpath(f"card.{kind}").read_text("utf-8") for kind in ("html", "css"))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= _FILTERS
+    style = _packaged("card.css")
     facts = {column.name: column for column in catalogue.output("weights.model_cards").columns}
     return (
-        environment.from_string(page)
+        _template()
         .render(
             card=card,
             title=MODEL_CARD,
@@ -94,6 +92,21 @@ def model_card(catalogue: Catalogue, card: Card) -> bytes:
         )
         .encode()
     )
+
+
+@cache
+def _template() -> Template:
+    """Compiled once in a process, not for each reference date."""
+    # imported late: only who writes the card needs it
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= _FILTERS
+    return environment.from_string(_packaged("card.html"))
+
+
+def _packaged(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
 def card_file(catalogue: Catalogue, card: Card) -> Export:
