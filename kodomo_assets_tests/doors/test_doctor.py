@@ -27,6 +27,7 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.store.backups import back_up
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
+from kodomo_assets_tests.defs.conftest import started
 from kodomo_assets_tests.holder import held
 from kodomo_assets_tests.internals import DaemonHeartbeat
 
@@ -40,6 +41,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         monkeypatch.setenv(name, str(tmp_path / place))
     made = Settings.from_environment()
     make_home(made)
+    started(made)
     with open_to_write(made, load_catalogue()):
         pass
     (made.data_dir / "city.yaml").write_text("{}", "utf-8")

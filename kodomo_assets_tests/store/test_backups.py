@@ -28,6 +28,7 @@ from kodomo_assets.store.backups import Made, back_up, made_backups, restore
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets_tests.conftest import DATES, City
+from kodomo_assets_tests.defs.conftest import started
 from kodomo_assets_tests.holder import held
 
 NOW = dt.datetime(2026, 11, 27, 3, 15, tzinfo=dt.UTC)
@@ -47,6 +48,7 @@ def settings_of(root: Path, **others: str) -> Settings:
 def small(tmp_path: Path) -> Settings:
     """An installation of which nothing was refreshed yet, with a delivery, a file for people and a run history."""
     settings = settings_of(tmp_path)
+    started(settings)
     with open_to_write(settings, load_catalogue()) as con:
         con.execute("create table of_the_test as select 1 as i")
     for path in (settings.inbox / "2025-04-01/出欠_青葉小学校.csv", settings.outbox / "2025-04-01/状況.html"):
