@@ -520,7 +520,9 @@ def _tell_lines(settings: Settings, day: dt.date) -> None:
 
 def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
     from kodomo_assets.stages.evaluation.funnel import funnel_text
+    from kodomo_assets.stages.explanation.child import read_maker
     from kodomo_assets.stages.screening.summary import funnel_summary
+    from kodomo_assets.stages.sources.rests_on import changed_settings
     from kodomo_assets.store.connection import connect
     from kodomo_assets.store.migrate import require_current
     from kodomo_assets.store.publish import published_file
@@ -528,6 +530,9 @@ def _summary(settings: Settings, catalogue: Catalogue, day: dt.date) -> int:
     with connect(settings.database, settings.encryption_key_file, read_only=True) as con:
         require_current(con, catalogue)
         print(funnel_summary(con, catalogue, day).text())
+        print(f"\n  作成 made by: {read_maker(con, day) or '不明 an earlier version'}")
+        if changed := changed_settings(con, catalogue, day):
+            print(f"  そのあとに変わった設定 settings changed since: {', '.join(changed)}")
         if decided := funnel_text(con, catalogue, day):
             print(decided)
     print(f"\n分析者 analysts: {published_file(settings, catalogue)}  (read-only; see docs/analysts.md)")

@@ -31,6 +31,8 @@ NOT_DECLARED = [
     ("review__calendar", "sources.returns", "whether a file of a table was refused; the list hangs below all"),
     ("review__meeting_list", "review.decisions", "what earlier dates decided; decisions are on the list's children"),
     ("published__analyst", "rights.*", "that none of their numbers got through; commands write them, no step"),
+    ("screening__ranking", "review.decisions", "whether its list is out; decisions are on the list's children"),
+    ("screening__ranking", "published.rests_on", "the settings with which the list was made that it replaces"),
     ("*", "store.forgotten", "what is deleted, being past retention: no refresh writes it"),
     ("sources__inbox", "published.rests_on", "whether a date that is past retention is still there"),
     ("sources__inbox", "sources.deliveries", "whether a date that is past retention is still there"),

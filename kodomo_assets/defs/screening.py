@@ -4,6 +4,7 @@ import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
+from kodomo_assets.refreshing.completions import COMPLETIONS
 from kodomo_assets.stages.screening.completeness import (
     check_acknowledged_faults,
     check_completeness,
@@ -11,10 +12,13 @@ from kodomo_assets.stages.screening.completeness import (
     check_recorded_years,
     check_silent_schools,
 )
+from kodomo_assets.stages.screening.given_list import CHECK as AS_GIVEN
+from kodomo_assets.stages.screening.given_list import compare_lists, note_given_list
 from kodomo_assets.stages.screening.schools import check_named_schools
 from kodomo_assets.stages.screening.scoring import build_screening, check_list, check_ranks, check_scores
 from kodomo_assets.stages.screening.stability import build_stability, tell_stability
 from kodomo_assets.stages.screening.summary import tell_ranking
+from kodomo_assets.stages.sources.rests_on import changed_settings
 
 _RANKING = "screening.ranking"
 
@@ -55,6 +59,7 @@ def _checks(catalogue: Catalogue) -> list[dg.AssetCheckSpec]:
         check(_RANKING, "missing_schools", "この基準日の資料をまったく納品していない学校がない"),
         check(_RANKING, "silent_schools", "一度も資料を納品していない学校がない"),
         check(_RANKING, "recorded_school_years", "学校の記録がまったくない学年がない"),
+        check(_RANKING, AS_GIVEN, "判定や学校に使われている一覧が、作り直しで変わっていない"),
         check(_RANKING, "named_schools", "設定にある学校が、どれかの学齢簿にある", blocking=True),
     ]
 
@@ -69,6 +74,13 @@ def _checks(catalogue: Catalogue) -> list[dg.AssetCheckSpec]:
 def ranking(step: Step) -> Results:
     counts = build_screening(step.delivered(), step.catalogue, step.day)
     step.say(f"抽出: {counts.selected:,} of {counts.screened:,} screened, weights {counts.version}")
+    changed = changed_settings(step.con, step.catalogue, step.day)
+    if note_given_list(step.con, step.day) and changed:
+        step.warn(
+            f"the list of {step.day} is out, and is made anew with the settings of today: {', '.join(changed)} stood "
+            "otherwise when it was made"
+        )
+    as_given = compare_lists(step.con, step.day, changed)
     yield from step.store(
         Written("screening.contributions", "new_contributions", checks=[check_scores]),
         Written(
@@ -84,9 +96,11 @@ def ranking(step: Step) -> Results:
                 lambda con: [check_silent_schools(con, step.catalogue)],
                 lambda con: [check_recorded_years(con)],
                 lambda con: [check_named_schools(con, step.catalogue)],
+                lambda _: [as_given],
             ],
         ),
         Written("screening.difficulty_scores", "new_difficulty_scores"),
+        also=[(COMPLETIONS, "new_completions")],
     )
 
 

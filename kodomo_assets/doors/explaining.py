@@ -17,7 +17,7 @@ from kodomo_assets.stages.explanation.child import Explanation, read_factors, re
 from kodomo_assets.stages.review.children import create_meeting_children, create_numbered_children
 from kodomo_assets.stages.review.gathering import score_mode
 from kodomo_assets.stages.screening.summary import require_list
-from kodomo_assets.stages.sources.rests_on import rests_on, settings_in_force
+from kodomo_assets.stages.sources.rests_on import changed_settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import require_current
 from kodomo_assets.store.opening import open_to_write
@@ -56,7 +56,7 @@ def explain_child(settings: Settings, catalogue: Catalogue, asker: Asker, given:
             protected=protected,
             hidden=score_mode(con, catalogue) == "hidden",
             place=read_place(con, reference_date, child_key),
-            changed=_changed_since(con, catalogue, reference_date),
+            changed=tuple(changed_settings(con, catalogue, reference_date)),
             factors=read_factors(con, reference_date, child_key),
         )
     # a second opening: a reader changes nothing where the child is not found, or the database is of an earlier version
@@ -98,12 +98,6 @@ def _find(
             key=CHILD_KEY,
         )
     return rows[0]
-
-
-def _changed_since(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> tuple[str, ...]:
-    """The keys of the configuration that stand otherwise than when the list was made; none where that is not known."""
-    rested = rests_on(con).get(reference_date)
-    return tuple(sorted(rested.changed_settings(settings_in_force(catalogue)))) if rested else ()
 
 
 def _why_nothing(explanation: Explanation) -> Said:

@@ -44,6 +44,12 @@ def create_completions(
     told = [(_PROGRAM, "", program_state()), (_CONFIGURATION, "", configuration_state(catalogue))]
     told += [(_FILE, name, sha256) for name, sha256 in made_files(outbox).items()]
     create_of_whole(con, "completions", told, day, run_id)
+    # the list that is out is noted where another one takes its place (screening)
+    con.execute(
+        "insert into new_completions by name select * from published.completions where reference_date = $1 "
+        "and kind = 'list' and not exists (from new_completions where kind = 'list')",
+        [day],
+    )
 
 
 def is_complete(settings: Settings, catalogue: Catalogue, day: dt.date, last_run: str | None) -> bool:

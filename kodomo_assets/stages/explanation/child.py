@@ -101,6 +101,14 @@ def read_place(con: duckdb.DuckDBPyConnection, reference_date: dt.date, child_ke
     return Place(*row) if row else None
 
 
+def read_maker(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> str | None:
+    """Which program and configuration made the list of ``reference_date``; None where an earlier version did."""
+    row = con.execute(
+        "select any_value(made_by) from explanation.factors where reference_date = $1", [reference_date]
+    ).fetchone()
+    return row[0] if row else None
+
+
 def read_factors(con: duckdb.DuckDBPyConnection, reference_date: dt.date, child_key: str) -> tuple[Factor, ...]:
     """The child's rows of explanation.factors, the strongest first."""
     rows = con.execute(

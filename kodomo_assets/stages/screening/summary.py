@@ -11,6 +11,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.sql import has_table
+from kodomo_assets.stages.screening.given_list import is_unlike_given
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.stages.sources.forgotten import forgotten
 from kodomo_assets.told import Grid, Told
@@ -79,7 +80,8 @@ class ScreeningSummary:
     which rules it was held (weights.validation; empty where the version was not validated); ``of_missing_schools`` =
     children whose school delivered nothing for the date, ranked among themselves; ``stopped`` = children whom 利用停止
     leaves out, in whatever school; ``shorter_by`` = places fewer on the list because of those of ranked schools;
-    ``asked`` = what 名寄せ確認.xlsx asks, numbers of earlier rosters among it.
+    ``asked`` = what 名寄せ確認.xlsx asks, numbers of earlier rosters among it; ``unlike_given`` = the list that was
+    decided on or handed out was another one (check ``list_as_given``).
     """
 
     reference_date: dt.date
@@ -98,6 +100,7 @@ class ScreeningSummary:
     stopped: int = 0
     shorter_by: int = 0
     asked: int = 0
+    unlike_given: bool = False
 
     @property
     def screened(self) -> int:
@@ -125,6 +128,8 @@ class ScreeningSummary:
 
     def _notes(self) -> Iterator[str]:
         """What a reader must know before the list."""
+        if self.unlike_given:
+            yield "  注意 判定や学校に使われている一覧と違う not the list that is out (list_as_given)"
         for band in self.counted_bands:
             yield f"  注意 {band}: 項目ごとの重みではなく、該当する段階の数による the number of own levels serves"
         for band in self.weak_bands:
@@ -259,6 +264,7 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         stopped=stopped,
         shorter_by=shorter_by,
         asked=_asked(con, reference_date),
+        unlike_given=is_unlike_given(con, reference_date),
     )
 
 

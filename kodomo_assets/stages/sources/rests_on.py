@@ -125,6 +125,15 @@ def settings_in_force(catalogue: Catalogue) -> dict[str, str]:
     }
 
 
+def changed_settings(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
+    """The keys of the configuration that stand otherwise than when the date was refreshed; none if not known."""
+    rows = con.execute(
+        "select name, state from published.rests_on where reference_date = $1 and kind = $2", [reference_date, _SETTING]
+    ).fetchall()
+    known = RestsOn(dict(rows), {}, {}, frozenset(), decided=False)
+    return sorted(known.changed_settings(settings_in_force(catalogue))) if rows else []
+
+
 def create_rests_on(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, run_id: str) -> None:
     """Makes the temp table ``new_rests_on``."""
     told = [(_SETTING, name, state) for name, state in settings_in_force(catalogue).items()]
