@@ -100,7 +100,7 @@ def ranking(step: Step) -> Results:
             ],
         ),
         Written("screening.difficulty_scores", "new_difficulty_scores"),
-        also=[(COMPLETIONS, "new_completions")],
+        also=[(COMPLETIONS, "noted_completions")],
     )
 
 

@@ -24,9 +24,9 @@ def refresh(city: SmallCity, overlay: str) -> CheckOutcome:
     build_screening(city.con, city.catalogue, R)
     note_given_list(city.con, R)
     outcome = compare_lists(city.con, R, changed_settings(city.con, city.catalogue, R))
-    for table in ("screening.ranking", "published.completions"):
+    for table, rows in (("screening.ranking", "new_ranking"), ("published.completions", "noted_completions")):
         city.con.execute(f"delete from {table} where reference_date = $1", [R])
-        city.con.execute(f"insert into {table} by name from new_{table.split('.')[1]}")
+        city.con.execute(f"insert into {table} by name from {rows}")
     city.con.execute("delete from sources.readings")
     city._insert("sources.readings", {"reference_date": R, "asset": "sources.moves", "files_state": "", "run_id": overlay, "read_at": dt.datetime.now(dt.UTC)})  # fmt: skip
     create_rests_on(city.con, city.catalogue, R, overlay)

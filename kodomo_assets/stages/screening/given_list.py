@@ -24,7 +24,7 @@ _STATE = (
 
 
 def note_given_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> bool:
-    """Makes the temp table ``new_completions``, with the list that is out noted; whether one is.
+    """Makes the temp table ``noted_completions``, with the list that is out noted; whether one is.
 
     Reads the temp table ``new_ranking``, and screening.ranking before it is replaced.
     """
@@ -34,7 +34,7 @@ def note_given_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> 
         [reference_date],
     )
     run_sql(con, __package__, "given_list", {"reference_date": reference_date})
-    return con.execute("select count(*) > 0 from new_completions where kind = 'list'").fetchone() == (True,)
+    return con.execute("select count(*) > 0 from noted_completions where kind = 'list'").fetchone() == (True,)
 
 
 def compare_lists(con: duckdb.DuckDBPyConnection, reference_date: dt.date, changed: Sequence[str]) -> CheckOutcome:
@@ -55,7 +55,7 @@ def compare_lists(con: duckdb.DuckDBPyConnection, reference_date: dt.date, chang
         [reference_date],
     ).fetchone()
     same = con.execute(
-        f"select c.state = n.state from new_completions as c, (select {_STATE} as state from new_ranking) as n "
+        f"select c.state = n.state from noted_completions as c, (select {_STATE} as state from new_ranking) as n "
         "where c.kind = 'list'"
     ).fetchone()
     passed = same is None or same == (True,)

@@ -1,7 +1,7 @@
--- `new_completions`: those of the date, with the list that people have in their hands, as a hash, noted before another one
+-- `noted_completions`: those of the date, with the list that people have in their hands, as a hash, noted before another one
 -- takes its place. That is the list which the newest decisions are on or, while there are none, the one that a later date
 -- came after. It stays noted until there are decisions on another one.
-create or replace temp table new_completions as
+create or replace temp table noted_completions as
 with before as (
     select *
     from published.completions
