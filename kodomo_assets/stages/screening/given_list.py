@@ -1,4 +1,4 @@
-"""Whether a list that people have in their hands is still the one that is stored (method §6).
+"""Whether a list that people have in their hands is still the one that is stored (docs/operations.md).
 
 A correction, other settings or another program make an old date's list anew where a person or a correction asks for it:
 what the meeting decided on, or a later date came after, does not change without a word.
@@ -16,7 +16,7 @@ from kodomo_assets.sql import run_sql
 
 CHECK = "list_as_given"
 _MOST_SETTINGS = 5
-# what people see of a list; sets of it are told apart by its hash
+# what people see of a list, as a hash
 _STATE = (
     "sha256(string_agg(concat_ws(' ', child_key, cohort, rank, selected, round(score * 1000, 1)), ',' "
     "order by child_key))[:16]"
