@@ -5,11 +5,12 @@ Stages compute outcomes, the store acts on blocking ones, Dagster shows them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 #: Before a table's id: the fact that names the schools which it lacks.
 LACKING = "lacking_"
+_MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,9 @@ class CheckOutcome:
     blocking: bool
     message: str
     facts: Mapping[str, int | float | str] = field(default_factory=dict)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names, in words of no language: for a fact that two languages tell."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f", ... (+{more})" if more > 0 else "")

@@ -485,6 +485,12 @@ class Catalogue(Model):
         words = {level: ja for item in items for level, ja in self.items[item].level_labels.items()}
         return {**words, **GROUP_WORDS}.get(group, group)
 
+    def who_mends(self, asset: str, check: str) -> tuple[str, str]:
+        """Who mends what a check of ``asset`` finds, of a table its office, and how."""
+        remedy, (stage, _, name) = self.remedies[check], asset.partition(".")
+        table = self.tables.get(name) if stage == "sources" else None
+        return remedy.who if table is None else remedy.who_of(self.sections[table.section].ja), remedy.todo
+
     def output(self, qualified: str) -> OutputTable:
         """The declared table ``schema.name``."""
         return self.outputs[qualified]

@@ -112,7 +112,7 @@ class Column(Model):
     ages: tuple[int, int] | None = Field(
         default=None,
         description=(
-            "youngest and oldest age in years that the birth dates of this table can have; see "
+            "youngest and oldest age in years that the people of this table can have at the date of their record; see "
             "the check `plausible_dates`"
         ),
     )

@@ -16,13 +16,13 @@ import dagster as dg
 
 from kodomo_assets.defs.house import House, asset_key
 from kodomo_assets.defs.partitions import DATE_FORMAT
-from kodomo_assets.defs.running import PARTITION, failed_run, under_way
+from kodomo_assets.defs.running import HIDDEN, PARTITION, failed_run, under_way
 from kodomo_assets.refreshing.needs import AFTER_MEETING, REFRESHED, Need, again, job_name, need, newest_read
 from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets.stages.sources.readings import Account
 
 #: The tag under which a run keeps what lay there when it was asked for.
-STATE = "kodomo/state"
+STATE = f"{HIDDEN}state"
 _FIRST_WAIT, _LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(days=1)
 # how long a request may take to become a run
 _ON_ITS_WAY = dt.timedelta(minutes=5)

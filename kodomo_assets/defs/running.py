@@ -20,7 +20,9 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
 from kodomo_assets.told import in_both
 
-HOST, PID, STARTED = "kodomo/host", "kodomo/pid", "kodomo/process_started"
+# tags of this beginning are not shown in the list of runs, where people look for what failed
+HIDDEN = ".dagster/kodomo_"
+HOST, PID, STARTED = f"{HIDDEN}host", f"{HIDDEN}pid", f"{HIDDEN}process_started"
 PARTITION = "dagster/partition"
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -81,15 +83,21 @@ def end_dead_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.date
             dead = since > (_UNMARKED_FOR if process is None else _ELSEWHERE_FOR) and not _is_held(settings)
         if not dead:
             continue
-        said = Said(
-            "its process {process} ended without a word (killed, or the machine was switched off); the daemon asks for "
-            "the newest date again, an older one is made again by `refresh {day}`",
-            process=process.pid if process else Said("unknown"),
-            day=run.tags.get(PARTITION, "DATE"),
-        )
-        instance.report_run_failed(run, in_both(with_remedy(said, OF_DEAD), str(said)))
+        instance.report_run_failed(run, died(run))
         ended.append(run.run_id)
     return ended
+
+
+def died(run: dg.DagsterRun) -> str:
+    """What is told of a run whose process ended in the middle of it."""
+    process = process_of(run)
+    said = Said(
+        "its process {process} ended without a word (killed, or the machine was switched off); the daemon asks for "
+        "the newest date again, an older one is made again by `refresh {day}`",
+        process=process.pid if process else Said("unknown"),
+        day=run.tags.get(PARTITION, "DATE"),
+    )
+    return in_both(with_remedy(said, OF_DEAD), str(said))
 
 
 def _is_held(settings: Settings) -> bool:

@@ -10,6 +10,7 @@ from kodomo_assets.refreshing.earlier_rosters import read_earlier_rosters
 from kodomo_assets.refreshing.forgetting import CHECK as PAST_RETENTION
 from kodomo_assets.refreshing.forgetting import check_past_retention
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT
+from kodomo_assets.stages.sources.awaited import CHECK as DELIVERED
 from kodomo_assets.stages.sources.checks import checks_of
 from kodomo_assets.stages.sources.contract import contract_of
 from kodomo_assets.stages.sources.earlier_rosters import (
@@ -81,6 +82,7 @@ def _delivered(table: SourceTable) -> Declared:
         reads=("sources.inbox", *(f"sources.{other}" for other in read_beside(table))),
         checks=[
             *(check(name, one.name, one.ja, blocking=one.blocking) for one in checks_of(table)),
+            check(name, DELIVERED, "この基準日の資料が届き、受け取れないファイルがない"),
             check(name, CHECK, "取り下げられたファイルがない"),
             *([check(name, CORRECTIONS, "効かなくなった訂正がない")] if correctable(table) else []),
         ],

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.defs.running import PARTITION, failed_run
+from kodomo_assets.defs.running import PARTITION, died, failed_run
 from kodomo_assets.errors import KodomoError
 from kodomo_assets.internals import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES, AssetCheckExecutionRecord
 from kodomo_assets.machine.system_errors import explain, unexpected
@@ -121,5 +121,7 @@ def _failure(instance: dg.DagsterInstance, day: dt.date, job: str) -> Failure | 
     if not told:
         # killed: no step says so, whoever ended the run does
         ends = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
-        told = [entry.dagster_event.message for entry in ends if entry.dagster_event and entry.dagster_event.message]
+        ended = [entry.dagster_event.message or "" for entry in ends if entry.dagster_event]
+        # Dagster, where it sees first that the process is no more, says less
+        told = [said for said in ended if parted(said)[0]] or [died(record.dagster_run)]
     return Failure(record.update_timestamp.replace(tzinfo=dt.UTC), tuple(dict.fromkeys(told)))

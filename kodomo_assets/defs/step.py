@@ -154,13 +154,14 @@ class Step:
 
     def stopped(self, error: CheckFailedError) -> ToldFailure:
         """The failure that says what stopped the step, who mends it and how."""
-        stopping = [outcome for outcome in error.outcomes if outcome.blocking and not outcome.passed]
-        remedies = self.catalogue.remedies
         lines = [
             line
-            for outcome in stopping
-            if (remedy := remedies.get(outcome.name)) is not None
-            for line in (f"{outcome.name}：{remedy.tell(outcome.facts) or ''}", f"→ {remedy.who}：{remedy.todo}")
+            for outcome in error.outcomes
+            if outcome.blocking and not outcome.passed and (asset := self.checks.get(outcome.name)) is not None
+            for line in (
+                f"{self.catalogue.assets[asset].ja}：{self.catalogue.remedies[outcome.name].tell(outcome.facts) or ''}",
+                f"→ {'：'.join(self.catalogue.who_mends(asset, outcome.name))}",
+            )
         ]
         return ToldFailure(in_both("\n".join(lines) or error.ja, str(error)))
 
@@ -178,10 +179,11 @@ class Step:
         """The outcomes of the checks that the step declares."""
         for outcome in outcomes:
             if outcome.name in self.checks:
-                remedy = self.catalogue.remedies[outcome.name]
-                to_do = {} if outcome.passed else {"どうするか": f"{remedy.who}：{remedy.todo}"}
+                asset, remedy = self.checks[outcome.name], self.catalogue.remedies[outcome.name]
+                who = "：".join(self.catalogue.who_mends(asset, outcome.name))
+                to_do = {} if outcome.passed else {"どうするか": who}
                 yield dg.AssetCheckResult(
-                    asset_key=asset_key(self.checks[outcome.name]),
+                    asset_key=asset_key(asset),
                     check_name=outcome.name,
                     passed=outcome.passed,
                     severity=dg.AssetCheckSeverity.ERROR if outcome.blocking else dg.AssetCheckSeverity.WARN,

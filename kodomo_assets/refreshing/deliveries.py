@@ -16,6 +16,7 @@ from kodomo_assets.refreshing.corrections import CHECK as CORRECTIONS
 from kodomo_assets.refreshing.corrections import check_corrections
 from kodomo_assets.refreshing.send_back import keep_faults, returns_path, send_back, was_sent_back, write_returns
 from kodomo_assets.stages.sources.arrivals import FINGERPRINT, confirmed, contract, state_of
+from kodomo_assets.stages.sources.awaited import check_delivered, is_awaited
 from kodomo_assets.stages.sources.checks import Delivery, checks_of
 from kodomo_assets.stages.sources.history import keep_superseded
 from kodomo_assets.stages.sources.in_force import (
@@ -89,6 +90,13 @@ def read_table(work: Work, table: SourceTable) -> Reading:
         CheckFailedError: a blocking check failed; the old rows stand.
     """
     files = _files(work, table)
+    reading = _read_table(work, table, files)
+    # what is awaited changes by the calendar, whatever was read
+    delivered = check_delivered(work.con, work.catalogue, table, work.day, files)
+    return Reading(reading.told, [*reading.outcomes, delivered])
+
+
+def _read_table(work: Work, table: SourceTable, files: Sequence[InboxFile]) -> Reading:
     gone = find_withdrawn(work.con, work.catalogue, table, files, work.day, work.today)
     basis, state = basis_of(work, table, work.day), state_there(work, table, files, work.day)
     if gone.to_confirm:
@@ -236,8 +244,9 @@ def _not_delivered(work: Work, table: SourceTable) -> Reading:
         send_back(work, table, work.day)
     in_force = delivery_in_force(work.con, work.catalogue, table, work.day)
     described = in_force.isoformat() if in_force else "never delivered"
-    late = table.cadence == "termly" or work.catalogue.calendar.is_yearly(work.day)
-    (work.warn if late else work.say)(f"{table.ja}: no delivery for {work.day}; in force: {described}")
+    (work.warn if is_awaited(work.con, work.catalogue, table, work.day) else work.say)(
+        f"{table.ja}: no delivery for {work.day}; in force: {described}"
+    )
     outcomes = [
         *_unread(table, "no delivery for this date"),
         check_withdrawn(work.con, work.catalogue, table, work.day, Withdrawn((), ())),

@@ -111,6 +111,27 @@ def test_a_refused_file_is_sent_back_and_the_earlier_rows_stay(office):
     ]  # fmt: skip
 
 
+def test_what_has_not_come_or_was_sent_back_whole_is_red_at_its_own_table(office):
+    # one file of many: the others are read
+    for number in range(11, 22):
+        office.deliver(f"出欠_{number}小.csv", ATTENDANCE, f"{number},2025-03,20,1,0,0,0")
+    office.deliver("出欠_西小.csv", "番号,月", "12,2025-03")
+    result = office.materialize("sources.attendance")
+    assert result.success
+    assert checks(result)["delivered"] is False
+    assert said(result, "delivered") == "出欠: 1 files were sent back whole: 出欠_西小.csv"
+    # nobody mended it: it is red at the next refresh too, which reads nothing anew
+    assert checks(office.materialize("sources.attendance"))["delivered"] is False
+    office.deliver("出欠_西小.csv", ATTENDANCE, "22,2025-03,20,1,0,0,0")
+    assert checks(office.materialize("sources.attendance"))["delivered"] is True
+
+    # of the next term nothing has come; a table of the year is not awaited then, nor one that the city never had
+    result = office.materialize("sources.attendance", day="2025-09-01")
+    assert said(result, "delivered") == "出欠: not delivered for 2025-09-01; the delivery of 2025-04-01 stands in"
+    assert checks(office.materialize("sources.grades", day="2025-09-01"))["delivered"] is True
+    assert checks(office.materialize("sources.public_assistance", day="2026-04-01"))["delivered"] is True
+
+
 @pytest.mark.parametrize("bad", [["なに", "1"], [HEADER, *(f"{n},いつか,,生活" for n in range(1, 61))]])
 def test_the_file_of_before_put_back_takes_what_was_sent_back_away(office, bad):
     path = office.deliver("生活保護.csv", HEADER, *rows(1, 60))
@@ -221,6 +242,19 @@ def test_the_wrong_era_scheme_blocks_a_table(office, table, name, header, row):
     assert checks(bad)["plausible_dates"] is False
     assert "is its era scheme 13579" in said(bad, "plausible_dates")
     assert office.query(f"select count(*) from sources.{table}") == [(8,)]
+
+
+def test_a_table_that_is_kept_for_years_may_hold_people_who_have_grown_up(office):
+    header = "受付番号,児童氏名カナ,生年月日,相談日,相談種別"
+    # half of them were 14 and 15 at their 教育相談, and are 23 by now
+    grown_up = [f"{n},カクウ,2002-03-01,{2016 + n % 2}-06-01,不登校" for n in range(1, 6)]
+    office.deliver(
+        "教育相談.csv", header, *grown_up, *(f"{n},カクウ,2014-03-01,2024-06-01,不登校" for n in range(6, 11))
+    )
+    assert checks(office.materialize("sources.education_counselling"))["plausible_dates"] is True
+    # a record of tomorrow makes nobody older
+    office.deliver("教育相談.csv", header, *(f"{n},カクウ,2024-05-01,2034-06-01,不登校" for n in range(1, 11)))
+    assert checks(office.materialize("sources.education_counselling"))["plausible_dates"] is False
 
 
 def test_months_that_a_school_alone_lacks(office):

@@ -15,7 +15,7 @@ from kodomo_assets.defs.asking import ask
 from kodomo_assets.defs.failures import ToldTickError
 from kodomo_assets.defs.house import House
 from kodomo_assets.defs.partitions import reference_dates
-from kodomo_assets.defs.running import failed_run
+from kodomo_assets.defs.running import PARTITION, failed_run
 from kodomo_assets.defs.status import check_specs
 from kodomo_assets.errors import StoreFaultError
 from kodomo_assets.refreshing.needs import job_name, need, read_accounts
@@ -24,6 +24,7 @@ from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets.store.exports import made_files
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.defs.conftest import DAY, Office
+from kodomo_assets_tests.defs.test_asking import run_of
 from kodomo_assets_tests.defs.test_sensor import ASSISTANCE, REGISTER, Watcher
 from kodomo_assets_tests.holder import held
 
@@ -155,6 +156,10 @@ def test_before_the_first_list_every_step_has_its_day(office, watcher):
     steps = {line[0]: line[1:] for line in rows(page(office)) if len(line) == 4}
     assert steps["判定会議で全員の判定を終える"] == ["2025-05-17", "", "期日を過ぎています"]
     assert list(steps)[1:] == ["各課の資料がそろう", "更新（一覧を作る）", "判定会議で全員の判定を終える", "次の基準日"]
+    # whom to ask stands in the notice too
+    first = (office.settings.outbox / DAY / "要対応.txt").read_text("utf-8-sig").splitlines()[1]
+    awaited = "市民窓口課の住民記録、こども未来センターの児童相談記録、学務課の学齢簿"
+    assert first == f"・各課の資料がそろう：期日（2025-04-19）を過ぎています。届いていない資料：{awaited}"
 
 
 def test_what_a_check_said_stands_until_it_is_made_again(office, watcher):
@@ -179,6 +184,19 @@ def test_a_run_that_failed_is_told_with_its_sentence(office, watcher):
     told = page(office)
     assert "最後の更新が失敗しました" in told
     assert "学齢簿" in re.search(r"<ul>(.*?)</ul>", told, re.DOTALL)[1]
+
+
+def test_a_run_that_dagster_found_dead_is_told_in_japanese(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    assert office.materialize("sources.public_assistance").success
+    tags = {PARTITION: DAY}
+    run = run_of(office.instance, job_name="yearly_refresh", status=dg.DagsterRunStatus.STARTED, tags=tags)
+    office.instance.report_run_failed(run)
+    watcher.look()
+    assert "途中で終わりました（止められたか、機械の電源が切れました）" in page(office)
+    assert "from outside the execution context" not in page(office)
+    notice = (office.settings.outbox / DAY / "要対応.txt").read_text("utf-8-sig")
+    assert "途中で終わりました" in notice
 
 
 def test_while_somebody_holds_the_database_the_page_stays(office, watcher):

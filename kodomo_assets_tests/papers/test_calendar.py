@@ -174,6 +174,17 @@ def test_the_meeting_is_over_once_everyone_is_decided(con, catalogue):
     assert found["school_list", "081002"] == (None, 0, 0)
 
 
+def test_a_list_of_nobody_asks_for_no_list_of_the_schools(con, catalogue):
+    con.execute("update screening.ranking set selected = false")
+    build_calendar(con, catalogue, DAY)
+    assert steps(con, "of_all")["school_list", "081001"] == (1,)
+    # the list was made, and holds nobody: no school is waited for
+    written(con, "判定会議.xlsx", 0)
+    build_calendar(con, catalogue, DAY)
+    found = steps(con, "done_on", "done", "of_all")
+    assert found["school_list", "081001"] == found["sheets_out", "081001"] == (None, 0, 0)
+
+
 def test_a_table_that_the_city_never_had_is_not_awaited(con, catalogue):
     def delivered(table: str, day: dt.date, at: str) -> dict[str, object]:
         return {

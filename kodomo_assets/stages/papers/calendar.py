@@ -12,6 +12,7 @@ from kodomo_assets.catalogue import PREPARATIONS, Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.office.school_names import registers, school_names
 from kodomo_assets.sql import create_from_frame, run_sql
+from kodomo_assets.stages.sources.awaited import create_awaited
 from kodomo_assets.vocabulary import CLASS_FILE, MEETING, PERSONAL_SHEET, SCHOOL_LIST
 
 #: The asset that keeps it.
@@ -33,14 +34,7 @@ def build_calendar(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         "insert into preparations values ($1, $2, $3)",
         [(step, catalogue.interviews.days_before[step], step in OF_SCHOOLS) for step in PREPARATIONS],
     )
-    yearly = catalogue.calendar.is_yearly(reference_date)
-    awaited = [
-        (table.id, table.required == "always" or (yearly and table.required == "fit"))
-        for table in catalogue.tables.values()
-        if table.legal.in_force(reference_date) and (yearly or table.cadence == "termly")
-    ]
-    con.execute("create or replace temp table awaited (table_name varchar, required boolean)")
-    con.executemany("insert into awaited values ($1, $2)", awaited)
+    create_awaited(con, catalogue, reference_date)
     parameters = {
         "reference_date": reference_date,
         "timezone": catalogue.calendar.timezone,

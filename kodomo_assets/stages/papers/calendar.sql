@@ -81,8 +81,8 @@ select
     list_on
 from school_sheets;
 
--- Tables that are awaited at the date: those of its cadence that were ever delivered, or that no refresh does without.
--- One of which a file was refused whole, or that is stopped by what was found in it, has not come.
+-- Tables that are awaited at the date (stages/sources/awaited.py), and when they came. One of which a file was
+-- refused whole, or that is stopped by what was found in it, has not come.
 create or replace temp table awaited_deliveries as
 select
     a.table_name,
@@ -102,12 +102,6 @@ left join sources.deliveries as d
         and d.reference_date = $reference_date
         and d.status = 'accepted'
         and not d.superseded
-where
-    a.required
-    or exists (
-        from sources.deliveries as e
-        where e.table_name = a.table_name and e.status = 'accepted'
-    )
 group by a.table_name;
 
 create or replace temp table new_calendar as
@@ -191,10 +185,11 @@ done as (
         s.school_code,
         'school_list' as step,
         (s.list_on is not null)::integer as done,
-        (s.list_on is not null or m.decided < m.children or m.children = 0)::integer as of_all,
+        (s.list_on is not null or m.decided < m.children or (m.children = 0 and f.made_on is null))::integer as of_all,
         s.list_on as done_on
     from school_sheets as s
     cross join meeting as m
+    cross join first_list as f
 ),
 
 due as (

@@ -24,6 +24,7 @@ from kodomo_assets.sql import named_rows, run_sql
 from kodomo_assets.stages.papers.calendar import OF_SCHOOLS, build_calendar
 from kodomo_assets.stages.papers.entries import entries
 from kodomo_assets.stages.papers.pages import Pages
+from kodomo_assets.stages.sources.awaited import CHECK as DELIVERED
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.told import parted
 from kodomo_assets.vocabulary import MEETING, PERSONAL_SHEET, SCHOOL_LIST, STATUS
@@ -140,7 +141,10 @@ def status_page(
     create_delivered_views(con, catalogue, day)
     build_calendar(con, catalogue, day)
     run_sql(con, __package__, "status", {"reference_date": day, "timezone": catalogue.calendar.timezone})
-    red = sorted(findings, key=lambda one: (not one.stops, one.asset, one.check))
+    # what has not come is told of today, beside the table, and not as of the last run
+    red = sorted(
+        (one for one in findings if one.check != DELIVERED), key=lambda one: (not one.stops, one.asset, one.check)
+    )
     lacking = {name: told for one in red if one.day == day for name, told in one.facts.items()}
     offices = _offices(con, catalogue, lying, lacking)
     steps = list(_steps(con, local.date()))
@@ -151,7 +155,7 @@ def status_page(
             *((file.name, _NOT_READ[file.problem]) for file in lying if file.problem),
             *((name, _NO_DATE) for name in elsewhere),
         ],
-        "findings": [(one, catalogue.assets[one.asset].ja, *_who(catalogue, one)) for one in red],
+        "findings": [(one, catalogue.assets[one.asset].ja, *catalogue.who_mends(one.asset, one.check)) for one in red],
         "failure": failure,
         "failed": [parted(told) for told in failure.said] if failure else [],
         "zone": zone,
@@ -192,13 +196,15 @@ def _alarms(
     failure: Failure | None,
     zone: ZoneInfo,
 ) -> Iterator[str]:
+    stopping = [one for one in red if one.stops]
     if failure is not None:
         yield f"最後の更新が失敗しました（{failure.on.astimezone(zone):%Y-%m-%d %H:%M}）"
         for japanese, _ in map(parted, failure.said[:_MOST_FILES]):
-            yield from japanese.splitlines()
-    stopping = [one for one in red if one.stops]
+            # what a check stopped is told below
+            if not any(one.found and one.found in japanese for one in stopping):
+                yield from japanese.splitlines()
     for one in stopping[:_MOST_FILES]:
-        who, todo = _who(catalogue, one)
+        who, todo = catalogue.who_mends(one.asset, one.check)
         yield f"更新を止めている検査：{catalogue.assets[one.asset].ja}：{one.found or one.says}→{who}：{todo}"
     if len(stopping) > _MOST_FILES:
         yield f"更新を止めている検査が、ほかに {len(stopping) - _MOST_FILES} 件あります"
@@ -208,9 +214,11 @@ def _alarms(
                 yield f"{office}の{table.ja}が受け取れません。差し戻しました"
             elif table.state == "gone":
                 yield f"{office}の{table.ja}のファイルがなくなりました"
+    missing = [f"{office}の{one.ja}" for office, tables in offices.items() for one in tables if one.state == "missing"]
     for step in steps:
         if step.late:
-            yield f"{step.ja}：期限（{step.last_due}）を過ぎています"
+            which = f"。届いていない資料：{_some(missing)}" if missing and step.ja == _STEPS["deliveries"] else ""
+            yield f"{step.ja}：期日（{step.last_due}）を過ぎています{which}"
 
 
 def _offices(
@@ -248,13 +256,6 @@ def _offices(
             )
         )
     return {office: tables for office, tables in offices.items() if tables}
-
-
-def _who(catalogue: Catalogue, finding: Finding) -> tuple[str, str]:
-    """Who mends it, of an office which one, and how."""
-    remedy = catalogue.remedies[finding.check]
-    table = catalogue.tables.get(finding.asset.partition(".")[2]) if finding.asset.startswith("sources.") else None
-    return remedy.who if table is None else remedy.who_of(catalogue.sections[table.section].ja), remedy.todo
 
 
 def _some(files: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
-from kodomo_assets.checks import LACKING, CheckOutcome
+from kodomo_assets.checks import LACKING, CheckOutcome, some
 from kodomo_assets.sql import run_sql
 
 _SCHOOLS = "schools"
@@ -157,19 +157,13 @@ def check_completeness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> 
         message="; ".join(sentences) or "every termly table is delivered for this date, by every school",
         facts={"late_tables": len(late)}
         | {f"schools_lacking_{table}": len(schools) for table, schools in lacking}
-        | {f"{LACKING}{table}": _some(schools) for table, schools in lacking}
+        | {f"{LACKING}{table}": some(schools) for table, schools in lacking}
         | {
             "late": ", ".join(f"{catalogue.tables[table].ja} ({day})" for table, day in late),
-            "lacking": "; ".join(f"{catalogue.tables[table].ja} {_some(schools)}" for table, schools in lacking),
-            "unread": ", ".join(_some(list(dict.fromkeys(files))) for _, files in incomplete),
+            "lacking": "; ".join(f"{catalogue.tables[table].ja} {some(schools)}" for table, schools in lacking),
+            "unread": ", ".join(some(list(dict.fromkeys(files))) for _, files in incomplete),
         },
     )
-
-
-def _some(names: list[str]) -> str:
-    """The first of many, in words of no language."""
-    more = len(names) - _NAMED_SCHOOLS
-    return ", ".join(names[:_NAMED_SCHOOLS]) + (f", ... (+{more})" if more > 0 else "")
 
 
 def _named(schools: list[str]) -> str:
@@ -228,7 +222,7 @@ def check_silent_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -
         f"says schools: {{without_delivery: [{codes}]}} (private schools)"
         if silent
         else "every school that is expected has delivered",
-        facts={"schools": len(silent), "named": _some([f"{code} {name}".rstrip() for code, name in silent])},
+        facts={"schools": len(silent), "named": some([f"{code} {name}".rstrip() for code, name in silent])},
     )
 
 
@@ -257,7 +251,7 @@ def check_missing_schools(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) 
             "schools": len(missing),
             "children": children,
             "selected": selected,
-            "named": _some([f"{code} {name}".rstrip() for code, name in missing]),
+            "named": some([f"{code} {name}".rstrip() for code, name in missing]),
         },
     )
 

@@ -12,7 +12,7 @@ import duckdb
 
 from kodomo_assets.catalogue import Catalogue, SourceTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.japan.calendar import births_of_school_age, years_before
+from kodomo_assets.japan.calendar import births_of_school_age
 from kodomo_assets.sql import read_sql
 from kodomo_assets.stages.sources.columns import ABSENT, MAX_UNREADABLE_SHARE, UNREADABLE
 from kodomo_assets.stages.sources.faults import Fault, check_acknowledgements, check_faults, stale_acknowledgements
@@ -362,19 +362,18 @@ def check_plausible_dates(delivery: Delivery) -> CheckOutcome:
     for column in table.columns.values():
         if column.ages is not None:
             youngest, oldest = column.ages
-            first = years_before(delivery.reference_date, oldest + 1)
-            last = years_before(delivery.reference_date, youngest)
+            # as old as they were when the record was made: a table that is kept holds people who have grown up
+            at = f"least({table.dated_by}, $day)" if table.dated_by else "$day"
+            within = f"between {at} - interval {oldest + 1} years and {at} - interval {youngest} years"
             expected = f"{column.ja} of people aged {youngest} to {oldest}"
         elif table.oldest_years is not None and column.name == table.dated_by:
-            first, last = years_before(delivery.reference_date, table.oldest_years), dt.date.max
+            within = f">= $day - interval {table.oldest_years} years"
             expected = f"{column.ja} of the last {table.oldest_years} years"
         else:
             continue
         dates, plausible = delivery.one(
-            f"select count({column.name}), count(*) filter ({column.name} between $first and $last) "
-            f"from new_{table.id}",
-            first=first,
-            last=last,
+            f"select count({column.name}), count(*) filter ({column.name} {within}) from new_{table.id}",
+            day=delivery.reference_date,
         )
         share = plausible / dates if dates else 1.0
         if dates and share <= worst:
