@@ -102,6 +102,8 @@ def screen(leaky_city, tmp_path_factory) -> str:
     refused = refresh()
     assert refused.returncode == 1
     assert all(f"FAILED sources.{table}" in refused.stderr for table in ("medical_subsidies", "school_expense_aid"))
+    # at the end, where people look, though other steps went on
+    assert refused.stderr.rindex("  ok ") < refused.stderr.index("  FAILED ")
     return "".join(run.stdout + run.stderr for run in (good, stopped, refused))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from kodomo_assets.sql import create_from_query, create_mapped, in_parts
+from kodomo_assets.sql import create_from_query, create_mapped, has_table, in_parts
 
 
 @pytest.fixture
@@ -46,3 +46,12 @@ def test_each_text_is_mapped_once_whatever_the_size_of_a_part(con, size):
     assert con.table("mapped").columns == ["word", "loud"]
     create_mapped(con, "mapped", "select 'x' as word where false", ("loud", louder), size)
     assert con.sql("from mapped").fetchall() == []
+
+
+def test_a_table_that_is_not_there_ends_no_transaction(con):
+    con.execute("create schema store; begin; create table store.kept as select 1 as a")
+    assert not has_table(con, "store.gone")
+    assert not has_table(con, "nowhere.gone")
+    con.execute("insert into store.kept values (2); commit")
+    assert has_table(con, "store.kept")
+    assert con.execute("select count(*) from store.kept").fetchone() == (2,)

@@ -41,6 +41,7 @@ def forget(settings: Settings, catalogue: Catalogue, instance: dg.DagsterInstanc
             "loggers": {_LOGGER: {}},
         },
     )
+    _tell_failures(result)
     return result.success
 
 
@@ -53,11 +54,27 @@ def _run(settings: Settings, catalogue: Catalogue, name: str, day: dt.date, inst
         raise_on_error=False,
         run_config={"loggers": {_LOGGER: {}}},
     )
+    _tell_failures(result)
     specs = check_specs(definitions.get_repository_def())
     told = tell_status(settings, catalogue, instance, specs, day, dt.datetime.now(dt.UTC))
     if told is not None:
         print(told, file=sys.stderr)  # noqa: T201
     return result.success
+
+
+def _tell_failures(result: dg.ExecuteInProcessResult) -> None:
+    """What stopped the run, at its end, where people look; of steps that one cause stopped the first."""
+    told: dict[str, str] = {}
+    for event in result.get_step_failure_events():
+        told.setdefault(_cause(event), (event.step_key or "").replace("__", "."))
+    for cause, step in told.items():
+        print(f"  FAILED {step}: {cause}", file=sys.stderr)  # noqa: T201
+
+
+def _cause(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    described = failure.user_failure_data.description if failure.user_failure_data else None
+    return described or (failure.error.message if failure.error else "no message")
 
 
 def _make_logger(_context: dg.InitLoggerContext) -> logging.Logger:
@@ -66,14 +83,11 @@ def _make_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_ProgressFormatter())
     handler.addFilter(_is_progress)
-    handler.addFilter(_EachCauseOnce())
     logger.addHandler(handler)
     return logger
 
 
 progress_logger = dg.LoggerDefinition(_make_logger)
-
-_SHOWN_EVENTS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 
 
 def _is_progress(record: logging.LogRecord) -> bool:
@@ -83,35 +97,13 @@ def _is_progress(record: logging.LogRecord) -> bool:
         return record.levelno >= logging.INFO and "Not executing." not in record.getMessage()
     if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         return not event.asset_check_evaluation_data.passed
-    return event.event_type in _SHOWN_EVENTS
+    # what failed is told at the end
+    return event.event_type == dg.DagsterEventType.STEP_SUCCESS
 
 
 def _event(record: logging.LogRecord) -> dg.DagsterEvent | None:
     event = getattr(record, "dagster_meta", {}).get("dagster_event")
     return event if isinstance(event, dg.DagsterEvent) else None
-
-
-class _EachCauseOnce(logging.Filter):
-    """Steps that fail for one cause (a database that cannot be opened) tell it where it was met first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._told: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        event = _event(record)
-        if event is None or event.event_type != dg.DagsterEventType.STEP_FAILURE:
-            return True
-        cause = _cause(event)
-        new = cause not in self._told
-        self._told.add(cause)
-        return new
-
-
-def _cause(event: dg.DagsterEvent) -> str:
-    failure = event.step_failure_data
-    described = failure.user_failure_data.description if failure.user_failure_data else None
-    return described or (failure.error.message if failure.error else "no message")
 
 
 class _ProgressFormatter(logging.Formatter):
@@ -121,12 +113,8 @@ class _ProgressFormatter(logging.Formatter):
             text = getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
             mark = "  ! " if record.levelno >= logging.WARNING else "    "
             return f"{mark}{text}"
-        step = (event.step_key or "").replace("__", ".")
         if event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            step = (event.step_key or "").replace("__", ".")
             return f"  ok {step}  {event.step_success_data.duration_ms / 1000:.1f} s"
-        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            return (
-                f"  ! check {check.check_name} on {check.asset_key.to_user_string()}: {check.description or 'failed'}"
-            )
-        return f"  FAILED {step}: {_cause(event)}"
+        check = event.asset_check_evaluation_data
+        return f"  ! check {check.check_name} on {check.asset_key.to_user_string()}: {check.description or 'failed'}"
