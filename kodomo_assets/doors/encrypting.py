@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import KeyFileError, StoreFaultError
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.accounts import refreshing_account
 from kodomo_assets.store.encryption import VARIABLE, add_key, fingerprint, is_encrypted, keys_in, opened_under
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.rewriting import put_in_place, rewritten
@@ -47,18 +49,21 @@ def encrypt(
             "in: set it for this command and for every service; nothing was changed",
             variable=VARIABLE,
         )
+    _require_own(settings)
     encrypted = database.exists() and is_encrypted(database)
     if off and not encrypted:
         return [f"暗号化されていません。{_EVERYWHERE}から {VARIABLE} を外してください"]
     if not database.exists():
-        return _before_the_first_refresh(key_file)
+        return _before_the_first_refresh(key_file, rotate=rotate)
     before = settings if encrypted else settings.model_copy(update={"encryption_key_file": None})
     with open_to_write(before, catalogue, tell) as con:
         _require_room(database)
-        if rotate or not key_file.exists():
+        under = opened_under(database)
+        # of a rotation that was ended on its way the new key is there already
+        if not key_file.exists() or (rotate and under == fingerprint(keys_in(key_file)[0])):
             add_key(key_file)
         key = None if off else keys_in(key_file)[0]
-        if key is not None and opened_under(database) == fingerprint(key):
+        if key is not None and under == fingerprint(key):
             return [f"すでに、いまの鍵（指紋 {fingerprint(key)}）で暗号化されています。何も変えていません"]
         new = Path(tempfile.gettempdir()) / database.name
         with rewritten(con, new, key, lambda name: f"select t.* from {name} as t"):
@@ -78,8 +83,27 @@ def encrypt(
     ]
 
 
-def _before_the_first_refresh(key_file: Path) -> list[str]:
-    if not key_file.exists():
+def _require_own(settings: Settings) -> None:
+    """Whoever else writes key and database leaves files that the account of the installation cannot read; one file for
+    both keys is spoilt by the first rotation.
+    """
+    owner = refreshing_account(settings)
+    if os.name != "nt" and owner.number != os.geteuid():
+        raise KeyFileError(
+            "the data are those of {account}; give the command as that account: sudo -u {account} kodomo encrypt; "
+            "nothing was changed",
+            account=owner.name,
+        )
+    if settings.encryption_key_file == settings.key_file:
+        raise KeyFileError(
+            "{path}: is the file of the pseudonym key too, expected another one in {variable}; nothing was changed",
+            path=settings.key_file,
+            variable=VARIABLE,
+        )
+
+
+def _before_the_first_refresh(key_file: Path, *, rotate: bool) -> list[str]:
+    if rotate or not key_file.exists():
         add_key(key_file)
     key = keys_in(key_file)[0]
     return [
@@ -99,7 +123,8 @@ def _older(key_file: Path) -> list[str]:
 
 
 def _require_room(database: Path) -> None:
-    needed, free = database.stat().st_size, shutil.disk_usage(database.parent).free
+    # the new file, and its log beside it
+    needed, free = 2 * database.stat().st_size, shutil.disk_usage(database.parent).free
     if needed > free:
         raise StoreFaultError(
             "{database}: the disk has {free} MB left, expected {needed} MB for the new file beside the old one: make "

@@ -62,8 +62,8 @@ _UNFINISHED = ".unfinished"
 _OF_SQLITE = ("-wal", "-shm", "-journal")
 _OWNER_ONLY = 0o077
 _ON_WINDOWS = os.name == "nt"
-# no key is longer; what is is not read to look for one
-_KEY_AT_MOST = 4096
+# no key file is longer, that of a thousand rotations neither; what is is not read to look for a key
+_KEY_AT_MOST = 1 << 16
 _BLOCK = 1 << 20
 _LOOK_AGAIN_SECONDS = 5
 _TOLD = 5
@@ -155,7 +155,7 @@ def back_up(
             with _at_rest(settings, patience, tell) as con:
                 began = time.monotonic()
                 expected = _deliveries(settings)
-                steps = _steps(con)
+                steps, under = _steps(con), opened_under(settings.database)
                 _hold_fast(settings, catalogue, own)
                 locked = time.monotonic() - began
             _require_readable(own / _DATA / settings.database.name, settings.encryption_key_file)
@@ -175,7 +175,7 @@ def back_up(
             "made": now.isoformat(timespec="seconds"),
             "program": __version__,
             "steps": steps,
-            "encrypted_under": opened_under(settings.database),
+            "encrypted_under": under,
             "host": socket.gethostname(),
             "data_dir": str(settings.data_dir),
             "left_out": left_out,
@@ -506,7 +506,8 @@ def _holds(path: Path, secrets: Iterable[bytes]) -> bool:
     try:
         if path.stat().st_size > _KEY_AT_MOST:
             return False
-        content = path.read_bytes()
+        # a copy that Windows' editor saved as "Unicode" has a zero after each letter
+        content = path.read_bytes().replace(b"\0", b"")
         return any(secret in content for secret in secrets)
     except OSError:
         # whoever copies it meets it again, and says so

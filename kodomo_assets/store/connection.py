@@ -15,7 +15,7 @@ from kodomo_assets.machine.cipher import TEMPORARY_FILES, load_cipher
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain, holder_of
 from kodomo_assets.sql import quoted
-from kodomo_assets.store.encryption import attach, keys_for, open_encrypted
+from kodomo_assets.store.encryption import attach, keys_for, open_encrypted, open_plain
 from kodomo_assets.store.outbox import link_new
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -113,7 +113,7 @@ def _opened(
         if keys:
             con = open_encrypted(database, keys, config, read_only=read_only)
         else:
-            con = duckdb.connect(str(database), read_only=read_only, config=config)
+            con = open_plain(database, config, read_only=read_only)
     except duckdb.Error as error:
         holder = holder_of(error)
         if holder is None:

@@ -33,13 +33,16 @@ _FLAGS_AT, _ENCRYPTED = 20, 1
 _WRONG_KEY = "Wrong encryption key"
 _SHORT = 12
 
-# of one process: path -> fingerprint of the key that it is open under
+# of one process: path -> fingerprint of the key under which it was opened last; a plain one is not there
 _under: dict[Path, str] = {}
 _opening = threading.Lock()
 
 
 def is_encrypted(database: Path) -> bool:
-    """Whether the DuckDB file is an encrypted one; its header is not."""
+    """Whether the DuckDB file is an encrypted one; its header is not.
+
+    Not while this process has it open: to close it here gives up the lock that DuckDB holds on it.
+    """
     with database.open("rb") as file:
         start = file.read(_FLAGS_AT + 1)
     return len(start) > _FLAGS_AT and bool(start[_FLAGS_AT] & _ENCRYPTED)
@@ -142,6 +145,19 @@ def attach(con: duckdb.DuckDBPyConnection, path: Path, name: str, key: str | Non
     con.execute(f"attach {literal(str(path))} as {quoted(name)}{told}", {"key": key} if key is not None else None)
 
 
+def open_plain(
+    database: Path, config: dict[str, str | bool | int | float | list[str]], *, read_only: bool
+) -> duckdb.DuckDBPyConnection:
+    """A connection to the plain ``database``.
+
+    Raises:
+        duckdb.Error: it cannot be opened.
+    """
+    con = duckdb.connect(str(database), read_only=read_only, config=config)
+    _under.pop(database.resolve(), None)
+    return con
+
+
 def open_encrypted(
     database: Path, keys: Sequence[str], config: dict[str, str | bool | int | float | list[str]], *, read_only: bool
 ) -> duckdb.DuckDBPyConnection:
@@ -191,5 +207,8 @@ def _attach_under_one(
 
 
 def opened_under(database: Path) -> str | None:
-    """The fingerprint of the key that this process has opened ``database`` under; None where it is plain."""
-    return _under.get(database.resolve()) if is_encrypted(database) else None
+    """The fingerprint of the key that this process opened ``database`` under last; None where it was plain.
+
+    Remembered, not looked up: who opens and closes the file gives up the lock that DuckDB holds on it.
+    """
+    return _under.get(database.resolve())

@@ -63,7 +63,9 @@ def write_key_file(path: Path, text: str, what: Said, *, instead: bool = False) 
     # one name: the next start, which holds the same lock, writes over what a killed one left
     new = unfinished(path)
     try:
-        make_private(path.parent)
+        if not path.parent.exists() or not any(path.parent.iterdir()):
+            # a folder in which other things lie (/etc) is not the key's own
+            make_private(path.parent)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)

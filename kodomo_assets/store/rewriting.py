@@ -107,6 +107,10 @@ def put_in_place(con: duckdb.DuckDBPyConnection, new: Path, database: Path) -> N
     con.execute("checkpoint")
     con.execute("pragma disable_checkpoint_on_shutdown")
     database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
+    if os.name != "nt" and os.geteuid() == 0:
+        # root gives the database to nobody else
+        owner = database.stat()
+        os.chown(new, owner.st_uid, owner.st_gid)
     os.replace(new, database)  # noqa: PTH105  (named so that a reader sees the atomic swap)
     _to_disk(database.parent)
 

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -232,6 +233,15 @@ def test_on_to_a_new_key_and_off_again_nothing_is_lost(city: EncryptedCity, monk
     assert kept == first
     assert (fingerprint(first) in told, fingerprint(second) in told) == (True, True)
     assert {first in told, second in told} == {False}
+    # a rotation that was ended on its way left its key: the same command goes on with that one
+    third = "c" * len(second)
+    city.key_file.write_text(f"{third}\n{second}\n")
+    assert city.kodomo("encrypt", "--rotate", patch=monkeypatch) == 0
+    assert keys_in(city.key_file) == (third, second)
+    assert fingerprint(third) in capsys.readouterr().out
+    city.key_file.write_text(f"{second}\n{third}\n")
+    assert city.kodomo("encrypt", patch=monkeypatch) == 0
+    capsys.readouterr()
     city.key_file.write_text(f"{second}\n")
     with connect(settings.database, city.key_file, read_only=True) as con:
         assert tables_of(con) == rows
@@ -291,6 +301,32 @@ def test_a_rotation_that_is_killed_leaves_the_old_file_or_the_new_one(city: Encr
     assert city.kodomo("encrypt", patch=monkeypatch) == 0
     with connect(city.settings.database, city.key_file, read_only=True):
         assert opened_under(city.settings.database) == fingerprint(new)
+
+
+def test_what_is_asked_of_an_open_database_gives_up_no_lock(city: EncryptedCity):
+    """To close a file gives up every lock that the process has on it: two would write, and one lose it all."""
+    other = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    database = city.settings.database
+    with connect(database, city.key_file):
+        assert opened_under(database) == fingerprint(keys_in(city.key_file)[0])
+        refused = subprocess.run([sys.executable, "-c", other, str(database)], capture_output=True, text=True)
+    assert "BlockingIOError" in refused.stderr
+
+
+def test_the_encryption_takes_no_key_file_and_no_folder_of_another(city: EncryptedCity, monkeypatch, capsys):
+    shared = city.root / "etc"
+    shared.mkdir()
+    shared.chmod(0o755)
+    (shared / "hosts").write_text("x")
+    add_key(shared / "kodomo.key")
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+    pseudonyms = city.settings.key_file
+    secret = pseudonyms.read_bytes()
+    city.name_paths(monkeypatch)
+    monkeypatch.setenv("KODOMO_ENCRYPTION_KEY_FILE", str(pseudonyms))
+    assert main(["encrypt", "--rotate"]) == 2
+    assert "is the file of the pseudonym key too" in capsys.readouterr().err
+    assert pseudonyms.read_bytes() == secret
 
 
 def test_whoever_opens_kodomo_duckdb_says_where_its_key_is():
