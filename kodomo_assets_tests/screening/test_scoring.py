@@ -217,6 +217,16 @@ def test_without_weights_in_force_there_is_no_list(small_city):
         small_city.screen()
 
 
+def test_an_item_that_is_by_now_for_fairness_alone_stands_in_no_score(small_city):
+    small_city.base("lower", 0.05)
+    small_city.weight("lower", "young_mother", 0.01, {"not_applicable": (0, 950), "applicable": (0.1, 50)})
+    small_city.child("x", {"young_mother": "applicable"})
+    small_city.screen()
+    small_city.configure("items: {young_mother: {screen: fairness}}")
+    with pytest.raises(FitError, match=r"2025-04-01\.1 of the weights weighs young_mother.*Refresh 2025-04-01"):
+        small_city.screen()
+
+
 def test_ranks_are_checked(dozen):
     (outcome,) = check_ranks(dozen.con, dozen.catalogue)
     assert outcome.passed

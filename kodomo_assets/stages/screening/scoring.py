@@ -36,10 +36,12 @@ def build_screening(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
 
     Raises:
         FitError: no version of weights is in force at the reference date, or it was fitted with other definitions of
-            its items than those of the matrix, or it lacks a band or a level that a child of the matrix has.
+            its items than those of the matrix, or weighs an item that is by now for fairness alone, or lacks a band or
+            a level that a child of the matrix has.
     """
     version = _version_in_force(con, reference_date)
     _require_same_definitions(con, reference_date, version)
+    _require_no_item_of_fairness(con, catalogue, version)
     _load_model(con, catalogue, version)
     _load_rules(con, catalogue)
     build_completeness(con, catalogue, reference_date)
@@ -223,6 +225,23 @@ def _require_same_definitions(con: duckdb.DuckDBPyConnection, reference_date: dt
             version=version,
             day=reference_date,
             changes=together(changes),
+            fitted_at=version.split(".")[0],
+        )
+
+
+def _require_no_item_of_fairness(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> None:
+    """What nobody is to be judged by stands in no score, though a former setting fitted a weight to it."""
+    weighed = con.execute("select distinct item from weights.coefficients where version = $1 order by all", [version])
+    items = [
+        item for (item,) in weighed.fetchall() if item in catalogue.items and catalogue.items[item].screen == "fairness"
+    ]
+    if items:
+        raise FitError(
+            "version {version} of the weights weighs {items}, which by now is for fairness alone (items.<item>.screen) "
+            "and stands in no score. Refresh {fitted_at} with this setting first, which fits weights without it, or "
+            "put the former one back into city.yaml",
+            version=version,
+            items=", ".join(items),
             fitted_at=version.split(".")[0],
         )
 
