@@ -83,6 +83,7 @@ _ALL = (
         "reference_date pupil_id school_code",
         "a 学籍番号 of a roster delivered up to the reference date",
     ),
+    _declared("stages.sources.awaited", "awaited", "table_name", "a table that is awaited at the reference date"),
     # -- linkage
     _declared("store.pseudonyms", "pseudonyms", "resident_id child_key", "a person of 学齢簿 and its 児童キー"),
     _declared(

@@ -178,7 +178,9 @@ def test_why_tells_the_strongest_factor_first_in_japanese(kodomo):
         ("table:ssw_records", "no_record", "記録なし", 0.0, "none", "ssw_records"),
     ):
         con.execute(
-            "insert into explanation.factors values ($1, $2, $3, $4, $5, $6, $7, $8, $1, '出欠_南小学校.csv')",
+            "insert into explanation.factors by name select $1::date as reference_date, $2 as child_key, $3 as item, "
+            "$4 as level, $5 as level_ja, $6 as contribution, $7 as direction, $8 as source_table, "
+            "$1::date as delivered_on, '出欠_南小学校.csv' as file",
             [R, key, item, level, level_ja, contribution, direction, table],
         )
     build(con, target)
