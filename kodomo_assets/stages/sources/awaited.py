@@ -15,40 +15,39 @@ from kodomo_assets.stages.sources.in_force import delivery_in_force
 CHECK = "delivered"
 
 
-def create_awaited(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
-    """Temp view ``awaited(table_name)``: tables of the date's cadence that a law allows to read, and that were ever
-    delivered or that no refresh does without: a table that the city does not have is not awaited.
-    """
+_EVER_DELIVERED = "from sources.deliveries as e where e.table_name = {} and e.status = 'accepted'"
+
+
+def _due(catalogue: Catalogue, reference_date: dt.date) -> dict[str, bool]:
+    """Table of the date's cadence that a law allows to read -> whether no refresh does without it."""
     yearly = catalogue.calendar.is_yearly(reference_date)
+    return {
+        table.id: table.required == "always" or (yearly and table.required == "fit")
+        for table in catalogue.tables.values()
+        if table.legal.in_force(reference_date) and (yearly or table.cadence == "termly")
+    }
+
+
+def create_awaited(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> None:
+    """Temp view ``awaited(table_name)``: the tables that are due at the date and that were ever delivered, or that no
+    refresh does without: a table that the city does not have is not awaited.
+    """
     con.execute("create or replace temp table due (table_name varchar, required boolean)")
-    con.executemany(
-        "insert into due values ($1, $2)",
-        [
-            (table.id, table.required == "always" or (yearly and table.required == "fit"))
-            for table in catalogue.tables.values()
-            if table.legal.in_force(reference_date) and (yearly or table.cadence == "termly")
-        ],
-    )
+    con.executemany("insert into due values ($1, $2)", list(_due(catalogue, reference_date).items()))
     con.execute(
-        """
-        create or replace temp view awaited as
-        select d.table_name
-        from due as d
-        where
-            d.required
-            or exists (
-                from sources.deliveries as e
-                where e.table_name = d.table_name and e.status = 'accepted'
-            )
-        """
+        "create or replace temp view awaited as select d.table_name from due as d "
+        f"where d.required or exists ({_EVER_DELIVERED.format('d.table_name')})"
     )
 
 
 def is_awaited(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, table: SourceTable, reference_date: dt.date
 ) -> bool:
-    create_awaited(con, catalogue, reference_date)
-    return con.execute("select $1 in (from awaited)", [table.id]).fetchone() == (True,)
+    """Whether ``create_awaited`` lists the table."""
+    due = _due(catalogue, reference_date)
+    if table.id not in due or due[table.id]:
+        return table.id in due
+    return con.execute(f"select exists ({_EVER_DELIVERED.format('$1')})", [table.id]).fetchone() == (True,)
 
 
 def check_delivered(
