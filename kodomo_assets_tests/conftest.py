@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.defs import build_definitions
-from kodomo_assets.defs.refresh import after_meeting, progress_logger, refresh
+from kodomo_assets.defs.refresh import after_meeting, ended_well, progress_logger, refresh
 from kodomo_assets.demo.city import write_city
 from kodomo_assets.demo.year import play_meeting
 from kodomo_assets.machine.home import make_home
@@ -101,12 +101,14 @@ class City:
         job = definitions.resolve_job_def(TERMLY).get_subset(asset_selection=selected)
         with instance_in_memory(self.root) as instance:
             return all(
-                job.execute_in_process(
-                    partition_key=day.isoformat(),
-                    instance=instance,
-                    raise_on_error=False,
-                    run_config={"loggers": {"progress": {}}},
-                ).success
+                ended_well(
+                    job.execute_in_process(
+                        partition_key=day.isoformat(),
+                        instance=instance,
+                        raise_on_error=False,
+                        run_config={"loggers": {"progress": {}}},
+                    )
+                )
                 for day in days
             )
 

@@ -41,8 +41,7 @@ def forget(settings: Settings, catalogue: Catalogue, instance: dg.DagsterInstanc
             "loggers": {_LOGGER: {}},
         },
     )
-    _tell_failures(result)
-    return result.success
+    return ended_well(result)
 
 
 def _run(settings: Settings, catalogue: Catalogue, name: str, day: dt.date, instance: dg.DagsterInstance) -> bool:
@@ -54,21 +53,24 @@ def _run(settings: Settings, catalogue: Catalogue, name: str, day: dt.date, inst
         raise_on_error=False,
         run_config={"loggers": {_LOGGER: {}}},
     )
-    _tell_failures(result)
+    well = ended_well(result)
     specs = check_specs(definitions.get_repository_def())
     told = tell_status(settings, catalogue, instance, specs, day, dt.datetime.now(dt.UTC))
     if told is not None:
         print(told, file=sys.stderr)  # noqa: T201
-    return result.success
+    return well
 
 
-def _tell_failures(result: dg.ExecuteInProcessResult) -> None:
-    """What stopped the run, at its end, where people look; of steps that one cause stopped the first."""
+def ended_well(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether the run did; else what stopped it is told at its end, where people look. Of steps that one cause stopped
+    the first is named.
+    """
     told: dict[str, str] = {}
     for event in result.get_step_failure_events():
         told.setdefault(_cause(event), (event.step_key or "").replace("__", "."))
     for cause, step in told.items():
         print(f"  FAILED {step}: {cause}", file=sys.stderr)  # noqa: T201
+    return result.success
 
 
 def _cause(event: dg.DagsterEvent) -> str:
