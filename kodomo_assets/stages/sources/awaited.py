@@ -13,8 +13,6 @@ from kodomo_assets.office.inbox import InboxFile
 from kodomo_assets.stages.sources.in_force import delivery_in_force
 
 CHECK = "delivered"
-
-
 _EVER_DELIVERED = "from sources.deliveries as e where e.table_name = {} and e.status = 'accepted'"
 
 
