@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,14 +27,16 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import ConfigurationError, KeyFileError, KodomoError, StoreBusyError, StoreVersionError
 from kodomo_assets.machine.home import CONFIGURATION, require_private_home
 from kodomo_assets.machine.ports import dagster_version_at, listeners, reachable_from_elsewhere
+from kodomo_assets.machine.scratch import SCRATCH, left_behind
 from kodomo_assets.machine.system_errors import explain, unexpected
 from kodomo_assets.settings import Settings, not_set
 from kodomo_assets.store.accounts import look, refreshing_account
-from kodomo_assets.store.backups import made_backups
+from kodomo_assets.store.backups import made_backups, unfinished_backups
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.encryption import fingerprint, is_encrypted, keys_for, opened_under
 from kodomo_assets.store.migrate import require_current, require_known
 from kodomo_assets.store.modes import others_may
+from kodomo_assets.store.opening import half_written
 from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import published_file, publishing_run
 from kodomo_assets.vocabulary import STATUS
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 WELL, NOTE, WRONG = "○", "△", "×"
-_GIGABYTE = 10**9
+_GIGABYTE, _MEGABYTE = 10**9, 10**6
 # a refresh of 259,000 residents takes 1.2 GB, Dagster's two services some hundred MB each (docs/operations.md)
 _MEMORY = 3 * _GIGABYTE
 # beside kodomo.duckdb twice, once for a backup or a publication: what does not fit into memory (docs/operations.md)
@@ -117,6 +119,10 @@ class _Installation:
         self.newest: tuple[str, dt.datetime] | None = None
         #: why the database's key does not open it
         self.unopened: KeyFileError | None = None
+        #: whether it is known what the database holds, be it nothing
+        self.known = False
+        #: whether a process has the database open to write; None: not known
+        self.written: bool | None = None
 
     def examinations(self) -> Mapping[str, Callable[[], Found]]:
         """What is looked at -> how. Later ones use what earlier ones found out."""
@@ -127,6 +133,7 @@ class _Installation:
             "設定": self.configuration,
             "権限": self.modes,
             "データベース": self.database,
+            "途中で止まったコマンド": self.leftovers,
             "実行の記録": self.history,
             "暗号化": self.encryption,
             "仮名の鍵": self.key,
@@ -238,20 +245,24 @@ class _Installation:
     def database(self) -> Found:
         database = self.settings.database
         if not database.exists():
+            self.written, self.known = False, True
             yield NOTE, f"{database.name} はまだありません", "最初の更新が作ります"
             return
         size = database.stat().st_size / _GIGABYTE
         try:
             with connect(database, self.settings.encryption_key_file, read_only=True) as con:
+                self.written = False
                 require_known(con)
                 row = con.execute("select arg_max(run_id, finished_at), max(finished_at) from published.refreshes")
                 self.newest = next((found for found in row.fetchall() if found[0] is not None), None)
+                self.known = True
                 try:
                     require_current(con, self.catalogue)
                 except KodomoError:
                     yield NOTE, "前の版の表です", "バックアップ（`kodomo backup`）のあと、次の更新がこの版の表にします"
                     return
         except StoreBusyError as error:
+            self.written = True
             yield NOTE, "更新が動いているので、中は見ていません", str(error)
             return
         except StoreVersionError as error:
@@ -267,12 +278,44 @@ class _Installation:
                 if isinstance(error, KodomoError)
                 else f"{database.name}：{explain(error) or unexpected(error)}"
             )
-            yield WRONG, told, "更新の担当者：`kodomo restore` で最後のバックアップを戻してください"
+            yield WRONG, told, _RESTORE
             return
         when = (
             "更新はまだ終わったことがありません" if self.newest is None else f"最後の更新 {self._told(self.newest[1])}"
         )
         yield WELL, f"{size:.2f} GB、{when}"
+
+    def leftovers(self) -> Found:
+        """What killed commands left, which the next one that writes removes: until then it may hold clear text."""
+        scratch = self.settings.data_dir / SCRATCH
+        left = left_behind(scratch)
+        if self.written is False:
+            left += half_written(self.settings, self.catalogue)
+        made = made_backups(self.settings)
+        # DuckDB's and ours, without what only says that a process lives
+        sizes = {folder: _size(paths) for folder, paths in _by_folder(left).items()}
+        for folder, size in sizes.items():
+            if not size:
+                continue
+            told = f"{folder} に、途中で止められた（kill、停電）コマンドの残りが {size / _MEGABYTE:.1f} MB あります"
+            if self.settings.encryption_key_file is None:
+                yield NOTE, told, "書き込むコマンドが、次に始まるときに消します（更新も）"
+            else:
+                yield (
+                    WRONG,
+                    f"{told}。暗号化していない個人のデータのことがあります",
+                    "管理者：`kodomo encrypt` が、いま消します（`--off` を止めたのなら `kodomo encrypt --off`）",
+                )
+        backup = made[-1][1].parent if made else None
+        unfinished = unfinished_backups(backup) if backup else []
+        if unfinished:
+            yield (
+                NOTE,
+                f"{backup} に、終わらなかったバックアップが {len(unfinished)} 個あります",
+                "そこへの次の `kodomo backup` が消します",
+            )
+        if not any(sizes.values()) and not unfinished:
+            yield WELL, "残っているものはありません"
 
     def history(self) -> Found:
         """Whether this DAGSTER_HOME is the one that the refreshes were made with."""
@@ -357,7 +400,15 @@ class _Installation:
 
     def published(self) -> Found:
         path = published_file(self.settings, self.catalogue)
-        if self.newest is None:
+        if self.written:
+            yield NOTE, "更新が動いているので、見ていません"
+        elif not self.known:
+            yield (
+                NOTE,
+                "データベースの中が読めないので、最後の更新のものか分かりません",
+                "「データベース」のところを先に直してください。それまで、更新は終わりません",
+            )
+        elif self.newest is None:
             yield WELL, "更新が終わると作られます"
         elif publishing_run(path) != self.newest[0]:
             yield (
@@ -559,8 +610,21 @@ _AS_TOLD = "上の文のとおりに直してください"
 _INSTALL = "管理者：requirements.lock のとおりに入れ直してください（docs/ja/operations.md）"
 _VARIABLES = "管理者：サービスとコマンドの環境変数を、どれも同じ値にしてください"
 _START_DAEMON = "管理者：`kodomo daemon` のサービスを起動してください。動いていないと、納品されても更新されません"
+_RESTORE = "更新の担当者：`kodomo restore` で最後のバックアップを戻してください"
 _KEY = "更新の担当者：別に保管してあるこのデータの鍵を置いてください。新しく作ると、全員が別の子どもになってしまいます"
 _BACK_UP = "`kodomo backup <別のディスク>` を毎日動かしてください"
+
+
+def _by_folder(paths: Iterable[Path]) -> dict[Path, list[Path]]:
+    found: dict[Path, list[Path]] = {}
+    for path in paths:
+        found.setdefault(path.parent, []).append(path)
+    return found
+
+
+def _size(paths: Iterable[Path]) -> int:
+    files = [one for path in paths for one in (path.rglob("*") if path.is_dir() else (path,)) if one.is_file()]
+    return sum(one.stat().st_size for one in files)
 
 
 def _is_root() -> bool:

@@ -44,13 +44,23 @@ def sweep(root: Path) -> None:
     if not root.is_dir():
         return
     with gate(root):
-        for left in root.iterdir():
-            if left.name == _GATE or _lives(left):
-                continue
+        for left in _left(root):
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+
+
+def left_behind(root: Path) -> list[Path]:
+    """What ``sweep`` would remove."""
+    if not root.is_dir():
+        return []
+    with gate(root):
+        return _left(root)
+
+
+def _left(root: Path) -> list[Path]:
+    return [one for one in root.iterdir() if one.name != _GATE and not _lives(one)]
 
 
 def _lives(folder: Path) -> bool:

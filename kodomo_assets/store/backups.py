@@ -548,11 +548,8 @@ def _unfinished(target: Path, like: str) -> Iterator[Path]:
     Its name tells its process: what a process of this computer left that ended goes too, of a target that is ``like``
     (a pattern); never that of one that works, nor anything else.
     """
-    made_by = re.compile(rf"(?:{like})\.{re.escape(socket.gethostname())}-(\d+){re.escape(_UNFINISHED)}")
-    for left in target.parent.iterdir() if target.parent.is_dir() else ():
-        found = made_by.fullmatch(left.name)
-        if found and not lives(int(found[1])):
-            shutil.rmtree(left, ignore_errors=True)
+    for left in _never_finished(target.parent, like):
+        shutil.rmtree(left, ignore_errors=True)
     building = target.with_name(f"{target.name}.{socket.gethostname()}-{os.getpid()}{_UNFINISHED}")
     try:
         building.mkdir(parents=True, mode=0o700)
@@ -562,6 +559,17 @@ def _unfinished(target: Path, like: str) -> Iterator[Path]:
         building.rename(target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _never_finished(folder: Path, like: str) -> list[Path]:
+    made_by = re.compile(rf"(?:{like})\.{re.escape(socket.gethostname())}-(\d+){re.escape(_UNFINISHED)}")
+    named = [(left, made_by.fullmatch(left.name)) for left in folder.iterdir()] if folder.is_dir() else []
+    return [left for left, found in named if found and not lives(int(found[1]))]
+
+
+def unfinished_backups(folder: Path) -> list[Path]:
+    """What backups left in ``folder`` whose process ended in the middle; the next one there removes it."""
+    return _never_finished(folder, _NAMES)
 
 
 def _write(path: Path, content: bytes) -> None:

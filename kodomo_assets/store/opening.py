@@ -20,7 +20,7 @@ from kodomo_assets.store.connection import connect
 from kodomo_assets.store.migrate import bring_up_to_date, require_known
 from kodomo_assets.store.modes import keep_private
 from kodomo_assets.store.pseudonyms import require_key
-from kodomo_assets.store.publish import published_file, sweep_half_published
+from kodomo_assets.store.publish import half_published, published_file
 
 
 @contextmanager
@@ -53,9 +53,13 @@ def sweep_leftovers(settings: Settings, catalogue: Catalogue) -> None:
     sweep(settings.data_dir / SCRATCH)
     # where DuckDB puts what does not fit into a reader's memory
     shutil.rmtree(settings.database.with_name(f"{settings.database.name}.tmp"), ignore_errors=True)
-    sweep_half_published(published_file(settings, catalogue))
-    for path in _hidden_parts(settings.outbox):
+    for path in half_written(settings, catalogue):
         path.unlink(missing_ok=True)
+
+
+def half_written(settings: Settings, catalogue: Catalogue) -> list[Path]:
+    """Files outside the scratch folder that writing commands leave which are killed: nobody's while none writes."""
+    return [*half_published(published_file(settings, catalogue)), *_hidden_parts(settings.outbox)]
 
 
 def _hidden_parts(outbox: Path) -> list[Path]:

@@ -208,11 +208,9 @@ def _building(target: Path, run_id: str) -> Iterator[Path]:
 _HALF_PUBLISHED = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.wal)?$")
 
 
-def sweep_half_published(target: Path) -> None:
-    """Takes away what a killed publication left beside the target. Only for who holds the lock of kodomo.duckdb."""
-    for left in target.parent.glob(f"{target.name}.*"):
-        if _HALF_PUBLISHED.search(left.name):
-            left.unlink(missing_ok=True)
+def half_published(target: Path) -> list[Path]:
+    """What a killed publication left beside the target, or one that is under way makes there."""
+    return [left for left in target.parent.glob(f"{target.name}.*") if _HALF_PUBLISHED.search(left.name)]
 
 
 def _remove(path: Path) -> None:

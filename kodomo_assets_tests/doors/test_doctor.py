@@ -73,7 +73,7 @@ def test_of_a_new_installation_it_says_what_is_still_to_do_and_changes_nothing(s
     marks = {line.split("：")[0] for line in told.splitlines() if line[:1] in (WELL, NOTE, WRONG)}
     assert marks == {
         f"{WELL} プログラム", f"{WELL} 場所", f"{WELL} 設定", f"{NOTE if os.geteuid() == 0 else WELL} アカウント",
-        f"{WELL} 権限", f"{WELL} データベース", f"{WELL} 暗号化", f"{WELL} 仮名の鍵", f"{WELL} 分析用のデータベース", f"{WELL} ディスク",
+        f"{WELL} 権限", f"{WELL} データベース", f"{WELL} 途中で止まったコマンド", f"{WELL} 暗号化", f"{WELL} 仮名の鍵", f"{WELL} 分析用のデータベース", f"{WELL} ディスク",
         f"{WELL} メモリー", f"{WELL} 時計", f"{WELL} 時間帯", f"{WELL} 文字コード", f"{NOTE} 画面", f"{WRONG} デーモン",
         f"{WELL} 予定", f"{NOTE} 状況のページ", f"{WRONG} バックアップ",
     } | ({f"{NOTE} 時計"} & marks)  # fmt: skip
@@ -169,6 +169,10 @@ def test_a_database_that_is_cut_off_is_told_with_its_name_and_who_puts_the_backu
     assert cut.mark == WRONG
     assert cut.found.startswith("kodomo.duckdb")
     assert "kodomo restore" in cut.remedy
+    # no refresh ends that would make it
+    (published,) = found(settings, "分析用のデータベース")
+    assert published.mark == NOTE
+    assert "読めないので" in published.found
 
 
 def test_a_home_that_knows_nothing_of_the_refresh_is_told(settings, instance, tmp_path, monkeypatch):
@@ -324,10 +328,17 @@ def test_a_schedule_that_was_turned_off_is_named(settings):
 
 
 def test_a_refresh_under_way_hides_nothing_else(settings):
+    part = settings.outbox / "2025-04-01" / ".x.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x")
     with held(settings.database):
-        everything = examine(settings, 1, NOW)
-    assert {one.what: one.mark for one in everything}["データベース"] == NOTE
-    assert {one.what for one in everything} == {one.what for one in examine(settings, 1, NOW)}
+        everything = {one.what: one.mark for one in examine(settings, 1, NOW)}
+    afterwards = {one.what: one.mark for one in examine(settings, 1, NOW)}
+    assert everything["データベース"] == NOTE
+    assert everything.keys() == afterwards.keys()
+    # what is half written is the refresh's own until nobody writes
+    left = "途中で止まったコマンド"
+    assert (everything[left], afterwards[left]) == (WELL, NOTE)
 
 
 def test_the_last_backup_is_told_and_one_that_is_old(settings, tmp_path):

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -17,11 +18,14 @@ import duckdb
 import pytest
 
 from kodomo_assets.__main__ import main
+from kodomo_assets.doors import doctor
 from kodomo_assets.doors.service_files import Installation
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.machine import cipher
+from kodomo_assets.machine.scratch import SCRATCH
 from kodomo_assets.refreshing.status import write_status
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.backups import MADE
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.encryption import add_key, fingerprint, is_encrypted, keys_in, opened_under
 from kodomo_assets.store.opening import open_to_write
@@ -125,6 +129,7 @@ def test_a_city_refreshed_encrypted_is_the_plain_one_table_by_table(begun_city: 
 _KILLED = """
 import os, sys
 from pathlib import Path
+from kodomo_assets.store.backups import MADE
 from kodomo_assets.store.connection import connect
 with connect(Path(sys.argv[1]), Path(sys.argv[2])) as con:
     con.execute("create table linkage.planted as select $1 as name", [sys.argv[3]])
@@ -301,6 +306,49 @@ def test_a_rotation_that_is_killed_leaves_the_old_file_or_the_new_one(city: Encr
     assert city.kodomo("encrypt", patch=monkeypatch) == 0
     with connect(city.settings.database, city.key_file, read_only=True):
         assert opened_under(city.settings.database) == fingerprint(new)
+
+
+_KILLED_IN_OFF = """
+import os
+from kodomo_assets.__main__ import main
+from kodomo_assets.doors import encrypting
+encrypting.put_in_place = lambda *_: os.kill(os.getpid(), 9)
+main(["encrypt", "--off"])
+"""
+
+
+def test_what_killed_commands_left_is_told_until_it_is_removed(city: EncryptedCity, monkeypatch):
+    """Of an ``encrypt --off`` it is everybody in clear text."""
+    settings, now = city.settings, dt.datetime.now(dt.UTC)
+
+    def told() -> list[doctor.Finding]:
+        return [one for one in doctor.examine(settings, 1, now) if one.what == "途中で止まったコマンド"]
+
+    city.name_paths(monkeypatch)
+    with connect(settings.database, city.key_file) as con:
+        con.execute("insert into of_the_test values (0, $1)", [PLANTED])
+    assert [one.mark for one in told()] == [doctor.WELL]
+    killed = subprocess.run([sys.executable, "-c", _KILLED_IN_OFF], check=False, timeout=300)
+    assert killed.returncode == -signal.SIGKILL
+    scratch = settings.data_dir / SCRATCH
+    assert [path for path in scratch.rglob("kodomo.duckdb*") if PLANTED.encode() in path.read_bytes()]
+    left = settings.outbox / "2025-04-01" / ".x.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"x")
+    unfinished = city.root / "disk" / f"kodomo-backup-20250401T000000.{socket.gethostname()}-{2**22 + 1}.unfinished"
+    unfinished.mkdir(parents=True)
+    noted = {"made": now.isoformat(), "folder": str(unfinished.parent / "x")}
+    (settings.data_dir / MADE).write_text(json.dumps(noted))
+    in_scratch, in_outbox, of_backup = told()
+    assert (in_scratch.mark, in_outbox.mark, of_backup.mark) == (doctor.WRONG, doctor.WRONG, doctor.NOTE)
+    assert in_scratch.found.startswith(f"{scratch} に、途中で止められた")
+    assert "`kodomo encrypt --off`" in in_scratch.remedy
+    assert in_outbox.found.startswith(str(left.parent))
+    assert "終わらなかったバックアップが 1 個" in of_backup.found
+    assert city.kodomo("encrypt", patch=monkeypatch) == 0
+    assert [one.mark for one in told()] == [doctor.NOTE]
+    assert not list(scratch.rglob("kodomo.duckdb*"))
+    assert not left.exists()
 
 
 def test_what_is_asked_of_an_open_database_gives_up_no_lock(city: EncryptedCity):
