@@ -39,10 +39,11 @@ from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.calibration import Fitted, fitted
 from kodomo_assets.stages.weights.count import steps
 from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.fit import BandFit, fit_band
 from kodomo_assets.stages.weights.logistic import firth, logit, rows_alike
 from kodomo_assets.stages.weights.measures import by_lot, places
-from kodomo_assets.stages.weights.regression import Array, coefficients, predicted, triangle
+from kodomo_assets.stages.weights.regression import Array, predicted
 from kodomo_assets.stages.weights.selection import Selection
 from kodomo_assets.stages.weights.serving import needed_events
 from kodomo_assets.stages.weights.validation import legacy_hits
@@ -158,12 +159,13 @@ def _fit(catalogue: Catalogue, band: Band, children: Children) -> BandFit | None
 def _unselected(catalogue: Catalogue, band: Band, children: Children) -> tuple[Array | None, Array | None]:
     """All items that may enter by least squares: as they come, and with every item in order."""
     try:
-        selection = Selection(catalogue, band, children, {})
+        evidence = OfChildren(children, catalogue.weights)
+        selection = Selection(catalogue, band, evidence, {})
         entries = selection.candidates()
     except FitError:
         return None, None
     design = selection.columns.design(entries)
-    weights = coefficients(triangle(design.values, selection.outcome))[len(design.intercepts) :]
+    weights = evidence.solved(design).coefficients[design.intercepts :]
     named = {band: tuple(entry.item.id for entry in entries)}
     settings = catalogue.weights.model_copy(update={"fixed_items": named})
     signed = _fit(catalogue.model_copy(update={"weights": settings}), band, children)

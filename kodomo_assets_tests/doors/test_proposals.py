@@ -18,8 +18,8 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.stages.screening.scoring import build_screening
 from kodomo_assets.stages.sources.in_force import create_delivered_views
 from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.fit import fit_band
-from kodomo_assets.stages.weights.moments import Moments
 from kodomo_assets.stages.weights.selection import Selection
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.tables import replace
@@ -159,8 +159,8 @@ def test_events_per_column_aic_and_what_serves(office):
     assert facts["列 columns"][1] == "1"
     assert facts["相談記録のある児童 events"] == [str(UPPER.event.sum())] * 2
     fit = fit_band(office.catalogue, "upper", upper_of(), {})
-    selection = Selection(office.catalogue, "upper", upper_of(), {})
-    expected = Moments(upper_of()).aic_of(selection.chosen())
+    evidence = OfChildren(upper_of(), office.catalogue.weights)
+    expected = evidence.moments.aic_of(Selection(office.catalogue, "upper", evidence, {}).chosen())
     card = fit.card
     assert aic(card["children"], card["events"], card["columns"] + 3, card["r_squared"]) == pytest.approx(expected)
     assert facts["項目ごとの重みのAIC of the own fit"] == [f"{expected:,.1f}"] * 2

@@ -11,6 +11,7 @@ import statsmodels.api as sm
 
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.fit import BandFit, fit_band
 from kodomo_assets.stages.weights.inclusion import inclusion
 from kodomo_assets.stages.weights.selection import Selection
@@ -171,18 +172,27 @@ def test_resampled_selections_hold_to_what_people_decided(decided, decision):
     catalogue = decided(decision)
     once = np.ones((1, int(children.household.max())), dtype=np.float32)
     found = inclusion(catalogue, "lower", children, {}, once)
-    chosen = {entry.item.id for entry in Selection(catalogue, "lower", children, {}).chosen().items}
+    chosen = {
+        entry.item.id
+        for entry in Selection(catalogue, "lower", OfChildren(children, catalogue.weights), {}).chosen().items
+    }
     assert {item for item, share in found.items() if share == 1.0} == chosen
 
 
 def test_where_people_keep_every_item_a_resampled_selection_tries_nothing(decided):
     made = band_of()
     children = Children(made.levels, made.event, made.household + 1, made.school_year)
-    items = [entry.item.id for entry in Selection(CATALOGUE, "lower", children, {}).candidates()]
+    items = [
+        entry.item.id
+        for entry in Selection(CATALOGUE, "lower", OfChildren(children, CATALOGUE.weights), {}).candidates()
+    ]
     catalogue = decided(*(f"item: {item}, action: keep" for item in items))
     once = np.ones((1, int(children.household.max())), dtype=np.float32)
     found = inclusion(catalogue, "lower", children, {}, once)
-    chosen = {entry.item.id for entry in Selection(catalogue, "lower", children, {}).chosen().items}
+    chosen = {
+        entry.item.id
+        for entry in Selection(catalogue, "lower", OfChildren(children, catalogue.weights), {}).chosen().items
+    }
     assert set(TRUE) <= {item for item, share in found.items() if share == 1.0} == chosen
 
 

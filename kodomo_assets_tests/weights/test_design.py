@@ -8,6 +8,7 @@ import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.weights.design import Children, Columns, item_columns
+from kodomo_assets.stages.weights.evidence import OfChildren
 
 CATALOGUE = load_catalogue()
 SETTINGS = CATALOGUE.weights
@@ -31,7 +32,7 @@ def children(years: tuple[int, ...] = (1,), **items: list[tuple[str, int, int]])
 
 
 def columns_of(item: str, *runs: tuple[str, int, int]):
-    return item_columns(children(**{item: list(runs)}), CATALOGUE.items[item], SETTINGS)
+    return item_columns(OfChildren(children(**{item: list(runs)}), SETTINGS), CATALOGUE.items[item], SETTINGS)
 
 
 def test_levels_with_enough_children_stand_alone():
@@ -82,13 +83,13 @@ def test_an_item_that_a_school_year_nearly_tells_is_left_to_its_intercept():
     runs = [(NA, 90, 10), ("below_2_5", 45, 15)]
     one = children(low_grades=runs)
     item = CATALOGUE.items["low_grades"]
-    assert item_columns(one, item, SETTINGS).problem is None
+    assert item_columns(OfChildren(one, SETTINGS), item, SETTINGS).problem is None
     told = in_years(one, (100, 5), (60, 4))
-    assert item_columns(told, item, SETTINGS).problem == "school_year"
+    assert item_columns(OfChildren(told, SETTINGS), item, SETTINGS).problem == "school_year"
     # of the fourth year 40 on it and 20 not: the intercepts leave it 20 children
     spread = in_years(one, (20, 4), (80, 5), (40, 4), (20, 5))
     assert spread.varying(spread.levels["low_grades"] == "below_2_5") == 20 + 20
-    assert item_columns(spread, item, SETTINGS).problem is None
+    assert item_columns(OfChildren(spread, SETTINGS), item, SETTINGS).problem is None
 
 
 def test_a_level_that_a_school_year_nearly_tells_joins_the_next_milder_one():
@@ -96,7 +97,7 @@ def test_a_level_that_a_school_year_nearly_tells_joins_the_next_milder_one():
     group = in_years(
         children(absence_days=[(NA, 90, 10), ("10-19", 15, 5), ("30+", 25, 5), (NA, 19, 0)]), (120, 1), (49, 2)
     )
-    entry = item_columns(group, CATALOGUE.items["absence_days"], SETTINGS)
+    entry = item_columns(OfChildren(group, SETTINGS), CATALOGUE.items["absence_days"], SETTINGS)
     assert entry.groups == (("10-19", "20-29", "30+"),)
     assert [(m.level, m.reason) for m in entry.merges] == [("20-29", "school_year"), ("30+", "school_year")]
 
@@ -105,7 +106,7 @@ def test_a_blank_that_a_school_year_nearly_tells_is_the_reference():
     group = in_years(
         children(worry_study=[(NA, 100, 10), ("applicable", 15, 5), ("blank", 30, 10), (NA, 10, 0)]), (130, 4), (50, 5)
     )
-    entry = item_columns(group, CATALOGUE.items["worry_study"], SETTINGS)
+    entry = item_columns(OfChildren(group, SETTINGS), CATALOGUE.items["worry_study"], SETTINGS)
     assert not entry.has_blank
     assert [(m.level, m.reason) for m in entry.merges] == [("blank", "school_year")]
 
@@ -125,7 +126,7 @@ def test_silence_of_a_whole_school_year_is_no_column():
 def test_what_is_fitted_has_an_intercept_for_each_school_year():
     group = children(years=(1, 3), public_assistance=[(NA, 60, 20), ("applicable", 30, 10)])
     design = design_of(group)
-    first, third, own = design.values
+    first, third, own = group.design(design.columns)
     np.testing.assert_array_equal(first, group.school_year == 1)
     np.testing.assert_array_equal(third, group.school_year == 3)
     np.testing.assert_array_equal(own, group.levels["public_assistance"] == "applicable")
@@ -135,8 +136,9 @@ def test_what_is_fitted_has_an_intercept_for_each_school_year():
 
 
 def design_of(group: Children):
-    items = [item_columns(group, CATALOGUE.items[item], SETTINGS) for item in group.levels]
-    return Columns(group, CATALOGUE).design(items)
+    evidence = OfChildren(group, SETTINGS)
+    items = [item_columns(evidence, CATALOGUE.items[item], SETTINGS) for item in group.levels]
+    return Columns(evidence, CATALOGUE, evidence.intercepts).design(items)
 
 
 def test_no_record_is_one_column_per_table_shared_by_its_items():
@@ -148,7 +150,7 @@ def test_no_record_is_one_column_per_table_shared_by_its_items():
     design = design_of(group)
     tables = [column for column in design.columns if column.item == "table:attendance"]
     assert len(tables) == 1
-    assert tables[0].values.sum() == 34
+    assert group.values(tables[0]).sum() == 34
 
 
 def test_a_no_record_column_that_hardly_differs_is_merged_and_logged():
@@ -169,7 +171,7 @@ def test_the_complement_of_an_earlier_no_record_is_merged_too():
     )
     # EPDS lacks 60 children, SSW 140; the complement of the one differs from the other in none
     both = design_of(group)
-    lacks = {c.item: int(c.values.sum()) for c in both.columns if c.item.startswith("table:")}
+    lacks = {c.item: int(group.values(c).sum()) for c in both.columns if c.item.startswith("table:")}
     assert lacks == {"table:epds": 60}
     assert both.merges[-1].item == "table:ssw_records"
 

@@ -9,6 +9,7 @@ import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.inclusion import inclusion
 from kodomo_assets.stages.weights.resampled import refresh_replicates
 from kodomo_assets.stages.weights.resampling import multiplicities
@@ -33,7 +34,10 @@ def test_everybody_drawn_once_is_the_selection(children):
     children = numbered(children)
     once = np.ones((1, int(children.household.max())), dtype=np.float32)
     found = inclusion(CATALOGUE, "lower", children, {}, once)
-    chosen = {entry.item.id for entry in Selection(CATALOGUE, "lower", children, {}).chosen().items}
+    chosen = {
+        entry.item.id
+        for entry in Selection(CATALOGUE, "lower", OfChildren(children, CATALOGUE.weights), {}).chosen().items
+    }
     assert {item for item, share in found.items() if share == 1.0} == chosen
     assert {share for item, share in found.items() if item not in chosen} <= {0.0}
 
@@ -51,7 +55,10 @@ def test_a_replicate_is_the_selection_of_the_households_drawn():
             children.household[times],
             children.school_year[times],
         )
-        expected = {entry.item.id for entry in Selection(CATALOGUE, "lower", resampled, {}).chosen().items}
+        expected = {
+            entry.item.id
+            for entry in Selection(CATALOGUE, "lower", OfChildren(resampled, CATALOGUE.weights), {}).chosen().items
+        }
         found = inclusion(CATALOGUE, "lower", children, {}, row[np.newaxis])
         alike += expected == {item for item, share in found.items() if share == 1.0}
     assert alike >= 5

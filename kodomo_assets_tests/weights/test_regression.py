@@ -13,7 +13,7 @@ from statsmodels.datasets import longley
 
 from kodomo_assets.stages.weights import regression
 from kodomo_assets.stages.weights.design import Children, Column
-from kodomo_assets.stages.weights.moments import Moments, generalised_vif
+from kodomo_assets.stages.weights.moments import MomentsOfChildren, generalised_vif
 from kodomo_assets.stages.weights.regression import (
     coefficients,
     condition_number,
@@ -83,9 +83,9 @@ def test_moments_give_the_aic_of_every_subset(clustered):
     """With an intercept for each of two school years; and the correlation is that of what differs within them."""
     design, event, household = clustered
     year = np.arange(120) % 3 // 2 + 1
-    children = Children(pd.DataFrame(index=range(120)), event > 0, household, year)
-    moments = Moments(children)
-    first, *rest = (Column("item", (str(at),), design[:, at] > 0) for at in (1, 2, 3))
+    levels = pd.DataFrame({str(at): np.where(design[:, at] > 0, "applicable", "not_applicable") for at in (1, 2, 3)})
+    moments = MomentsOfChildren(Children(levels, event > 0, household, year))
+    first, *rest = (Column(str(at), ("applicable",)) for at in (1, 2, 3))
     assert moments.positions([first]) == [2]
     assert moments.positions([rest[0], first, rest[1]]) == [3, 2, 4]
     centred = design[:, [1, 3]].copy()
@@ -99,9 +99,9 @@ def test_moments_give_the_aic_of_every_subset(clustered):
             solution, *_ = np.linalg.lstsq(whole[:, chosen], event, rcond=None)
             rss = float(((event - whole[:, chosen] @ solution) ** 2).sum())
             n = len(event)
-            assert moments.residual_sum(chosen) == pytest.approx(rss, rel=1e-10)
+            assert moments.residual_sum(columns) == pytest.approx(rss, rel=1e-10)
             expected = n * np.log(2 * np.pi * rss / n) + n + 2 * len(chosen)
-            assert moments.aic(chosen) == pytest.approx(expected, rel=1e-12)
+            assert moments.aic(columns) == pytest.approx(expected, rel=1e-12)
 
 
 def test_gvif_of_single_columns_is_the_variance_inflation_factor(clustered):

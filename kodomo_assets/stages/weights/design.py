@@ -4,8 +4,9 @@ no_record column per table."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,42 @@ from numpy.typing import NDArray
 from kodomo_assets.catalogue import BLANK, NO_RECORD, NOT_APPLICABLE, Catalogue, Item, Weights
 
 Indicator = NDArray[np.bool_]
+_TABLE = "table:"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the regression: an item's group of levels or its blank, or a table's no_record.
+
+    Attributes:
+        among: of a table's column the items of which a child has no record in any.
+    """
+
+    item: str
+    levels: tuple[str, ...]
+    among: tuple[str, ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        return not self.is_table and self.levels != (BLANK,)
+
+    @property
+    def is_table(self) -> bool:
+        return self.item.startswith(_TABLE)
+
+
+def table_column(table: str, items: Iterable[str]) -> Column:
+    """Who has no record in any of ``items`` of ``table``."""
+    return Column(f"{_TABLE}{table}", (NO_RECORD,), tuple(items))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many children a column marks, how many of them have the event, and by how many it varies within years."""
+
+    children: int
+    events: int
+    varying: int
 
 
 @dataclass(frozen=True)
@@ -35,10 +72,13 @@ class Children:
         """Which of ``years`` each child is in."""
         return np.searchsorted(self.years, self.school_year)
 
-    @property
+    @cached_property
     def intercepts(self) -> list[Indicator]:
         """For each school year who is in it."""
         return [self.school_year == year for year in self.years]
+
+    def size(self, values: Indicator) -> Size:
+        return Size(int(values.sum()), int((values & self.event).sum()), self.varying(values))
 
     def varying(self, values: Indicator) -> int:
         """Children who differ from the most of their school year: over the years, the fewer of those with and without.
@@ -73,6 +113,21 @@ class Children:
         """Who has no record in any of ``items``."""
         return np.asarray(np.logical_or.reduce([self.at(item, NO_RECORD) for item in items]))
 
+    @cached_property
+    def _values(self) -> dict[Column, Indicator]:
+        return {}
+
+    def values(self, column: Column) -> Indicator:
+        """Who is marked by ``column``; worked out once."""
+        if column not in self._values:
+            marked = self.missing(column.among) if column.is_table else self.at(column.item, *column.levels)
+            self._values[column] = marked
+        return self._values[column]
+
+    def design(self, columns: Iterable[Column]) -> list[Indicator]:
+        """What is fitted: the intercepts, then ``columns``."""
+        return [*self.intercepts, *map(self.values, columns)]
+
     def part(self, rows: Indicator) -> Children:
         """Those of ``rows``."""
         return Children(
@@ -106,48 +161,67 @@ class ItemColumns:
     problem: str | None
     merges: tuple[Merge, ...]
 
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Of its groups, mildest first, then of its blank."""
+        levels = (*self.groups, *([(BLANK,)] if self.has_blank else []))
+        return tuple(Column(self.item.id, group) for group in levels)
 
-def shortage(chosen: Indicator, children: Children, settings: Weights) -> str | None:
-    """Why ``chosen`` can be no column of its own; None where it can.
+
+def shortage(size: Size, settings: Weights) -> str | None:
+    """Why what is so large can be no column of its own; None where it can.
 
     ``rare``: under 20 children, or under 5 of them with or without the event (by default). ``school_year``: it varies
     by under 20 children within school years, so that the intercepts say nearly the same.
     """
-    n, events = int(chosen.sum()), int((chosen & children.event).sum())
-    if n < settings.min_column_children or min(events, n - events) < settings.min_column_events:
+    enough = min(size.events, size.children - size.events) >= settings.min_column_events
+    if size.children < settings.min_column_children or not enough:
         return "rare"
-    return "school_year" if children.varying(chosen) < settings.min_column_children else None
+    return "school_year" if size.varying < settings.min_column_children else None
 
 
-def item_columns(
-    children: Children, item: Item, settings: Weights, together: Sequence[Sequence[str]] = ()
-) -> ItemColumns:
+class Counts(Protocol):
+    """What is counted of the children of one band; who they are need not be known (of many cities it is not)."""
+
+    def levels_held(self, item: Item) -> int:
+        """How many levels of ``item`` anyone is on."""
+
+    def children_on(self, item: Item, level: str) -> int: ...
+
+    def lacks(self, column: Column) -> str | None:
+        """Why it can be no column of its own, a reason of ``shortage``; None where it can."""
+
+    def missing(self, table: str, items: tuple[str, ...]) -> Column | None:
+        """Of who has no record in any of ``items`` of ``table``; None where everyone has. Equal ones are one column."""
+
+    def hardly_differ(self, one: Column, other: Column) -> bool:
+        """Whether one is nearly the other, or its complement, within school years."""
+
+
+def item_columns(counts: Counts, item: Item, settings: Weights, together: Sequence[Sequence[str]] = ()) -> ItemColumns:
     """Which columns an item may have; depends on no other item.
 
     Args:
         together: neighbouring levels that a person made one.
     """
-    found = children.levels[item.id].unique()
-    if len(found) < 2:
+    if counts.levels_held(item) < 2:
         return ItemColumns(item, (), False, "no_variation", ())
-    own = children.at(item.id, *item.levels)
-    lacking = shortage(own, children, settings)
+    lacking = counts.lacks(Column(item.id, tuple(item.levels)))
     if lacking == "rare":
         return ItemColumns(item, (), False, lacking, ())
-    if int(children.at(item.id, NOT_APPLICABLE).sum()) < settings.min_column_children:
+    if counts.children_on(item, NOT_APPLICABLE) < settings.min_column_children:
         return ItemColumns(item, (), False, "no_reference", ())
     if lacking is not None:
         return ItemColumns(item, (), False, lacking, ())
-    groups, merges = _merge_levels(children, item, settings, together)
-    blank = children.at(item.id, BLANK)
-    no_blank = shortage(blank, children, settings)
-    if blank.any() and no_blank is not None:
+    groups, merges = _merge_levels(counts, item, together)
+    no_blank = counts.lacks(Column(item.id, (BLANK,)))
+    if counts.children_on(item, BLANK) and no_blank is not None:
         merges.append(Merge(item.id, BLANK, NOT_APPLICABLE, no_blank))
     return ItemColumns(item, groups, no_blank is None, None, tuple(merges))
 
 
 def _merge_levels(
-    children: Children, item: Item, settings: Weights, together: Sequence[Sequence[str]]
+    counts: Counts, item: Item, together: Sequence[Sequence[str]]
 ) -> tuple[tuple[tuple[str, ...], ...], list[Merge]]:
     """From the strongest down a weak level joins the next milder one; the mildest joins upwards."""
     first = {level: min(levels, key=list(item.levels).index) for levels in together for level in levels}
@@ -158,7 +232,7 @@ def _merge_levels(
         open_group.insert(0, level)
         if first.get(level, level) != level:
             continue  # it is one with the next milder one
-        lacking = shortage(children.at(item.id, *open_group), children, settings)
+        lacking = counts.lacks(Column(item.id, tuple(open_group)))
         if lacking is None:
             groups.append(open_group)
             open_group = []
@@ -187,51 +261,36 @@ def units(entries: Iterable[ItemColumns], kept: Collection[str] = ()) -> list[tu
     return [tuple(unit) for unit in found.values() if set(unit).isdisjoint(kept)]
 
 
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One column of the regression: an item's group of levels or its blank, or a table's no_record."""
-
-    item: str
-    levels: tuple[str, ...]
-    values: Indicator = field(repr=False)
-
-    @property
-    def is_own(self) -> bool:
-        return not self.item.startswith("table:") and self.levels != (BLANK,)
-
-
 @dataclass(frozen=True)
 class Design:
-    """The columns of a set of items; in a fit the ``intercepts`` come first, and stand in no ``columns``."""
+    """The columns of a set of items.
+
+    Attributes:
+        intercepts: how many come first in a fit; they stand in no ``columns``.
+    """
 
     items: tuple[ItemColumns, ...]
     columns: tuple[Column, ...]
     merges: tuple[Merge, ...]
-    intercepts: tuple[Indicator, ...]
+    intercepts: int
 
     def positions(self, item: str, *, own_only: bool = False) -> list[int]:
         """Positions in a fit of the columns of ``item`` (or of ``table:<id>``)."""
         return [
             number
-            for number, column in enumerate(self.columns, start=len(self.intercepts))
+            for number, column in enumerate(self.columns, start=self.intercepts)
             if column.item == item and (column.is_own or not own_only)
         ]
 
     def column(self, position: int) -> Column | None:
         """The column at ``position`` of a fit; None of an intercept."""
-        first = len(self.intercepts)
-        return None if position < first else self.columns[position - first]
-
-    @property
-    def values(self) -> list[Indicator]:
-        """What is fitted: the intercepts, then the columns."""
-        return [*self.intercepts, *(column.values for column in self.columns)]
+        return None if position < self.intercepts else self.columns[position - self.intercepts]
 
     def columns_of(self, others: Children) -> list[Indicator]:
         """The same columns, without the intercepts, of children who need not be those of the fit."""
         of_tables: dict[str, list[str]] = {}
         for entry in self.items:
-            of_tables.setdefault(f"table:{entry.item.tables[0]}", []).append(entry.item.id)
+            of_tables.setdefault(f"{_TABLE}{entry.item.tables[0]}", []).append(entry.item.id)
         return [
             others.missing(of_tables[column.item])
             if column.item in of_tables
@@ -241,33 +300,22 @@ class Design:
 
 
 class Columns:
-    """The columns that sets of items of the same children have; what many sets share is worked out once."""
+    """The columns that sets of items have by what is counted of the same children.
 
-    def __init__(self, children: Children, catalogue: Catalogue) -> None:
-        self._children = children
-        self._intercepts = tuple(children.intercepts)
-        self._settings = catalogue.weights
+    Args:
+        intercepts: how many come before them in a fit.
+    """
+
+    def __init__(self, counts: Counts, catalogue: Catalogue, intercepts: int) -> None:
+        self._counts = counts
         self._tables = tuple(catalogue.tables)
-        self._of_item: dict[tuple[str, tuple[tuple[str, ...], ...]], tuple[Column, ...]] = {}
-        self._no_record: dict[tuple[str, tuple[str, ...]], Column | None] = {}
-        self._alike: dict[tuple[str, bytes], Column] = {}
-        self._shortage: dict[Column, str | None] = {}
-        self._twins: dict[tuple[Column, Column], bool] = {}
+        self._intercepts = intercepts
 
     def design(self, items: Sequence[ItemColumns]) -> Design:
         """The columns of ``items`` (in the order of items.yaml), own levels and blanks, then no_record by table."""
-        columns = [column for entry in items for column in self._item(entry)]
+        columns = [column for entry in items for column in entry.columns]
         tables, merges = self._table_columns(items)
         return Design(tuple(items), (*columns, *tables), tuple(merges), self._intercepts)
-
-    def _item(self, entry: ItemColumns) -> tuple[Column, ...]:
-        item = entry.item.id
-        levels = (*entry.groups, *([(BLANK,)] if entry.has_blank else []))
-        if (item, levels) not in self._of_item:
-            self._of_item[item, levels] = tuple(
-                Column(item, group, self._children.at(item, *group)) for group in levels
-            )
-        return self._of_item[item, levels]
 
     def _table_columns(self, items: Sequence[ItemColumns]) -> tuple[list[Column], list[Merge]]:
         """One no_record column per table; one that hardly differs from an earlier one, or its complement, is merged."""
@@ -277,42 +325,19 @@ class Columns:
         for entry in items:
             of_tables.setdefault(entry.item.tables[0], []).append(entry.item.id)
         for table in self._tables:
-            column = self._missing(table, tuple(of_tables[table])) if table in of_tables else None
+            column = self._counts.missing(table, tuple(of_tables[table])) if table in of_tables else None
             if column is None:
                 continue
-            lacking = self._lacks(column)
+            lacking = self._counts.lacks(column)
             if lacking is not None:
                 merges.append(Merge(column.item, NO_RECORD, "recorded", lacking))
                 continue
-            twin = next((other for other in kept if self._hardly_differ(other, column)), None)
+            twin = next((other for other in kept if self._counts.hardly_differ(other, column)), None)
             if twin is not None:
                 merges.append(Merge(column.item, NO_RECORD, twin.item, "gvif"))
             else:
                 kept.append(column)
         return kept, merges
-
-    def _missing(self, table: str, items: tuple[str, ...]) -> Column | None:
-        """Who has no record in any of ``items`` of ``table``; None where everyone has. Equal ones are one column."""
-        key = (table, items)
-        if key not in self._no_record:
-            values = self._children.missing(items)
-            column = Column(f"table:{table}", (NO_RECORD,), values)
-            found = self._alike.setdefault((table, values.tobytes()), column)
-            self._no_record[key] = found if values.any() else None
-        return self._no_record[key]
-
-    def _lacks(self, column: Column) -> str | None:
-        if column not in self._shortage:
-            self._shortage[column] = shortage(column.values, self._children, self._settings)
-        return self._shortage[column]
-
-    def _hardly_differ(self, one: Column, other: Column) -> bool:
-        """Whether one is nearly the other, or its complement, within school years."""
-        key = (one, other)
-        if key not in self._twins:
-            differs_in = self._children.varying(one.values != other.values)
-            self._twins[key] = differs_in < self._settings.min_column_children
-        return self._twins[key]
 
 
 def level_counts(children: Children, item: Item) -> Mapping[str, int]:

@@ -11,7 +11,7 @@ import pandas as pd
 from kodomo_assets.catalogue import NO_RECORD, NOT_APPLICABLE, Band, Catalogue
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.design import Children, level_counts
-from kodomo_assets.stages.weights.regression import condition_number
+from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.selection import LOG_COLUMNS, Selected, Selection
 
 RECORDED = "recorded"
@@ -58,7 +58,8 @@ def fit_band(
         FitError: too few events, a search that does not end, a design without full rank, or no item left.
     """
     require_events(catalogue, band, children)
-    selected = Selection(catalogue, band, children, excluded, report).run()
+    evidence = OfChildren(children, catalogue.weights)
+    selected = Selection(catalogue, band, evidence, excluded, report).run()
     return BandFit(
         coefficients=_coefficients(band, children, selected),
         log=pd.DataFrame(selected.log.rows, columns=list(LOG_COLUMNS)),
@@ -95,11 +96,11 @@ def _coefficients(band: Band, children: Children, selected: Selected) -> pd.Data
 
     for entry in design.items:
         positions = design.positions(entry.item.id)
-        placed = {level: at for at in positions for level in design.columns[at - len(design.intercepts)].levels}
+        placed = {level: at for at in positions for level in design.columns[at - design.intercepts].levels}
         rows_of(entry.item.id, level_counts(children, entry.item), placed)
-    for at, column in enumerate(design.columns, start=len(design.intercepts)):
-        if column.item.startswith("table:"):
-            missing = int(column.values.sum())
+    for at, column in enumerate(design.columns, start=design.intercepts):
+        if column.is_table:
+            missing = int(children.values(column).sum())
             rows_of(column.item, {NO_RECORD: missing, RECORDED: n - missing}, {NO_RECORD: at})
     years = {str(year): int((children.school_year == year).sum()) for year in children.years}
     rows_of(SCHOOL_YEAR, years, {year: at for at, year in enumerate(years)})
@@ -121,7 +122,7 @@ def _card(catalogue: Catalogue, band: Band, children: Children, selected: Select
         "events_per_column": events / len(design.columns),
         "households": len(np.unique(children.household)),
         "r_squared": fit.r_squared,
-        "condition_number": condition_number(selected.triangle),
+        "condition_number": selected.condition_number,
         "max_gvif": selected.gvif[worst],
         "max_gvif_item": worst,
         "negative_fitted_share": float((fit.fitted < 0).mean()),

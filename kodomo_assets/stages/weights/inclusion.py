@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kodomo_assets.catalogue import BLANK, Band, Catalogue
 from kodomo_assets.stages.weights.design import Children, Design, ItemColumns, units
+from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.order import largest_fall
 from kodomo_assets.stages.weights.regression import Array, fit_ols, scores_squared
 from kodomo_assets.stages.weights.resampling import Counts, weighted_products
@@ -34,16 +35,18 @@ def inclusion(
     Args:
         drawn: replicate x household of the city, the household with the number 1 first.
     """
-    selection = Selection(catalogue, band, children, excluded)
+    evidence = OfChildren(children, catalogue.weights)
+    selection = Selection(catalogue, band, evidence, excluded)
     candidates = selection.candidates()
     design = selection.columns.design(candidates)
-    fit = fit_ols(design.values, selection.outcome)
-    meat, clusters = scores_squared(design.values, selection.outcome - fit.fitted, children.household)
-    n, k = len(children), len(design.values)
+    columns = children.design(design.columns)
+    fit = fit_ols(columns, evidence.outcome)
+    meat, clusters = scores_squared(columns, evidence.outcome - fit.fitted, children.household)
+    n, k = len(children), len(columns)
     meat *= clusters / (clusters - 1) * (n - 1) / (n - k)
     sets = _Sets(design, selection.kept)
     kept = dict.fromkeys((entry.item.id for entry in candidates), 0)
-    for products in weighted_products([*design.values, children.event], children, drawn):
+    for products in weighted_products([*columns, children.event], children, drawn):
         for item in _Replicate(catalogue, sets, products, meat).kept():
             kept[item] += 1
     return {item: number / len(drawn) for item, number in kept.items()}
@@ -72,7 +75,7 @@ class _Sets:
 
     def __init__(self, design: Design, by_people: Collection[str]) -> None:
         self.candidates, self.by_people = design.items, by_people
-        self.first = len(design.intercepts)
+        self.first = design.intercepts
         # (item, level) -> column
         self._at = {
             (column.item, level): at

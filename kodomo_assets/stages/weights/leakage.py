@@ -111,7 +111,7 @@ def _refitted(
         result |= {
             (item, level): float(fitted[first + at])
             for level, at in own.items()
-            if shortage(changed[at], children, catalogue.weights) is None
+            if shortage(children.size(changed[at]), catalogue.weights) is None
         }
     return result
 

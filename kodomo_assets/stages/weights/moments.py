@@ -1,10 +1,8 @@
-"""What sets of columns are compared by: sums of squares and products, worked out once for every pair of columns.
-
-The columns are indicators, so the sums are numbers of children: exact, and the same in whatever order they are counted.
-"""
+"""What sets of columns are compared by: sums of squares and products, worked out once for every pair of columns."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,12 +11,77 @@ from kodomo_assets.stages.weights.design import Children, Column, Design, Indica
 from kodomo_assets.stages.weights.regression import DEPENDENT, SINGULAR, Array, are_dependent
 
 
-class Moments:
-    """X'X, X'y and y'y of columns that may be added to; the intercepts of the school years stand first."""
+class Moments(ABC):
+    """X'X, X'y and y'y of columns; what an intercept for each cell of children says is accounted for.
+
+    Attributes:
+        n: children.
+        cells: intercepts: of each school year, of many cities of each city's school years.
+    """
+
+    n: int
+    cells: int
+    # the products of the intercepts stand first, where they are not taken out of those of the columns
+    _first: int
+    _xx: Array
+    _xy: Array
+    _yy: float
+
+    @abstractmethod
+    def positions(self, columns: Sequence[Column]) -> list[int]:
+        """Where ``columns`` stand."""
+
+    def residual_sum(self, columns: Sequence[int]) -> float:
+        """Residual sum of squares of the regression on ``columns`` beside the intercepts."""
+        # imported late: loading the definitions would take twice as long
+        from scipy.linalg import LinAlgError, cholesky, lstsq, solve_triangular
+
+        block, right = self.products(columns)
+        try:
+            root = cholesky(block, lower=True)
+            if float((np.diag(root) ** 2 / np.diag(block)).min(initial=1.0)) > DEPENDENT:
+                half = solve_triangular(root, right, lower=True)
+                return max(self._yy - float(half @ half), 0.0)
+        except LinAlgError:
+            pass
+        return max(self._yy - float(right @ lstsq(block, right)[0]), 0.0)
+
+    def products(self, columns: Sequence[int]) -> tuple[Array, Array]:
+        """X'X and X'y of ``columns``, after those of the intercepts where these stand."""
+        index = np.asarray([*range(self._first), *columns], dtype=int)
+        return self._xx[np.ix_(index, index)], self._xy[index]
+
+    def aic(self, columns: Sequence[int]) -> float:
+        """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercepts (method §5)."""
+        left = self.residual_sum(columns) / self.n
+        return self.n * float(np.log(2 * np.pi * left)) + self.n + 2 * (self.cells + len(columns))
+
+    def aic_of(self, design: Design) -> float:
+        """AIC of the regression on the columns of ``design`` beside the intercepts."""
+        return self.aic(self.positions(design.columns))
+
+    def correlation(self, columns: Sequence[int]) -> Array:
+        """The correlation of ``columns``, centred within the cells."""
+        index = np.asarray(columns, dtype=int)
+        of_cells = self._xx[: self._first, index]
+        means = of_cells / np.diag(self._xx)[: self._first, np.newaxis]
+        products = self._xx[np.ix_(index, index)] - of_cells.T @ means
+        scale = np.sqrt(np.diag(products))
+        result: Array = products / np.outer(scale, scale)
+        return result
+
+
+class MomentsOfChildren(Moments):
+    """Of columns that are taken in when they are asked for; the intercepts of the school years stand first.
+
+    The columns are indicators, so the sums are numbers of children: exact, and the same in whatever order they are
+    counted.
+    """
 
     def __init__(self, children: Children) -> None:
-        self._event, self._year = children.event, children.year_index
-        self._years = len(children.years)
+        self._children = children
+        self.n = len(children)
+        self.cells = self._first = len(children.years)
         self._columns: list[Column] = []
         self._positions: dict[Column, int] = {}
         self._xx = np.diag(self._of_years(np.ones(len(children), dtype=bool)))
@@ -27,10 +90,10 @@ class Moments:
 
     def _of_years(self, values: Indicator) -> Array:
         """The children of each school year who have ``values``."""
-        return np.bincount(self._year[values], minlength=self._years).astype(float)
+        return np.bincount(self._children.year_index[values], minlength=self.cells).astype(float)
 
     def positions(self, columns: Sequence[Column]) -> list[int]:
-        """Where ``columns`` stand; those that are not there yet are taken in."""
+        """Those that are not there yet are taken in."""
         new = [column for column in columns if column not in self._positions]
         if new:
             self._take_in(new)
@@ -42,49 +105,16 @@ class Moments:
         self._columns += new
         grown = np.zeros((first + len(new), first + len(new)))
         grown[:first, :first] = self._xx
+        of_all = [self._children.values(column) for column in self._columns]
         for column in new:
-            at = self._positions[column]
-            grown[: self._years, at] = grown[at, : self._years] = self._of_years(column.values)
-            for other in range(self._years, at + 1):
-                both = np.count_nonzero(column.values & self._columns[other - self._years].values)
+            at, values = self._positions[column], self._children.values(column)
+            grown[: self.cells, at] = grown[at, : self.cells] = self._of_years(values)
+            for other in range(self.cells, at + 1):
+                both = np.count_nonzero(values & of_all[other - self.cells])
                 grown[other, at] = grown[at, other] = both
         self._xx = grown
-        self._xy = np.concatenate([self._xy, [np.count_nonzero(self._event[column.values]) for column in new]])
-
-    def residual_sum(self, columns: Sequence[int]) -> float:
-        """Residual sum of squares of the regression on ``columns`` (the intercepts among them)."""
-        # imported late: loading the definitions would take twice as long
-        from scipy.linalg import LinAlgError, cholesky, lstsq, solve_triangular
-
-        index = np.asarray(columns)
-        block, right = self._xx[np.ix_(index, index)], self._xy[index]
-        try:
-            root = cholesky(block, lower=True)
-            if float((np.diag(root) ** 2 / np.diag(block)).min()) > DEPENDENT:
-                half = solve_triangular(root, right, lower=True)
-                return max(self._yy - float(half @ half), 0.0)
-        except LinAlgError:
-            pass
-        return max(self._yy - float(right @ lstsq(block, right)[0]), 0.0)
-
-    def aic(self, columns: Sequence[int]) -> float:
-        """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercepts (method §5)."""
-        n = len(self._event)
-        return n * float(np.log(2 * np.pi * self.residual_sum(columns) / n)) + n + 2 * len(columns)
-
-    def aic_of(self, design: Design) -> float:
-        """AIC of the regression on the columns of ``design`` beside the intercepts."""
-        return self.aic([*range(len(design.intercepts)), *self.positions(design.columns)])
-
-    def correlation(self, columns: Sequence[int]) -> Array:
-        """The correlation of ``columns`` (no intercept), centred within school years."""
-        index = np.asarray(columns, dtype=int)
-        of_years = self._xx[: self._years, index]
-        means = of_years / np.diag(self._xx)[: self._years, np.newaxis]
-        products = self._xx[np.ix_(index, index)] - of_years.T @ means
-        scale = np.sqrt(np.diag(products))
-        result: Array = products / np.outer(scale, scale)
-        return result
+        events = [np.count_nonzero(self._children.event[self._children.values(column)]) for column in new]
+        self._xy = np.concatenate([self._xy, events])
 
 
 def generalised_vif(correlation: Array, groups: Sequence[Sequence[int]]) -> list[float]:

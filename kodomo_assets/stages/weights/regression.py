@@ -114,8 +114,29 @@ class Wald:
 
 
 @dataclass(frozen=True)
+class Solution:
+    """The coefficients of a least-squares fit, in the order of the design's columns."""
+
+    coefficients: Array
+    r_squared: float
+
+
+def solved(of: Triangle, outcome: Array) -> Solution:
+    """Of all of ``outcome``; no column depends on the others."""
+    return Solution(coefficients(of), _explained(of, outcome))
+
+
+def _explained(of: Triangle, outcome: Array) -> float:
+    return 1 - of.residual_sum / float(((outcome - outcome.mean()) ** 2).sum())
+
+
+@dataclass(frozen=True)
 class Fit:
-    """A least-squares fit; arrays are in the order of the design's columns."""
+    """A least-squares fit; arrays are in the order of the design's columns.
+
+    Attributes:
+        fitted: the fitted value of each child; empty where nobody knows the children.
+    """
 
     coefficients: Array
     covariance: Array
@@ -159,7 +180,7 @@ def fit_ols(columns: Predictors, outcome: Array, clusters: Index | None = None, 
         covariance = bread * of.residual_sum / (n - k)
     else:
         meat, number = scores_squared(columns, outcome - fitted, clusters)
-        covariance = number / (number - 1) * (n - 1) / (n - k) * bread @ meat @ bread
+        covariance = clustered(bread, meat, number, n, k)
     errors = np.sqrt(np.diag(covariance))
     ratio = np.abs(weights / errors)
     tail = t.sf(ratio, n - k) if clusters is None else norm.sf(ratio)
@@ -168,9 +189,20 @@ def fit_ols(columns: Predictors, outcome: Array, clusters: Index | None = None, 
         covariance=covariance,
         std_errors=errors,
         p_values=2 * np.asarray(tail),
-        r_squared=1 - of.residual_sum / float(((outcome - outcome.mean()) ** 2).sum()),
+        r_squared=_explained(of, outcome),
         fitted=fitted,
     )
+
+
+def clustered(bread: Array, meat: Array, clusters: int, n: int, k: int) -> Array:
+    """The cluster sandwich with the corrections of statsmodels; ``k`` counts the intercepts too, in it or not.
+
+    Args:
+        bread: the inverse of X'X.
+        meat: the sum over ``clusters`` of their squared scores (``scores_squared``).
+    """
+    covariance: Array = clusters / (clusters - 1) * (n - 1) / (n - k) * bread @ meat @ bread
+    return covariance
 
 
 def fit_final(columns: Predictors, outcome: Array, clusters: Index) -> Fit:

@@ -10,18 +10,11 @@ import numpy as np
 
 from kodomo_assets.catalogue import Band, Catalogue, Item, ItemDecision
 from kodomo_assets.errors import FitError
-from kodomo_assets.stages.weights.design import (
-    Children,
-    Columns,
-    Design,
-    ItemColumns,
-    Merge,
-    item_columns,
-    units,
-)
-from kodomo_assets.stages.weights.moments import Moments, generalised_vif
+from kodomo_assets.stages.weights.design import Columns, Design, ItemColumns, Merge, item_columns, units
+from kodomo_assets.stages.weights.evidence import Evidence
+from kodomo_assets.stages.weights.moments import generalised_vif
 from kodomo_assets.stages.weights.order import largest_fall
-from kodomo_assets.stages.weights.regression import Fit, Triangle, Wald, dependent_columns, fit_final, fit_ols, triangle
+from kodomo_assets.stages.weights.regression import Array, Fit, Solution, Wald
 from kodomo_assets.stages.weights.search import Move, Search
 
 _PERFECT = 1e-9
@@ -64,32 +57,30 @@ class Selected:
     """The model of one band."""
 
     design: Design
-    triangle: Triangle
     fit: Fit
+    condition_number: float
     gvif: Mapping[str, float]
     log: Log
 
 
 class Selection:
-    """The three steps over the children of one band."""
+    """The three steps on the evidence of one band."""
 
     def __init__(
         self,
         catalogue: Catalogue,
         band: Band,
-        children: Children,
+        evidence: Evidence,
         excluded: Mapping[str, str],
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.catalogue = catalogue
         self.settings = catalogue.weights
         self.band = band
-        self.children = children
+        self.evidence = evidence
         self.excluded = excluded
-        self.outcome = children.event.astype(float)
         self.log = Log(band)
-        self.columns = Columns(children, catalogue)
-        self.moments = Moments(children)
+        self.columns = Columns(evidence, catalogue, evidence.intercepts)
         self._tell = report
         self._decisions = [
             decision
@@ -102,13 +93,14 @@ class Selection:
     def run(self) -> Selected:
         """Raises FitError where no item is left, the search does not end, or the design is separated or not full."""
         design = self.chosen()
-        sums = self._triangle(design)
-        fit = fit_final(design.values, self.outcome, self.children.household)
+        self._require_rank(design)
+        fit = self.evidence.final(design)
+        self._require_residual(fit)
         for unit in units(design.items):
             test = _tested(fit, design, unit)
             for item in unit:
                 self.log.add(3, 0, item, "keep", "selected", statistic=test.statistic, p_value=test.p_value)
-        return Selected(design, sums, fit, self._gvif(design), self.log)
+        return Selected(design, fit, self.evidence.condition_number(design), self._gvif(design), self.log)
 
     def chosen(self) -> Design:
         """The columns that stay after the three steps; raises FitError as ``run`` does."""
@@ -119,7 +111,7 @@ class Selection:
         else:
             candidates = self._without_collinear(candidates)
             self._report(
-                f"{len(self.children)} children, {int(self.outcome.sum())} events, {len(candidates)} candidates"
+                f"{self.evidence.children} children, {self.evidence.events} events, {len(candidates)} candidates"
             )
             candidates = self._by_aic(candidates)
             self._report(f"{len(candidates)} items after the selection by AIC")
@@ -159,7 +151,7 @@ class Selection:
     def _columns_of(self, item: Item, but: ItemDecision | None = None) -> ItemColumns:
         """With the levels one that people made one; ``but``: without this decision."""
         merges = [one for one in self._decisions if one.action == "merge" and one.item == item.id and one is not but]
-        return item_columns(self.children, item, self.settings, [one.levels for one in merges])
+        return item_columns(self.evidence, item, self.settings, [one.levels for one in merges])
 
     def _log_decision(self, decision: ItemDecision, candidates: Sequence[ItemColumns]) -> None:
         """An exclusion or a merge, with the AIC of all candidates less what it would be without the decision.
@@ -214,7 +206,7 @@ class Selection:
 
         search = Search(
             self.columns,
-            self.moments,
+            self.evidence.moments,
             candidates,
             self.settings.aic_tolerance,
             self.kept,
@@ -247,17 +239,18 @@ class Selection:
             self._require(candidates)
             design = self._design(candidates)
             self.log.add_merges(3, round_, design.merges)
-            fit = self._fit(design)
-            pooled = self._pooled(candidates, design, fit, round_ + 1)
+            pooled = self._pooled(candidates, design, self._solved(design).coefficients, round_ + 1)
             if pooled is None and significant:
-                pooled = self._without_insignificant(candidates, design, fit, round_ + 1)
+                pooled = self._without_insignificant(candidates, design, self._fit(design), round_ + 1)
             if pooled is None:
                 return candidates
             candidates, round_ = pooled, round_ + 1
 
-    def _pooled(self, candidates: list[ItemColumns], design: Design, fit: Fit, round_: int) -> list[ItemColumns] | None:
+    def _pooled(
+        self, candidates: list[ItemColumns], design: Design, coefficients: Array, round_: int
+    ) -> list[ItemColumns] | None:
         """With the two neighbours of the largest fall made one; None where every item is in order."""
-        weights = {e.item.id: fit.coefficients[design.positions(e.item.id, own_only=True)] for e in candidates}
+        weights = {e.item.id: coefficients[design.positions(e.item.id, own_only=True)] for e in candidates}
         fall = largest_fall(candidates, weights)
         if fall is None:
             return None
@@ -287,7 +280,7 @@ class Selection:
     # ---- shared
 
     def _aic(self, items: Sequence[ItemColumns]) -> float:
-        return self.moments.aic_of(self._design(items))
+        return self.evidence.moments.aic_of(self._design(items))
 
     def _design(self, items: Sequence[ItemColumns]) -> Design:
         return self.columns.design(items)
@@ -295,9 +288,8 @@ class Selection:
     def _report(self, text: str) -> None:
         self._tell(f"band {self.band}: {text}")
 
-    def _triangle(self, design: Design) -> Triangle:
-        sums = triangle(design.values, self.outcome)
-        dependent = [column.item for at in dependent_columns(sums) if (column := design.column(at)) is not None]
+    def _require_rank(self, design: Design) -> None:
+        dependent = [c.item for at in self.evidence.dependent(design) if (c := design.column(at)) is not None]
         if dependent:
             raise FitError(
                 "band {band}: the design has not full rank: {items} determine one another; expected items that do not "
@@ -305,21 +297,30 @@ class Selection:
                 band=self.band,
                 items=", ".join(dict.fromkeys(dependent)),
             )
-        return sums
+
+    def _solved(self, design: Design) -> Solution:
+        self._require_rank(design)
+        found = self.evidence.solved(design)
+        self._require_residual(found)
+        return found
 
     def _fit(self, design: Design) -> Fit:
-        fit = fit_ols(design.values, self.outcome, self.children.household, self._triangle(design))
-        if fit.r_squared > 1 - _PERFECT or not np.isfinite(fit.std_errors).all():
+        fit = self.evidence.fit(design)
+        self._require_residual(fit)
+        return fit
+
+    def _require_residual(self, found: Solution | Fit) -> None:
+        errors = found.std_errors if isinstance(found, Fit) else found.coefficients
+        if found.r_squared > 1 - _PERFECT or not np.isfinite(errors).all():
             raise FitError(
                 "band {band}: the design is separated (the levels tell every event); expected a residual",
                 band=self.band,
             )
-        return fit
 
     def _gvif(self, design: Design) -> dict[str, float]:
-        first = len(design.intercepts)
-        groups = [[position - first for position in design.positions(entry.item.id)] for entry in design.items]
-        correlation = self.moments.correlation(self.moments.positions(design.columns))
+        groups = [[at - design.intercepts for at in design.positions(entry.item.id)] for entry in design.items]
+        moments = self.evidence.moments
+        correlation = moments.correlation(moments.positions(design.columns))
         values = generalised_vif(correlation, groups)
         return {entry.item.id: value for entry, value in zip(design.items, values, strict=True)}
 

@@ -13,9 +13,10 @@ from kodomo_assets.disclosure import told_count
 from kodomo_assets.errors import FitError
 from kodomo_assets.stages.weights.count import steps
 from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.fit import require_events
 from kodomo_assets.stages.weights.measures import Found, Interval, auc, by_lot, differences, found, places
-from kodomo_assets.stages.weights.regression import Array, coefficients, predicted, triangle
+from kodomo_assets.stages.weights.regression import Array, predicted
 from kodomo_assets.stages.weights.selection import Selection
 from kodomo_assets.stages.weights.serving import COUNT, OWN
 
@@ -158,10 +159,10 @@ def out_of_fold(
 def _scores(catalogue: Catalogue, band: Band, fitted: Children, scored: Children, excluded: Mapping[str, str]) -> Array:
     """The sum over the columns of the weight times what the child has more of it than the fitted children."""
     require_events(catalogue, band, fitted)
-    selection = Selection(catalogue, band, fitted, excluded)
-    design = selection.chosen()
-    weights = coefficients(triangle(design.values, selection.outcome))[len(design.intercepts) :]
-    means = np.array([column.values.mean() for column in design.columns])
+    evidence = OfChildren(fitted, catalogue.weights)
+    design = Selection(catalogue, band, evidence, excluded).chosen()
+    weights = evidence.solved(design).coefficients[design.intercepts :]
+    means = np.array([fitted.values(column).mean() for column in design.columns])
     of_levels = predicted(design.columns_of(scored), weights)
     return of_levels - float(weights @ means)
 
