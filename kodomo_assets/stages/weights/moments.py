@@ -53,8 +53,8 @@ class Moments(ABC):
 
     def aic(self, columns: Sequence[int]) -> float:
         """n ln(2 pi RSS / n) + n + 2 k, k = columns with the intercepts (method §5)."""
-        left = self.residual_sum(columns) / self.n
-        return self.n * float(np.log(2 * np.pi * left)) + self.n + 2 * (self.cells + len(columns))
+        spread = float(np.log(2 * np.pi * self.residual_sum(columns) / self.n))
+        return self.n * spread + self.n + 2 * (self.cells + len(columns))
 
     def aic_of(self, design: Design) -> float:
         """AIC of the regression on the columns of ``design`` beside the intercepts."""
