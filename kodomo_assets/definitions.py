@@ -8,6 +8,7 @@ import dagster as dg
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.defs import build_definitions
+from kodomo_assets.defs.failures import loaded
 from kodomo_assets.machine.home import protect_process, require_private_home
 from kodomo_assets.settings import Settings
 
@@ -22,8 +23,9 @@ def defs() -> dg.Definitions:
     """What Dagster loads, whoever started it.
 
     Raises:
-        ConfigurationError: its home is not configured to keep people's data out.
+        ToldLoadError: its home is not configured to keep people's data out, or city.yaml holds what it may not.
     """
-    require_private_home(os.environ)
-    protect_process()
-    return build_defs(Settings.from_environment())
+    with loaded():
+        require_private_home(os.environ)
+        protect_process()
+        return build_defs(Settings.from_environment())

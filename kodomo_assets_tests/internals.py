@@ -15,6 +15,8 @@ from uuid import uuid4
 
 import dagster as dg
 import sqlalchemy as db
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.errors import SensorExecutionError, user_code_error_boundary
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.instance.types import InstanceType
@@ -34,12 +36,15 @@ from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import create_in_memory_conn_string
 from dagster._daemon.types import DaemonHeartbeat
+from dagster._grpc.impl import core_execute_run
 from dagster._utils.error import serializable_error_info_from_exc_info
 
 __all__ = [
     "DaemonHeartbeat",
     "SensorExecutionError",
+    "core_execute_run",
     "instance_in_memory",
+    "program",
     "serializable_error_info_from_exc_info",
     "user_code_error_boundary",
 ]
@@ -280,3 +285,9 @@ def instance_in_memory(root: Path) -> dg.DagsterInstance:
         run_coordinator=DefaultRunCoordinator(),
         run_launcher=SyncInMemoryRunLauncher(),
     )
+
+
+def program(job: str, module: str) -> ReconstructableJob:
+    """What the process of a run is told to load."""
+    pointer = ModuleCodePointer(module, "defs", None)
+    return ReconstructableRepository(pointer).get_reconstructable_job(job)

@@ -31,6 +31,13 @@ def told(place: str) -> Iterator[None]:
 
 
 @contextmanager
+def loaded() -> Iterator[None]:
+    """The same where Dagster loads the program: else it shows, and keeps of a run, an error that it masks."""
+    with _in_own_words("definitions", ToldLoadError):
+        yield
+
+
+@contextmanager
 def _in_own_words(place: str, failure: Callable[[str], Exception]) -> Iterator[None]:
     try:
         yield
@@ -61,3 +68,7 @@ class ToldFailure(_Told, dg.Failure):
 
 class ToldTickError(_Told, DagsterError):
     """A look that failed; Dagster wraps, and masks, whatever else is raised there."""
+
+
+class ToldLoadError(_Told, DagsterError):
+    """The program could not be loaded."""

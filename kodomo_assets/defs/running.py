@@ -12,13 +12,13 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from kodomo_assets.errors import OF_DEAD, Said, StoreBusyError, with_remedy
+from kodomo_assets.errors import OF_DEAD, OF_MACHINE, Said, StoreBusyError, recalled, with_remedy
 from kodomo_assets.machine.processes import Process
 from kodomo_assets.machine.scratch import gate
 from kodomo_assets.refreshing.completions import standing_runs
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
-from kodomo_assets.told import in_both
+from kodomo_assets.told import in_both, parted
 
 # tags of this beginning are not shown in the list of runs, where people look for what failed
 HIDDEN = ".dagster/kodomo_"
@@ -98,6 +98,28 @@ def died(run: dg.DagsterRun) -> str:
         day=run.tags.get(PARTITION, "DATE"),
     )
     return in_both(with_remedy(said, OF_DEAD), str(said))
+
+
+_OUTSIDE = "the run failed outside its steps: {why}"
+
+
+def failed_outside(kind: str, text: str) -> str:
+    """What is told of a run that failed in none of its steps, mostly before the first: its program was not loaded.
+
+    Args:
+        kind: the name of the error's class.
+        text: the error as Dagster shows it; another's than the project's own is withheld, it may quote a record.
+    """
+    place, _, own = text.strip().partition(": ")
+    if place.startswith("kodomo_assets.") and own:
+        ja, english = parted(own)
+        return in_both(Said(_OUTSIDE, why=ja or recalled(english) or english).ja, Said(_OUTSIDE, why=english))
+    said = Said(
+        "the run failed outside its steps ({kind}): the program could not be loaded or begun; the run in the UI says "
+        "more, and the daemon asks for the newest date again",
+        kind=kind,
+    )
+    return in_both(with_remedy(said, OF_MACHINE), str(said))
 
 
 def _is_held(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.defs.running import PARTITION, died, failed_run
+from kodomo_assets.defs.running import PARTITION, died, failed_outside, failed_run
 from kodomo_assets.errors import KodomoError
 from kodomo_assets.internals import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES, AssetCheckExecutionRecord
 from kodomo_assets.machine.system_errors import explain, unexpected
@@ -118,10 +118,27 @@ def _failure(instance: dg.DagsterInstance, day: dt.date, job: str) -> Failure | 
         failure = entry.dagster_event.step_failure_data if entry.dagster_event else None
         described = failure.user_failure_data.description if failure and failure.user_failure_data else None
         told += [described] if described else []
-    if not told:
-        # killed: no step says so, whoever ended the run does
-        ends = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
-        ended = [entry.dagster_event.message or "" for entry in ends if entry.dagster_event]
-        # Dagster, where it sees first that the process is no more, says less
-        told = [said for said in ended if parted(said)[0]] or [died(record.dagster_run)]
+    told = told or [_ended_outside(instance, record.dagster_run)]
     return Failure(record.update_timestamp.replace(tzinfo=dt.UTC), tuple(dict.fromkeys(told)))
+
+
+def _ended_outside(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """What ended a run of which no step failed: its process is no more, or something went wrong outside the steps."""
+    kinds = {dg.DagsterEventType.RUN_START, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.ENGINE_EVENT}
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=kinds) if entry.dagster_event]
+    ends = [one for one in events if one.event_type == dg.DagsterEventType.RUN_FAILURE]
+    for one in ends:
+        # whoever found it dead said so; Dagster, where it sees that first, says less
+        if parted(one.message or "")[0]:
+            return one.message or ""
+    errors = [one.job_failure_data.error for one in ends if one.event_specific_data]
+    if all(one.event_type != dg.DagsterEventType.RUN_START for one in events):
+        # what became of an earlier try to start it says nothing of how it ended later
+        engine = [one.engine_event_data for one in events if one.event_type == dg.DagsterEventType.ENGINE_EVENT]
+        errors += [data.error for data in engine[-1:] if data]
+    found = [error for error in errors if error and error.cls_name not in _INTERRUPTED]
+    return failed_outside(found[-1].cls_name or "", found[-1].message) if found else died(run)
+
+
+# how the end of a process is called that was told to end
+_INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")

@@ -18,7 +18,9 @@ from kodomo_assets.defs.partitions import reference_dates
 from kodomo_assets.defs.running import PARTITION, failed_run
 from kodomo_assets.defs.status import check_specs
 from kodomo_assets.errors import StoreFaultError
+from kodomo_assets.machine.home import make_home
 from kodomo_assets.refreshing.needs import job_name, need, read_accounts
+from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers import status
 from kodomo_assets.stages.sources.arrivals import Hashes
 from kodomo_assets.store.exports import made_files
@@ -27,6 +29,7 @@ from kodomo_assets_tests.defs.conftest import DAY, Office
 from kodomo_assets_tests.defs.test_asking import run_of
 from kodomo_assets_tests.defs.test_sensor import ASSISTANCE, REGISTER, Watcher
 from kodomo_assets_tests.holder import held
+from kodomo_assets_tests.internals import core_execute_run, program
 
 NAME = "状況.html"
 
@@ -157,9 +160,12 @@ def test_before_the_first_list_every_step_has_its_day(office, watcher):
     assert steps["判定会議で全員の判定を終える"] == ["2025-05-17", "", "期日を過ぎています"]
     assert list(steps)[1:] == ["各課の資料がそろう", "更新（一覧を作る）", "判定会議で全員の判定を終える", "次の基準日"]
     # whom to ask stands in the notice too
-    first = (office.settings.outbox / DAY / "要対応.txt").read_text("utf-8-sig").splitlines()[1]
+    first, *rest = (office.settings.outbox / DAY / "要対応.txt").read_text("utf-8-sig").splitlines()[1:]
     awaited = "市民窓口課の住民記録、こども未来センターの児童相談記録、学務課の学齢簿"
-    assert first == f"・各課の資料がそろう：期日（2025-04-19）を過ぎています。届いていない資料：{awaited}"
+    # what waits for the list waits for them
+    after = "このあとの2件の期日も、そのために過ぎています"
+    assert first == f"・各課の資料がそろう：期日（2025-04-19）を過ぎています。届いていない資料：{awaited}。{after}"
+    assert [line for line in rest if "期日" in line] == []
 
 
 def test_what_a_check_said_stands_until_it_is_made_again(office, watcher):
@@ -184,6 +190,35 @@ def test_a_run_that_failed_is_told_with_its_sentence(office, watcher):
     told = page(office)
     assert "最後の更新が失敗しました" in told
     assert "学齢簿" in re.search(r"<ul>(.*?)</ul>", told, re.DOTALL)[1]
+
+
+def test_a_run_that_never_came_to_a_step_is_told_with_what_it_failed_of(office, watcher, monkeypatch):
+    """As where city.yaml was spoilt after the daemon began: the run's own process loads the program anew."""
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    assert office.materialize("sources.public_assistance").success
+    for name, place in {"KODOMO_DATA_DIR": office.settings.data_dir, "DAGSTER_HOME": office.root / "home"}.items():
+        monkeypatch.setenv(name, str(place))
+    make_home(Settings.from_environment())
+    overlay = office.settings.data_dir / "city.yaml"
+    before = overlay.read_bytes()
+    overlay.write_text("screening: {top_shar: 0.1}", "utf-8")
+
+    def fail(module: str, why: str) -> tuple[str, str]:
+        run = run_of(office.instance, job_name="yearly_refresh", tags={PARTITION: DAY})
+        with pytest.raises(Exception, match=why):
+            list(core_execute_run(program("yearly_refresh", module), run, office.instance, inject_env_vars=False))
+        overlay.write_bytes(before)
+        watcher.look()
+        return page(office), (office.settings.outbox / DAY / "要対応.txt").read_text("utf-8-sig")
+
+    for text in fail("kodomo_assets.definitions", "unknown key"):
+        assert "どの手順にも入らずに失敗しました。city.yaml：screening.top_sharというキーはありません" in text
+        assert "→ 設定（city.yaml）か、打った値の誤りです" in text
+        assert "途中で終わりました" not in text
+    # of an error of others, whose text may hold anything, only the kind
+    for text in fail("no_such_program", "No module"):
+        assert "どの手順にも入らずに失敗しました（DagsterImportError）" in text
+        assert "no_such_program" not in text
 
 
 def test_a_run_that_dagster_found_dead_is_told_in_japanese(office, watcher):

@@ -215,10 +215,13 @@ def _alarms(
             elif table.state == "gone":
                 yield f"{office}の{table.ja}のファイルがなくなりました"
     missing = [f"{office}の{one.ja}" for office, tables in offices.items() for one in tables if one.state == "missing"]
-    for step in steps:
-        if step.late:
-            which = f"。届いていない資料：{_some(missing)}" if missing and step.ja == _STEPS["deliveries"] else ""
-            yield f"{step.ja}：期日（{step.last_due}）を過ぎています{which}"
+    late = [step for step in steps if step.late]
+    # where there is no list nobody can do what comes after it
+    told = late[:1] if any(step.ja == _STEPS["refresh"] for step in late) else late
+    for step in told:
+        which = f"。届いていない資料：{_some(missing)}" if missing and step.ja == _STEPS["deliveries"] else ""
+        after = f"。このあとの{len(late) - 1}件の期日も、そのために過ぎています" if len(late) > len(told) else ""
+        yield f"{step.ja}：期日（{step.last_due}）を過ぎています{which}{after}"
 
 
 def _offices(
