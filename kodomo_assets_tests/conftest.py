@@ -18,6 +18,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from kodomo_assets.__main__ import NEW_OBJECTS
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.defs import build_definitions
 from kodomo_assets.defs.refresh import after_meeting, ended_well, progress_logger, refresh
@@ -148,6 +149,8 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays: the garbage collector need not look through it again and again."""
     gc.collect()
     gc.freeze()
+    # as the commands do (kodomo_assets/__main__.py)
+    gc.set_threshold(NEW_OBJECTS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -165,7 +165,9 @@ def _check_key(con: duckdb.DuckDBPyConnection, table: OutputTable, keys: Mapping
         # what is the same in the whole partition tells no two rows apart
         columns = ", ".join(quoted(name) for name in table.key if name not in keys) or "true"
         row = con.execute(
-            f"select count(*) - count(distinct ({columns})) from {table.qualified} where {where}", dict(keys)
+            f"select coalesce(sum(n - 1), 0)::bigint from ("
+            f"select {columns}, count(*) as n from {table.qualified} where {where} group by all having n > 1)",
+            dict(keys),
         ).fetchone()
         repeated = row[0] if row else 0
     return CheckOutcome(

@@ -218,16 +218,27 @@ def _numbers_kept_outcome(con: duckdb.DuckDBPyConnection) -> CheckOutcome:
             where r.reference_date <= (select any_value(reference_date) from new_coverage)
         ),
 
+        numbers as (
+            select
+                pupil_id,
+                count(birth_date) > 1 as is_kept,
+                min(birth_date) <> max(birth_date) as differs
+            from rosters
+            group by pupil_id
+        ),
+
+        -- Sorting all numbers is dear, and folding names dearer: of the few with another birth date only. A name that
+        -- is blank in one tells nothing.
         compared as (
             select
                 *,
-                lag(birth_date) over numbers as birth_date_before,
-                lag(name_kana) over numbers as name_kana_before
+                lag(birth_date) over by_number as birth_date_before,
+                lag(name_kana) over by_number as name_kana_before
             from rosters
-            window numbers as (partition by pupil_id order by reference_date)
+            semi join (from numbers where differs) using (pupil_id)
+            window by_number as (partition by pupil_id order by reference_date)
         ),
 
-        -- Folding names is dear: of the few with another birth date only. A name that is blank in one tells nothing.
         of_another_person as (
             select pupil_id
             from compared
@@ -235,7 +246,7 @@ def _numbers_kept_outcome(con: duckdb.DuckDBPyConnection) -> CheckOutcome:
         )
 
         select
-            (select count(distinct pupil_id) from compared where birth_date_before is not null),
+            (select count(*) from numbers where is_kept),
             (select count(distinct pupil_id) from of_another_person)
         """
     ).fetchone()
