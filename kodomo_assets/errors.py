@@ -180,6 +180,12 @@ class ExportError(KodomoError):
     remedy: ClassVar[str] = "書き出せません。分析用のデータベースと書き出し先を、上の文のとおりに確かめてください"
 
 
+class ProgramError(KodomoError):
+    """The program does what it must never do; the message says what."""
+
+    remedy: ClassVar[str] = OF_PROGRAM
+
+
 class PublicationError(KodomoError):
     """The analysts' database was not replaced; the message says why, and which list the old file still tells."""
 

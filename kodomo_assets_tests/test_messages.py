@@ -27,6 +27,7 @@ WHOLE = {
     "ExportError",
     "FitError",
     "KeyFileError",
+    "ProgramError",
     "PublicationError",
     "RequestError",
     "StoreBusyError",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.errors import Said, StoreBusyError, StoreFaultError
+from kodomo_assets.errors import ProgramError, Said, StoreBusyError, StoreFaultError
 from kodomo_assets.machine.cipher import TEMPORARY_FILES, load_cipher
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain, holder_of
@@ -38,6 +38,9 @@ STORAGE_VERSION = "v1.4.0"
 _OWNER_ONLY = 0o077
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 
+# what this process has open to write
+_written: set[Path] = set()
+
 
 @contextmanager
 def connect(
@@ -55,7 +58,16 @@ def connect(
             missing, another or open to others. Nothing was changed.
         StoreBusyError: another process holds the file; the message says which.
         StoreFaultError: the file cannot be opened; the message says why and what to do. Nothing was changed.
+        ProgramError: this process has it open to write.
     """
+    place = database.resolve()
+    if place in _written:
+        # a file's locks are the process's: to look into it and close it gives up the one that DuckDB holds
+        raise ProgramError(
+            "{database} is open to write in this process already: opened once more it would lose its lock, and another "
+            "process could write into it too; nothing was changed",
+            database=database.name,
+        )
     with ExitStack() as stack:
         try:
             _require_database(database)
@@ -73,6 +85,8 @@ def connect(
                 _make_whole(database, own, keys)
             con = stack.enter_context(_opened(database, read_only, config, keys))
             if not read_only:
+                _written.add(place)
+                stack.callback(_written.discard, place)
                 database.chmod(0o600)
         except OSError as error:
             raise _fault(database, error) from None

@@ -20,7 +20,7 @@ import pytest
 from kodomo_assets.__main__ import main
 from kodomo_assets.doors import doctor
 from kodomo_assets.doors.service_files import Installation
-from kodomo_assets.errors import ConfigurationError
+from kodomo_assets.errors import ConfigurationError, ProgramError
 from kodomo_assets.machine import cipher
 from kodomo_assets.machine.scratch import SCRATCH
 from kodomo_assets.refreshing.status import write_status
@@ -357,6 +357,9 @@ def test_what_is_asked_of_an_open_database_gives_up_no_lock(city: EncryptedCity)
     database = city.settings.database
     with connect(database, city.key_file):
         assert opened_under(database) == fingerprint(keys_in(city.key_file)[0])
+        # nor is it opened once more, which looks into it first
+        with pytest.raises(ProgramError, match="already"), connect(database, city.key_file, read_only=True):
+            pass
         refused = subprocess.run([sys.executable, "-c", other, str(database)], capture_output=True, text=True)
     assert "BlockingIOError" in refused.stderr
 
