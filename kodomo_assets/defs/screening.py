@@ -75,7 +75,7 @@ def ranking(step: Step) -> Results:
     counts = build_screening(step.delivered(), step.catalogue, step.day)
     step.say(f"抽出: {counts.selected:,} of {counts.screened:,} screened, weights {counts.version}")
     changed = changed_settings(step.con, step.catalogue, step.day)
-    if note_given_list(step.con, step.day) and changed:
+    if note_given_list(step.con, step.day, bool(step.returned("review.decisions"))) and changed:
         step.warn(
             f"the list of {step.day} is out, and is made anew with the settings of today: {', '.join(changed)} stood "
             "otherwise when it was made"

@@ -16,13 +16,13 @@ from kodomo_assets_tests.screening.conftest import R, SmallCity
 TEN, FIFTEEN = "screening: {share_percent: 10}", "screening: {share_percent: 15}"
 
 
-def refresh(city: SmallCity, overlay: str) -> CheckOutcome:
+def refresh(city: SmallCity, overlay: str, *, decided: bool = False) -> CheckOutcome:
     """One run of screening.ranking with these settings, stored, and the end of the refresh."""
     city.configure(overlay)
     keep_schools(city.con)
     create_delivered_views(city.con, city.catalogue, R)
     build_screening(city.con, city.catalogue, R)
-    note_given_list(city.con, R)
+    note_given_list(city.con, R, decided)
     outcome = compare_lists(city.con, R, changed_settings(city.con, city.catalogue, R))
     for table, rows in (("screening.ranking", "new_ranking"), ("published.completions", "noted_completions")):
         city.con.execute(f"delete from {table} where reference_date = $1", [R])
@@ -51,6 +51,12 @@ def test_a_list_that_was_decided_on_becomes_no_other_one_without_a_word(small_ci
     assert refresh(small_city, FIFTEEN).passed
     assert refresh(small_city, TEN).passed
     assert not is_unlike_given(small_city.con, R)
+
+    # the decisions lie there, and are read by the run that changes the list which they are on
+    assert refresh(small_city, TEN, decided=True).passed
+    assert not refresh(small_city, FIFTEEN, decided=True).passed
+    assert is_unlike_given(small_city.con, R)
+    assert refresh(small_city, TEN).passed
 
     decide(small_city, 1)
     assert refresh(small_city, TEN).passed

@@ -23,17 +23,20 @@ _STATE = (
 )
 
 
-def note_given_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> bool:
+def note_given_list(con: duckdb.DuckDBPyConnection, reference_date: dt.date, decided: bool) -> bool:
     """Makes the temp table ``noted_completions``, with the list that is out noted; whether one is.
 
     Reads the temp table ``new_ranking``, and screening.ranking before it is replaced.
+
+    Args:
+        decided: decisions lie in the inbox, which this run reads when the list is made.
     """
     con.execute(
         f"create or replace temp table standing_list as select {_STATE} as state from screening.ranking "
         "where reference_date = $1",
         [reference_date],
     )
-    run_sql(con, __package__, "given_list", {"reference_date": reference_date})
+    run_sql(con, __package__, "given_list", {"reference_date": reference_date, "decided": decided})
     return con.execute("select count(*) > 0 from noted_completions where kind = 'list'").fetchone() == (True,)
 
 

@@ -1,6 +1,6 @@
 -- `noted_completions`: those of the date, with the list that people have in their hands, as a hash, noted before another one
--- takes its place. That is the list which the newest decisions are on or, while there are none, the one that a later date
--- came after. It stays noted until there are decisions on another one.
+-- takes its place. That is the list which the newest decisions are on, those too that only lie in the inbox, or, while there
+-- are none, the one that a later date came after. It stays noted until there are decisions on another one.
 create or replace temp table noted_completions as
 with before as (
     select *
@@ -13,6 +13,7 @@ given as (
     select
         coalesce(epoch_us(max(d.read_at))::varchar, '') as last_decision,
         count(*) > 0
+        or $decided
         or exists (select 1 from screening.ranking as r where r.reference_date > $reference_date) as is_out
     from review.decisions as d
     where d.reference_date = $reference_date
