@@ -198,6 +198,12 @@ class FitError(KodomoError):
     remedy: ClassVar[str] = "重みを求められません。いまの版のままです。センターに、上の文を渡してください"
 
 
+class PoolError(KodomoError):
+    """A file between the members of a pool and its coordinator is refused; nothing was answered (cities.md, 2)."""
+
+    ja: ClassVar[str] = "共同の重みのファイルは、受け付けられません。センターに、上の文を渡してください"
+
+
 class CheckFailedError(KodomoError):
     """A blocking check failed inside the transaction; nothing was written.
 

@@ -60,12 +60,18 @@ class Moments(ABC):
         """AIC of the regression on the columns of ``design`` beside the intercepts."""
         return self.aic(self.positions(design.columns))
 
+    def centred(self, columns: Sequence[int]) -> tuple[Array, Array, float]:
+        """X'X, X'y and y'y of ``columns`` and the outcome, centred within the cells."""
+        index = np.asarray(columns, dtype=int)
+        of_cells, events = self._xx[: self._first, index], self._xy[: self._first]
+        children = np.diag(self._xx)[: self._first]
+        means, rates = of_cells / children[:, np.newaxis], events / children
+        xx = self._xx[np.ix_(index, index)] - of_cells.T @ means
+        return xx, self._xy[index] - of_cells.T @ rates, self._yy - float(events @ rates)
+
     def correlation(self, columns: Sequence[int]) -> Array:
         """The correlation of ``columns``, centred within the cells."""
-        index = np.asarray(columns, dtype=int)
-        of_cells = self._xx[: self._first, index]
-        means = of_cells / np.diag(self._xx)[: self._first, np.newaxis]
-        products = self._xx[np.ix_(index, index)] - of_cells.T @ means
+        products, _, _ = self.centred(columns)
         scale = np.sqrt(np.diag(products))
         result: Array = products / np.outer(scale, scale)
         return result

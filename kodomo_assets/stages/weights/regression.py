@@ -168,7 +168,7 @@ def fit_ols(columns: Predictors, outcome: Array, clusters: Index | None = None, 
         of: the triangle of all of them, where it is worked out already.
     """
     from scipy.linalg import solve_triangular
-    from scipy.stats import norm, t
+    from scipy.stats import t
 
     of = of or triangle(columns, outcome)
     n, k = of.n, len(columns)
@@ -182,16 +182,21 @@ def fit_ols(columns: Predictors, outcome: Array, clusters: Index | None = None, 
         meat, number = scores_squared(columns, outcome - fitted, clusters)
         covariance = clustered(bread, meat, number, n, k)
     errors = np.sqrt(np.diag(covariance))
-    ratio = np.abs(weights / errors)
-    tail = t.sf(ratio, n - k) if clusters is None else norm.sf(ratio)
-    return Fit(
-        coefficients=weights,
-        covariance=covariance,
-        std_errors=errors,
-        p_values=2 * np.asarray(tail),
-        r_squared=_explained(of, outcome),
-        fitted=fitted,
-    )
+    solution = Solution(weights, _explained(of, outcome))
+    if clusters is not None:
+        return with_normal_tails(solution, covariance, fitted)
+    p_values = 2 * np.asarray(t.sf(np.abs(weights / errors), n - k))
+    return Fit(weights, covariance, errors, p_values, solution.r_squared, fitted)
+
+
+def with_normal_tails(of: Solution, covariance: Array, fitted: Array | None = None) -> Fit:
+    """``of`` with the errors of ``covariance`` and normal p values."""
+    from scipy.stats import norm
+
+    errors = np.sqrt(np.diag(covariance))
+    p_values = 2 * np.asarray(norm.sf(np.abs(of.coefficients / errors)))
+    known = np.empty(0) if fitted is None else fitted
+    return Fit(of.coefficients, covariance, errors, p_values, of.r_squared, known)
 
 
 def clustered(bread: Array, meat: Array, clusters: int, n: int, k: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kodomo_assets.catalogue import Band, Catalogue, Item, ItemDecision
 from kodomo_assets.errors import FitError
-from kodomo_assets.stages.weights.design import Columns, Design, ItemColumns, Merge, item_columns, units
+from kodomo_assets.stages.weights.design import Column, Columns, Design, ItemColumns, Merge, item_columns, units
 from kodomo_assets.stages.weights.evidence import Evidence
 from kodomo_assets.stages.weights.moments import generalised_vif
 from kodomo_assets.stages.weights.order import largest_fall
@@ -125,8 +125,31 @@ class Selection:
         """What step 1 leaves for the search."""
         return self._without_collinear(self._leave_out())
 
+    def columns_to_sum(self) -> list[Column]:
+        """Every column that may be asked for, or is the sum of some: to be known before any sum over them is.
+
+        Of each item that step 1 lets in, as it would be without what people decided too, and of each table.
+        """
+        entries = self._let_in()
+        otherwise = [self._columns_of(self.catalogue.items[one.item], but=one) for one in self._decisions]
+        entries += [one for one in otherwise if one.problem is None and one.item.id not in self.excluded]
+        columns = dict.fromkeys(column for entry in entries for column in entry.columns)
+        for table in self.catalogue.tables:
+            items = dict.fromkeys(entry.item.id for entry in entries if entry.item.tables[0] == table)
+            column = self.evidence.missing(table, tuple(items)) if items else None
+            if column is not None and self.evidence.lacks(column) is None:
+                columns[column] = None
+        return list(columns)
+
     def _leave_out(self) -> list[ItemColumns]:
         """What cannot be a cause, what fairness or format forbids, has no legal basis, does not vary or is rare."""
+        kept = self._let_in()
+        fixed = self.settings.fixed_items.get(self.band)
+        for decision in self._decisions:
+            self._log_decision(decision, [entry for entry in kept if fixed is None or entry.item.id in fixed])
+        return kept
+
+    def _let_in(self) -> list[ItemColumns]:
         kept = []
         for item in self.catalogue.items.values():
             if self.band not in item.bands:
@@ -143,9 +166,6 @@ class Selection:
                 continue
             self.log.add_merges(1, 0, entry.merges)
             kept.append(entry)
-        fixed = self.settings.fixed_items.get(self.band)
-        for decision in self._decisions:
-            self._log_decision(decision, [entry for entry in kept if fixed is None or entry.item.id in fixed])
         return kept
 
     def _columns_of(self, item: Item, but: ItemDecision | None = None) -> ItemColumns:
