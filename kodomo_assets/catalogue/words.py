@@ -82,7 +82,7 @@ def vocabularies(city: CityWords) -> Mapping[str, Vocabulary]:
     return {
         "child_key": Vocabulary(shape="[0-9a-f]{32}"),
         "school_code": Vocabulary(shape=city.school_code),
-        "version": Vocabulary(shape=r"\d{4}-\d{2}-\d{2}\.\d{1,4}"),
+        "version": Vocabulary(shape=r"\d{4}-\d{2}-\d{2}\.(pooled\.)?\d{1,4}"),
         "fingerprint": Vocabulary(shape="[0-9a-f]{64}"),
         "table": Vocabulary(tuple(city.tables)),
         "item": Vocabulary((*city.items, *of_tables, "(base)", "(intercept)", "(school_year)")),

@@ -111,6 +111,27 @@ def ask(
         return rounds.next(len(totals) + 1)
 
 
+def left_out(
+    catalogue: Catalogue,
+    reference_date: dt.date,
+    delivered: Mapping[str, Collection[str]],
+    totals: Sequence[Array],
+    bands: Mapping[Band, Children],
+) -> dict[Band, list[float]]:
+    """Of each band with weights those of its columns had the member with these children not been there.
+
+    Columns and selection stay; the sums of this member are taken out of the totals.
+    """
+    with threadpool_limits(limits=1):
+        rounds = _Rounds(catalogue, reference_date, delivered)
+        for number, total in enumerate(totals, start=1):
+            asked = rounds.next(number)
+            if isinstance(asked, Asked):
+                rounds.take(number, asked, total)
+        rounds.next(len(totals) + 1)
+        return rounds.left_out(bands)
+
+
 def answer(catalogue: Catalogue, bands: Mapping[Band, Children], asked: Asked) -> Array:
     """What a member with these children adds to the total of ``asked``; zeros for a band without children."""
     with threadpool_limits(limits=1):
@@ -292,6 +313,17 @@ class _Rounds:
         if not asked:
             return None
         return Asked(HOMOGENEITY, {"bands": asked}, sum(2 * len(of["items"]) for of in asked.values()))
+
+    def left_out(self, bands: Mapping[Band, Children]) -> dict[Band, list[float]]:
+        found = {}
+        for band, of in self._live.items():
+            design = _of(of.selected).design
+            xx, xy = self._evidence(of).products(design)
+            own = MomentsOfChildren(bands[band])
+            xx_own, xy_own, _ = own.centred(own.positions(design.columns))
+            # the shortest one where nobody else holds a column
+            found[band] = np.linalg.lstsq(xx - xx_own, xy - xy_own, rcond=None)[0].tolist()
+        return found
 
     # ---- totals
 

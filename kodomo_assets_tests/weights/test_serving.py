@@ -58,7 +58,7 @@ def test_the_events_that_an_own_fit_needs():
 
 def test_a_band_with_enough_events_has_weights_of_its_own():
     children = band_of()
-    served = serve(CATALOGUE, bands(children), {}, may_fail=False)
+    served = serve(CATALOGUE, bands(children), {}, {}, may_fail=False)
     assert int(children.event.sum()) >= 210
     assert (served["lower"].origin, served["lower"].unserved) == ("own", None)
     # the upper band has as many events and needs more
@@ -67,7 +67,7 @@ def test_a_band_with_enough_events_has_weights_of_its_own():
 
 
 def test_a_band_with_few_events_is_counted_and_its_own_fit_is_kept():
-    served = serve(CATALOGUE, bands(events(band_of(), 209)), {}, may_fail=False)["lower"]
+    served = serve(CATALOGUE, bands(events(band_of(), 209)), {}, {}, may_fail=False)["lower"]
     assert served.origin == "count"
     assert served.unserved is not None
     assert served.own_error is None
@@ -84,18 +84,18 @@ def test_a_person_may_decide_otherwise(number, origin):
             ).serves["lower"]
         }
     )
-    served = serve(decided, bands(events(band_of(), number)), {}, may_fail=False)["lower"]
+    served = serve(decided, bands(events(band_of(), number)), {}, {}, may_fail=False)["lower"]
     assert (served.origin, served.decided_by, served.reason) == (origin, "課長", "試行")
 
 
 def test_without_any_version_no_city_is_without_a_list():
     """Under 20 events there is no fit of its own: an error where a version stands, else the count, and it is said."""
     few = bands(events(band_of(), 19))
-    served = serve(CATALOGUE, few, {}, may_fail=False)
+    served = serve(CATALOGUE, few, {}, {}, may_fail=False)
     assert {found.origin for found in served.values()} == {"count"}
     assert "19 children with a consultation record" in str(served["lower"].own_error)
     with pytest.raises(Exception, match=r"band lower: 19 .*; band upper: 19"):
-        serve(CATALOGUE, few, {}, may_fail=True)
+        serve(CATALOGUE, few, {}, {}, may_fail=True)
 
 
 def test_steps_are_counted_over_all_items_that_are_signs_of_need():

@@ -30,7 +30,7 @@ _COLUMNS = {
     "why.item_ja": "項目名",
     "why.points": "寄与×1000（小数第1位まで）",
     "why.direction": "得点を上げる、下げる、変えない",
-    "weights_in_force.origin": "重みの由来（own＝この市で推定、count＝該当する段階の数）",
+    "weights_in_force.origin": "重みの由来（own＝この市で推定、pooled＝複数の市で推定、count＝該当する段階の数）",
     "weights_in_force.item_ja": "項目名",
     "weights_in_force.points": "重み×1000（小数第1位まで）",
     "weights_in_force.std_error_points": "標準誤差×1000（小数第1位まで）",

@@ -70,4 +70,4 @@ select
         order by c.own_levels desc, sha256($reference_date::date::varchar || '|' || c.child_key)
     ) as place
 from stable_children as c
-where c.origin = 'own' and c.band in (select l.band from resampled_levels as l);
+where c.origin in ('own', 'pooled') and c.band in (select l.band from resampled_levels as l);

@@ -104,8 +104,18 @@ def fingerprint(
         "excluded": excluded_items(catalogue, reference_date),
         "features_at": features_at.isoformat(),
         "matrix": row[0] if row else "",
+        # where no weights of many cities were ever adopted there is nothing to tell apart
+        **({"adopted": adopted} if (adopted := _adopted(con, reference_date)) else {}),
     }
     return hashlib.sha256(json.dumps(settings, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _adopted(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> list[str]:
+    """The versions of many cities that a person has adopted by then."""
+    found = con.execute(
+        "select distinct version from weights.pooled where reference_date <= $1 order by version", [reference_date]
+    ).fetchall()
+    return [version for (version,) in found]
 
 
 def _ids(catalogue: Catalogue) -> list[str]:

@@ -10,8 +10,9 @@ import pandas as pd
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.weights.afterwards import Asked, Version, ask_once
-from kodomo_assets.stages.weights.data import households
+from kodomo_assets.stages.weights.data import excluded_items, households
 from kodomo_assets.stages.weights.design import Children
+from kodomo_assets.stages.weights.pooled import POOLED, adopted, drawn_weights
 from kodomo_assets.stages.weights.resampling import Counts, final_columns, multiplicities, resampled_weights
 from kodomo_assets.stages.weights.serving import OWN
 
@@ -19,7 +20,9 @@ _REPLICATES = "weights.replicates"
 
 
 def refresh_replicates(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> Asked:
-    """Draws ``new_replicates`` of every band whose own fit serves, where the version in force has just been made.
+    """Draws ``new_replicates`` of every band that own or pooled weights serve, of a version that has just been made.
+
+    Own ones are fitted again on resampled households; pooled ones drawn from their covariance.
 
     Raises:
         FitError: matrix, labels or settings are no longer those of the version.
@@ -29,6 +32,12 @@ def refresh_replicates(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, ref
         own = [band for band in children if version.origins[band] == OWN]
         drawn = multiplicities(households(con), catalogue.weights.seed)
         frames = [_replicates(con, catalogue, version, band, children[band], drawn) for band in own]
+        pooled = adopted(con, catalogue, reference_date, excluded_items(catalogue, reference_date))
+        frames += [
+            drawn_weights(pooled[band], catalogue.weights.seed).assign(band=band)
+            for band in children
+            if version.origins[band] == POOLED
+        ]
         types = {column.name: column.type for column in catalogue.output(_REPLICATES).columns}
         made = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(types))
         create_from_frame(

@@ -1,4 +1,4 @@
-"""Which weights serve: a band's own fit where it rests on enough events, else the count (method §5)."""
+"""Which weights serve: a band's own fit where it rests on enough events, else adopted ones, else the count (§5)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kodomo_assets.errors import FitError, Said, together
 from kodomo_assets.stages.weights.count import fit_count
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import BandFit, fit_band
+from kodomo_assets.stages.weights.pooled import POOLED, Pooled, pooled_fit
 
 OWN, COUNT = "own", "count"
 
@@ -35,6 +36,7 @@ def serve(
     catalogue: Catalogue,
     bands: Mapping[Band, Children],
     excluded: Mapping[str, str],
+    pooled: Mapping[Band, Pooled],
     *,
     may_fail: bool,
     report: Callable[[str], None] = lambda _: None,
@@ -44,6 +46,7 @@ def serve(
     Args:
         bands: the children of every band.
         excluded: item -> reason, for items that may not enter (no_legal_basis).
+        pooled: weights of many cities that a person adopted.
         may_fail: whether a version is there that can stay in force.
 
     Raises:
@@ -58,7 +61,10 @@ def serve(
             errors[band] = error.said
     if errors and may_fail:
         raise FitError(together(errors.values()))
-    return {band: _served(catalogue, band, bands, excluded, fits.get(band), errors.get(band)) for band in bands}
+    return {
+        band: _served(catalogue, band, bands, excluded, pooled.get(band), fits.get(band), errors.get(band))
+        for band in bands
+    }
 
 
 def _served(
@@ -66,6 +72,7 @@ def _served(
     band: Band,
     bands: Mapping[Band, Children],
     excluded: Mapping[str, str],
+    pooled: Pooled | None,
     own: BandFit | None,
     error: Said | None,
 ) -> Served:
@@ -76,6 +83,9 @@ def _served(
     reason, decided_by = (enough, None) if decision is None else (decision.reason, decision.decided_by)
     if own is not None and serves_own:
         return Served(OWN, own, reason, decided_by)
+    if pooled is not None and decision is None:
+        adopted = f"{pooled.reason} ({pooled.version}; {enough})"
+        return Served(POOLED, pooled_fit(catalogue, band, bands[band], pooled), adopted, pooled.role, own, error)
     told = reason if error is None else str(error)
     return Served(COUNT, fit_count(catalogue, band, bands, excluded), told, decided_by, own, error)
 

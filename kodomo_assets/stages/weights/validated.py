@@ -19,6 +19,7 @@ from kodomo_assets.stages.weights.data import excluded_items, folds
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import VALIDATED
 from kodomo_assets.stages.weights.logistic import beside
+from kodomo_assets.stages.weights.pooled import adopted
 from kodomo_assets.stages.weights.serving import OWN
 from kodomo_assets.stages.weights.validation import AUC, LIFT, PRECISION, RECALL, Row, validate_band
 
@@ -82,11 +83,19 @@ def _rows(
     report: Callable[[str], None],
 ) -> list[Row]:
     excluded = excluded_items(catalogue, reference_date)
+    pooled = adopted(con, catalogue, reference_date, excluded)
     return [
         row
         for band, children in bands.items()
         for row in validate_band(
-            catalogue, band, children, folds(con, catalogue, children), excluded, version.origins[band], report
+            catalogue,
+            band,
+            children,
+            folds(con, catalogue, children),
+            excluded,
+            version.origins[band],
+            pooled.get(band),
+            report,
         )
     ]
 

@@ -16,6 +16,7 @@ from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.fit import require_events
 from kodomo_assets.stages.weights.measures import Found, Interval, auc, by_lot, differences, found, places
+from kodomo_assets.stages.weights.pooled import POOLED, Pooled, scores_without
 from kodomo_assets.stages.weights.regression import Array, predicted
 from kodomo_assets.stages.weights.selection import Selection
 from kodomo_assets.stages.weights.serving import COUNT, OWN
@@ -61,6 +62,7 @@ def validate_band(
     fold: NDArray[np.int64],
     excluded: Mapping[str, str],
     serves: str,
+    pooled: Pooled | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> list[Row]:
     """The rows of one band.
@@ -69,6 +71,7 @@ def validate_band(
         fold: of each child, from 0.
         excluded: item -> reason, for items that may not enter a fit (no_legal_basis).
         serves: the rule by which the band is ranked.
+        pooled: adopted weights of many cities; judged by those in which this city has no part.
         report: called with one sentence on each fold.
     """
     own = out_of_fold(catalogue, band, children, fold, excluded, report)
@@ -79,6 +82,8 @@ def validate_band(
         LEGACY: legacy_hits(catalogue, band, children),
         CHANCE: np.zeros(len(children)),
     }
+    if pooled is not None:
+        scores[POOLED] = scores_without(catalogue, children, pooled)
     decimals = catalogue.screening.score_decimals
     shares = {rule: places(of, children.school_year, decimals) for rule, of in scores.items()}
     shares[CHANCE] = by_lot(children.school_year)

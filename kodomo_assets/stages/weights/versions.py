@@ -22,6 +22,7 @@ from kodomo_assets.stages.weights.data import (
     stopped,
 )
 from kodomo_assets.stages.weights.fit import VALIDATED
+from kodomo_assets.stages.weights.pooled import adopted
 from kodomo_assets.stages.weights.serving import OWN, Served, serve
 
 
@@ -127,13 +128,15 @@ def _fit_or_reuse(
     if same:
         return WeightsOutcome(str(same[0]), False, "same matrix, label, catalogue and settings", None, later, lacking)
     standing = _in_force(con, reference_date)
+    excluded = excluded_items(catalogue, reference_date)
     try:
         # BLAS threads that wait for work beside DuckDB's take four times as long on two cores as one thread alone
         with threadpool_limits(limits=1, user_api="blas"):
             served = serve(
                 catalogue,
                 bands(con, catalogue),
-                excluded_items(catalogue, reference_date),
+                excluded,
+                adopted(con, catalogue, reference_date, excluded),
                 may_fail=standing is not None,
                 report=report,
             )
@@ -163,7 +166,8 @@ def _make_tables(
 ) -> str:
     """The temp tables ``new_*`` with the version that serves, and with the own fits that do not; its number."""
     row = con.execute(
-        "select coalesce(max(split_part(version, '.', 2)::integer), 0) from weights.versions where reference_date = $1",
+        "select coalesce(max(try_cast(split_part(version, '.', 2) as integer)), 0) from weights.versions "
+        "where reference_date = $1",
         [reference_date],
     ).fetchone()
     number = (row[0] if row else 0) + 1
