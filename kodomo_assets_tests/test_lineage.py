@@ -20,6 +20,7 @@ NOT_DECLARED = [
     ("features__labels", "review.*", "what earlier lists led to: records that they may have caused do not count"),
     ("linkage__answers", "linkage.asked", "what the refreshes before asked; links, which writes it, reads the answers"),
     ("*", "rights.*", "written by commands, at any time: no step makes it"),
+    ("weights__*", "weights.pooled", "adopted by a command: no step makes it"),
     ("*", "review.exports", "a step that writes files reads what it wrote before: the log hangs below none of them"),
     (
         "linkage__answers",
