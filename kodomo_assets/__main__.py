@@ -107,6 +107,7 @@ def command_line() -> Parser:
     doctor = commands.add_parser("doctor", help="この機械の何がおかしいか、誰が何をすればよいか。何も変えない")
     doctor.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
     _add_weights(commands)
+    _add_pool(commands)
     _add_backups(commands)
     _add_encryption(commands)
     _add_export(commands)
@@ -192,6 +193,25 @@ def _add_weights(commands: argparse._SubParsersAction[Parser]) -> None:
     proposal = tried.add_parser("try", help="重みの案を、いまの重みと比べる。何も変えない")
     proposal.add_argument("file", type=Path, metavar="FILE", help="city.yaml と同じ形の weights と items を書いた YAML")
     proposal.add_argument("--validate", action="store_true", help="交差検証でも比べる。五倍ほど時間がかかる")
+
+
+def _add_pool(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Weights from many cities: a file out and a file back (docs/cities.md)."""
+    of_pool = commands.add_parser("pool", help="多くの市区町村で重みを求める。記録は出さず、覆面した合計だけを出す")
+    steps = of_pool.add_commands("step")
+    join = steps.add_parser("join", help="参加のファイルを書く（市区町村）")
+    join.add_argument("--withdraw", action="store_true", help="最初の計画の前に、参加をやめる")
+    plan = steps.add_parser("plan", help="次の回を始める（取りまとめ役）")
+    plan.add_argument("--date", required=True, metavar="R", help=_DATE)
+    contribute = steps.add_parser("contribute", help="計画に答える（市区町村）。一回に一度だけ")
+    total = steps.add_parser("total", help="答えを合計し、次を示す（取りまとめ役）")
+    adopt = steps.add_parser("adopt", help="結果の重みを採用する（市区町村）。だれがなぜ決めたかを記録する")
+    _add_asker(adopt)
+    show = steps.add_parser("show", help="答えたものと、結果を示す（市区町村）")
+    for step in (join, plan, contribute, total, adopt, show):
+        step.add_argument("--dir", type=Path, required=True, metavar="D", help="やりとりするファイルのフォルダー")
+    for step in (plan, total):
+        step.add_argument("--home", type=Path, required=True, metavar="K", help="取りまとめ役の鍵と設定のフォルダー")
 
 
 def _add_backups(commands: argparse._SubParsersAction[Parser]) -> None:

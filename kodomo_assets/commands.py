@@ -42,7 +42,11 @@ def run(given: argparse.Namespace) -> int:
         return _doctor(settings, given)
     if given.command == "export":
         return _export(settings, given)
+    if given.command == "pool" and given.step in ("plan", "total"):
+        return _coordinate(given)
     catalogue = load_catalogue(settings.overlay)
+    if given.command == "pool":
+        return _pool(settings, catalogue, given)
     if given.command == "install-services":
         return _install_services(settings, catalogue, given)
     if given.command == "templates":
@@ -158,6 +162,38 @@ def _correct(settings: Settings, catalogue: Catalogue, given: argparse.Namespace
         lines = correcting.settle(*asked, request=request, deliver=deliver, dry_run=dry_run)
     else:
         lines = correcting.draft(*asked, capacity=given.capacity, today=today, dry_run=dry_run, warn=_warn)
+    print("\n".join(lines))
+    return 0
+
+
+def _coordinate(given: argparse.Namespace) -> int:
+    """What the coordinator of a pool does: it has no data folder."""
+    from kodomo_assets.doors import pooling
+
+    home, folder = given.home.resolve(), given.dir.resolve()
+    catalogue = load_catalogue()
+    today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
+    if given.step == "plan":
+        lines = pooling.plan(home, folder, date=_reference_date(catalogue, given.date), today=today)
+    else:
+        lines = pooling.total(home, folder, today=today)
+    print("\n".join(lines))
+    return 0
+
+
+def _pool(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:
+    from kodomo_assets.doors import pooling
+
+    folder = given.dir.resolve()
+    today = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone)).date()
+    if given.step == "join":
+        lines = pooling.join(settings, catalogue, folder, withdraw=given.withdraw, tell=_warn)
+    elif given.step == "contribute":
+        lines = pooling.contribute(settings, catalogue, folder, today=today, tell=_warn)
+    elif given.step == "adopt":
+        lines = pooling.adopt(settings, catalogue, folder, role=given.role, reason=given.reason, tell=_warn)
+    else:
+        lines = pooling.show(settings, catalogue, folder, tell=_warn)
     print("\n".join(lines))
     return 0
 

@@ -201,7 +201,7 @@ class FitError(KodomoError):
 class PoolError(KodomoError):
     """A file between the members of a pool and its coordinator is refused; nothing was answered (cities.md, 2)."""
 
-    ja: ClassVar[str] = "共同の重みのファイルは、受け付けられません。センターに、上の文を渡してください"
+    remedy: ClassVar[str] = "共同の重みは、ここで止まっています。センターに、上の文を渡してください"
 
 
 class CheckFailedError(KodomoError):

@@ -86,6 +86,11 @@ class Settings(BaseModel):
         return self.data_dir / "outbox"
 
     @property
+    def pool_key_file(self) -> Path:
+        """The keys with which the city pools its sums, beside that of the pseudonyms; there once it joined a pool."""
+        return self.key_file.with_name(f"{self.key_file.name}.pool")
+
+    @property
     def database(self) -> Path:
         """Confidential: it holds names."""
         return self.data_dir / "kodomo.duckdb"

@@ -25,7 +25,16 @@ ROOT = Path(__file__).parents[1]
 JA = ROOT / "docs" / "ja"
 PAGES = sorted(JA.rglob("*.md"))
 #: Pages that say in Japanese what the English one of the same name says; configuration.md shows a choice of the keys.
-TRANSLATED = ["operations.md", "deliveries.md", "meeting.md", "rights.md", "method.md", "linkage.md", "analysts.md"]
+TRANSLATED = [
+    "operations.md",
+    "deliveries.md",
+    "meeting.md",
+    "rights.md",
+    "method.md",
+    "linkage.md",
+    "analysts.md",
+    "cities.md",
+]
 #: What an example calls by another name than the page beside it.
 PLACEHOLDERS = {"<受付番号>": "<number>", "ファイル": "FILE", "案.yaml": "FILE"}
 

@@ -27,6 +27,7 @@ WHOLE = {
     "ExportError",
     "FitError",
     "KeyFileError",
+    "PoolError",
     "ProgramError",
     "PublicationError",
     "RequestError",

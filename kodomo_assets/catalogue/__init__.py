@@ -13,6 +13,7 @@ from kodomo_assets.catalogue.meeting import Step
 from kodomo_assets.catalogue.method import Weights
 from kodomo_assets.catalogue.models import Catalogue
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
+from kodomo_assets.catalogue.pool import Pool
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.registry import Agreement
 from kodomo_assets.catalogue.retention import first_day_kept
@@ -42,6 +43,7 @@ __all__ = [
     "OutputColumn",
     "OutputFile",
     "OutputTable",
+    "Pool",
     "SourceTable",
     "Step",
     "Vocabulary",

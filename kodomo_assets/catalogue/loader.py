@@ -43,6 +43,7 @@ _OPEN = {
     "agreements",
     "grounds",
     "offices",
+    "members",
 }
 # What a proposal for the weights may hold.
 _OF_WEIGHTS = ("weights", "items")

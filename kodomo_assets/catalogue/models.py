@@ -36,6 +36,7 @@ from kodomo_assets.catalogue.method import (
 )
 from kodomo_assets.catalogue.notify import Notify
 from kodomo_assets.catalogue.output_models import OutputColumn, OutputFile, OutputTable
+from kodomo_assets.catalogue.pool import Pool
 from kodomo_assets.catalogue.reference_dates import Calendar
 from kodomo_assets.catalogue.registry import Registry
 from kodomo_assets.catalogue.retention import Retention, day_it_goes, first_day_kept
@@ -84,6 +85,7 @@ class Catalogue(Model):
     rights: Rights = Field(description="who may ask about one person ([rights.md](rights.md))")
     retention: Retention = Field(description="how long what is stored is kept")
     notify: Notify = Field(description="whom a mail tells that something has to be done")
+    pool: Pool = Field(description="with whom the city pools its sums ([cities.md](cities.md))")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
     remedies: Mapping[str, Remedy] = Field(description="who mends what a check found, and how")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")

@@ -115,12 +115,12 @@ def program_state() -> str:
 def configuration_state(catalogue: Catalogue) -> str:
     """A hash of all that the catalogue and the city's configuration say, words for people and templates included.
 
-    Not how long something is kept and who gets a mail: a list is not made anew because of it (of the papers, which say
-    how long, ``need`` tells).
+    Not how long something is kept, who gets a mail and with whom the city pools: a list is not made anew because of it
+    (of the papers, which say how long, ``need`` tells).
     """
     years = {name: {"legal": {"retention_years"}} for name in catalogue.tables}
     digest = hashlib.sha256(
-        catalogue.model_dump_json(exclude={"retention": True, "notify": True, "tables": years}).encode()
+        catalogue.model_dump_json(exclude={"retention": True, "notify": True, "pool": True, "tables": years}).encode()
     )
     folder = catalogue.registry.templates
     for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():

@@ -311,7 +311,8 @@ def _require_own(settings: Settings) -> None:
 
 
 def _key_files(settings: Settings) -> list[Path]:
-    return [path for path in (settings.key_file, settings.encryption_key_file) if path is not None]
+    files = (settings.key_file, settings.pool_key_file, settings.encryption_key_file)
+    return [path for path in files if path is not None]
 
 
 def _secrets(settings: Settings) -> Iterator[bytes]:

@@ -119,8 +119,12 @@ def _nameless(catalogue: Catalogue, name: str, made: str, today: dt.date) -> Goi
     )
 
 
+# of one date a city answers one set of members, however long ago
+_ANSWERED = "pool.answers"
+
+
 def _stays(table: OutputTable) -> bool:
-    told = table.published or "version" in table.column_names or table.qualified == FORGOTTEN
+    told = table.published or "version" in table.column_names or table.qualified in (FORGOTTEN, _ANSWERED)
     return table.about == "none" and told
 
 

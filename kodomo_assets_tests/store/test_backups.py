@@ -150,9 +150,18 @@ def test_a_copy_of_the_key_is_in_no_backup_either_and_is_told(small: Settings):
     secret = small.key_file.read_bytes()
     (small.data_dir / "鍵.bak").write_bytes(b"\n" + secret)
     os.link(small.key_file, small.outbox / "2025-04-01" / "鍵.txt")
+    # those with which the city pools its sums
+    of_pool = b'{"signing":"' + b"5e" * 32 + b'","pools":{}}'
+    small.pool_key_file.write_bytes(of_pool)
+    (small.data_dir / "鍵.json").write_bytes(of_pool)
     backup = made(small)
-    assert [name for name, content in content_of(backup.folder).items() if secret.strip() in content] == []
-    assert [text.partition("：")[0] for text in backup.left_out] == ["data/outbox/2025-04-01/鍵.txt", "data/鍵.bak"]
+    held = content_of(backup.folder).values()
+    assert [content for content in held if secret.strip() in content or of_pool in content] == []
+    assert sorted(text.partition("：")[0] for text in backup.left_out) == [
+        "data/outbox/2025-04-01/鍵.txt",
+        "data/鍵.bak",
+        "data/鍵.json",
+    ]
     assert "鍵の写し" in backup.left_out[0]
 
 

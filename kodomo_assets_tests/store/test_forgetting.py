@@ -99,11 +99,12 @@ def test_what_stays_is_named(con):
         *(f"evaluation.{name}" for name in ("backtest", "drift", "fairness", "funnel", "indicators")),
         *(f"evaluation.{name}" for name in ("legacy_comparison", "list_lengths", "meeting_outcome", "without_items")),
         *(f"linkage.{name}" for name in ("coverage", "model", "quality")),
+        "pool.answers",
         "rights.stops_in_force",
         *(f"store.{name}" for name in ("forgotten", "key_check", "migrations")),
         *(f"weights.{name}" for name in ("calibration", "coefficients", "in_force", "item_definitions", "leakage")),
         *(f"weights.{name}" for name in ("logistic", "model_cards", "replicates", "selection_log", "stability")),
-        *(f"weights.{name}" for name in ("validation", "versions")),
+        *(f"weights.{name}" for name in ("pooled", "validation", "versions")),
     }
 
 

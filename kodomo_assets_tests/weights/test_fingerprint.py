@@ -19,6 +19,7 @@ def hash_of(catalogue: Catalogue) -> str:
     """Of one child."""
     columns = [*(item.id for item in catalogue.matrix_items), "band", "school_year", "household_id", "event"]
     with in_memory() as con:
+        con.execute("create schema weights; create table weights.pooled (version varchar, reference_date date)")
         con.execute(f"create temp table fit_data as select 'a' as child_key, {', '.join(f'1 as {c}' for c in columns)}")
         return fingerprint(con, catalogue, R, R)
 

@@ -32,6 +32,7 @@ _NO_RESULT = (
     "registry",
     "retention",
     "notify",
+    "pool",
     "rights",
     "publish",
     "accounts",

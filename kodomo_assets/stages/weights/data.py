@@ -90,6 +90,21 @@ def fingerprint(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, features_at: dt.date
 ) -> str:
     """SHA-256 of everything that the fit depends on; the order of rows and the time of day do not count."""
+    settings = {
+        "weights": catalogue.weights.deciding,
+        "items": [item.model_dump(mode="json") for item in catalogue.items.values()],
+        "tables": list(catalogue.tables),
+        "excluded": excluded_items(catalogue, reference_date),
+        "features_at": features_at.isoformat(),
+        "matrix": matrix_state(con, catalogue),
+        # where no weights of many cities were ever adopted there is nothing to tell apart
+        **({"adopted": adopted} if (adopted := _adopted(con, reference_date)) else {}),
+    }
+    return hashlib.sha256(json.dumps(settings, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def matrix_state(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> str:
+    """SHA-256 of the rows of ``fit_data``: levels, bands, school years, households and events, in whatever order."""
     columns = ", ".join(
         f"coalesce({name}::varchar, '')" for name in (*_ids(catalogue), "band", "school_year", "household_id", "event")
     )
@@ -97,17 +112,7 @@ def fingerprint(
         f"select sha256(coalesce(string_agg(sha256(concat_ws('|', child_key, {columns})), '' order by child_key), '')) "
         "from fit_data"
     ).fetchone()
-    settings = {
-        "weights": catalogue.weights.deciding,
-        "items": [item.model_dump(mode="json") for item in catalogue.items.values()],
-        "tables": list(catalogue.tables),
-        "excluded": excluded_items(catalogue, reference_date),
-        "features_at": features_at.isoformat(),
-        "matrix": row[0] if row else "",
-        # where no weights of many cities were ever adopted there is nothing to tell apart
-        **({"adopted": adopted} if (adopted := _adopted(con, reference_date)) else {}),
-    }
-    return hashlib.sha256(json.dumps(settings, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    return str(row[0]) if row else ""
 
 
 def _adopted(con: duckdb.DuckDBPyConnection, reference_date: dt.date) -> list[str]:
