@@ -112,6 +112,16 @@ def _hide(con: duckdb.DuckDBPyConnection, part: str, keys: list[str], below: int
     """
     line = ", ".join(["cell", *(quoted(name) for name in keys if name != part)])
     is_part = f"{quoted(part)} is not null"
+
+    def tells(over: str = "") -> str:
+        hidden = f"count(*) filter (not shown) {over}"
+        people = f"coalesce(sum(people) filter (not shown and {is_part}) {over}, 0)"
+        return f"{hidden} > 0 and ({hidden} < 2 or {people} < $1)"
+
+    # most often there is no such line, and asking costs a tenth of looking for its cell
+    lines = f"select 1 from counted_cells group by {line} having bool_or(shown and {is_part}) and {tells()} limit 1"
+    if con.execute(lines, [below]).fetchone() is None:
+        return 0
     row = con.execute(
         f"""
         update counted_cells set shown = false
@@ -122,11 +132,7 @@ def _hide(con: duckdb.DuckDBPyConnection, part: str, keys: list[str], below: int
             qualify
                 shown
                 and {is_part}
-                and count(*) filter (not shown) over line > 0
-                and (
-                    count(*) filter (not shown) over line < 2
-                    or coalesce(sum(people) filter (not shown and {is_part}) over line, 0) < $1
-                )
+                and {tells("over line")}
                 and row_number() over (
                     partition by {line}, shown and {is_part}
                     order by people, {", ".join(quoted(name) for name in keys)}

@@ -283,6 +283,10 @@ def without_effect(con: duckdb.DuckDBPyConnection, table: SourceTable, reference
     A row is gone of the first delivery without it, and of every one while no delivery that is stored holds it: then
     the correction has no effect anywhere.
     """
+    standing = f"from {CORRECTIONS} where table_name = {literal(table.id)} and ended_at is null and since <= $1 limit 1"
+    # most tables have none, and what follows joins all that was ever delivered
+    if con.execute(standing, [reference_date]).fetchone() is None:
+        return []
     mended = " ".join(
         f"when {literal(column.name)} then t.{quoted(column.name)}::varchar is not distinct from c.corrected "
         f"and {mark_of(column.name)} is null"

@@ -10,6 +10,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import openpyxl
@@ -59,6 +60,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes, st
         pytest.skip("LibreOffice (soffice) is not installed: what it makes of the workbooks was NOT tested")
     profile = tmp_path_factory.mktemp("office")
 
+    @cache  # several tests look at one file
     def convert(name: str, content: bytes, form: str) -> bytes:
         place = tmp_path_factory.mktemp("converted")
         source, target = place / f"{name}.xlsx", place / "out"
