@@ -104,7 +104,7 @@ def _on_windows(settings: Settings) -> Iterator[Wrong]:
         "この計算機（Windows）にはグループとモードがないので、フォルダーのアクセス許可は見ていません。"
         "受信・送信フォルダーの許可は、手で役割ごとに設定してください"
     )
-    for path in (settings.key_file, settings.encryption_key_file, settings.database):
+    for path in (settings.key_file, settings.pool_key_file, settings.encryption_key_file, settings.database):
         if path is not None and path.exists() and (others := others_may(path)):
             yield Wrong(f"{others} も開けます", ("icacls",), path)
 
@@ -206,7 +206,7 @@ class _Look:
             yield from self._below(home)
         passwords = {self.catalogue.ingest.password_file, *(t.password_file for t in self.catalogue.tables.values())}
         encryption = self.settings.encryption_key_file
-        keys = [key, *([] if encryption is None else [encryption])]
+        keys = [key, self.settings.pool_key_file, *([] if encryption is None else [encryption])]
         for path in (
             *(one.parent for one in keys),
             *keys,

@@ -267,6 +267,9 @@ def spoil(settings: Settings, name: str) -> None:
             os.chown(settings.database, NOBODYS + 1, -1)
         case "key":
             settings.key_file.chmod(0o640)
+        case "key of the pool":
+            settings.pool_key_file.write_text("x")
+            settings.pool_key_file.chmod(0o640)
         case "password":
             (data.parent / "password.txt").write_text("x")
             (data.parent / "password.txt").chmod(0o644)
@@ -306,6 +309,7 @@ def spoil(settings: Settings, name: str) -> None:
         ("inbox", "  inbox/：誰でも読めます、書き換えられます、通れます（実行できます）、グループ", "直すには： chmod 0700 "),
         ("file", "  inbox/2025-04-01/出欠.csv：誰でも読めます、グループ", "直すには： chmod 0600 "),
         ("key", "key/k：グループ root の人が読めます（0640）", "直すには： chmod 0600 "),
+        ("key of the pool", "key/k.pool：グループ root の人が読めます（0640）", "直すには： chmod 0600 "),
         ("home", "home/：グループ root の人が読めます、通れます（実行できます）（0750）", "直すには： chmod 0700 "),
         ("password", "/password.txt：誰でも読めます、グループ", "直すには： chmod 0600 "),
         ("link", "  inbox/2025-04-01/出欠.csv：リンクです。指す先は見ていません：実物を置いてください", None),
