@@ -236,7 +236,7 @@ def total(home: Path, folder: Path, *, today: dt.date, engine: Engine = rounds) 
     return [
         f"結果を書きました：{file}",
         "参加市区町村は `kodomo pool show` で見て、用いるかどうかを人が決めます（`kodomo pool adopt`）",
-        *(f"{band}：求められませんでした（{why}）" for band, why in following.failed.items()),
+        *(f"{band}：求められませんでした（{why.ja}）" for band, why in following.failed.items()),
     ]
 
 

@@ -35,7 +35,7 @@ def beside(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, outcome: Outcom
     for band, settings in catalogue.bands.items():
         lines += ["", f"【{settings.ja}】"]
         if band in outcome.result.failed:
-            lines.append(f"複数の市でも求められませんでした（{outcome.result.failed[band]}）")
+            lines.append(f"複数の市でも求められませんでした（{outcome.result.failed[band].ja}）")
         if band in outcome.result.bands:
             lines += _band(con, catalogue, outcome, band, outcome.result.bands[band])
     return lines

@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import NO_RECORD, Band, Catalogue, Item
-from kodomo_assets.errors import FitError, PoolError
+from kodomo_assets.errors import FitError, PoolError, Said
 from kodomo_assets.pool.counting import CHILDREN, EVENTS, HOUSEHOLDS, MEMBERS, Key, by_table, candidates, counts
 from kodomo_assets.pool.differences import Difference, answered, differences
 from kodomo_assets.pool.totals import Model, MomentsOfTotals, OfTotals
@@ -79,11 +79,14 @@ class Result:
     """What the pool comes to; ``failed`` says why a band has no weights."""
 
     bands: Mapping[Band, PooledFit]
-    failed: Mapping[Band, str]
+    failed: Mapping[Band, Said]
 
     @property
     def content(self) -> dict[str, Any]:
-        return {"bands": {band: asdict(fit) for band, fit in self.bands.items()}, "failed": dict(self.failed)}
+        return {
+            "bands": {band: asdict(fit) for band, fit in self.bands.items()},
+            "failed": {band: str(why) for band, why in self.failed.items()},
+        }
 
 
 def ask(
@@ -216,7 +219,7 @@ class _Band:
     moments: MomentsOfTotals | None = None
     meats: dict[Model, Array] = field(default_factory=dict)
     selected: Selected | None = None
-    failed: str | None = None
+    failed: Said | None = None
     homogeneity: list[dict[str, Any]] | None = None
 
 
@@ -269,11 +272,13 @@ class _Rounds:
         events, needed = of.counts[EVENTS,], needed_events(self._catalogue, band)
         if events < needed:
             each = self._catalogue.weights.min_events_per_level
-            of.failed = f"{events} events, expected {needed:g} ({each:g} per own level)"
+            of.failed = Said(
+                "{events} events, expected {needed:g} ({each:g} per own level)", events=events, needed=needed, each=each
+            )
             return
         of.columns = self._selection(band, self._evidence(of)).columns_to_sum()
         if not of.columns:
-            of.failed = "no item is held by enough children and members, expected at least one"
+            of.failed = Said("no item is held by enough children and members, expected at least one")
 
     def _models(self, band: Band, of: _Band, number: int) -> list[dict[str, Any]]:
         """Of which models the path of orders and drops needs the errors and has none; the path stands without any."""
@@ -281,13 +286,17 @@ class _Rounds:
         try:
             selected = self._selection(band, evidence).run()
         except FitError as error:
-            of.failed = str(error)
+            of.failed = error.said
             return []
         if not evidence.guessed:
             of.selected = selected
             return []
         if number >= MOST_ROUNDS:
-            of.failed = f"the selection is not settled after {number - 1} rounds, expected at most {MOST_ROUNDS}"
+            of.failed = Said(
+                "the selection is not settled after {found} rounds, expected at most {most}",
+                found=number - 1,
+                most=MOST_ROUNDS,
+            )
             return []
         guessed = {design.columns: design for design in evidence.guessed}
         return [
@@ -330,7 +339,7 @@ class _Rounds:
     def take(self, number: int, asked: Asked, total: Array) -> None:
         """Raises PoolError where ``total`` cannot be one of children: what a member sent alone, nobody can tell."""
         if len(total) != asked.length:
-            self._refuse(number, f"{len(total)} numbers, expected {asked.length}")
+            self._refuse(number, Said("{found} numbers, expected {length}", found=len(total), length=asked.length))
         left = total
         for band, content in asked.content["bands"].items():
             of = self._bands[band]
@@ -348,21 +357,21 @@ class _Rounds:
                 width = 2 * len(content["items"])
                 sums = left[:width].reshape(-1, 2)
                 if (sums < -_NOTHING).any():
-                    self._refuse(number, "a sum of squares below 0")
+                    self._refuse(number, Said("a sum of squares below 0"))
                 of.homogeneity = differences(content["items"], sums)
                 left = left[width:]
 
     def _take_counts(self, number: int, of: _Band, left: Array) -> Array:
         found = np.rint(left[: len(of.keys)])
         if (np.abs(found - left[: len(of.keys)]) > _NOTHING).any() or (found < 0).any():
-            self._refuse(number, "a number of children that is none")
+            self._refuse(number, Said("a number of children that is none"))
         of.counts = dict(zip(of.keys, found.astype(np.int64).tolist(), strict=True))
         children = of.counts[CHILDREN,]
         for item in of.items:
             if sum(of.counts[CHILDREN, item.id, level] for level in item.every_level) != children:
-                self._refuse(number, f"the levels of {item.id} do not add up to the children")
+                self._refuse(number, Said("the levels of {item} do not add up to the children", item=item.id))
         if of.counts[EVENTS,] > children or of.counts[HOUSEHOLDS,] > children or of.counts[MEMBERS,] > self._members:
-            self._refuse(number, "more events, households or members than there are")
+            self._refuse(number, Said("more events, households or members than there are"))
         return left[len(of.keys) :]
 
     def _take_moments(self, number: int, of: _Band, left: Array) -> Array:
@@ -371,17 +380,17 @@ class _Rounds:
         xx = self._positive(number, _square(left[:width], size))
         xy, yy = left[width : width + size], float(left[width + size])
         if not 0 <= yy <= of.counts[EVENTS,] or (np.diag(xx) > of.counts[CHILDREN,] / 4 + _NOTHING).any():
-            self._refuse(number, "a sum of squares that so many children cannot have")
+            self._refuse(number, Said("a sum of squares that so many children cannot have"))
         cells = of.counts["cells",]
         of.moments = MomentsOfTotals(of.columns, xx, xy, yy, of.counts[CHILDREN,], cells)
         return left[_of_moments(size) :]
 
     def _positive(self, number: int, matrix: Array) -> Array:
         if np.linalg.eigvalsh(matrix).min(initial=0.0) < -_NOTHING * max(1.0, np.abs(matrix).max(initial=0.0)):
-            self._refuse(number, "a sum of squares below 0")
+            self._refuse(number, Said("a sum of squares below 0"))
         return matrix
 
-    def _refuse(self, number: int, found: str) -> None:
+    def _refuse(self, number: int, found: Said) -> None:
         raise PoolError(
             "round {number}: the total holds {found}: one member sent what is no sum over its children, or another "
             "version of this program; nobody can tell which. Expected the sums of the plan: the pool ends",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kodomo_assets.catalogue import Band, Catalogue, load_catalogue
 from kodomo_assets.doors import pooling
+from kodomo_assets.errors import Said
 from kodomo_assets.pool.documents import fingerprint, signed
 from kodomo_assets.pool.keys import Keys, coordinator_file, load_keys, made_keys
 from kodomo_assets.pool.rounds import Asked, PooledFit, Result, same
@@ -25,6 +26,7 @@ from kodomo_assets_tests.defs.conftest import started
 
 R, TODAY = dt.date(2025, 4, 1), dt.date(2025, 6, 2)
 CODES = [f"08{number:04}" for number in range(1, 6)]
+NO_ITEM = Said("no item is held by enough children and members, expected at least one")
 
 
 class StandIn:
@@ -42,7 +44,7 @@ class StandIn:
         rate = float(totals[0][1] / totals[0][0])
         if len(totals) == 1:
             return Asked("moments", {"rate": rate}, 1)
-        return Result({"lower": self._fit(catalogue, rate, float(totals[1][0]))}, {"upper": "too few"})
+        return Result({"lower": self._fit(catalogue, rate, float(totals[1][0]))}, {"upper": NO_ITEM})
 
     @staticmethod
     def _fit(catalogue: Catalogue, rate: float, squares: float) -> PooledFit:

@@ -92,7 +92,7 @@ def test_a_pool_from_joining_to_result(tmp_path):
     assert card["r_squared"] == pytest.approx(12.0, abs=1e-12)
     told = "\n".join(city.show(made.folder))
     assert f"{R} 第2回 moments：参加 5（080001、" in told
-    assert "複数の市でも求められませんでした（too few）" in told
+    assert "複数の市でも求められませんでした（十分な数の児童と市区町村にある項目が、一つもありません）" in told
     assert "相談記録のある児童数｜—｜20" in told
     # one of eight children stands in no top tenth
     assert "この市を除いた重みによる）｜—｜0.0%" in told
