@@ -3,12 +3,15 @@
     python -m benchmarks.pool --work FOLDER reach           # equal truth, and cities that differ
     python -m benchmarks.pool --work FOLDER homogeneity     # alarms where nothing differs, and where one item does
     python -m benchmarks.pool --work FOLDER resampled       # the same model as one fit on the rows of all, 80 times
+    python -m benchmarks.pool --work FOLDER scale           # bytes and seconds with 14, 174 and 1,741 members
 
 - reach: of each city its own weights, the count of steps, and weights pooled over the thirteen others, by the share of
   the reachable chance (``benchmarks.worlds``) in the top tenth of each school year.
 - homogeneity: the children of all cities, of equal truth, are dealt to fourteen members by lot, household by household.
   *Alarm*: a pool in which some item has p < 0.05 after Holm. Then one item weighs more in four of them.
 - resampled: households of each of ten cities are drawn with replacement.
+- scale: the rounds of the fourteen, whose numbers are sent as often as there are members. One member works out its sums
+  and masks them for all the others; the coordinator adds up files that are there.
 
 FOLDER keeps the cities, which are synthetic, and the files of what was measured.
 """
@@ -20,10 +23,13 @@ import json
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from numpy.typing import NDArray
 
 from benchmarks.known_city import Known, known_children
@@ -34,7 +40,10 @@ from kodomo_assets.demo.city import make_city
 from kodomo_assets.demo.worlds import LINEAR, WORLDS
 from kodomo_assets.errors import FitError
 from kodomo_assets.pool.differences import differences
+from kodomo_assets.pool.documents import CONTRIBUTION, read, signed
+from kodomo_assets.pool.masks import masked
 from kodomo_assets.pool.rounds import ERRORS, HOMOGENEITY, MOMENTS, Asked, PooledFit, Result, answer, ask
+from kodomo_assets.pool.vectors import added, encoded, of_text, to_text
 from kodomo_assets.stages.weights.calibration import fitted
 from kodomo_assets.stages.weights.count import steps
 from kodomo_assets.stages.weights.design import Children
@@ -46,6 +55,7 @@ from kodomo_assets.stages.weights.selection import Selection
 
 CITIES, MEMBERS_RESAMPLED = 14, 10
 RESIDENTS = SIZES[1_756]
+SCALES = (14, 174, 1_741)
 _DIFFERENT = 4
 _ALARM = 0.05
 Members = Mapping[str, Mapping[Band, Children]]
@@ -53,7 +63,7 @@ Members = Mapping[str, Mapping[Band, Children]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["reach", "homogeneity", "resampled"])
+    parser.add_argument("what", choices=["reach", "homogeneity", "resampled", "scale"])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--times", type=int, default=80, help="splits, or resampled pools (default: %(default)s)")
     parser.add_argument("--more", type=float, default=0.1, help="by how much the item that differs weighs more")
@@ -65,8 +75,10 @@ def main() -> None:
             reach(catalogue, cities(given.work, worlds), "equal truth" if len(worlds) == 1 else "cities that differ")
     elif given.what == "homogeneity":
         homogeneity(catalogue, cities(given.work, [LINEAR]), given.times, given.more)
-    else:
+    elif given.what == "resampled":
         resampled(catalogue, cities(given.work, [LINEAR]), given.times)
+    else:
+        scale(catalogue, cities(given.work, [LINEAR]))
 
 
 def cities(work: Path, worlds: Sequence[str]) -> dict[str, dict[Band, Known]]:
@@ -221,6 +233,49 @@ def _square(upper: Array, size: int) -> Array:
     found = np.zeros((size, size))
     found[np.triu_indices(size)] = upper
     return found + np.triu(found, 1).T
+
+
+# ---- scale
+
+
+def scale(catalogue: Catalogue, known: Mapping[str, Mapping[Band, Known]]) -> None:
+    """Prints of each number of members what a round costs one of them and the coordinator, the largest round first."""
+    members = {code: {band: of.children for band, of in bands.items()} for code, bands in known.items()}
+    delivered = {code: list(catalogue.tables) for code in members}
+    totals: list[Array] = []
+    lengths, sums = [], []
+    while isinstance(asked := ask(catalogue, p.LAST, delivered, totals), Asked):
+        began = process_time()
+        answers = [answer(catalogue, bands, asked) for bands in members.values()]
+        sums.append((process_time() - began) / len(answers))
+        totals.append(np.sum(answers, axis=0))
+        lengths.append(asked.length + 1)
+    began = process_time()
+    ask(catalogue, p.LAST, delivered, totals)
+    worked_out = process_time() - began
+    print(
+        f"{len(lengths)} rounds of {', '.join(map(str, lengths))} numbers; sums of a member {max(sums):.2f} CPU s a "
+        f"round, all rounds worked out again {worked_out:.1f} CPU s"
+    )
+    length, signing = max(lengths), Ed25519PrivateKey.generate()
+    for number in SCALES:
+        keys = {f"{code:06}": X25519PrivateKey.generate() for code in range(number)}
+        own = "000000"
+        others = {code: key.public_key() for code, key in keys.items() if code != own}
+        began = process_time()
+        vector = masked(encoded(np.ones(length)), own, keys[own], others, bytes(32))
+        hiding = process_time() - began
+        file = signed(CONTRIBUTION, {"vector": to_text(vector)}, signing)
+        began = process_time()
+        total = vector
+        for _ in range(number - 1):
+            total = added(total, of_text(read(file, CONTRIBUTION, CONTRIBUTION).content["vector"], length, "one"))
+        adding = process_time() - began
+        print(
+            f"{number:,} members: a member sends {len(file):,} bytes and masks in {hiding:.1f} CPU s, the coordinator "
+            f"reads {number * len(file) / 1e6:,.1f} MB and adds up in {adding:.1f} CPU s a round",
+            flush=True,
+        )
 
 
 # ---- resampled
