@@ -11,7 +11,7 @@ from kodomo_assets.catalogue.base import Model, Sentence
 from kodomo_assets.errors import Said
 
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", title="64 hex digits")]
-Municipality = Annotated[str, Field(pattern=r"^\d{6}$", title="six digits in quotes")]
+Municipality = Annotated[str, Field(pattern=r"^[0-9]{6}$", title="six digits in quotes")]
 # With fewer members a total tells too much of each; a decision may go down to the second number, never below.
 _MEMBERS, _FEWEST = 10, 5
 
@@ -34,6 +34,19 @@ class Pool(Model):
     )
     decided_by: Sentence | None = Field(description="the role of who decided on fewer than ten members (課長)")
     reason: Sentence | None = Field(description="why fewer")
+
+    @model_validator(mode="after")
+    def _a_key_each(self) -> Self:
+        keys = [*self.members.values(), *([] if self.coordinator is None else [self.coordinator])]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise ValueError(
+                Said(
+                    "{key}... stands there for two, expected the fingerprint of a key of each member's own, and "
+                    "another one of the coordinator",
+                    key=twice[0][:16],
+                )
+            )
+        return self
 
     @model_validator(mode="after")
     def _fewer_by_a_person(self) -> Self:

@@ -14,13 +14,14 @@ from kodomo_assets.errors import PoolError
 from kodomo_assets.pool import rounds
 from kodomo_assets.pool.beside import beside
 from kodomo_assets.pool.coordinator import Coordinator
-from kodomo_assets.pool.documents import RESULT
+from kodomo_assets.pool.documents import PLAN, RESULT
 from kodomo_assets.pool.engine import Engine
 from kodomo_assets.pool.files import files_of
 from kodomo_assets.pool.keys import coordinator_file, load_keys, made_keys
 from kodomo_assets.pool.ledger import answers, drop_files
 from kodomo_assets.pool.member import Member, Outcome
 from kodomo_assets.pool.rounds import Asked
+from kodomo_assets.pool.rules import require_code
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.weights.pooled import make_pooled_tables
 from kodomo_assets.store.asking import who_asks
@@ -51,6 +52,14 @@ def join(
     """
     _require_folder(folder)
     with open_to_write(settings, catalogue, tell) as con:
+        if not settings.pool_key_file.exists() and (answers(con) or catalogue.pool.code in catalogue.pool.members):
+            raise PoolError(
+                "{path} is not there, and this city has pooled or stands in pool.members with its fingerprint: the key "
+                "is lost or was moved. Put it back, or take the city out of pool.members, join with a new one and tell "
+                "its fingerprint to all",
+                path=settings.pool_key_file,
+            )
+        require_code(catalogue.pool)
         keys, new = made_keys(settings.pool_key_file, _VARIABLE)
         member = Member(con, catalogue, keys, engine)
         told = [f"鍵を作りました：{keys.path}。{_KEEP_KEY}"] if new else []
@@ -145,8 +154,9 @@ def adopt(
     with open_to_write(settings, catalogue, tell) as con:
         member = Member(con, catalogue, load_keys(settings.pool_key_file, _VARIABLE), engine)
         outcome = member.result(folder)
-        version = _kept(con, catalogue, outcome, asker)
+        # before anything else: the result is there, and who adopts again finds nothing to take off
         member.keys.ended(outcome.date)
+        version = _kept(con, catalogue, outcome, asker)
     return [
         f"採用しました：{version}（{'、'.join(catalogue.bands[band].ja for band in outcome.result.bands)}）",
         f"`kodomo refresh {outcome.date}` から、この市で推定した重みが使えない区分に用います",
@@ -199,6 +209,12 @@ def plan(home: Path, folder: Path, *, date: dt.date, today: dt.date, engine: Eng
         KodomoError: as ``pool.coordinator.Coordinator.plan``.
     """
     _require_folder(folder)
+    if not coordinator_file(home).exists() and files_of(home, PLAN):
+        raise PoolError(
+            "{path} is not there, but plans that it signed are: the coordinator's key is lost or was moved. Put it "
+            "back; without it no pool of this folder goes on",
+            path=coordinator_file(home),
+        )
     keys, new = made_keys(coordinator_file(home), "--home")
     told = [f"鍵を作りました：{keys.path}。{_KEEP_KEY}"] if new else []
     catalogue = _shared(home)
@@ -236,7 +252,10 @@ def total(home: Path, folder: Path, *, today: dt.date, engine: Engine = rounds) 
     return [
         f"結果を書きました：{file}",
         "参加市区町村は `kodomo pool show` で見て、用いるかどうかを人が決めます（`kodomo pool adopt`）",
-        *(f"{band}：求められませんでした（{why.ja}）" for band, why in following.failed.items()),
+        *(
+            f"{coordinator.catalogue.bands[band].ja}：求められませんでした（{why.ja}）"
+            for band, why in following.failed.items()
+        ),
     ]
 
 

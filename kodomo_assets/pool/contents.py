@@ -13,7 +13,7 @@ from kodomo_assets.errors import PoolError, Said
 from kodomo_assets.pool.documents import JOIN, TOTAL, WITHDRAWAL, Document, verified
 
 Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Code = Annotated[str, Field(pattern=r"^\d{6}$")]
+Code = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 
 
 class Content(BaseModel):

@@ -46,7 +46,13 @@ from kodomo_assets.pool.entering import entering
 from kodomo_assets.pool.files import files_of, plan_name, result_name, total_name
 from kodomo_assets.pool.keys import Keys
 from kodomo_assets.pool.rounds import MOST_ROUNDS, Asked, Result
-from kodomo_assets.pool.rules import require_members, require_same_catalogue, require_yearly, total_numbers
+from kodomo_assets.pool.rules import (
+    require_keys,
+    require_members,
+    require_same_catalogue,
+    require_yearly,
+    total_numbers,
+)
 from kodomo_assets.pool.vectors import added, of_text, to_text
 from kodomo_assets.store.outbox import write_file
 
@@ -115,6 +121,7 @@ class Coordinator:
                 member: join for member, join in joins_of(joining, members, date).items() if member not in withdrawn
             }
             require_members(self.catalogue.pool, joins, withdrawn)
+            require_keys(joins)
             require_same_catalogue(entering(self.catalogue, date), joins)
             there = {str(document.content["member"]): document.whole for document in joining}
             held, left = [there[member] for member in joins], [document.whole for document in leaving]

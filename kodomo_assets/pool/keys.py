@@ -28,10 +28,15 @@ _FILE = "pool.key"
 
 @dataclass(frozen=True)
 class OfPool:
-    """What is made for the pool of one date: the key of the masks, and the salt under which the data are frozen."""
+    """What is made for the pool of one date: the key of the masks, and the salt under which the data are frozen.
+
+    Attributes:
+        answered: round -> digest of the plan that was answered: what a restored database does not know.
+    """
 
     exchange: X25519PrivateKey = field(repr=False)
     salt: bytes = field(repr=False)
+    answered: Mapping[int, str] = field(default_factory=dict)
 
     def frozen(self, state: str) -> str:
         """The hash of the data that the joining file holds; nobody without the salt can try one out."""
@@ -40,11 +45,29 @@ class OfPool:
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of an office: the one that it signs with, and those of the pools that have no result yet."""
+    """The keys of an office: the one that it signs with, and those of the pools that have no result yet.
+
+    Attributes:
+        over: the dates whose pools have their result.
+    """
 
     path: Path
     signing: Ed25519PrivateKey = field(repr=False)
     pools: Mapping[dt.date, OfPool] = field(repr=False)
+    over: frozenset[dt.date] = frozenset()
+
+    def has_begun(self, date: dt.date) -> bool:
+        """Whether a round of the pool of ``date`` was answered."""
+        return date in self.over or (date in self.pools and bool(self.pools[date].answered))
+
+    def noted(self, date: dt.date, number: int, plan: str) -> Keys:
+        """With the plan that round ``number`` answers.
+
+        Raises:
+            KeyFileError: they cannot be written.
+        """
+        own = self.pools[date]
+        return self._stored({**self.pools, date: replace(own, answered={**own.answered, number: plan})}, self.over)
 
     @property
     def fingerprint(self) -> str:
@@ -60,7 +83,7 @@ class Keys:
         if date in self.pools:
             return self
         made = OfPool(X25519PrivateKey.generate(), secrets.token_bytes(32))
-        return self._stored({**self.pools, date: made})
+        return self._stored({**self.pools, date: made}, self.over)
 
     def ended(self, date: dt.date) -> Keys:
         """Without those of the pool of ``date``: nobody can take the masks off its sums any more.
@@ -70,20 +93,25 @@ class Keys:
         """
         if date not in self.pools:
             return self
-        return self._stored({day: kept for day, kept in self.pools.items() if day != date})
+        return self._stored({day: kept for day, kept in self.pools.items() if day != date}, self.over | {date})
 
-    def _stored(self, pools: Mapping[dt.date, OfPool]) -> Keys:
-        keys = replace(self, pools=pools)
+    def _stored(self, pools: Mapping[dt.date, OfPool], over: frozenset[dt.date]) -> Keys:
+        keys = replace(self, pools=pools, over=over)
         write_key_file(self.path, keys._text(), _WHAT, instead=True)
         return keys
 
     def _text(self) -> str:
         pools = {
-            day.isoformat(): {"exchange": kept.exchange.private_bytes_raw().hex(), "salt": kept.salt.hex()}
+            day.isoformat(): {
+                "exchange": kept.exchange.private_bytes_raw().hex(),
+                "salt": kept.salt.hex(),
+                "answered": {str(number): plan for number, plan in kept.answered.items()},
+            }
             for day, kept in sorted(self.pools.items())
         }
         # no white space: a backup that meets a copy of this file knows it by the whole of it
-        return json.dumps({"signing": self.signing.private_bytes_raw().hex(), "pools": pools}, separators=(",", ":"))
+        held = {"signing": self.signing.private_bytes_raw().hex(), "pools": pools}
+        return json.dumps(held | {"over": sorted(day.isoformat() for day in self.over)}, separators=(",", ":"))
 
 
 def load_keys(path: Path, variable: str) -> Keys:
@@ -99,11 +127,14 @@ def load_keys(path: Path, variable: str) -> Keys:
         held = json.loads(read_key_file(path, _WHAT, variable, _HARM))
         pools = {
             dt.date.fromisoformat(day): OfPool(
-                X25519PrivateKey.from_private_bytes(bytes.fromhex(kept["exchange"])), bytes.fromhex(kept["salt"])
+                X25519PrivateKey.from_private_bytes(bytes.fromhex(kept["exchange"])),
+                bytes.fromhex(kept["salt"]),
+                {int(number): str(plan) for number, plan in kept["answered"].items()},
             )
             for day, kept in held["pools"].items()
         }
-        return Keys(path, Ed25519PrivateKey.from_private_bytes(bytes.fromhex(held["signing"])), pools)
+        over = frozenset(map(dt.date.fromisoformat, held["over"]))
+        return Keys(path, Ed25519PrivateKey.from_private_bytes(bytes.fromhex(held["signing"])), pools, over)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise KeyFileError(
             "{path}: holds no keys of a pool, or not all of them; put it back from where it is kept", path=path

@@ -3,6 +3,9 @@
 Each pair of members has one key for each plan, from the X25519 exchange of their public keys in the joining files. The
 stream that it gives is as long as the plan's vector, and adding it makes every vector equally likely: a contribution
 alone tells nothing. (Bonawitz et al. 2017, "Practical Secure Aggregation", without recovery: who drops out ends it.)
+
+Codes and public keys of the pair enter its key. Else a member that joins with the public key of another one has the
+other's masks, and where one is added and the other subtracted they cancel in the answer of a third.
 """
 
 from __future__ import annotations
@@ -39,9 +42,12 @@ def masked(
         PoolError: the public key of a member is none.
     """
     result = vector
+    here = own.encode() + private.public_key().public_bytes_raw()
     for code, public in others.items():
+        there = code.encode() + public.public_bytes_raw()
+        pair = here + there if own < code else there + here
         try:
-            mask = _mask(private, public, plan, len(vector))
+            mask = _mask(private, public, plan, pair, len(vector))
         except ValueError:  # a point of low order: the key of everyone would be the same
             raise PoolError(
                 "member {code}: its X25519 key is no key, expected one that `kodomo pool join` made; nothing was "
@@ -52,7 +58,7 @@ def masked(
     return result
 
 
-def _mask(private: X25519PrivateKey, public: X25519PublicKey, plan: bytes, length: int) -> Vector:
-    key = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=plan, info=_INFO).derive(private.exchange(public))
+def _mask(private: X25519PrivateKey, public: X25519PublicKey, plan: bytes, pair: bytes, length: int) -> Vector:
+    key = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=plan, info=_INFO + pair).derive(private.exchange(public))
     stream = Cipher(ChaCha20(key, _NONCE), mode=None).encryptor()
     return of_bytes(stream.update(np.zeros(WIDTH * length, dtype=np.uint8).tobytes()))

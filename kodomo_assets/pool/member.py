@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import duckdb
@@ -51,6 +52,7 @@ from kodomo_assets.pool.masks import masked
 from kodomo_assets.pool.rounds import Asked, Result
 from kodomo_assets.pool.rules import (
     differing,
+    require_code,
     require_configured,
     require_like_before,
     require_members,
@@ -59,7 +61,7 @@ from kodomo_assets.pool.rules import (
     require_yearly,
     total_numbers,
 )
-from kodomo_assets.pool.vectors import encoded, to_text
+from kodomo_assets.pool.vectors import added, encoded, of_text, to_text
 from kodomo_assets.stages.weights.data import bands
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.store.outbox import write_file
@@ -100,13 +102,8 @@ class Member:
         Raises:
             PoolError: the configuration lacks it, or its published number of children.
         """
-        pool = self.catalogue.pool
-        if pool.code is None or pool.children is None:
-            raise PoolError(
-                "city.yaml: pool.code or pool.children is empty, expected the city's own code and its children by the "
-                "published school statistics"
-            )
-        return pool.code
+        require_code(self.catalogue.pool)
+        return self.catalogue.pool.code or ""
 
     def date(self) -> dt.date:
         """The latest yearly date that has a matrix.
@@ -135,7 +132,7 @@ class Member:
             KeyFileError: the keys cannot be written.
         """
         code, date = self.code, self.date()
-        if of_date(answers(self.con), date):
+        if of_date(answers(self.con), date) or self.keys.has_begun(date):
             raise PoolError(
                 "the pool of {date} has begun: a round of it was answered, and the data are frozen; expected `kodomo "
                 "pool contribute`",
@@ -153,7 +150,7 @@ class Member:
             PoolError: a round was answered: then the pool ends where it leaves.
         """
         code, date = self.code, self.date()
-        if of_date(answers(self.con), date):
+        if of_date(answers(self.con), date) or self.keys.has_begun(date):
             raise PoolError(
                 "the pool of {date} has begun: a round of it was answered, and who leaves now ends it for all. Tell "
                 "the coordinator; expected a withdrawal before round 1",
@@ -211,7 +208,7 @@ class Member:
         own = self.own_join(found.plan.date)
         self._require_frozen(found, own)
         require_same_catalogue(own.entering, found.joins)
-        asked = self._require_asked(found, before)
+        asked = self._require_asked(folder, found, before)
         children = bands(self.con, self.catalogue)
         numbers = self.engine.answer(self.catalogue, children, asked)
         if len(numbers) != asked.length:
@@ -221,6 +218,8 @@ class Member:
                 length=asked.length,
             )
         answer = self._answer(found, asked, numbers, state_of_data(self.con, self.catalogue, found.plan.date))
+        # first where no backup of the database takes it back
+        self.keys.noted(answer.date, answer.round, answer.plan)
         with transaction(self.con):
             note(self.con, answer)
         return self._written(folder, answer), answer, False
@@ -270,6 +269,16 @@ class Member:
                 round=plan.round,
                 date=plan.date,
             )
+        # a database that was restored knows less than the key file
+        noted = self._of_pool(plan.date).answered.get(plan.round) if plan.round not in before else None
+        if noted not in (None, found.document.digest):
+            raise PoolError(
+                "{file}: is a second plan of round {round} of {date}, which differs from the one that was answered; "
+                "nothing was answered",
+                file=file,
+                round=plan.round,
+                date=plan.date,
+            )
         if plan.round in before:
             raise PoolError("the pool of {date} has its result: nothing is sent again", date=plan.date)
         for number, (document, total) in enumerate(found.totals, start=1):
@@ -277,7 +286,8 @@ class Member:
             if given is None:
                 raise PoolError(
                     "{file}: holds a total of round {round}, which this city did not answer; expected that of every "
-                    "member or none",
+                    "member or none. Was the database restored? Then answer the plans again from the first on, each "
+                    "alone in a folder: they give the same files",
                     file=file,
                     round=number,
                 )
@@ -303,6 +313,36 @@ class Member:
                 round=given.round,
             )
 
+    def _require_sum(self, folder: Path, total: Total, given: Answer) -> None:
+        """The total is the sum of the answers that the members signed: nobody chose a number in it."""
+        vectors = []
+        for member, digest in total.contributions.items():
+            name = contribution_name(total.date, total.round, member)
+            if not (folder / name).is_file():
+                raise PoolError(
+                    "{file}: is missing, expected the answer of every member beside the total of round {round}: only "
+                    "by them this city sees that the total is their sum; nothing was answered",
+                    file=name,
+                    round=total.round,
+                )
+            document = opened(folder / name, CONTRIBUTION, self.catalogue.pool.members[member])
+            content = content_of(document, Contribution)
+            if document.digest != digest or content.plan != given.plan:
+                raise PoolError(
+                    "{file}: is another answer of {member} than went into the total of round {round}; nothing was "
+                    "answered: ask for the files of that round again",
+                    file=name,
+                    member=member,
+                    round=total.round,
+                )
+            vectors.append(of_text(content.vector, given.length + 1, name))
+        if to_text(reduce(added, vectors)) != total.vector:
+            raise PoolError(
+                "the total of round {round} is not the sum of the answers of its members, expected it: who signed it "
+                "chose numbers of his own; nothing was answered. Tell the other members",
+                round=total.round,
+            )
+
     def _require_frozen(self, found: Round, own: Join) -> None:
         """The plan holds this city's own joining file, and the data are those of it."""
         joined, file = found.joins[self.code], found.document.name
@@ -326,13 +366,16 @@ class Member:
                 date=found.plan.date,
             )
 
-    def _require_asked(self, found: Round, before: Mapping[int, Answer]) -> Asked:
+    def _require_asked(self, folder: Path, found: Round, before: Mapping[int, Answer]) -> Asked:
         """What the plan asks, which is what follows from the totals; else it is refused."""
         plan, file = found.plan, found.document.name
         totals = [
             total_numbers(total.vector, before[number].length, len(found.joins), file)
             for number, (_, total) in enumerate(found.totals, start=1)
         ]
+        if found.totals:
+            # of the rounds before that one it was seen when they were answered, and their totals are the same
+            self._require_sum(folder, found.totals[-1][1], before[len(found.totals)])
         asked = Asked(plan.asked.name, dict(plan.asked.content), plan.asked.length)
         expected = self.engine.ask(self.catalogue, plan.date, found.delivered, totals)
         if isinstance(expected, Result):
@@ -411,6 +454,14 @@ class Member:
             total_numbers(total.vector, before[number].length, len(found.joins), document.name)
             for number, total in enumerate([*(total for _, total in found.totals), content_of(last, Total)], start=1)
         ]
+        self._require_sum(folder, content_of(last, Total), given)
+        if names := differing(entering(self.catalogue, content.date), found.joins[self.code].entering):
+            raise PoolError(
+                "{file}: this city joined with other settings than it has now ({names}), expected those of then: put "
+                "them back; nothing was answered",
+                file=document.name,
+                names=", ".join(names),
+            )
         result = self.engine.ask(self.catalogue, content.date, found.delivered, totals)
         if isinstance(result, Asked):
             raise PoolError("{file}: the totals give no result yet, expected another round", file=document.name)

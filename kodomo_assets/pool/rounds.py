@@ -35,6 +35,8 @@ _MOST_MODELS = 12
 _ENOUGH_EACH = 500
 #: No count below it is shown.
 _FEWEST = 10
+# far more than there are anywhere, and whole numbers as floats
+_MOST_CHILDREN = 2**50
 _SAME = 1e-9
 _NOTHING = 1e-6
 
@@ -271,6 +273,9 @@ class _Rounds:
         """Which columns there are, by the counts; or why there are none."""
         events, needed = of.counts[EVENTS,], needed_events(self._catalogue, band)
         if events < needed:
+            if events < _FEWEST:
+                of.failed = Said("fewer than {few} events, expected {needed:g}", few=_FEWEST, needed=needed)
+                return
             each = self._catalogue.weights.min_events_per_level
             of.failed = Said(
                 "{events} events, expected {needed:g} ({each:g} per own level)", events=events, needed=needed, each=each
@@ -363,7 +368,11 @@ class _Rounds:
 
     def _take_counts(self, number: int, of: _Band, left: Array) -> Array:
         found = np.rint(left[: len(of.keys)])
-        if (np.abs(found - left[: len(of.keys)]) > _NOTHING).any() or (found < 0).any():
+        if (
+            (np.abs(found - left[: len(of.keys)]) > _NOTHING).any()
+            or (found < 0).any()
+            or (found > _MOST_CHILDREN).any()
+        ):
             self._refuse(number, Said("a number of children that is none"))
         of.counts = dict(zip(of.keys, found.astype(np.int64).tolist(), strict=True))
         children = of.counts[CHILDREN,]

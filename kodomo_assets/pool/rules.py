@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from numpy.typing import NDArray
 
 from kodomo_assets.catalogue import Catalogue, Pool
@@ -33,6 +34,15 @@ def require_configured(pool: Pool) -> None:
         )
     if pool.code not in pool.members:
         raise PoolError("city.yaml: pool.members lacks {code}, the city's own code (pool.code)", code=pool.code)
+
+
+def require_code(pool: Pool) -> None:
+    """Raises PoolError where the configuration lacks the city's own code or its published number of children."""
+    if pool.code is None or pool.children is None:
+        raise PoolError(
+            "city.yaml: pool.code or pool.children is empty, expected the city's own code and its children by the "
+            "published school statistics"
+        )
 
 
 def require_yearly(catalogue: Catalogue, date: dt.date) -> None:
@@ -71,6 +81,19 @@ def require_members(pool: Pool, joins: Mapping[str, Join], withdrawn: Collection
                 children=join.children,
                 everyone=everyone,
             )
+
+
+def require_keys(joins: Mapping[str, Join]) -> None:
+    """Raises PoolError where a member's key for the masks is none, so that no member could answer."""
+    for member, join in joins.items():
+        try:
+            X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(bytes.fromhex(join.exchange)))
+        except ValueError:  # a point of low order
+            raise PoolError(
+                "member {code}: its X25519 key is no key, expected one that `kodomo pool join` made; nothing was "
+                "answered: ask that member for its joining file again",
+                code=member,
+            ) from None
 
 
 def require_same_catalogue(own: Mapping[str, str], joins: Mapping[str, Join]) -> None:

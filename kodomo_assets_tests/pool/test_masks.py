@@ -70,7 +70,8 @@ def test_a_mask_is_what_the_contract_says(keys):
     one, two = CODES[:2]
     shared = keys[one].exchange(keys[two].public_key())
     extracted = hmac.new(PLAN, shared, hashlib.sha256).digest()
-    key = hmac.new(extracted, b"kodomo pool mask 1\x01", hashlib.sha256).digest()
+    pair = b"".join(code.encode() + keys[code].public_key().public_bytes_raw() for code in (one, two))
+    key = hmac.new(extracted, b"kodomo pool mask 1" + pair + b"\x01", hashlib.sha256).digest()
     stream = chacha20_block(key, 0) + chacha20_block(key, 1)
     expected = [int.from_bytes(stream[at : at + 16], "little") for at in range(0, 96, 16)]
     pair = {code: keys[code] for code in (one, two)}
@@ -78,6 +79,21 @@ def test_a_mask_is_what_the_contract_says(keys):
     subtracted_by_the_larger = contribution([0.0] * 6, two, pair)
     assert [int(low) | int(high) << 64 for low, high in added_by_the_smaller] == expected
     assert [-(int(low) | int(high) << 64) % (1 << 128) for low, high in subtracted_by_the_larger] == expected
+
+
+def test_members_that_copy_the_public_keys_of_others_do_not_cancel_their_masks(keys):
+    """Of five the last two join with the keys of the first two, as they are or with the bit that X25519 ignores."""
+    first, second, third, *copies = CODES[:5]
+    public = {code: key.public_key() for code, key in keys.items()}
+    copied = [bytearray(public[code].public_bytes_raw()) for code in (first, second)]
+    for flipped in (0, 0x80):
+        for each in copied:
+            each[31] ^= flipped
+        others = {first: public[first], second: public[second]} | {
+            code: X25519PublicKey.from_public_bytes(bytes(each)) for code, each in zip(copies, copied, strict=True)
+        }
+        held = encoded([1.0, 634.0, 29.0])
+        assert not (masked(held, third, keys[third], others, PLAN) == held).any()
 
 
 def test_a_public_key_that_makes_every_mask_the_same_is_refused(keys):

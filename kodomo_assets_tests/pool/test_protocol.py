@@ -12,6 +12,7 @@ import pytest
 from kodomo_assets.errors import KodomoError, PoolError, RequestError
 from kodomo_assets.pool.contents import Join
 from kodomo_assets.pool.documents import signed
+from kodomo_assets.pool.keys import coordinator_file
 from kodomo_assets.pool.ledger import answers
 from kodomo_assets.pool.rules import require_like_before, require_same_catalogue
 from kodomo_assets.pool.vectors import decoded, encoded, of_text, to_text
@@ -120,6 +121,7 @@ def test_a_pool_from_joining_to_result(tmp_path):
         city.contribute(made.folder)
     with pytest.raises(PoolError, match="has its result"):
         made.plan()
+    made.copied(tmp_path / "forged")
     forged = made.altered(tmp_path / "forged", f"result-{R}.json", result=result | {"failed": {}})
     with pytest.raises(PoolError, match="is not what the totals give: content failed"):
         city.show(forged)
@@ -212,6 +214,7 @@ def test_rounds_that_do_not_follow(pool, tmp_path):
         return refused(city, pool.altered(tmp_path / "files", PLAN_2, **changes), said)
 
     asked = content["asked"]
+    pool.copied(tmp_path / "files")
     asked_with(
         "asks what does not follow from catalogue and totals: content rate",
         asked=asked | {"content": {"rate": 0.4 + 3e-9}},
@@ -232,6 +235,7 @@ def test_rounds_that_do_not_follow(pool, tmp_path):
         asked_with(said, totals=[total])
 
     shutil.rmtree(tmp_path / "files")
+    pool.copied(tmp_path / "files")
     total = pool.content(f"total-{R}-01.json")
     total_with("does not begin with the number of members", vector=to_text(encoded([4, 50, 20])))
     masked = encoded([5, 50, 20])
@@ -239,7 +243,15 @@ def test_rounds_that_do_not_follow(pool, tmp_path):
     total_with("number 2 of the total is out of range", vector=to_text(masked))
     total_with("has 2 numbers, the plan asks for 3", vector=to_text(encoded([5, 50])))
     total_with("is no base64 text", vector="?")
-    total_with("asks what does not follow", vector=to_text(encoded([5, 50, 21])))
+    # numbers of the coordinator's own, which the plan would follow from
+    total_with("the total of round 1 is not the sum of the answers", vector=to_text(encoded([5, 50, 21])))
+    answer = f"contribution-{R}-01-{CODES[4]}.json"
+    changed = pool.altered(tmp_path / "files", answer, vector=to_text(encoded([1, 12, 6])))
+    shutil.copy(pool.folder / PLAN_2, changed / PLAN_2)
+    refused(city, changed, f"{answer}: is another answer of 080005 than went into the total of round 1")
+    (changed / answer).unlink()
+    refused(city, changed, f"{answer}: is missing, expected the answer of every member beside the total of round 1")
+    shutil.copy(pool.folder / answer, changed / answer)
     total_with("is not that of the files of its members", plan="0" * 64)
     total_with("is not that of the files of its members", contributions=total["contributions"] | {CODES[2]: "0" * 64})
     total_with(
@@ -247,6 +259,57 @@ def test_rounds_that_do_not_follow(pool, tmp_path):
         contributions={code: digest for code, digest in total["contributions"].items() if code != CODES[0]},
     )
     total_with("holds the totals of rounds 2, expected", round=2)
+
+
+def test_a_database_that_was_restored_answers_no_other_plan(tmp_path):
+    """What was answered stands in the key file too, which no backup holds and none takes back."""
+    made = Pool(tmp_path)
+    city = made.cities[0]
+    made.plan()
+    saved = city.settings.database.read_bytes()
+    city.contribute(made.folder)
+    name = f"contribution-{R}-01-{CODES[0]}.json"
+    sent = (made.folder / name).read_bytes()
+    city.settings.database.write_bytes(saved)
+    other = made.altered(tmp_path / "other", PLAN_1, last_day="2025-08-01")
+    with pytest.raises(PoolError, match="is a second plan of round 1"):
+        city.contribute(other)
+    for withdraw in (False, True):
+        with pytest.raises(PoolError, match="has begun"):
+            city.join(made.folder, withdraw=withdraw)
+    (made.folder / name).unlink()
+    city.contribute(made.folder)
+    assert (made.folder / name).read_bytes() == sent
+    # and once there is a result, that date is over whatever the database says
+    city.keys.ended(R)
+    city.settings.database.write_bytes(saved)
+    with pytest.raises(PoolError, match="has begun"):
+        city.join(made.folder)
+
+
+def test_keys_that_are_lost_or_stand_for_two_are_told(tmp_path):
+    made = Pool(tmp_path)
+    city = made.cities[0]
+    city.settings.pool_key_file.rename(tmp_path / "moved")
+    with pytest.raises(PoolError, match=r"stands in pool\.members with its fingerprint: the key is lost or was moved"):
+        city.join(made.folder)
+    assert not city.settings.pool_key_file.exists()
+    (tmp_path / "moved").rename(city.settings.pool_key_file)
+    one = made.members[CODES[1]]
+    city.configure(**made.shared | {"members": made.members | {CODES[2]: one}})
+    with pytest.raises(KodomoError, match=f"{one[:16]}... stands there for two"):
+        city.catalogue  # noqa: B018
+    weak = made.altered(tmp_path / "weak", f"join-{R}-{CODES[3]}.json", exchange="0" * 64)
+    for path in made.folder.glob("join-*.json"):
+        if not (weak / path.name).exists():
+            shutil.copy(path, weak / path.name)
+    with pytest.raises(PoolError, match="member 080004: its X25519 key is no key"):
+        made.plan(weak)
+    made.plan()
+    coordinator_file(made.home).unlink()
+    with pytest.raises(PoolError, match="plans that it signed are: the coordinator's key is lost"):
+        made.plan()
+    assert not coordinator_file(made.home).exists()
 
 
 def test_catalogues_that_differ_and_members_that_change_by_few():
