@@ -65,6 +65,8 @@ RULES: Mapping[str, str] = {
     "legacy": "データベースみまもりの該当数",
     "chance": "くじ引き",
 }
+#: How a rule was judged on children whose events it has not seen.
+CROSS_VALIDATION, WITHOUT_THIS_CITY = "交差検証", "この市を除いて推定した重み"
 
 #: How a link came about (linkage.links.method, linkage.quality), in the order of the rules; then how it did not.
 LINK_METHODS = (

@@ -18,6 +18,7 @@ from kodomo_assets.stages.weights.summary import (
     tell_calibration,
     tell_cards,
     tell_coefficients,
+    tell_in_force,
     tell_logistic,
     tell_validation,
 )
@@ -33,7 +34,11 @@ from kodomo_assets.stages.weights.versions import refresh_weights
     reads=["features.matrix", "features.labels", "linkage.children"],
     checks=[
         check("weights.in_force", "fit_succeeded", "推定できた、または有効な版を引き続き用いる"),
-        check("weights.in_force", "own_weights", "この市で推定した重みを用いる（相談記録が足りないときは該当数）"),
+        check(
+            "weights.in_force",
+            "own_weights",
+            "この市で推定した重み、または人が採用した複数の市の重みを用いる（どちらもないときは該当数）",
+        ),
         check("weights.in_force", "in_order", "より新しい基準日の版がまだない（古い基準日から順に更新する）"),
     ],
 )
@@ -56,7 +61,7 @@ def coefficients(step: Step) -> Results:
         Written(
             "weights.in_force",
             "new_in_force",
-            {"version": version, "refitted": outcome.refitted, "reason": outcome.reason, "stopped": outcome.stopped},
+            lambda con: tell_in_force(con, step.catalogue, outcome),
             [lambda _: check_outcome(outcome), lambda con: [check_origin(con, step.catalogue, version)]],
         ),
         also=beside if outcome.refitted else [],

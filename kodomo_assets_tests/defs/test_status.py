@@ -23,6 +23,7 @@ from kodomo_assets.refreshing.needs import job_name, need, read_accounts
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers import status
 from kodomo_assets.stages.sources.arrivals import Hashes
+from kodomo_assets.store.connection import connect
 from kodomo_assets.store.exports import made_files
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.defs.conftest import DAY, Office
@@ -105,7 +106,20 @@ def test_what_was_sent_back_and_which_checks_do_not_hold(office, watcher):
     office.deliver("なぞの表.csv", "a", "1")
     office.deliver("給食費.csv", "宛名番号,年度,滞納月数", "1,いつか,1")
     office.materialize("sources.public_assistance", "sources.resident_register", "sources.school_lunch_fees")
+    with connect(office.settings.database) as con:
+        con.execute(
+            "insert into weights.versions by name select '2025-04-01.3' as version, 'lower' as band, $1::date as "
+            "reference_date, '' as fingerprint, 'ever' as label, now() as created_at, 'pooled' as origin, "
+            "$1::date as in_force_from, '課長' as decided_by, "
+            "'内緒 (2024-04-01.pooled.1; 9 events, expected 210 (5 per own level))' as reason",
+            [DAY],
+        )
+        con.execute("insert into weights.in_force by name select $1::date as reference_date, '2025-04-01.3' as version", [DAY])  # fmt: skip
     watcher.look()
+    assert "<p>小1〜小3の順位は、複数の市で推定した重み（2024-04-01.pooled.1、課長が採用）によります。</p>" in page(
+        office
+    )
+    assert "内緒" not in page(office)
     lines = {line[1]: line for line in rows(page(office)) if len(line) == 6}
     assert lines["生活保護"][3:5] == ["40", "1"]
     assert (

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from kodomo_assets.pool.rounds import left_out
+from kodomo_assets.stages.weights.card import gather_card
+from kodomo_assets.stages.weights.card_page import model_card
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.measures import places
 from kodomo_assets.stages.weights.pooled import adopted, drawn_weights, make_pooled_tables, scores_without
+from kodomo_assets.stages.weights.quality import check_origin
 from kodomo_assets.stages.weights.resampled import refresh_replicates
+from kodomo_assets.stages.weights.summary import tell_in_force
 from kodomo_assets.store.tables import replace
+from kodomo_assets.told import Lines
 from kodomo_assets_tests.pool.test_rounds import DAY, Pool, parted
 from kodomo_assets_tests.weights.test_fit import NA, band_of
 from kodomo_assets_tests.weights.test_serving import events, upper_of
@@ -163,6 +170,43 @@ def test_borderlines_come_from_draws_of_the_covariance(made):
     kept = city.con.execute("select band, item, level, weights from new_replicates order by item, level").df()
     assert set(kept["band"]) == {"lower"}
     assert kept["weights"].map(list).tolist() == drawn.sort_values(["item", "level"])["weights"].tolist()
+
+
+def test_checks_and_metadata_name_the_adopted_version_and_who_adopted_it(made):
+    city, _, before, adopted_as, after = made
+    lower, upper = (city.catalogue.bands[band].ja for band in ("lower", "upper"))
+    of_pool = f"複数の市で推定した重み（{adopted_as}、課長が採用）"
+    said = check_origin(city.con, city.catalogue, after.version)
+    assert f"band lower: pooled ({adopted_as}, adopted by 課長; own: 60 events, expected 210 (5 per own level))" in said.message  # fmt: skip
+    assert said.facts == {"counted_bands": 1, "bands": upper, "pooled": f"{lower}の順位は、{of_pool}によります"}
+    assert check_origin(city.con, city.catalogue, before.version).facts["pooled"] == ""
+    told = tell_in_force(city.con, city.catalogue, after)
+    assert told["serves"] == Lines([f"{lower}：{of_pool}", f"{upper}：該当する段階の数"])
+
+
+def test_the_card_says_of_whom_its_figures_are(made):
+    """Counts of the fit are those of all cities, all others of this one; nothing says that the weights are its own."""
+    city, pool, _, adopted_as, after = made
+    if not city.con.execute("from weights.validation where version = $1", [after.version]).fetchall():
+        city.validate(DAY)
+    card = gather_card(city.con, city.catalogue, DAY)
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", model_card(city.catalogue, card).decode().partition("<body>")[2]))
+    everyone = pool.stacked
+    everyone_events, here = 5 * round(everyone.event.sum() / 5), HERE.event.sum()
+    assert (
+        f"ともに推定した市区町村すべての児童{5 * round(len(everyone) / 5):,}人のうち、児童相談記録のある{everyone_events}人"
+        in text
+    )
+    assert f"複数の市で推定した重み（{adopted_as}）を、理由を付けて人が採用しました" in text
+    assert f"この市の児童：{5 * round(len(HERE) / 5)}人のうち、児童相談記録のある{here}人" in text
+    # by lot as many as here, not as in all cities
+    assert f"くじ引きで選べば、およそ{here / len(HERE) * 100:.0f}人です" in text
+    assert f"{card.bands[0].ja}：この市だけでなく" in text
+    assert f"{card.bands[1].ja}：この市の、この年までの記録に合わせた重みです" in text
+    assert "の記録で推定）" not in text
+    assert "複数の市で推定した重み（用いている）交差検証ではなく、この市を除いて推定した重み" in text
+    assert "この市の合計を除いて求めた重みで、この市の児童に順位を付ける" in text
+    assert "課長" not in text
 
 
 def test_weights_of_an_item_that_may_not_be_used_any_more_do_not_serve(made):

@@ -317,6 +317,32 @@ def test_where_the_count_serves_it_says_so(town, std_error):
     )
 
 
+def test_where_adopted_weights_of_many_cities_serve_it_says_so_and_how_they_were_judged(town):
+    town.configure("meeting: {sample_below_cut: 0}")
+    cohort(town, 10, 1)
+    reason = "六つの市で推定した (2024-04-01.pooled.1; 9 events, expected 210 (5 per own level))"
+    for band in ("lower", "upper"):
+        town.insert("weights.versions", version=VERSION, band=band, reference_date=R, fingerprint="", label="ever", created_at=town.clock, origin="pooled", in_force_from=R, decided_by="課長", reason=reason)  # fmt: skip
+    numbers = {column.name: 1 for column in town.catalogue.output("weights.model_cards").columns if not column.nullable}
+    card = numbers | {"version": VERSION, "band": "upper", "reference_date": R, "cv_auc": 0.5, "is_weak": True}
+    town.insert("weights.model_cards", **card)
+    town.insert("weights.validation", version=VERSION, band="upper", rule="count", reference_date=R, measure="precision_difference", value=0.0, low=-0.1, high=0.1, children=500, events=60, found=20)  # fmt: skip
+    town.list()
+    said = (
+        "小4〜中3の順位は、複数の市で推定した重み（2024-04-01.pooled.1、課長が採用）によります",
+        "小4〜中3の順位は偶然とほとんど変わりません（この市を除いて推定した重みのAUC 0.50）",
+        "小4〜中3の順位は、該当する段階の数による順位と、どちらがよく見つけるか区別できません（この市を除いて推定した重み）",
+    )
+    meeting = town.meeting()
+    assert meeting.cautions == said
+    page = meeting_page(meeting).decode()
+    book = openpyxl.load_workbook(io.BytesIO(meeting_workbook(meeting, ())))
+    cells = "\n".join(str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row)
+    for one in said:
+        assert one in page
+        assert one in cells
+
+
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [

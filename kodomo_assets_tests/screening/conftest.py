@@ -111,6 +111,16 @@ class SmallCity:
             },
         )
 
+    def pooled(self, band: str) -> None:
+        """In ``band`` weights of many cities serve."""
+        self.counted(band)
+        self.con.execute(
+            "update weights.versions set origin = 'pooled', decided_by = '課長', reason = "
+            "'(2023-04-01.pooled.1; を、やめて) (2024-04-01.pooled.2; 9 events, expected 210 (5 per own level))' "
+            "where band = $1",
+            [band],
+        )
+
     def counted(self, band: str) -> None:
         """In ``band`` the number of own levels serves."""
         self._insert(

@@ -61,6 +61,19 @@ def test_what_the_list_is_worth_is_said_before_it(ranked):
     assert "nobody is selected in school years: 9" in text
 
 
+def test_weights_of_many_cities_are_named_with_who_adopted_them_and_how_they_were_judged(ranked):
+    ranked.pooled("lower")
+    ranked.con.execute(
+        "insert into weights.validation values ('2025-04-01.1', '2025-04-01', 'lower', 'count', 'precision_difference', "
+        "0.01, 0.01, -0.02, 0.03, 900, 50, 20)"
+    )
+    text = funnel_summary(ranked.con, ranked.catalogue, ranked.day).text()
+    assert "注意 lower: 複数の市で推定した重み（2024-04-01.pooled.2、課長が採用）による weights of many cities" in text
+    assert "注意 upper: 複数" not in text
+    assert "複数の市で推定した重み pooled: この市を除いて推定した重みで比べた" in text
+    assert "やめて" not in text
+
+
 def test_what_a_stop_does_to_the_list_is_said_in_numbers(ranked):
     """小1: 9 children more would be 19 and one place, as now; 小9: five more make ten, and one place instead of none. A
     child of a school that is not screened makes no place."""

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from kodomo_assets.adopted import adoptions
 from kodomo_assets.catalogue import PREPARATIONS, Catalogue
 from kodomo_assets.checks import LACKING
 from kodomo_assets.errors import KodomoError
@@ -151,6 +152,7 @@ def status_page(
     facts = {
         "made_at": f"{local:%Y-%m-%d %H:%M}",
         "offices_now": offices,
+        "pooled": _pooled(con, catalogue, day),
         "strange": [
             *((file.name, _NOT_READ[file.problem]) for file in lying if file.problem),
             *((name, _NO_DATE) for name in elsewhere),
@@ -172,6 +174,12 @@ def status_page(
     pages = Pages(catalogue, day, packaged=True)
     page = pages.render("status.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
     return page, list(_alarms(catalogue, offices, steps, red, failure, zone))
+
+
+def _pooled(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.date) -> list[str]:
+    """Of each band in which adopted weights of many cities serve a sentence; none before the date was refreshed."""
+    row = con.execute("select version from weights.in_force where reference_date = $1", [day]).fetchone()
+    return [one.ranks(catalogue.bands[band].ja) for band, one in adoptions(con, row[0]).items()] if row else []
 
 
 def closed_page(catalogue: Catalogue, day: dt.date, now: dt.datetime, error: KodomoError) -> tuple[bytes, list[str]]:

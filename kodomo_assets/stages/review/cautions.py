@@ -6,6 +6,7 @@ import datetime as dt
 
 import duckdb
 
+from kodomo_assets.adopted import adoptions, judged_by
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.vocabulary import FLAGS, RULES, school_year_ja
 
@@ -21,14 +22,16 @@ def protection_caution(catalogue: Catalogue) -> tuple[str, ...]:
 def meeting_cautions(
     con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date, *, hidden: bool
 ) -> tuple[str, ...]:
-    """For the meeting's files, besides: bands whose weights are a mere count, hardly better than chance or not to be
-    told from another rule, school years without selected children, and whom a tie cannot tell apart.
+    """For the meeting's files, besides: bands whose weights are a mere count, of many cities, hardly better than
+    chance or not to be told from another rule, school years without selected children, and whom a tie cannot tell
+    apart.
 
     While the sample is hidden neither is named: a child of such a school year on the list could only be of the sample.
     """
     return (
         *protection_caution(catalogue),
         *_counted(con, catalogue, reference_date),
+        *_pooled(con, catalogue, reference_date),
         *_weak_models(con, catalogue, reference_date),
         *_not_told_apart(con, catalogue, reference_date),
         *(() if hidden else _tied(con, reference_date)),
@@ -59,15 +62,27 @@ def _counted(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_dat
     return said
 
 
+def _pooled(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
+    """Bands in which adopted weights of many cities serve: which version, and who adopted it."""
+    rows = con.execute(
+        "select distinct band, weights_version from screening.ranking where reference_date = $1 order by band",
+        [reference_date],
+    ).fetchall()
+    found = [(band, adoptions(con, version).get(band)) for band, version in rows]
+    return [one.ranks(catalogue.bands[band].ja) for band, one in found if one is not None]
+
+
 def _weak_models(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
     rows = con.execute(
         """
         select
             m.band,
-            m.cv_auc
+            m.cv_auc,
+            v.origin
         from weights.model_cards as m
         join (select distinct weights_version, band from screening.ranking where reference_date = $day) as r
             on r.weights_version = m.version and r.band = m.band
+        left join weights.versions as v on v.version = m.version and v.band = m.band
         -- a card of before the verdict was kept is judged by the present setting
         where coalesce(m.is_weak, m.cv_auc < $auc)
         order by m.band
@@ -75,7 +90,10 @@ def _weak_models(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference
         {"day": reference_date, "auc": catalogue.weights.min_cv_auc},
     ).fetchall()
     ja = {name: band.ja for name, band in catalogue.bands.items()}
-    return [f"{ja[band]}の順位は偶然とほとんど変わりません（交差検証のAUC {auc:.2f}）" for band, auc in rows]
+    return [
+        f"{ja[band]}の順位は偶然とほとんど変わりません（{judged_by(origin)}のAUC {auc:.2f}）"
+        for band, auc, origin in rows
+    ]
 
 
 def _not_told_apart(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_date: dt.date) -> list[str]:
@@ -84,10 +102,12 @@ def _not_told_apart(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
         """
         select
             d.band,
-            list(d.rule order by d.rule)
+            list(d.rule order by d.rule),
+            any_value(v.origin)
         from weights.validation as d
         join (select distinct weights_version, band from screening.ranking where reference_date = $1) as r
             on r.weights_version = d.version and r.band = d.band
+        left join weights.versions as v on v.version = d.version and v.band = d.band
         where d.measure = 'precision_difference' and d.low <= 0 and d.high >= 0
         group by d.band
         order by d.band
@@ -96,8 +116,8 @@ def _not_told_apart(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, refere
     ).fetchall()
     return [
         f"{catalogue.bands[band].ja}の順位は、{'・'.join(RULES[rule] for rule in rules)}による順位と、"
-        "どちらがよく見つけるか区別できません（交差検証）"
-        for band, rules in rows
+        f"どちらがよく見つけるか区別できません（{judged_by(origin)}）"
+        for band, rules, origin in rows
     ]
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import duckdb
 
-from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.adopted import POOLED, Adoption, adoptions
+from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.sql import has_table
 from kodomo_assets.stages.screening.given_list import is_unlike_given
 from kodomo_assets.stages.screening.plots import score_distribution_plot
 from kodomo_assets.stages.sources.forgotten import forgotten
 from kodomo_assets.told import Grid, Told
-from kodomo_assets.vocabulary import CUT_POINTS, FLAGS, LINK_REVIEW, RULES, STOP
+from kodomo_assets.vocabulary import CROSS_VALIDATION, CUT_POINTS, FLAGS, LINK_REVIEW, RULES, STOP, WITHOUT_THIS_CITY
 
 _NO_VERSION = "none"
 
@@ -76,7 +77,8 @@ class ScreeningSummary:
 
     ``legacy_unknown`` = children with more than the share ``legacy_missing`` of the legacy rule's items missing;
     ``weak_bands`` = bands whose weights order the children hardly better than a draw by lot (weights.model_cards,
-    ``is_weak``); ``counted_bands`` = those in which the number of own levels serves; ``compared`` = against
+    ``is_weak``); ``counted_bands`` = those in which the number of own levels serves; ``pooled`` =
+    those in which adopted weights of many cities do; ``compared`` = against
     which rules it was held (weights.validation; empty where the version was not validated); ``of_missing_schools`` =
     children whose school delivered nothing for the date, ranked among themselves; ``stopped`` = children whom 利用停止
     leaves out, in whatever school; ``shorter_by`` = places fewer on the list because of those of ranked schools;
@@ -95,6 +97,7 @@ class ScreeningSummary:
     items: tuple[KeptItem, ...]
     weak_bands: tuple[str, ...] = ()
     counted_bands: tuple[str, ...] = ()
+    pooled: Mapping[Band, Adoption] = field(default_factory=dict)
     compared: tuple[Compared, ...] = ()
     of_missing_schools: int = 0
     stopped: int = 0
@@ -132,6 +135,8 @@ class ScreeningSummary:
             yield "  注意 判定や学校に使われている一覧と違う not the list that is out (list_as_given)"
         for band in self.counted_bands:
             yield f"  注意 {band}: 項目ごとの重みではなく、該当する段階の数による the number of own levels serves"
+        for band, one in self.pooled.items():
+            yield f"  注意 {band}: {one.ja}による weights of many cities serve, as a person adopted them"
         for band in self.weak_bands:
             yield f"  注意 {band}: この重みの並べ方は、くじ引きとほとんど変わらない hardly better than a draw by lot"
         nobody = [str(cohort.school_year) for cohort in self.cohorts if cohort.selected == 0]
@@ -149,7 +154,10 @@ class ScreeningSummary:
     def _compared(self) -> Iterator[str]:
         """How sure it is that the list finds more than another one would."""
         if self.compared:
-            yield "\n  交差検証 out of fold: 上位10%の適合率の差 precision of what serves less that of the rule"
+            told = "上位10%の適合率の差 precision of what serves less that of the rule"
+            yield f"\n  {CROSS_VALIDATION} out of fold: {told}"
+        if any(POOLED in (one.serves, one.rule) for one in self.compared):
+            yield f"  {RULES[POOLED]} {POOLED}: {WITHOUT_THIS_CITY}で比べた judged by weights without this city's sums"
         for one in self.compared:
             interval = f"{one.difference:+6.1%} ({one.low:+.1%} .. {one.high:+.1%})"
             yield f"  {one.band} {one.serves}: {interval}   {RULES[one.rule]} {one.rule}: {one.verdict}"
@@ -259,6 +267,7 @@ def funnel_summary(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, referen
         items=_kept_items(con, catalogue, version),
         weak_bands=_weak_bands(con, version),
         counted_bands=_counted_bands(con, version),
+        pooled=adoptions(con, version),
         compared=_compared(con, version),
         of_missing_schools=of_missing_schools,
         stopped=stopped,

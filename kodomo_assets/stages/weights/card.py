@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from kodomo_assets.adopted import POOLED, adoptions
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.disclosure import told_count, told_rows
 from kodomo_assets.sql import literal
@@ -82,7 +83,9 @@ class BandCard:
 
     Attributes:
         origin: the rule that serves, as in ``vocabulary.RULES``; ``decided``: a person decided on it.
-        facts: its row of weights.model_cards.
+        adopted: the version of the weights of many cities that serves, else None.
+        facts: its row of weights.model_cards; where adopted weights serve the counts are of all cities together.
+        here: children and events of this city, None where nobody counted them yet.
         figures: rule -> measure -> figure; without a validation empty.
         calibration: tenth, children, events, fitted.
         logistic: method, rank correlation and overlap, or None.
@@ -94,7 +97,9 @@ class BandCard:
     ja: str
     origin: str
     decided: bool
+    adopted: str | None
     facts: Row
+    here: Row | None
     figures: Mapping[str, Mapping[str, Figure]]
     items: tuple[ItemCard, ...]
     calibration: tuple[Row, ...]
@@ -105,6 +110,11 @@ class BandCard:
     @property
     def serves(self) -> Mapping[str, Figure]:
         return self.figures.get(self.origin, {})
+
+    @property
+    def is_held_against_pooled(self) -> bool:
+        """Whether weights of many cities stand among the figures, serving or not."""
+        return POOLED in self.figures
 
     @property
     def compared(self) -> Mapping[str, Figure]:
@@ -192,14 +202,16 @@ def gather_card(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, reference_
         name: told(f"weights.{name}", of_version)
         for name in ("model_cards", "validation", "coefficients", "stability", "calibration", "logistic")
     }
-    standing = _standing(con, catalogue, reference_date)
+    standing, pooled = _standing(con, catalogue, reference_date), adoptions(con, version)
     bands = tuple(
         BandCard(
             band=band,
             ja=catalogue.bands[band].ja,
             origin=of["origin"],
             decided=decided[band],
+            adopted=pooled[band].version if band in pooled else None,
             facts=_of(tables["model_cards"], band)[0],
+            here=next(iter(_of(tables["validation"] if band in pooled else tables["model_cards"], band)), None),
             figures=_figures(_of(tables["validation"], band), _intervals(con, version, band)),
             items=_items(catalogue, _of(tables["coefficients"], band), _of(tables["stability"], band)),
             calibration=tuple(_of(tables["calibration"], band)),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kodomo_assets.adopted import POOLED
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.disclosure import ROUND_TO
 from kodomo_assets.intervals import Z
@@ -18,7 +19,7 @@ from kodomo_assets.stages.weights.card import BandCard, Card, Figure, Level
 from kodomo_assets.stages.weights.card_beside import QUARTERS, Late
 from kodomo_assets.stages.weights.measures import REPLICATES
 from kodomo_assets.stages.weights.plots import calibration_plot
-from kodomo_assets.vocabulary import MODEL_CARD, NO_JUDGEMENT, RULES
+from kodomo_assets.vocabulary import CROSS_VALIDATION, MODEL_CARD, NO_JUDGEMENT, RULES, WITHOUT_THIS_CITY
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -83,6 +84,9 @@ def model_card(catalogue: Catalogue, card: Card) -> bytes:
             replicates=f"{REPLICATES:,}",
             label=_LABELS[card.label],
             rules=RULES,
+            pooled_rule=POOLED,
+            cross_validation=CROSS_VALIDATION,
+            without_this_city=WITHOUT_THIS_CITY,
             measures=_MEASURES,
             reasons=_REASONS,
             fact_rows=[(name, ja, facts[name].places) for name, ja in _FACTS.items()],
@@ -151,7 +155,8 @@ def _range(figure: Figure) -> str:
 
 
 def _by_lot(band: BandCard) -> str:
-    return _hundred(band.facts["events"] / band.facts["children"])
+    # told beside a precision, which a validation made: so these are there
+    return _hundred(band.here["events"] / band.here["children"]) if band.here else _UNTOLD
 
 
 def _compared(figure: Figure) -> str:

@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from kodomo_assets.adopted import POOLED
 from kodomo_assets.catalogue import NO_RECORD, Band, Catalogue
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.weights.design import Children, level_counts
@@ -31,7 +32,6 @@ from kodomo_assets.stages.weights.regression import Array, predicted
 from kodomo_assets.stages.weights.resampling import REPLICATES
 from kodomo_assets.stages.weights.selection import LOG_COLUMNS
 
-POOLED = "pooled"
 TABLE = "weights.pooled"
 _OF_LEVEL = ("item", "level", "position", "weight", "std_error", "p_value", "weight_without", "children", "covariance")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from kodomo_assets.adopted import adoptions
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.stages.weights.validated import is_weak
@@ -134,13 +135,22 @@ def check_evidence_before(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, 
 
 
 def check_origin(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> CheckOutcome:
-    """A warning for each band in which the count serves because its own fit rests on too little."""
+    """A warning for each band in which the count serves because its own fit rests on too little.
+
+    Weights of many cities that a person adopted are told, and are no warning.
+    """
+    pooled = adoptions(con, version)
     rows = con.execute(
         "select band, origin, decided_by is not null, reason from weights.versions where version = $1 order by band",
         [version],
     ).fetchall()
-    # what a person wrote as the reason stands in the configuration
-    said = [f"band {band}: {origin}" + (" (as decided)" if by else f" ({why})") for band, origin, by, why in rows]
+    # what a person wrote as the reason stands in the configuration, of an adoption in weights.versions
+    said = [
+        f"band {band}: {origin} ({one.version}, adopted by {one.role}; own: {one.lacking})"
+        if (one := pooled.get(band))
+        else f"band {band}: {origin}" + (" (as decided)" if by else f" ({why})")
+        for band, origin, by, why in rows
+    ]
     counted = [band for band, origin, by, _ in rows if origin == "count" and not by]
     return CheckOutcome(
         name="own_weights",
@@ -153,5 +163,9 @@ def check_origin(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: 
             if counted
             else ""
         ),
-        facts={"counted_bands": len(counted), "bands": "、".join(catalogue.bands[band].ja for band in counted)},
+        facts={
+            "counted_bands": len(counted),
+            "bands": "、".join(catalogue.bands[band].ja for band in counted),
+            "pooled": "、".join(one.ranks(catalogue.bands[band].ja) for band, one in pooled.items()),
+        },
     )

@@ -7,12 +7,13 @@ import datetime as dt
 import duckdb
 import pandas as pd
 
+from kodomo_assets.adopted import POOLED
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.stages.weights.afterwards import Asked, Version, ask_once
 from kodomo_assets.stages.weights.data import excluded_items, households
 from kodomo_assets.stages.weights.design import Children
-from kodomo_assets.stages.weights.pooled import POOLED, adopted, drawn_weights
+from kodomo_assets.stages.weights.pooled import adopted, drawn_weights
 from kodomo_assets.stages.weights.resampling import Counts, final_columns, multiplicities, resampled_weights
 from kodomo_assets.stages.weights.serving import OWN
 

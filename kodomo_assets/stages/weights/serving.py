@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kodomo_assets.adopted import POOLED, reason_of
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.errors import FitError, Said, together
 from kodomo_assets.stages.weights.count import fit_count
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.fit import BandFit, fit_band
-from kodomo_assets.stages.weights.pooled import POOLED, Pooled, pooled_fit
+from kodomo_assets.stages.weights.pooled import Pooled, pooled_fit
 
 OWN, COUNT = "own", "count"
 
@@ -84,7 +85,7 @@ def _served(
     if own is not None and serves_own:
         return Served(OWN, own, reason, decided_by)
     if pooled is not None and decision is None:
-        adopted = f"{pooled.reason} ({pooled.version}; {enough})"
+        adopted = reason_of(pooled.reason, pooled.version, enough)
         return Served(POOLED, pooled_fit(catalogue, band, bands[band], pooled), adopted, pooled.role, own, error)
     told = reason if error is None else str(error)
     return Served(COUNT, fit_count(catalogue, band, bands, excluded), told, decided_by, own, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from kodomo_assets.adopted import adoptions
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.stages.weights.plots import calibration_plot, coefficient_plot
@@ -33,6 +34,26 @@ def check_outcome(outcome: WeightsOutcome) -> list[CheckOutcome]:
             facts={"version": outcome.later_version or ""},
         ),
     ]
+
+
+def tell_in_force(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, outcome: WeightsOutcome) -> Told:
+    """The version that serves, and of every band what serves in it, of an adopted version who adopted it."""
+    pooled = adoptions(con, outcome.version)
+    rows = con.execute(
+        "select band, origin from weights.versions where version = $1 order by band", [outcome.version]
+    ).fetchall()
+    return {
+        "version": outcome.version,
+        "refitted": outcome.refitted,
+        "reason": outcome.reason,
+        "stopped": outcome.stopped,
+        "serves": Lines(
+            [
+                f"{catalogue.bands[band].ja}：{pooled[band].ja if band in pooled else RULES[origin]}"
+                for band, origin in rows
+            ]
+        ),
+    }
 
 
 def tell_coefficients(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, version: str) -> Told:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kodomo_assets.adopted import POOLED
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.disclosure import told_count
 from kodomo_assets.errors import FitError
@@ -16,7 +17,7 @@ from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.evidence import OfChildren
 from kodomo_assets.stages.weights.fit import require_events
 from kodomo_assets.stages.weights.measures import Found, Interval, auc, by_lot, differences, found, places
-from kodomo_assets.stages.weights.pooled import POOLED, Pooled, scores_without
+from kodomo_assets.stages.weights.pooled import Pooled, scores_without
 from kodomo_assets.stages.weights.regression import Array, predicted
 from kodomo_assets.stages.weights.selection import Selection
 from kodomo_assets.stages.weights.serving import COUNT, OWN
