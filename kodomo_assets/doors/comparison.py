@@ -13,9 +13,10 @@ from math import log, pi
 import duckdb
 
 from kodomo_assets.catalogue import Band, Catalogue
+from kodomo_assets.vocabulary import RULES
 
 _FACTS = {
-    "serves": "用いる重み serves（own＝項目ごと、count＝該当する段階の数）",
+    "serves": "用いる重み serves（own＝この市、pooled＝複数の市、count＝該当する段階の数）",
     "children": "推定に用いた児童 children",
     "events": "相談記録のある児童 events",
     "items": "項目 items",
@@ -194,8 +195,11 @@ def _decisions(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, compared: C
     ).fetchall()
     if rows:
         yield "  人が決めたこと decided by people: それによるAICの差（正＝当てはまりが悪くなる）change of the AIC"
-        if own_fit(con, compared.proposed, band) != compared.proposed:
-            yield "  注意 いまは該当する段階の数で並べるので、一覧は変わらない the count serves: they change no list"
+        ((origin,),) = con.execute(
+            "select origin from weights.versions where version = $1 and band = $2", [compared.proposed, band]
+        ).fetchall()
+        if origin != "own":
+            yield f"  注意 いまは{RULES[origin]}で並べるので、一覧は変わらない the {origin} serves: they change no list"
     for action, item, level, cost in rows:
         of_level = f" ({level})" if level else ""
         yield f"{_shown(cost):>15}{action:>17}   {item}{of_level}  {catalogue.items[item].ja}"
