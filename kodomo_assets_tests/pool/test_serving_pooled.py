@@ -14,7 +14,13 @@ from kodomo_assets.stages.weights.card import gather_card
 from kodomo_assets.stages.weights.card_page import model_card
 from kodomo_assets.stages.weights.design import Children
 from kodomo_assets.stages.weights.measures import places
-from kodomo_assets.stages.weights.pooled import adopted, drawn_weights, make_pooled_tables, scores_without
+from kodomo_assets.stages.weights.pooled import (
+    _share_of_many,
+    adopted,
+    drawn_weights,
+    make_pooled_tables,
+    scores_without,
+)
 from kodomo_assets.stages.weights.quality import check_origin
 from kodomo_assets.stages.weights.resampled import refresh_replicates
 from kodomo_assets.stages.weights.summary import tell_in_force
@@ -113,6 +119,17 @@ def test_counts_means_and_intercepts_are_those_of_this_city(made):
     )
     assert expected == pytest.approx(HERE.event.sum())
     assert rows.loc[rows["item"] == "(base)", "weight"].item() == pytest.approx(HERE.event.mean())
+
+
+def test_a_share_of_few_children_here_is_not_told(made):
+    """Beside the pool's counts nothing would hide it."""
+    city, _, _, _, after = made
+    assert _share_of_many(np.arange(40) < 10, 10) == 0.25
+    assert [_share_of_many(np.arange(40) < few, 10) for few in (0, 9, 31, 40)] == [None] * 4
+    share = city.con.execute(
+        "select negative_fitted_share from weights.model_cards where version = $1 and band = 'lower'", [after.version]
+    ).fetchone()[0]
+    assert share is None or 10 / len(HERE) <= share <= 1 - 10 / len(HERE)
 
 
 def test_the_validation_ranks_by_weights_in_which_this_city_has_no_part(made):

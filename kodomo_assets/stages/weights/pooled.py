@@ -18,7 +18,7 @@ import pandas as pd
 from kodomo_assets.adopted import POOLED
 from kodomo_assets.catalogue import NO_RECORD, Band, Catalogue
 from kodomo_assets.sql import create_from_frame
-from kodomo_assets.stages.weights.design import Children, level_counts
+from kodomo_assets.stages.weights.design import Children, Indicator, level_counts
 from kodomo_assets.stages.weights.fit import (
     BASE,
     COEFFICIENT_COLUMNS,
@@ -140,10 +140,16 @@ def pooled_fit(catalogue: Catalogue, band: Band, children: Children, of: Pooled)
         card={
             **of.card,
             "band": band,
-            "negative_fitted_share": float((fitted < 0).mean()) if n else 0.0,
+            "negative_fitted_share": _share_of_many(fitted < 0, catalogue.publish.suppress_below),
             "children_without_school_records": without_school_records(catalogue, children),
         },
     )
+
+
+def _share_of_many(which: Indicator, fewest: int) -> float | None:
+    """None where it is of few children or of nearly all: the card's counts are the pool's and do not hide it."""
+    count = int(which.sum())
+    return count / len(which) if fewest <= count <= len(which) - fewest else None
 
 
 def scores_without(catalogue: Catalogue, children: Children, of: Pooled) -> Array:
