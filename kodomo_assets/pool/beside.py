@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import duckdb
 import numpy as np
 
+from kodomo_assets.adopted import POOLED
 from kodomo_assets.catalogue import Band, Catalogue
 from kodomo_assets.pool.member import Outcome
 from kodomo_assets.pool.rounds import PooledFit
@@ -24,7 +25,6 @@ _FACTS = {
     "columns": "列数",
     "r_squared": "決定係数",
 }
-_POOLED = "pooled"
 _THOUSAND = 1000
 _SMALLEST = 0.001
 
@@ -54,7 +54,7 @@ def _band(
     found_here = con.execute("from weights.model_cards where version = $1 and band = $2", of).df()
     own = {} if found_here.empty else found_here.iloc[0].to_dict()
     serving = f"いまの重み（{RULES[origin]}、{version}）" if origin else "いまの重み（ない）"
-    yield f"　｜{serving}｜{RULES[_POOLED]}"
+    yield f"　｜{serving}｜{RULES[POOLED]}"
     for name, ja in _FACTS.items():
         yield f"{ja}｜{_number(own.get(name))}｜{_number(fit.card.get(name))}"
     if band in outcome.without:

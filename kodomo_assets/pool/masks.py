@@ -46,19 +46,31 @@ def masked(
     for code, public in others.items():
         there = code.encode() + public.public_bytes_raw()
         pair = here + there if own < code else there + here
-        try:
-            mask = _mask(private, public, plan, pair, len(vector))
-        except ValueError:  # a point of low order: the key of everyone would be the same
-            raise PoolError(
-                "member {code}: its X25519 key is no key, expected one that `kodomo pool join` made; nothing was "
-                "answered: ask that member for its joining file again",
-                code=code,
-            ) from None
+        mask = _mask(shared(private, public, code), plan, pair, len(vector))
         result = added(result, mask if own < code else negated(mask))
     return result
 
 
-def _mask(private: X25519PrivateKey, public: X25519PublicKey, plan: bytes, pair: bytes, length: int) -> Vector:
-    key = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=plan, info=_INFO + pair).derive(private.exchange(public))
+def shared(private: X25519PrivateKey, public: X25519PublicKey, code: str) -> bytes:
+    """The secret that two members share.
+
+    Args:
+        code: whose ``public`` is.
+
+    Raises:
+        PoolError: the public key is none.
+    """
+    try:
+        return private.exchange(public)
+    except ValueError:  # a point of low order: the key of everyone would be the same
+        raise PoolError(
+            "member {code}: its X25519 key is no key, expected one that `kodomo pool join` made; nothing was "
+            "answered: ask that member for its joining file again",
+            code=code,
+        ) from None
+
+
+def _mask(secret: bytes, plan: bytes, pair: bytes, length: int) -> Vector:
+    key = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=plan, info=_INFO + pair).derive(secret)
     stream = Cipher(ChaCha20(key, _NONCE), mode=None).encryptor()
     return of_bytes(stream.update(np.zeros(WIDTH * length, dtype=np.uint8).tobytes()))

@@ -132,7 +132,7 @@ class Member:
             KeyFileError: the keys cannot be written.
         """
         code, date = self.code, self.date()
-        if of_date(answers(self.con), date) or self.keys.has_begun(date):
+        if self._has_begun(date):
             raise PoolError(
                 "the pool of {date} has begun: a round of it was answered, and the data are frozen; expected `kodomo "
                 "pool contribute`",
@@ -150,7 +150,7 @@ class Member:
             PoolError: a round was answered: then the pool ends where it leaves.
         """
         code, date = self.code, self.date()
-        if of_date(answers(self.con), date) or self.keys.has_begun(date):
+        if self._has_begun(date):
             raise PoolError(
                 "the pool of {date} has begun: a round of it was answered, and who leaves now ends it for all. Tell "
                 "the coordinator; expected a withdrawal before round 1",
@@ -159,6 +159,10 @@ class Member:
         file = folder / withdrawal_name(date, code)
         write_file(file, signed(WITHDRAWAL, Withdrawal(date=date, member=code).said(), self.keys.signing))
         return file
+
+    def _has_begun(self, date: dt.date) -> bool:
+        """Whether a round of the pool of ``date`` was answered: a restored database alone may not know."""
+        return bool(of_date(answers(self.con), date)) or self.keys.has_begun(date)
 
     def own_join(self, date: dt.date) -> Join:
         """What the joining file says today; loads ``fit_data``."""
@@ -261,17 +265,10 @@ class Member:
     def _require_chain(self, found: Round, before: Mapping[int, Answer]) -> None:
         """Every round before was answered by this city, and its total is that of the plan that it answered."""
         file, plan = found.document.name, found.plan
-        if (given := before.get(plan.round)) and given.plan != found.document.digest:
-            raise PoolError(
-                "{file}: is a second plan of round {round} of {date}, which differs from the one that was answered; "
-                "nothing was answered",
-                file=file,
-                round=plan.round,
-                date=plan.date,
-            )
+        given = before.get(plan.round)
         # a database that was restored knows less than the key file
-        noted = self._of_pool(plan.date).answered.get(plan.round) if plan.round not in before else None
-        if noted not in (None, found.document.digest):
+        answered = given.plan if given else self._of_pool(plan.date).answered.get(plan.round)
+        if answered not in (None, found.document.digest):
             raise PoolError(
                 "{file}: is a second plan of round {round} of {date}, which differs from the one that was answered; "
                 "nothing was answered",
@@ -279,7 +276,7 @@ class Member:
                 round=plan.round,
                 date=plan.date,
             )
-        if plan.round in before:
+        if given:
             raise PoolError("the pool of {date} has its result: nothing is sent again", date=plan.date)
         for number, (document, total) in enumerate(found.totals, start=1):
             given = before.get(number)

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from kodomo_assets.catalogue import NO_RECORD, Band, Catalogue, Item
 from kodomo_assets.errors import FitError, PoolError, Said
-from kodomo_assets.pool.counting import CHILDREN, EVENTS, HOUSEHOLDS, MEMBERS, Key, by_table, candidates, counts
+from kodomo_assets.pool.counting import CELLS, CHILDREN, EVENTS, HOUSEHOLDS, MEMBERS, Key, by_table, candidates, counts
 from kodomo_assets.pool.differences import Difference, answered, differences
 from kodomo_assets.pool.totals import Model, MomentsOfTotals, OfTotals
 from kodomo_assets.stages.weights.data import excluded_items
@@ -390,8 +390,7 @@ class _Rounds:
         xy, yy = left[width : width + size], float(left[width + size])
         if not 0 <= yy <= of.counts[EVENTS,] or (np.diag(xx) > of.counts[CHILDREN,] / 4 + _NOTHING).any():
             self._refuse(number, Said("a sum of squares that so many children cannot have"))
-        cells = of.counts["cells",]
-        of.moments = MomentsOfTotals(of.columns, xx, xy, yy, of.counts[CHILDREN,], cells)
+        of.moments = MomentsOfTotals(of.columns, xx, xy, yy, of.counts[CHILDREN,], of.counts[CELLS,])
         return left[_of_moments(size) :]
 
     def _positive(self, number: int, matrix: Array) -> Array:

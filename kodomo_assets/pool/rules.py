@@ -13,6 +13,7 @@ from kodomo_assets.catalogue import Catalogue, Pool
 from kodomo_assets.errors import PoolError, Said
 from kodomo_assets.japan.calendar import years_before
 from kodomo_assets.pool.contents import Join, Round
+from kodomo_assets.pool.masks import shared
 from kodomo_assets.pool.rounds import MOST_ROUNDS
 from kodomo_assets.pool.vectors import LIMIT, decoded, of_text
 
@@ -86,14 +87,8 @@ def require_members(pool: Pool, joins: Mapping[str, Join], withdrawn: Collection
 def require_keys(joins: Mapping[str, Join]) -> None:
     """Raises PoolError where a member's key for the masks is none, so that no member could answer."""
     for member, join in joins.items():
-        try:
-            X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(bytes.fromhex(join.exchange)))
-        except ValueError:  # a point of low order
-            raise PoolError(
-                "member {code}: its X25519 key is no key, expected one that `kodomo pool join` made; nothing was "
-                "answered: ask that member for its joining file again",
-                code=member,
-            ) from None
+        public = X25519PublicKey.from_public_bytes(bytes.fromhex(join.exchange))
+        shared(X25519PrivateKey.generate(), public, member)
 
 
 def require_same_catalogue(own: Mapping[str, str], joins: Mapping[str, Join]) -> None:
