@@ -99,8 +99,12 @@ lock: $(VENV)/.runtime
 		--constraint $(VENV)/constraints.txt setup.cfg $(VENV)/build.in --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 		--constraint requirements.lock --extra dev setup.cfg $(VENV)/build.in --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		--constraint requirements-dev.lock --extra host setup.cfg --output-file $(VENV)/host.lock
+	echo '# What the extra `host` adds to requirements.lock; made by `make lock`.' > requirements-host.lock
+	grep -vxFf requirements.lock $(VENV)/host.lock >> requirements-host.lock
 	echo '# What the extra `encryption` adds to requirements.lock; made by `make lock`.' > requirements-encryption.lock
-	grep '^duckdb-extension-' requirements-dev.lock >> requirements-encryption.lock
+	grep '^duckdb-extension-httpfs' requirements-dev.lock >> requirements-encryption.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
