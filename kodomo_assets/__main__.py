@@ -108,6 +108,7 @@ def command_line() -> Parser:
     doctor.add_argument("--port", type=int, default=_PORT, help=f"画面のポート。既定 {_PORT}")
     _add_weights(commands)
     _add_pool(commands)
+    _add_host(commands)
     _add_backups(commands)
     _add_encryption(commands)
     _add_export(commands)
@@ -212,6 +213,17 @@ def _add_pool(commands: argparse._SubParsersAction[Parser]) -> None:
         step.add_argument("--dir", type=Path, required=True, metavar="D", help="やりとりするファイルのフォルダー")
     for step in (plan, total):
         step.add_argument("--home", type=Path, required=True, metavar="K", help="取りまとめ役の鍵と設定のフォルダー")
+
+
+def _add_host(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Many cities on one host, each with all of its own; it sees of them what they give (docs/host-tables.md)."""
+    of_host = commands.add_parser("host", help="多くの市区町村を一つのホストで動かす")
+    asked = of_host.add_commands("hosted")
+    collect = asked.add_parser("collect", help="市区町村が出した集計を、一つのデータベースとページに集める")
+    collect.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="市区町村のフォルダー（082201_つくば市 のような名前）のあるところ"
+    )
+    collect.add_argument("--to", type=Path, required=True, metavar="HOME", help="データベースとページを置くフォルダー")
 
 
 def _add_backups(commands: argparse._SubParsersAction[Parser]) -> None:

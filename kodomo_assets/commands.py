@@ -42,6 +42,8 @@ def run(given: argparse.Namespace) -> int:
         return _doctor(settings, given)
     if given.command == "export":
         return _export(settings, given)
+    if given.command == "host":
+        return _host(given)
     if given.command == "pool" and given.step in ("plan", "total"):
         return _coordinate(given)
     catalogue = load_catalogue(settings.overlay)
@@ -179,6 +181,19 @@ def _coordinate(given: argparse.Namespace) -> int:
         lines = pooling.total(home, folder, today=today)
     print("\n".join(lines))
     return 0
+
+
+def _host(given: argparse.Namespace) -> int:
+    """What a host of many cities is given: no city's own settings."""
+    from kodomo_assets.doors.collecting import collect_and_tell
+
+    catalogue = load_catalogue()
+    now = dt.datetime.now(ZoneInfo(catalogue.calendar.timezone))
+    done, wrong, lacking = collect_and_tell(given.folder.resolve(), given.to.resolve(), catalogue, now)
+    print("\n".join(done))
+    if wrong:
+        print("\n".join(wrong), file=sys.stderr)
+    return 2 if lacking else 0
 
 
 def _pool(settings: Settings, catalogue: Catalogue, given: argparse.Namespace) -> int:

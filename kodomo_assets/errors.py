@@ -204,6 +204,12 @@ class PoolError(KodomoError):
     remedy: ClassVar[str] = "共同の重みは、ここで止まっています。センターに、上の文を渡してください"
 
 
+class AggregatesError(KodomoError):
+    """A city's file of aggregates is not given, or the host does not take it; nothing of it was read (cities.md, 3)."""
+
+    remedy: ClassVar[str] = "市区町村の集計のことです。その市区町村のデータ担当に、上の文を渡してください"
+
+
 class CheckFailedError(KodomoError):
     """A blocking check failed inside the transaction; nothing was written.
 

@@ -34,6 +34,7 @@ TRANSLATED = [
     "linkage.md",
     "analysts.md",
     "cities.md",
+    "host-tables.md",
 ]
 #: What an example calls by another name than the page beside it.
 PLACEHOLDERS = {"<受付番号>": "<number>", "ファイル": "FILE", "案.yaml": "FILE"}

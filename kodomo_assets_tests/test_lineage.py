@@ -48,6 +48,7 @@ NOT_READ = [
     ("*", "sources.earlier_rosters", "its rows lie in sources.school_roster, under their own date"),
     ("linkage__answers", "linkage.children", "read where an answer came back; none did here"),
     ("review__results_report", "published.analyst", "a file, which is opened apart"),
+    ("published__aggregates", "published.analyst", "a file, which is opened apart"),
     ("screening__ranking", "sources.*", "read of a table that is late or has faults"),
     ("published__refreshes", "*", "the end of a refresh: everything is done; what was read stands in sources.readings"),
 ]

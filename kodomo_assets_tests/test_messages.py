@@ -21,6 +21,7 @@ ROOT = Path(kodomo_assets.__file__).parent
 MESSAGES: dict[str, str] = yaml.safe_load((ROOT / "messages.yaml").read_text("utf-8"))
 #: Told in Japanese wherever they are raised.
 WHOLE = {
+    "AggregatesError",
     "BackupError",
     "ConfigurationError",
     "DeliveryError",

@@ -5,6 +5,7 @@ What belongs here: facts and their shapes. What does not: anything that reads a 
 
 from kodomo_assets.catalogue.base import Band, did_you_mean
 from kodomo_assets.catalogue.decisions import ItemDecision
+from kodomo_assets.catalogue.host import LEAST_TOLD
 from kodomo_assets.catalogue.ingest import TO_FILL_IN, Acknowledgement, Ingest
 from kodomo_assets.catalogue.interviews import PREPARATIONS
 from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE, Item
@@ -24,6 +25,7 @@ from kodomo_assets.catalogue.words import GROUP_OF_SEVERAL, OTHER, SCHOOL_GROUP,
 __all__ = [
     "BLANK",
     "GROUP_OF_SEVERAL",
+    "LEAST_TOLD",
     "NOT_APPLICABLE",
     "NO_RECORD",
     "OTHER",

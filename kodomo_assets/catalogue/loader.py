@@ -117,6 +117,7 @@ def _laid_over(overlay: Path | None) -> tuple[dict[str, Any], str]:
         _overlay(raw, _read_overlay(overlay), origin, ())
         holders = [(holder, "password_file") for holder in (raw["ingest"], *raw["tables"].values())]
         holders += [(raw["notify"], "password_file"), (raw["publish"], "folder"), (raw["registry"], "templates")]
+        holders += [(raw["host"], "folder")]
         for holder, key in holders:
             if isinstance(holder.get(key), str):
                 # relative to the city's file, wherever the process was started

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from kodomo_assets.catalogue.accounts import Accounts
 from kodomo_assets.catalogue.base import Band, Model, did_you_mean
 from kodomo_assets.catalogue.decisions import check_decisions
+from kodomo_assets.catalogue.host import LEAST_TOLD, Host
 from kodomo_assets.catalogue.ingest import Ingest, Reason, Remedy
 from kodomo_assets.catalogue.interviews import Interviews, Preparation
 from kodomo_assets.catalogue.items import Item
@@ -86,6 +87,7 @@ class Catalogue(Model):
     retention: Retention = Field(description="how long what is stored is kept")
     notify: Notify = Field(description="whom a mail tells that something has to be done")
     pool: Pool = Field(description="with whom the city pools its sums ([cities.md](cities.md))")
+    host: Host = Field(description="what a host of many cities is given ([host-tables.md](host-tables.md))")
     reasons: Mapping[str, Reason] = Field(description="why something is sent back to an office")
     remedies: Mapping[str, Remedy] = Field(description="who mends what a check found, and how")
     outputs: Mapping[str, OutputTable] = Field(description="the tables of kodomo.duckdb")
@@ -294,6 +296,32 @@ class Catalogue(Model):
         if ahead:
             raise ValueError(
                 Said("{ahead}; expected a day on or before today ({today})", ahead=together(ahead), today=today)
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_host_knows_the_city(self) -> Self:
+        """What is given to the host says of whom it is, and holds no cell that is too small to leave the city."""
+        if self.host.folder is None:
+            return self
+        if self.pool.code is None:
+            raise ValueError(Said("host.folder is given without pool.code: expected the city's own code in quotes"))
+        if self.host.folder.name.partition("_")[0] != self.pool.code:
+            raise ValueError(
+                Said(
+                    "host.folder: found a folder called {found!r}, expected {code}, the city's own code (pool.code), "
+                    "alone or before an underscore and its name",
+                    found=self.host.folder.name,
+                    code=self.pool.code,
+                )
+            )
+        if self.publish.suppress_below < LEAST_TOLD:
+            raise ValueError(
+                Said(
+                    "publish.suppress_below: found {found}, expected {least} or more where host.folder is given",
+                    found=self.publish.suppress_below,
+                    least=LEAST_TOLD,
+                )
             )
         return self
 

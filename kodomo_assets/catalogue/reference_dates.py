@@ -80,6 +80,11 @@ class Calendar(Model):
         dates = [dt.date.fromisoformat(f"{year}-{term}") for year in (day.year, day.year + 1) for term in self.terms]
         return min(date for date in dates if date > day)
 
+    def due_on(self, day: dt.date) -> dt.date:
+        """By when the list of the reference date ``day`` is there: a month after it, as ``due`` has it."""
+        # no month is longer, and no term lies behind the 28th
+        return (day + dt.timedelta(days=31)).replace(day=day.day)
+
     def dates_until(self, day: dt.date) -> list[dt.date]:
         """Every reference date up to ``day``, itself too."""
         years = range(self.first_reference_date.year, day.year + 1)

@@ -68,6 +68,7 @@ def declared(catalogue: Catalogue) -> list[Declared]:
         review.papers,
         review.calendar,
         published.analyst,
+        published.aggregates,
         review.results_report,
         published.refreshes,
         store.forgotten,

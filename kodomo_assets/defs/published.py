@@ -1,5 +1,6 @@
 """The assets of the stage ``published``: analyst.duckdb, swapped in whole, and the end of a refresh."""
 
+from kodomo_assets.aggregates.giving import give
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.defs.step import Results, Step, Written, asset, check
 from kodomo_assets.errors import CheckFailedError, KodomoError, PublicationError
@@ -11,7 +12,7 @@ from kodomo_assets.stages.sources.readings import REFRESHES, create_refreshes
 from kodomo_assets.stages.sources.rests_on import RESTS_ON, create_rests_on
 from kodomo_assets.store.publish import confidential, publish, published_file, retire, still_published
 
-NAME = "published.analyst"
+NAME, AGGREGATES = "published.analyst", "published.aggregates"
 
 
 def _published(catalogue: Catalogue) -> list[str]:
@@ -56,10 +57,21 @@ def analyst(step: Step) -> Results:
     yield from step.checked(outcomes)
 
 
+@asset(AGGREGATES, reads=[NAME])
+def aggregates(step: Step) -> Results:
+    file = give(step.catalogue, published_file(step.settings, step.catalogue))
+    if file is None:
+        step.say("共同利用の集計: host.folder is not given, or there is no list yet; nothing leaves the city")
+    else:
+        step.say(f"共同利用の集計: {file.name} replaced after {step.day}")
+    yield step.made(AGGREGATES, {"given": file is not None, "bytes": file.stat().st_size if file else 0})
+
+
 def _everything(catalogue: Catalogue) -> list[str]:
     # the files for people too: a refresh that did not write them is not done
     return [
         NAME,
+        AGGREGATES,
         "sources.inbox",
         *(f"sources.{table}" for table in catalogue.tables),
         "linkage.answers",

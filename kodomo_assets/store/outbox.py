@@ -29,6 +29,14 @@ def write_file(path: Path, content: bytes) -> None:
         _put(path, content, path.parent)
 
 
+def write_into(path: Path, content: bytes) -> None:
+    """Puts ``content`` at ``path`` in one step, made in its folder itself: it is of the folder's group from the start.
+
+    So the account that writes need not be one of the group that reads. What a kill leaves there begins with a dot.
+    """
+    _put(path, content, path.parent)
+
+
 def make_folder(folder: Path) -> None:
     """``folder``, where it is missing, shared as the one above it is (``store.modes``).
 
@@ -63,6 +71,15 @@ def _give(path: Path, group: int, mode: int) -> None:
         ) from None
 
 
+def share(path: Path, folder: Path) -> None:
+    """Lets the group of ``folder`` read ``path``, which is to lie there, where it reads the folder; else nobody."""
+    shared = folder.stat()
+    if shared.st_mode & _SHARED == _SHARED:
+        _give(path, shared.st_gid, 0o640)
+    else:
+        path.chmod(0o600)
+
+
 def _put(path: Path, content: bytes, folder: Path) -> None:
     handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
     try:
@@ -70,9 +87,7 @@ def _put(path: Path, content: bytes, folder: Path) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        shared = path.parent.stat()
-        if shared.st_mode & _SHARED == _SHARED:
-            _give(Path(name), shared.st_gid, 0o640)
+        share(Path(name), path.parent)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

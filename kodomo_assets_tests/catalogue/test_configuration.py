@@ -120,6 +120,10 @@ def decisions(*lines: str, fixed: str = "{}") -> str:
          "ingest.acknowledged_rows.0.reference_date: found 2205-04-01"),
         (withdrawn(day="2205-04-01"), "ingest.withdrawn.0.day: found 2205-04-01"),
         (withdrawn(reference_date="2205-04-01"), "ingest.withdrawn.0.reference_date: found 2205-04-01"),
+        # what the host is given says of whom it is, and tells no cell of few
+        ("host: {folder: given/082201}", "host.folder is given without pool.code"),
+        ("host: {folder: given/082015}\npool: {code: '082201'}", "host.folder: found a folder called '082015', expected 082201"),
+        ("host: {folder: given/082201}\npool: {code: '082201'}\npublish: {suppress_below: 5}", "publish.suppress_below: found 5, expected 10 or more"),
         # groups that would be compared twice, or never
         ("fairness: {without: [absence_days, absence_days]}", "fairness.without: found absence_days more than once"),
         ("fairness: {without: [sex]}", "fairness.without: 'sex' is left out before any regression (fairness) and contributes to no score"),

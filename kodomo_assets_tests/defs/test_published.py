@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -76,6 +77,29 @@ def test_a_folder_that_cannot_be_is_named_by_its_key(office):
     assert not result.success
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert "publish.folder: city.yaml cannot be made" in failure.step_failure_data.user_failure_data.description
+
+
+def test_the_host_is_given_a_file_of_its_group_once_there_is_a_list(office, group):
+    folder = office.root / "given" / "082201_架空市"
+    folder.mkdir(parents=True)
+    shutil.chown(folder, group=group)
+    folder.chmod(0o2750)
+    office.configure(f"host: {{folder: {folder}}}\npool: {{code: '082201'}}")
+    assert office.materialize("published.analyst", "published.aggregates").success
+    assert list(folder.iterdir()) == []
+    with connect(office.settings.database) as con:
+        con.execute(RANKED, [KEY])
+        counts = ", ".join(f"0 as {c}" for c in load_catalogue().output("evaluation.funnel").counts)
+        con.execute(f"insert into evaluation.funnel by name select date '2025-04-01' as reference_date, {counts}")
+    assert office.materialize("published.analyst", "published.aggregates").success
+    assert mode(folder / "aggregates.json") == ("0o640", group)
+    assert KEY not in (folder / "aggregates.json").read_text("utf-8")
+    shutil.rmtree(folder)
+    result = office.materialize("published.aggregates")
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert (
+        "is no folder, expected the one that the host made" in failure.step_failure_data.user_failure_data.description
+    )
 
 
 @pytest.mark.parametrize("folder", ["", "for_analysts"])

@@ -81,7 +81,7 @@ def test_after_the_meeting_is_all_that_follows_from_what_comes_back(definitions)
     job = definitions.resolve_job_def("after_meeting").asset_layer.selected_asset_keys
     # papers follow from the registry: made anew by the same job, without a refresh
     assert job == follows | {dg.AssetKey(["review", "papers"])}
-    assert len(job) == 18
+    assert len(job) == 19
 
 
 def test_the_ui_shows_where_an_asset_stands_and_no_folder_of_this_machine(definitions):

@@ -33,6 +33,7 @@ _NO_RESULT = (
     "retention",
     "notify",
     "pool",
+    "host",
     "rights",
     "publish",
     "accounts",
