@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 RESIDENTS ?= 259000
 WORLD ?= linear
 
-.PHONY: help demo test test-offline ui refresh after-meeting summary templates wheelhouse docs lint format lock clean
+.PHONY: help demo test test-host test-offline ui refresh after-meeting summary templates wheelhouse docs lint format lock clean
 
 help:
 	@echo "make demo                      synthetic city of $(RESIDENTS) residents, all its reference dates, summary"
@@ -21,6 +21,7 @@ help:
 	@echo "make docs                      docs/configuration.md and docs/dictionary.md anew, after a change of what they tell"
 	@echo "make wheelhouse                one archive that installs without internet (docs/導入手順.md), 1 GB"
 	@echo "make test-offline              that archive made, then installed and run by its guide where there is no route (root)"
+	@echo "make test-host                 a host of three cities on systemd and PostgreSQL, and the walls between them (root)"
 	@echo "make templates                 an empty Excel workbook per table, for the offices"
 
 $(VENV)/.runtime: requirements.lock setup.cfg pyproject.toml
@@ -85,6 +86,10 @@ test: lint
 # Of its own: it downloads a gigabyte and takes some minutes. Needs root, unshare, ip and strace.
 test-offline: $(VENV)/.dev
 	$(BIN)/python -m kodomo_assets_tests.offline
+
+# Of its own: it boots a machine with three cities. Needs root, unshare, ip, systemd and PostgreSQL.
+test-host: $(VENV)/.dev
+	$(BIN)/python -m kodomo_assets_tests.host
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

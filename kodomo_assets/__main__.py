@@ -19,6 +19,8 @@ _DRY_RUN = "何をするかを件数で示すだけ。変わるのはアクセ�
 _DATE = "基準日（YYYY-MM-DD）"
 #: Where the UI listens.
 _PORT = 3000
+#: The administrator of this machine's PostgreSQL, whom Debian lets in by his account of the system.
+LOCAL_POSTGRES = "host=/var/run/postgresql user=postgres"
 #: A refresh makes nearly a million objects that stay and hardly a cycle: at Python's own 700 it looks for cycles a
 #: thousand times.
 NEW_OBJECTS = 50_000
@@ -216,7 +218,7 @@ def _add_pool(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_host(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Many cities on one host, each with all of its own; it sees of them what they give (docs/host-tables.md)."""
+    """Many cities on one host, each with all of its own (docs/hosts.md); it sees what they give (host-tables.md)."""
     of_host = commands.add_parser("host", help="多くの市区町村を一つのホストで動かす")
     asked = of_host.add_commands("hosted")
     collect = asked.add_parser("collect", help="市区町村が出した集計を、一つのデータベースとページに集める")
@@ -224,6 +226,19 @@ def _add_host(commands: argparse._SubParsersAction[Parser]) -> None:
         "folder", type=Path, metavar="FOLDER", help="市区町村のフォルダー（082201_つくば市 のような名前）のあるところ"
     )
     collect.add_argument("--to", type=Path, required=True, metavar="HOME", help="データベースとページを置くフォルダー")
+    add = asked.add_parser(
+        "add-city",
+        help="一つの市区町村に要るもの（アカウント、フォルダー、PostgreSQL のデータベース、設定）を作る。root で。"
+        "二度打ってもかまわない",
+    )
+    add.add_argument("code", metavar="CODE", help="全国地方公共団体コード（6桁）")
+    add.add_argument(
+        "--postgres",
+        metavar="CONNECTION",
+        default=LOCAL_POSTGRES,
+        help=f"PostgreSQL の管理者の接続。パスワードは PGPASSFILE のファイルに。既定 {LOCAL_POSTGRES}",
+    )
+    add.add_argument("--opened-as", metavar="NAME", help="手前のプロキシを開くときの名前")
 
 
 def _add_backups(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -269,6 +284,12 @@ def _add_services(commands: argparse._SubParsersAction[Parser]) -> None:
     ui.add_argument("--read-only", action="store_true", help="見るだけ。何も始められず、デーモンも動かさない")
     ui.add_argument("--no-daemon", action="store_true", help="デーモンを別のサービスにする")
     ui.add_argument("--host", default="127.0.0.1", help="待ち受けるアドレス。既定はこの機械だけ")
+    ui.add_argument(
+        "--listen-fd",
+        type=int,
+        metavar="N",
+        help="アドレスの代わりに、起動したもの（systemd の socket）が開いたソケット。番号は 3",
+    )
     _add_address(ui)
     daemon = commands.add_parser("daemon", help="スケジュールとセンサーだけを動かす。`ui --no-daemon` と並べて使う")
     daemon.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)

@@ -7,6 +7,7 @@ import datetime as dt
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -185,6 +186,13 @@ def _coordinate(given: argparse.Namespace) -> int:
 
 def _host(given: argparse.Namespace) -> int:
     """What a host of many cities is given: no city's own settings."""
+    if given.hosted == "add-city":
+        from kodomo_assets.doors import hosts
+
+        # each thing is told when it is made: what fails then leaves nothing unsaid
+        tell = partial(print, flush=True)
+        hosts.add_city(hosts.City(given.code), postgres=given.postgres, opened_as=given.opened_as, tell=tell)
+        return 0
     from kodomo_assets.doors.collecting import collect_and_tell
 
     catalogue = load_catalogue()
@@ -255,6 +263,7 @@ def _serve(settings: Settings, given: argparse.Namespace) -> int:
             settings,
             host=given.host,
             port=given.port,
+            listen_fd=given.listen_fd,
             allowed=given.allow_host,
             read_only=given.read_only,
             daemon=not (given.read_only or given.no_daemon),

@@ -210,6 +210,12 @@ class AggregatesError(KodomoError):
     remedy: ClassVar[str] = "市区町村の集計のことです。その市区町村のデータ担当に、上の文を渡してください"
 
 
+class HostError(KodomoError):
+    """What one more city needs cannot be made on a host, or is there and another's (hosts.md)."""
+
+    remedy: ClassVar[str] = "ホストのことです。ホストの管理者（root）に、上の文を渡してください"
+
+
 class CheckFailedError(KodomoError):
     """A blocking check failed inside the transaction; nothing was written.
 

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -124,21 +124,20 @@ def without_route(work: Path) -> None:
 
 
 @contextmanager
-def booted(work: Path, name: str) -> Iterator[list[str]]:
-    """The machine, traced from its init on, and the words by which a command is given in it; then its power is cut."""
+def booted(work: Path, name: str, traced: Sequence[str] = TRACED) -> Iterator[list[str]]:
+    """The machine, ``traced`` from its init on, and the words by which a command is given in it; then its power is cut."""
     group = cgroup() / f"offline-{work.name}"
     group.mkdir(exist_ok=True)
     apart = ["unshare", "--mount", "--cgroup", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
     start = f'echo $$ > "{group}/cgroup.procs"; exec "$@"'
     init = ["bash", str(ROOT / "kodomo_assets_tests" / "offline.sh"), str(work)]
-    log = str(work / f"{name}.strace")
+    seen = [*traced, "-o", str(work / f"{name}.strace")] if traced else []
     with (work / f"{name}.console").open("wb") as console:
-        command = ["bash", "-c", start, "-", *TRACED, "-o", log, *apart, *init]
-        tracer = subprocess.Popen(command, stdout=console, stderr=console)
+        started = subprocess.Popen(["bash", "-c", start, "-", *seen, *apart, *init], stdout=console, stderr=console)
     machine: list[str] = []
     try:
-        wait_for(f"{name} boot", lambda: bool(inits(tracer.pid)))
-        (pid,) = inits(tracer.pid)
+        wait_for(f"{name} boot", lambda: bool(inits(started.pid)))
+        (pid,) = inits(started.pid)
         machine = ["nsenter", "--target", str(pid), "--all"]
         wait_for("systemd is up", lambda: output(*machine, "systemctl", "is-system-running", fails=True) == "running")
         yield machine
@@ -148,21 +147,22 @@ def booted(work: Path, name: str) -> Iterator[list[str]]:
         raise
     finally:
         # its init and all that is in it die with it, and strace ends with what it follows
-        for power in children(tracer.pid):
+        for power in children(started.pid) if traced else [started.pid]:
             os.kill(power, signal.SIGKILL)
-        tracer.wait(60)
-    for left in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
-        left.rmdir()
-    group.rmdir()
+        started.wait(60)
+        wait_for("its power is cut", lambda: "populated 0" in (group / "cgroup.events").read_text())
+        for left in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
+            left.rmdir()
+        group.rmdir()
 
 
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def inits(tracer: int) -> list[int]:
-    """The child of the traced ``unshare`` once it has become systemd."""
-    found = [init for power in children(tracer) for init in children(power)]
+def inits(started: int) -> list[int]:
+    """What was started, its child or the child of that, once it has become systemd."""
+    found = [*children(started), *(init for power in children(started) for init in children(power))]
     return [init for init in found if Path(f"/proc/{init}/comm").read_text() == "systemd\n"]
 
 

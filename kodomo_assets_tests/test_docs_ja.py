@@ -35,6 +35,7 @@ TRANSLATED = [
     "analysts.md",
     "cities.md",
     "host-tables.md",
+    "hosts.md",
 ]
 #: What an example calls by another name than the page beside it.
 PLACEHOLDERS = {"<受付番号>": "<number>", "ファイル": "FILE", "案.yaml": "FILE"}

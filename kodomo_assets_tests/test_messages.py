@@ -27,6 +27,7 @@ WHOLE = {
     "DeliveryError",
     "ExportError",
     "FitError",
+    "HostError",
     "KeyFileError",
     "PoolError",
     "ProgramError",

@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 from kodomo_assets import __version__
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import ConfigurationError, KeyFileError, KodomoError, StoreBusyError, StoreVersionError
-from kodomo_assets.machine.home import CONFIGURATION, require_private_home
+from kodomo_assets.machine.home import CONFIGURATION, is_on_postgres, require_private_home
 from kodomo_assets.machine.ports import dagster_version_at, listeners, reachable_from_elsewhere
 from kodomo_assets.machine.scratch import SCRATCH, left_behind
 from kodomo_assets.machine.system_errors import explain, unexpected
@@ -595,7 +595,7 @@ class _Installation:
     def _has_history(self) -> bool:
         """Whether Dagster ran here: looking would make its files, and those of another account could not be written."""
         home = self.settings.dagster_home
-        return (home / CONFIGURATION).exists() and (home / "history").is_dir()
+        return (home / CONFIGURATION).exists() and ((home / "history").is_dir() or is_on_postgres(home))
 
     def _told(self, moment: dt.datetime) -> str:
         try:

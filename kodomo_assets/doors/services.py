@@ -33,9 +33,20 @@ UNTIL_STDIN_CLOSES = "--until-stdin-closes"
 
 
 def serve_ui(
-    settings: Settings, *, host: str, port: int, allowed: Iterable[str], read_only: bool, daemon: bool
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    listen_fd: int | None,
+    allowed: Iterable[str],
+    read_only: bool,
+    daemon: bool,
 ) -> None:
     """Serves the UI until it is stopped, with the ``daemon`` beside it; ``read_only``: nothing can be started in it.
+
+    Args:
+        listen_fd: number of an open socket that is listened on in the place of ``host`` and ``port``: whoever opened it
+            says who may connect.
 
     Raises:
         ConfigurationError: the home is not private, the address cannot be listened on, or ``host`` is every address
@@ -47,7 +58,7 @@ def serve_ui(
             "--host {host}: listens on every address; name those that the UI is opened by with --allow-host", host=host
         )
     prepare_home(settings)
-    listening = _listen(host, port)
+    listening = _listen(host, port) if listen_fd is None else _handed(listen_fd)
     _end_on_signals()
     with (
         listening,
@@ -60,7 +71,8 @@ def serve_ui(
         server = uvicorn.Server(uvicorn.Config(Guard(app, known), log_level="warning"))
         with _daemon_beside(server) if daemon else nullcontext():
             kind = "Dagster UI, read-only," if read_only else "Dagster UI"
-            print(f"{kind} on http://{host}:{port}; Ctrl-C ends it", flush=True)  # noqa: T201
+            where = f"http://{host}:{port}" if listen_fd is None else f"socket {listening.getsockname()}"
+            print(f"{kind} on {where}; Ctrl-C ends it", flush=True)  # noqa: T201
             server.run(sockets=[listening])
 
 
@@ -130,6 +142,21 @@ def _listen(host: str, port: int) -> socket.socket:
             why=explain(error) or error.strerror,
         ) from None
     return listening
+
+
+def _handed(number: int) -> socket.socket:
+    """The socket that a starter of services opened: of a file, only who may open that file reaches the UI."""
+    try:
+        handed = socket.socket(fileno=number)
+        if handed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return handed
+    except OSError:
+        pass
+    raise ConfigurationError(
+        "--listen-fd {number}: is no socket that listens; expected one that was opened by whoever started this "
+        "(kodomo-webserver@.socket)",
+        number=number,
+    )
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """``wheelhouse``: one archive that installs the product on a machine without internet, made from a checkout with it.
 
 It holds the wheels of ``requirements.lock`` for every target, the product's own wheel, a lock with their SHA-256 that
-looks nowhere but in the archive, the same of ``requirements-encryption.lock``, which who wants encryption installs too,
-the documents and their checksums. The same input gives the same bytes.
+looks nowhere but in the archive, the same of the locks of what is installed besides (``MORE_LOCKS``), the documents,
+what a host of many cities is set up with, and the checksums of all. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.vocabulary import INSTALL_GUIDE
 
-LOCK, ENCRYPTION_LOCK, SUMS = "requirements.lock", "requirements-encryption.lock", "SHA256SUMS"
+LOCK, SUMS = "requirements.lock", "SHA256SUMS"
+#: What is installed besides by who wants it: encryption, a host of many cities.
+MORE_LOCKS = ("requirements-encryption.lock", "requirements-host.lock")
 _WHEELS = "wheels"
 _PACKAGE = "kodomo_assets"
 #: What the product's own wheel is built from, and what is carried beside it to be read.
 _SOURCES = (_PACKAGE, "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 _DOCUMENTS = ("README.md", "README.ja.md", "CHANGELOG.md", "LICENSE")
+#: What a host of many cities is set up with (docs/hosts.md).
+_DEPLOY = "deploy"
 #: The first day that a zip can name: no clock of the machine that makes the archive is in it.
 _NO_DAY = (1980, 1, 1, 0, 0, 0)
 _NO_DAY_SECONDS = "315532800"
@@ -105,19 +109,21 @@ def make_wheelhouse(
             fails. Nothing is written then.
     """
     _require(checkout)
-    requirements, encryption = (read_lock(checkout / name) for name in (LOCK, ENCRYPTION_LOCK))
+    requirements = read_lock(checkout / LOCK)
+    more = {name: read_lock(checkout / name) for name in MORE_LOCKS}
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".wheelhouse-", dir=folder) as scratch:
         wheels = Path(scratch) / _WHEELS
         wheels.mkdir()
         own = _build(checkout, Path(scratch) / "build", wheels)
-        _download([*requirements, *encryption], targets, wheels, tell)
+        everything = list(dict.fromkeys([*requirements, *(one for lock in more.values() for one in lock)]))
+        _download(everything, targets, wheels, tell)
         version = parse_wheel_filename(own)[1]
         name = f"{_PACKAGE}-{version}"
         itself = _hashed(Requirement(f"{_PACKAGE}=={version}"), [wheels / own])
         locks = {
             LOCK: [*locked(requirements, wheels, targets), itself],
-            ENCRYPTION_LOCK: locked(encryption, wheels, targets),
+            **{name: locked(lock, wheels, targets) for name, lock in more.items()},
         }
         head = _HEAD.format(archive=name, guide=INSTALL_GUIDE, wheels=_WHEELS)
         written = {lock: (head + "\n".join([*lines, ""])).encode() for lock, lines in locks.items()}
@@ -168,9 +174,8 @@ def locked(requirements: Iterable[Requirement], wheels: Path, targets: Sequence[
 
 def _require(checkout: Path) -> None:
     guide = Path("docs") / INSTALL_GUIDE
-    missing = [
-        str(name) for name in (LOCK, ENCRYPTION_LOCK, *_SOURCES, *_DOCUMENTS, guide) if not (checkout / name).exists()
-    ]
+    wanted = (LOCK, *MORE_LOCKS, *_SOURCES, *_DOCUMENTS, _DEPLOY, guide)
+    missing = [str(name) for name in wanted if not (checkout / name).exists()]
     if missing:
         raise ConfigurationError(
             "wheelhouse: {checkout}: lacks {names}; expected a checkout of the project, on a machine with internet: "
@@ -273,6 +278,7 @@ def _carried(checkout: Path, wheels: Path) -> dict[str, bytes | Path]:
             for folder in ("*.md", "ja/**/*.md")
             for path in (checkout / "docs").glob(folder)
         },
+        **{path.relative_to(checkout).as_posix(): path for path in (checkout / _DEPLOY).rglob("*") if path.is_file()},
         INSTALL_GUIDE: checkout / "docs" / INSTALL_GUIDE,
     }
 

@@ -117,6 +117,11 @@ def shipped_configuration() -> bytes:
     return files("kodomo_assets").joinpath(CONFIGURATION).read_bytes()
 
 
+def is_on_postgres(home: Path) -> bool:
+    """Whether the runs of ``home`` are kept in PostgreSQL, and not in files below it (hosts.md)."""
+    return _value(yaml.safe_load((home / CONFIGURATION).read_bytes()), ("storage", "postgres")) is not None
+
+
 def _nothing(_record: logging.LogRecord) -> bool:
     return False
 

@@ -27,9 +27,10 @@ FILES = {
     "docs/導入手順.md": "手順", "docs/other.md": "o", "docs/ja/page.md": "頁", "docs/templates/none.md": "n",
     "requirements.lock": "# a lock\neverywhere==1.0\nonly-windows==2 ; sys_platform == 'win32'\n"
     "by-python==1 ; python_full_version < '3.12'\nby-python==2 ; python_full_version >= '3.12'\nmac==1 ; sys_platform == 'darwin'\n",
-    "requirements-encryption.lock": "cipher==3\n",
+    "requirements-encryption.lock": "cipher==3\n", "requirements-host.lock": "cipher==3\nhosted==4\n",
+    "deploy/systemd/a@.service": "[Unit]\n",
 }  # fmt: skip
-WHEELS = ["everywhere-1.0-py3-none-any", "cipher-3-py3-none-any", "only_windows-2-py3-none-win_amd64", "by_python-1-cp311-cp311-win_amd64", "by_python-1-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", "by_python-2-py3-none-any"]  # fmt: skip
+WHEELS = ["everywhere-1.0-py3-none-any", "cipher-3-py3-none-any", "only_windows-2-py3-none-win_amd64", "by_python-1-cp311-cp311-win_amd64", "by_python-1-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", "by_python-2-py3-none-any", "hosted-4-py3-none-any"]  # fmt: skip
 
 # each asks pip once
 SOME = (TARGETS[0], TARGETS[1], TARGETS[3])
@@ -96,13 +97,15 @@ def test_the_archive_installs_from_itself_alone_and_is_the_same_each_time(checko
     unpacked = tmp_path / "kodomo_assets-9.8"
     files = {path.relative_to(unpacked).as_posix(): path for path in unpacked.rglob("*") if path.is_file()}
     wheels = {f"wheels/{name}.whl" for name in (*WHEELS, "kodomo_assets-9.8-py3-none-any")}
-    assert set(files) == wheels | {"CHANGELOG.md", "LICENSE", "README.ja.md", "README.md", "SHA256SUMS", "docs/ja/page.md", "docs/other.md", "docs/導入手順.md", "requirements.lock", "requirements-encryption.lock", "導入手順.md"}  # fmt: skip
+    assert set(files) == wheels | {"CHANGELOG.md", "LICENSE", "README.ja.md", "README.md", "SHA256SUMS", "docs/ja/page.md", "docs/other.md", "docs/導入手順.md", "requirements.lock", "requirements-encryption.lock", "requirements-host.lock", "deploy/systemd/a@.service", "導入手順.md"}  # fmt: skip
     sums = dict(line.split("  ")[::-1] for line in files.pop("SHA256SUMS").read_text("utf-8").splitlines())
     assert sums == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     assert "mac" not in files["requirements.lock"].read_text()
     # what encryption needs is there, and only who installs its lock has it
     assert "cipher" not in files["requirements.lock"].read_text()
     assert "cipher==3 --hash=sha256:" in files["requirements-encryption.lock"].read_text()
+    for line in ("cipher==3 --hash=sha256:", "hosted==4 --hash=sha256:"):
+        assert line in files["requirements-host.lock"].read_text()
 
     # neither a registry nor another folder is looked at: of the lock, not of the machine's own configuration
     monkeypatch.delenv("PIP_NO_INDEX")
@@ -140,7 +143,7 @@ def test_a_registry_that_does_not_answer_is_no_missing_wheel(checkout, tmp_path,
 def test_what_is_installed_says_that_it_makes_no_archive(tmp_path):
     with pytest.raises(
         ConfigurationError,
-        match=r"lacks requirements.lock, requirements-encryption.lock, kodomo_assets, .*expected a checkout",
+        match=r"lacks requirements.lock, requirements-encryption.lock, requirements-host.lock, kodomo_assets, .*expected a checkout",
     ):
         make_wheelhouse(tmp_path, tmp_path / "to", print, SOME)
     assert list(tmp_path.iterdir()) == []
