@@ -25,6 +25,7 @@ _EDITION = 1
 _KEYS = ("edition", "content", "sha256")
 #: Ten years of three lists each are some 5 MB; what is larger is none of ours and is not read into memory.
 _MOST_BYTES = 1 << 26
+_VERSION = re.compile(r"\d{1,3}(\.\d{1,3}){1,3}([a-z]{1,4}\d{0,3})?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -121,7 +122,7 @@ def _is_content(says: object) -> bool:
     dates = says["reference_dates"]
     return (
         all(isinstance(says[name], str) for name in ("city", "program"))
-        and re.fullmatch(r"[0-9A-Za-z.+-]{1,40}", says["program"]) is not None
+        and _VERSION.fullmatch(says["program"]) is not None
         and _is_moment(says["published_at"])
         and isinstance(dates, list)
         and all(_is_day(day) for day in (*dates, says["list_of"], says["next_date"], says["next_due"]))

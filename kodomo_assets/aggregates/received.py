@@ -61,7 +61,20 @@ def _received(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, content: Con
         made[_RECEIVED + name] = table
         _create(con, _RECEIVED + name, table)
         _require_told(con, _RECEIVED + name, table, catalogue, content)
+    _require_every_list(con, content)
     return made
+
+
+def _require_every_list(con: duckdb.DuckDBPyConnection, content: Content) -> None:
+    """Raises AggregatesError where the file names a list and tells nothing of it: none that was emptied is taken."""
+    told = con.execute(f"select count(*) from {_RECEIVED}funnel where school_year is null").fetchone()
+    if told != (len(content.reference_dates),):
+        raise AggregatesError(
+            "{file}: funnel: tells of {told} lists, expected {lists}",
+            file=NAME,
+            told=told[0] if told else 0,
+            lists=len(content.reference_dates),
+        )
 
 
 def _require_columns(con: duckdb.DuckDBPyConnection, table: OutputTable, rows: object) -> None:

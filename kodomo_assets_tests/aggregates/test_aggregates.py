@@ -212,6 +212,8 @@ def of(table: str, **values: object) -> Callable[[dict[str, Any]], None]:
         (lambda says: says["tables"]["funnel"].append(says["tables"]["funnel"][-1]), "tells something twice"),
         (lambda says: says["tables"]["funnel"][-1].pop("screened"), "other columns"),
         (lambda says: says["tables"]["funnel"].append([1]), "other columns"),
+        (lambda says: says["tables"]["funnel"].pop(), "tells of 1 lists, expected 2"),
+        (lambda says: says.update(program="0" * 32), "lacks something"),
         (lambda says: says["tables"].update(children=[]), "not exchanged"),
         (lambda says: says["tables"].pop("drift"), "not exchanged and lacks 1"),
         (lambda says: says.update(note="架空"), "lacks something, or holds more"),
