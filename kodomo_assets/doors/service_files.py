@@ -76,7 +76,8 @@ class Installation:
         """
         writes = [settings.data_dir, settings.key_file.parent, settings.dagster_home]
         published = published_file(settings, catalogue).parent
-        writes = list(dict.fromkeys([*writes, published]))
+        given = [] if catalogue.host.folder is None else [catalogue.host.folder]
+        writes = list(dict.fromkeys([*writes, published, *given]))
         _require(writes)
         environment = {
             "KODOMO_DATA_DIR": str(settings.data_dir),

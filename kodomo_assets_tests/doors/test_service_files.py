@@ -185,12 +185,14 @@ def test_what_was_changed_by_hand_is_kept_and_told(installation, tmp_path, capsy
 
 def test_the_city_s_own_configuration_and_published_folder_go_with_it(installation, tmp_path, monkeypatch):
     (tmp_path / "for analysts").mkdir()
-    (tmp_path / "city.yaml").write_text(f"publish: {{folder: '{tmp_path}/for analysts'}}\n", "utf-8")
+    (tmp_path / "082201").mkdir()
+    overlay = f"publish: {{folder: '{tmp_path}/for analysts'}}\nhost: {{folder: '082201'}}\npool: {{code: '082201'}}\n"
+    (tmp_path / "city.yaml").write_text(overlay, "utf-8")
     monkeypatch.setenv("KODOMO_CONFIG", str(tmp_path / "city.yaml"))
     assert main(["install-services", "--to", str(tmp_path / "units"), "--allow-host", "kodomo.city.example"]) == 0
     unit = Unit(tmp_path / "units" / "kodomo-ui.service")
     assert unit.environment["KODOMO_CONFIG"] == str(tmp_path / "city.yaml")
-    assert unit.words("ReadWritePaths")[-1] == str(tmp_path / "for analysts")
+    assert unit.words("ReadWritePaths")[-2:] == [str(tmp_path / "for analysts"), str(tmp_path / "082201")]
     assert unit.command[-2:] == ["--allow-host", "kodomo.city.example"]
 
 
