@@ -25,6 +25,8 @@ _NAMES = OutputTable(
         OutputColumn(name="ja", type="VARCHAR", ja="名前"),
     ),
 )
+# which school years they are is said in each city's settings
+_BANDS = {"lower": "下の学年", "upper": "上の学年"}
 _VIEWS = {
     "overview": "市区町村と基準日ごとのあらまし",
     "attention": "市区町村ごとの、最新の一覧について確かめること（urgencyの大きい順に）",
@@ -48,7 +50,7 @@ _COLUMNS = {
     "lapsed_tables": "法令上の根拠の期限が切れた資料の数",
     "urgency": "3＝届いていないか受け取れない、2＝次の一覧が遅れている、1＝一覧について確かめることがある、0＝ない",
     "table_ja": "表の名前",
-    "band_ja": "区分の名前",
+    "band_ja": "区分の名前（どの学年かは市区町村の設定による）",
     "subject": "項目ID（得点はscore、一覧はlist）",
     "subject_ja": "項目の名前",
 }
@@ -64,7 +66,7 @@ def create_views(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     names: dict[str, Mapping[str, str]] = {
         "item": items,
         "table": {table.id: table.ja for table in catalogue.tables.values()},
-        "band": {name: band.ja for name, band in catalogue.bands.items()},
+        "band": _BANDS,
         "subject": {**items, "score": "得点", "list": "一覧"},
     }
     rows = [(kind, one, ja) for kind, of_kind in names.items() for one, ja in of_kind.items()]

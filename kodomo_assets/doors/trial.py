@@ -7,6 +7,7 @@ event log never holds. No database file is opened; what other tables tell is rea
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -264,12 +265,15 @@ def lines_to_paste(faults: list[Fault]) -> list[str]:
 
 
 def try_configuration(settings: Settings, catalogue: Catalogue) -> Trial:
-    """Holds a configuration that could be loaded against what lies in the inbox: its schools, and what it lets in."""
+    """Holds a configuration that could be loaded against what is there: schools, what it lets in, the host's folder."""
     trial = Trial()
     origin = settings.overlay.name if settings.overlay is not None else "the defaults"
     trial.say(f"{origin}: keys and values are as expected")
     _try_schools(trial, settings, catalogue, origin)
     _try_acknowledged(trial, settings, catalogue, origin)
+    folder = catalogue.host.folder
+    if folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        trial.stop(f"{origin}: host.folder: {folder} is no folder that this account may write into; the host makes it")
     return trial
 
 

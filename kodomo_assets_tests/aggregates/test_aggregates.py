@@ -291,7 +291,7 @@ def test_the_command_the_page_and_the_queries_of_the_docs(host, capsys):
     assert "<script" not in text
     assert "default-src 'none'" in text.replace("&#39;", "'")
     assert "&lt;b&gt;水戸市" in text
-    for shown in ("145", "欠席日数 0.31", "偶然とほとんど変わらない", "この市で推定", "生活保護", "100%"):
+    for shown in ("145", "欠席日数 0.31", "偶然とほとんど変わらない", "上の学年", "この市で推定", "生活保護", "100%"):
         assert shown in text, shown
     for language in (DOCS, DOCS / "ja"):
         queries = re.findall(r"```sql\n(.*?)```", (language / "host-tables.md").read_text("utf-8"), re.DOTALL)

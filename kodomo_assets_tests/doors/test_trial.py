@@ -158,6 +158,15 @@ def test_schools_of_the_configuration_are_held_against_the_inbox(desk):
     assert "without_delivery" not in told
 
 
+def test_the_folder_of_the_host_has_to_be_there(desk, tmp_path):
+    desk.configure(f"host: {{folder: '{tmp_path}/082201'}}\npool: {{code: '082201'}}")
+    code, told = desk.run("check-config")
+    assert code == 2
+    assert "082201 is no folder that this account may write into; the host makes it" in told
+    (tmp_path / "082201").mkdir()
+    assert desk.run("check-config")[0] == 0
+
+
 def test_a_configuration_that_cannot_be_loaded(desk):
     desk.configure("screening: {share_percent: 10}\nscreening: {share_percent: 15}")
     code, told = desk.run("check-config")
