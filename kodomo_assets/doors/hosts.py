@@ -326,9 +326,9 @@ def _make_folders(city: City, account: Account, tell: Callable[[str], None]) -> 
     with _told_of(city.cities):
         city.cities.mkdir(parents=True, mode=0o755, exist_ok=True)
         city.environments.mkdir(parents=True, mode=0o755, exist_ok=True)
-    if not city.folder.exists():
+        city.folder.mkdir(exist_ok=True)
+    if city.folder.lstat().st_uid == 0:
         # it may be passed, not read: what is shared on purpose lies below (docs/operations.md, Accounts)
-        city.folder.mkdir()
         city.folder.chmod(0o711)
         os.chown(city.folder, account.uid, account.gid)
     settings = city.settings
@@ -462,11 +462,10 @@ def _make_environment(city: City, account: Account, opened_as: str | None, tell:
                 )
         # what the host's people added stays
         wanted = {**found, **city.environment, **opened}
-        if wanted == found:
-            return
-        _write(path, "".join(f"{name}={value}\n" for name, value in wanted.items()), 0o640)
+        if wanted != found:
+            _write(path, "".join(f"{name}={value}\n" for name, value in wanted.items()), 0o640)
+            tell(f"書きました：{path}")
         os.chown(path, 0, account.gid)
-    tell(f"書きました：{path}")
 
 
 def read_environment(text: str) -> dict[str, str]:

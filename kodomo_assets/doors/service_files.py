@@ -38,6 +38,8 @@ class Service:
     Attributes:
         daily: the time of day at which it is run once, HH:MM; None: it always runs.
         writes: folders that it writes to besides those of the installation.
+        beside: the service whose /tmp it shares (systemd): there lies the socket of the code server that began a run,
+            over which it is ended from the UI.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Service:
     words: Sequence[str]
     daily: str | None = None
     writes: Sequence[Path] = ()
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,15 +105,16 @@ def services(*, port: int, allowed: Sequence[str], backup_to: Path | None, keep:
     A further service is a line here.
     """
     names = [word for name in allowed for word in ("--allow-host", name)]
+    words = ("ui", "--no-daemon", "--port", str(port), *names)
     found = [
-        Service("kodomo-ui", "kodomo_assets の画面", ("ui", "--no-daemon", "--port", str(port), *names)),
+        Service("kodomo-ui", "kodomo_assets の画面", words, beside="kodomo-daemon"),
         Service("kodomo-daemon", "kodomo_assets の自動更新", ("daemon",)),
     ]
     if backup_to is not None:
         kept = () if keep is None else ("--keep", str(keep))
-        words = ("backup", str(backup_to), *kept)
+        backup = ("backup", str(backup_to), *kept)
         told = "kodomo_assets のバックアップ"
-        found.append(Service("kodomo-backup", told, words, daily="03:00", writes=(backup_to,)))
+        found.append(Service("kodomo-backup", told, backup, daily="03:00", writes=(backup_to,)))
     return found
 
 
@@ -173,7 +177,7 @@ _UNIT = Template("""\
 Description=$told
 After=local-fs.target time-sync.target
 RequiresMountsFor=$writes
-$unit
+$beside$unit
 [Service]
 Type=$type
 User=$account
@@ -223,6 +227,7 @@ def _units(of: Installation, service: Service) -> dict[str, bytes]:
         environment="\n".join(f"Environment={_quoted(f'{name}={value}')}" for name, value in of.environment.items()),
         command=" ".join(_word(word) for word in (of.python, "-m", "kodomo_assets", *service.words)),
         reach="" if of.mails else _NOTHING_LEAVES,
+        beside="" if service.beside is None else f"JoinsNamespaceOf={service.beside}.service\n",
         writes=" ".join(_quoted(str(path)) for path in (*of.writes, *service.writes)),
     )
     made = {f"{service.name}.service": unit.encode()}

@@ -119,7 +119,12 @@ def shipped_configuration() -> bytes:
 
 def is_on_postgres(home: Path) -> bool:
     """Whether the runs of ``home`` are kept in PostgreSQL, and not in files below it (hosts.md)."""
-    return _value(yaml.safe_load((home / CONFIGURATION).read_bytes()), ("storage", "postgres")) is not None
+    try:
+        found = yaml.safe_load((home / CONFIGURATION).read_bytes())
+    except (OSError, yaml.YAMLError):
+        # what is wrong with it is told by ``require_private_home``
+        return False
+    return _value(found, ("storage", "postgres")) is not None
 
 
 def _nothing(_record: logging.LogRecord) -> bool:

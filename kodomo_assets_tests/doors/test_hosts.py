@@ -23,7 +23,7 @@ from kodomo_assets.doors.hosts import OPENED_AS, Account, City, add_city, on_pos
 from kodomo_assets.doors.wheelhouse import LOCK
 from kodomo_assets.errors import HostError
 from kodomo_assets.japan.municipalities import is_municipality_code
-from kodomo_assets.machine.home import CONFIGURATION, require_private_home
+from kodomo_assets.machine.home import CONFIGURATION, is_on_postgres, require_private_home, shipped_configuration
 from kodomo_assets.settings import VARIABLES, Settings
 from kodomo_assets_tests.offline import ROOT
 
@@ -94,6 +94,10 @@ def test_the_home_of_a_city_is_private_and_its_password_stands_elsewhere(city):
     home.mkdir()
     (home / CONFIGURATION).write_text(text, "utf-8")
     require_private_home({"DAGSTER_HOME": str(home)})
+    assert is_on_postgres(home)
+    for other in (shipped_configuration(), b"storage: [", b"- 1"):
+        (city.folder / CONFIGURATION).write_bytes(other)
+        assert not is_on_postgres(city.folder)
     written = yaml.safe_load(text)
     assert "event_log_storage" not in written
     # a run that does not begin, hangs or is dead frees the city

@@ -107,6 +107,8 @@ def test_units_start_both_again_after_a_crash_and_once_only(installation, tmp_pa
     for variable in ("KODOMO_DATA_DIR", "KODOMO_KEY_FILE", "DAGSTER_HOME"):
         monkeypatch.delenv(variable)
     ui, daemon = Unit(to / "kodomo-ui.service"), Unit(to / "kodomo-daemon.service")
+    # or no run could be ended from the UI: the code server's socket lies in the daemon's /tmp
+    assert ui.one("JoinsNamespaceOf") == "kodomo-daemon.service"
     for unit in (ui, daemon):
         root = tmp_path / ROOT_NAME
         assert unit.environment == {"KODOMO_DATA_DIR": f"{root}/データ", "KODOMO_KEY_FILE": f"{root}/key/鍵", "DAGSTER_HOME": f"{root}/home", "PYTHONUTF8": "1"}  # fmt: skip
