@@ -477,10 +477,6 @@ def events(host: Host, cities: Sequence[City]) -> None:
             in host.account(STRANGER, "psql", "-w", "-h", "localhost", "-U", city.role, "-d", city.role).stderr
         )
         step(f"{city.code}: {count} events, read by {city.role} and by no other role")
-    (most,) = host.psql(
-        "select max(n) from (select count(*) as n from pg_stat_activity where usename like 'kodomo%' group by usename)"
-    )
-    step(f"connections of one city to PostgreSQL now: {most or 0}")
 
 
 def told(host: Host, cities: Iterable[City]) -> None:
