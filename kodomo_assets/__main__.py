@@ -262,6 +262,9 @@ def _add_encryption(commands: argparse._SubParsersAction[Parser]) -> None:
     then = encrypt.add_mutually_exclusive_group()
     then.add_argument("--rotate", action="store_true", help="新しい鍵を作り、その鍵で書き直す")
     then.add_argument("--off", action="store_true", help="暗号化をやめて書き直す")
+    worker = commands.add_parser("worker", help="KODOMO_EXECUTOR が celery のとき、更新の手順を引き受ける")
+    worker.add_argument("--concurrency", type=int, default=1, metavar="N", help="同時に引き受ける数（既定 1）")
+    commands.add_parser("move-store", help="すべての表を KODOMO_STORE の場所（なければ kodomo.duckdb）に移す")
 
 
 def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -76,6 +76,10 @@ def run(given: argparse.Namespace) -> int:
         return _accounts(settings, catalogue, given)
     if given.command == "encrypt":
         return _encrypt(settings, catalogue, given)
+    if given.command == "worker":
+        return _work(settings, given)
+    if given.command == "move-store":
+        return _move_store(settings, catalogue)
     if given.command == "backup":
         return _backup(settings, catalogue, given)
     if given.command == "after-meeting":
@@ -530,6 +534,23 @@ def _encrypt(settings: Settings, catalogue: Catalogue, given: argparse.Namespace
     from kodomo_assets.doors.encrypting import encrypt
 
     print("\n".join(encrypt(settings, catalogue, rotate=given.rotate, off=given.off, tell=_warn)))
+    return 0
+
+
+def _work(settings: Settings, given: argparse.Namespace) -> int:
+    from kodomo_assets.defs.executors import broker_of
+
+    broker = broker_of(settings)
+    prepare_home(settings)
+    from kodomo_assets.doors.worker import work
+
+    return work(broker, given.concurrency)
+
+
+def _move_store(settings: Settings, catalogue: Catalogue) -> int:
+    from kodomo_assets.doors.moving import move_store
+
+    print("\n".join(move_store(settings, catalogue, _warn)))
     return 0
 
 

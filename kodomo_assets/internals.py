@@ -13,6 +13,14 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.events.log import EventLogEntry
 
+# Dagster's executor of several processes, what an executor is handed, and how a part of a plan is planned:
+# `defs/executors.py` adds to it what a run is.
+from dagster._core.execution.api import create_execution_plan
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.multiprocess import MultiprocessExecutor
+
 # What the event log keeps of a check, and which of its states say that the check was made.
 from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
@@ -43,9 +51,14 @@ __all__ = [
     "AssetCheckExecutionRecord",
     "AssetCheckExecutionsTable",
     "EventLogEntry",
+    "ExecutionPlan",
     "ModuleTarget",
+    "MultiprocessExecutor",
+    "PlanOrchestrationContext",
+    "RetryMode",
     "SqliteEventLogStorage",
     "UnresolvedAssetJobDefinition",
     "WorkspaceProcessContext",
+    "create_execution_plan",
     "daemon_controller_from_instance",
 ]

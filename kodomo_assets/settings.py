@@ -46,6 +46,10 @@ class Settings(BaseModel):
         overlay: ``KODOMO_CONFIG``; the city's own configuration, ``city.yaml`` in the data folder where it exists.
         dagster_home: ``DAGSTER_HOME``; run history of Dagster.
         encryption_key_file: ``KODOMO_ENCRYPTION_KEY_FILE``; what kodomo.duckdb is encrypted under. None: it is plain.
+        store: ``KODOMO_STORE``; the catalogue of a store in DuckLake (``store.lake``). None: the file kodomo.duckdb.
+        store_data: ``KODOMO_STORE_DATA``; folder or bucket of its rows. None: ``lake/`` in the data folder.
+        store_credentials: ``KODOMO_STORE_CREDENTIALS``; the keys of the bucket.
+        executor: ``KODOMO_EXECUTOR``; where the steps of a run are carried out (``defs.executors``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +59,10 @@ class Settings(BaseModel):
     overlay: Path | None
     dagster_home: Path
     encryption_key_file: Path | None = None
+    store: str | None = None
+    store_data: str | None = None
+    store_credentials: Path | None = None
+    executor: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -67,13 +75,20 @@ class Settings(BaseModel):
 
         data_dir = path("KODOMO_DATA_DIR", root / "data")
         city = data_dir / "city.yaml"
-        encryption = given.get("KODOMO_ENCRYPTION_KEY_FILE")
+
+        def optional(name: str) -> Path | None:
+            return (root / given[name]).resolve() if given.get(name) else None
+
         return cls(
             data_dir=data_dir,
             key_file=path("KODOMO_KEY_FILE", root / ".kodomo" / "pseudonym.key"),
             overlay=path("KODOMO_CONFIG", city) if given.get("KODOMO_CONFIG") or _may_be_there(city) else None,
             dagster_home=path("DAGSTER_HOME", root / ".dagster"),
-            encryption_key_file=(root / encryption).resolve() if encryption else None,
+            encryption_key_file=optional("KODOMO_ENCRYPTION_KEY_FILE"),
+            store=given.get("KODOMO_STORE") or None,
+            store_data=given.get("KODOMO_STORE_DATA") or None,
+            store_credentials=optional("KODOMO_STORE_CREDENTIALS"),
+            executor=given.get("KODOMO_EXECUTOR") or None,
         )
 
     @property
@@ -92,8 +107,16 @@ class Settings(BaseModel):
 
     @property
     def database(self) -> Path:
-        """Confidential: it holds names."""
+        """Confidential: it holds names. Of a store in DuckLake it is the file that says where that lies."""
+        return self.file_database if self.store is None else self.lake_file
+
+    @property
+    def file_database(self) -> Path:
         return self.data_dir / "kodomo.duckdb"
+
+    @property
+    def lake_file(self) -> Path:
+        return self.data_dir / "kodomo.lake"
 
     @property
     def analyst_database(self) -> Path:

@@ -23,6 +23,7 @@ from kodomo_assets.defs import (
     store,
     weights,
 )
+from kodomo_assets.defs.executors import executor_of
 from kodomo_assets.defs.house import House
 from kodomo_assets.defs.jobs import build_forget, build_jobs, build_schedules
 from kodomo_assets.defs.partitions import reference_dates
@@ -103,6 +104,6 @@ def build_definitions(
         schedules=build_schedules(house, jobs),
         sensors=build_sensors(house, jobs),
         resources={"kodomo": kodomo_resource(settings, catalogue)},
-        executor=dg.in_process_executor,
+        executor=executor_of(settings, catalogue),
         loggers=loggers,
     )

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from kodomo_assets.defs.asking import ask
+from kodomo_assets.defs.executors import executor_of
 from kodomo_assets.defs.failures import told
 from kodomo_assets.defs.house import FORGET, PHASE, House
 from kodomo_assets.defs.running import end_dead_runs
@@ -45,13 +46,14 @@ def selection(name: str) -> dg.AssetSelection:
 
 def build_jobs(house: House) -> list[UnresolvedAssetJobDefinition]:
     month, day = map(int, house.catalogue.calendar.yearly.split("-"))
+    executor = executor_of(house.settings, house.catalogue)
     yearly = f"{month}月{day}日"
     return [
         dg.define_asset_job(
             name,
             selection=selection(name),
             description=description.format(yearly=yearly),
-            executor_def=dg.in_process_executor,
+            executor_def=executor,
         )
         for name, description in _DESCRIPTIONS.items()
     ]

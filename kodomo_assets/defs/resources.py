@@ -11,7 +11,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import PrivateAttr
 
 from kodomo_assets.catalogue import Catalogue
-from kodomo_assets.defs.running import mark_run
+from kodomo_assets.defs.running import mark_run, process_of
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import cursor_of
 from kodomo_assets.store.modes import who_else_reads_the_inbox
@@ -29,17 +29,19 @@ class KodomoDuckDB(DuckDBResource):
     _catalogue: Catalogue = PrivateAttr()
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
     _tell: Callable[[str], None] = PrivateAttr()
+    _run: str | None = PrivateAttr()
     _connection: duckdb.DuckDBPyConnection | None = PrivateAttr(default=None)
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, tell: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, tell: Callable[[str], None], run: str | None) -> None:
         super().__init__(database=str(settings.database))
-        self._settings, self._catalogue, self._tell = settings, catalogue, tell
+        self._settings, self._catalogue, self._tell, self._run = settings, catalogue, tell, run
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of the step's own: what it leaves in temp tables ends with the step."""
         if self._connection is None:
-            self._connection = self._held.enter_context(open_to_write(self._settings, self._catalogue, self._tell))
+            opened = open_to_write(self._settings, self._catalogue, self._tell, self._run)
+            self._connection = self._held.enter_context(opened)
         with cursor_of(self._connection) as cursor:
             yield cursor
 
@@ -55,16 +57,27 @@ def kodomo_resource(settings: Settings, catalogue: Catalogue) -> dg.ResourceDefi
         config_schema={}, description="kodomo.duckdb of this installation; it takes no configuration at launch"
     )
     def kodomo(context: dg.InitResourceContext) -> Iterator[KodomoDuckDB]:
-        # however it was started, a run says in which process it is carried out
-        mark_run(context.instance, context.run.run_id if context.run else None)
-        warning = who_else_reads_the_inbox(settings, catalogue)
-        if warning is not None and context.log is not None:
-            context.log.warning(warning)
         tell = context.log.info if context.log is not None else (lambda _text: None)
-        held = KodomoDuckDB(settings, catalogue, tell)
+        run = context.run
+        if not _is_marked(settings, context.instance, run):
+            # however it was started, a run says in which process it is carried out
+            mark_run(context.instance, run.run_id if run else None)
+            warning = who_else_reads_the_inbox(settings, catalogue)
+            if warning is not None and context.log is not None:
+                context.log.warning(warning)
+        held = KodomoDuckDB(settings, catalogue, tell, run.run_id if run else None)
         try:
             yield held
         finally:
             held.close()
 
     return kodomo
+
+
+def _is_marked(settings: Settings, instance: dg.DagsterInstance | None, run: dg.DagsterRun | None) -> bool:
+    """Whether this is a step in a process of its own: the run has the mark of the one that waits for all of them."""
+    if settings.executor is None or instance is None or run is None:
+        return False
+    # a step is handed the run as it was before it was marked
+    found = instance.get_run_by_id(run.run_id)
+    return found is not None and process_of(found) is not None

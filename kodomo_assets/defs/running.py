@@ -17,7 +17,7 @@ from kodomo_assets.machine.processes import Process
 from kodomo_assets.machine.scratch import gate
 from kodomo_assets.refreshing.completions import standing_runs
 from kodomo_assets.settings import Settings
-from kodomo_assets.store.connection import connect
+from kodomo_assets.store.opening import is_written
 from kodomo_assets.told import in_both, parted
 
 # tags of this beginning are not shown in the list of runs, where people look for what failed
@@ -80,7 +80,7 @@ def end_dead_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.date
             dead = process.has_ended
         else:
             since = now - record.update_timestamp.replace(tzinfo=dt.UTC)
-            dead = since > (_UNMARKED_FOR if process is None else _ELSEWHERE_FOR) and not _is_held(settings)
+            dead = since > (_UNMARKED_FOR if process is None else _ELSEWHERE_FOR) and not is_written(settings)
         if not dead:
             continue
         instance.report_run_failed(run, died(run))
@@ -120,17 +120,6 @@ def failed_outside(kind: str, text: str) -> str:
         kind=kind,
     )
     return in_both(with_remedy(said, OF_MACHINE), str(said))
-
-
-def _is_held(settings: Settings) -> bool:
-    """Whether a process has the database open for writing."""
-    if not settings.database.is_file():
-        return False
-    try:
-        with connect(settings.database, settings.encryption_key_file, read_only=True):
-            return False
-    except StoreBusyError:
-        return True
 
 
 def purge_runs(instance: dg.DagsterInstance, settings: Settings, kept_days: int, now: dt.datetime) -> bool:

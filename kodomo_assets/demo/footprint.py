@@ -13,7 +13,6 @@ from kodomo_assets.settings import Settings
 TRUTH = "demo_truth"
 #: In that folder: in which world the city lies; without it in the linear one.
 WORLD = "world.txt"
-DATABASE = "kodomo.duckdb"
 _LIST = "written.csv"
 # what is read back of the truth
 _TRUTHS = {
@@ -42,7 +41,7 @@ def clear_own_files(data_dir: Path) -> None:
     found = [path for path in (data_dir / "city.yaml", *sorted((data_dir / "inbox").rglob("*"))) if path.is_file()]
     foreign = [path for path in found if own.get(path.relative_to(data_dir).as_posix()) != _digest(path)]
     if not own:
-        foreign += [data_dir / name for name in ("inbox", DATABASE) if (data_dir / name).exists()]
+        foreign += [data_dir / name for name in ("inbox", database_in(data_dir).name) if (data_dir / name).exists()]
     if foreign:
         raise ConfigurationError(
             "{path} is there and is not the demo's, or was changed since: the synthetic city is not written over or beside "
@@ -63,11 +62,11 @@ def require_world(data_dir: Path, world: str, default: str) -> None:
         ConfigurationError: the city in ``data_dir`` was refreshed and lies in another world; nothing was changed.
     """
     lies_in = world_of(data_dir, default)
-    if (data_dir / DATABASE).exists() and (data_dir / TRUTH).is_dir() and lies_in != world:
+    if database_in(data_dir).exists() and (data_dir / TRUTH).is_dir() and lies_in != world:
         raise ConfigurationError(
             "{database} holds lists of the world {found}, expected none for a city of the world {world}; choose another "
             "--data-dir (KODOMO_DATA_DIR), or delete the synthetic one first",
-            database=f"{data_dir.name}/{DATABASE}",
+            database=f"{data_dir.name}/{database_in(data_dir).name}",
             found=lies_in,
             world=world,
         )
@@ -77,6 +76,11 @@ def world_of(data_dir: Path, default: str) -> str:
     """In which world the city of ``data_dir`` lies."""
     path = data_dir / TRUTH / WORLD
     return path.read_text("utf-8").strip() if path.is_file() else default
+
+
+def database_in(data_dir: Path) -> Path:
+    """Where the tables of the city in ``data_dir`` are, as the refresh of the city was told it."""
+    return Settings.from_environment().model_copy(update={"data_dir": data_dir}).database
 
 
 def key_file() -> Path | None:
@@ -90,7 +94,8 @@ def require_refreshed(data_dir: Path) -> None:
     Raises:
         ConfigurationError: one is missing, or an earlier version of the demo wrote the truth.
     """
-    for name, todo in ((TRUTH, "write the synthetic city first"), (DATABASE, "refresh its reference dates first")):
+    database = database_in(data_dir).name
+    for name, todo in ((TRUTH, "write the synthetic city first"), (database, "refresh its reference dates first")):
         if not (data_dir / name).exists():
             raise ConfigurationError(
                 "{path} is not there, expected that of the demo: {todo}",

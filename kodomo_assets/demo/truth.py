@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.demo.footprint import DATABASE, TRUTH, key_file, require_refreshed, world_of
+from kodomo_assets.demo.footprint import TRUTH, database_in, key_file, require_refreshed, world_of
 from kodomo_assets.demo.worlds import LINEAR, WORLDS
 from kodomo_assets.sql import read_sql
 from kodomo_assets.store.connection import connect
@@ -15,7 +15,7 @@ from kodomo_assets.store.connection import connect
 def comparison(data_dir: Path) -> str:
     """A few lines on the newest version of weights, the newest list and its links. Synthetic people only."""
     require_refreshed(data_dir)
-    with connect(data_dir / DATABASE, key_file(), read_only=True) as con:
+    with connect(database_in(data_dir), key_file(), read_only=True) as con:
         truth = data_dir / TRUTH
         return "\n".join(
             [

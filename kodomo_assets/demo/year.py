@@ -13,7 +13,7 @@ import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
 
 from kodomo_assets.demo import parameters as p
-from kodomo_assets.demo.footprint import DATABASE, TRUTH, key_file, remember, require_refreshed
+from kodomo_assets.demo.footprint import TRUTH, database_in, key_file, remember, require_refreshed
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.store.connection import connect
 
@@ -92,7 +92,7 @@ def _sent(outbox: Path, pattern: str, todo: str) -> list[Path]:
 
 def _numbers(data_dir: Path, on: dt.date) -> list[tuple[str, str, bool]]:
     """child_key, 配布番号 and whether no school is told, of everyone on the list."""
-    with connect(data_dir / DATABASE, key_file(), read_only=True) as con:
+    with connect(database_in(data_dir), key_file(), read_only=True) as con:
         return con.execute(
             "select l.child_key, l.sheet_number, c.protected from review.meeting_list as l "
             "join linkage.children as c using (reference_date, child_key) where l.reference_date = $1",
@@ -113,7 +113,7 @@ def _fill_list(source: Path, target: Path, numbers: set[str], day: dt.date) -> P
 
 def _decided(data_dir: Path, on: dt.date) -> dict[str, tuple[str, str | None]]:
     """child_key -> decision and direction: the higher the score, the graver; the report's two cases get b."""
-    with connect(data_dir / DATABASE, key_file(), read_only=True) as con:
+    with connect(database_in(data_dir), key_file(), read_only=True) as con:
         rows = con.execute(
             """
             select

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -34,9 +34,10 @@ from kodomo_assets.store.accounts import look, refreshing_account
 from kodomo_assets.store.backups import made_backups, unfinished_backups
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.encryption import fingerprint, is_encrypted, keys_for, opened_under
+from kodomo_assets.store.lake import require_the_store, size_of
 from kodomo_assets.store.migrate import require_current, require_known
 from kodomo_assets.store.modes import others_may
-from kodomo_assets.store.opening import half_written
+from kodomo_assets.store.opening import half_written, is_written
 from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import published_file, publishing_run
 from kodomo_assets.vocabulary import STATUS
@@ -244,14 +245,19 @@ class _Installation:
 
     def database(self) -> Found:
         database = self.settings.database
+        try:
+            require_the_store(self.settings)
+        except ConfigurationError as error:
+            yield WRONG, error.said.ja or str(error), "管理者：どのサービスとコマンドにも、同じ KODOMO_STORE を"
+            return
         if not database.exists():
             self.written, self.known = False, True
             yield NOTE, f"{database.name} はまだありません", "最初の更新が作ります"
             return
-        size = database.stat().st_size / _GIGABYTE
+        size = self._size() / _GIGABYTE
         try:
             with connect(database, self.settings.encryption_key_file, read_only=True) as con:
-                self.written = False
+                self.written = is_written(self.settings) if self.settings.store is not None else False
                 require_known(con)
                 row = con.execute("select arg_max(run_id, finished_at), max(finished_at) from published.refreshes")
                 self.newest = next((found for found in row.fetchall() if found[0] is not None), None)
@@ -335,7 +341,22 @@ class _Installation:
                 "（なくなったのなら、次の更新が新しく作ります）",
             )
 
+    def _size(self) -> int:
+        """Bytes of the tables, 0 where nobody can look."""
+        if self.settings.store is None:
+            return self.settings.database.stat().st_size if self.settings.database.exists() else 0
+        size = 0
+        with (
+            suppress(KodomoError, duckdb.Error),
+            connect(self.settings.database, self.settings.encryption_key_file, read_only=True) as con,
+        ):
+            size = size_of(con)
+        return size
+
     def encryption(self) -> Found:
+        if self.settings.store is not None:
+            yield WELL, "表は DuckLake にあり、いつも暗号化しています（鍵は目録が持つので、目録のディスクも暗号化する）"
+            return
         database, key_file = self.settings.database, self.settings.encryption_key_file
         if key_file is None and not (database.exists() and is_encrypted(database)):
             yield WELL, "使っていません（kodomo.duckdb は、ディスクを読める人に読めます）"
@@ -420,8 +441,7 @@ class _Installation:
             yield WELL, str(path)
 
     def disks(self) -> Found:
-        database = self.settings.database
-        size = database.stat().st_size if database.exists() else 0
+        size = self._size()
         published = published_file(self.settings, self.catalogue).parent
         # the last one says what a folder needs that is two of them
         needed = {published: size, self.settings.dagster_home: _GIGABYTE, self.settings.data_dir: 2 * size + _ROOM}

@@ -43,6 +43,11 @@ def encrypt(
         StoreFaultError: the disk has no room, or the new file is not what the old one is. Nothing was changed.
     """
     key_file, database = settings.encryption_key_file, settings.database
+    if settings.store is not None:
+        raise KeyFileError(
+            "KODOMO_STORE is set: the rows of a store in DuckLake are always encrypted, under keys that its catalogue "
+            "holds; encrypt the disk of the catalogue instead (docs/stores.md). Nothing was changed"
+        )
     if key_file is None:
         raise KeyFileError(
             "{variable} is not set, expected the file that holds the key of the encryption, or that it is to be made "

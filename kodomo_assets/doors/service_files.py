@@ -91,8 +91,14 @@ class Installation:
         }
         if settings.overlay is not None and settings.overlay != settings.data_dir / "city.yaml":
             environment["KODOMO_CONFIG"] = str(settings.overlay)
-        if settings.encryption_key_file is not None:
-            environment[VARIABLE] = str(settings.encryption_key_file)
+        named = {
+            VARIABLE: settings.encryption_key_file,
+            "KODOMO_STORE": settings.store,
+            "KODOMO_STORE_DATA": settings.store_data,
+            "KODOMO_STORE_CREDENTIALS": settings.store_credentials,
+            "KODOMO_EXECUTOR": settings.executor,
+        }
+        environment |= {name: str(value) for name, value in named.items() if value is not None}
         account = getpass.getuser() if _ON_WINDOWS else refreshing_account(settings).name
         folder = Path(kodomo_assets.__file__).resolve().parents[1]
         mails = catalogue.notify.server is not None

@@ -48,15 +48,15 @@ from kodomo_assets.stages.sources.withdrawn import (
 )
 from kodomo_assets.stages.sources.words import with_words
 from kodomo_assets.store.corrections import CORRECTED, create_corrected
-from kodomo_assets.store.tables import Check, PartitionValue, replace
+from kodomo_assets.store.tables import Check, PartitionValue, committed, replace
 from kodomo_assets.told import Lines, Told
 from kodomo_assets.vocabulary import RETURNS
 
 _BOTH_REGISTERS = ("resident_register", "school_register")
 # what other tables are compared with is read first, and a fault in it keeps none of them from being read
-_PRIORITIES = {"resident_register": 3, "school_register": 2, "school_roster": 1}
+_PRIORITIES = {"resident_register": 4, "school_register": 3, "school_roster": 2}
 #: Before the roster of the date itself, which is compared with the one before it.
-EARLIER_ROSTERS_PRIORITY = 4
+EARLIER_ROSTERS_PRIORITY = 5
 _MOST_LINES = 20
 
 
@@ -211,7 +211,7 @@ def store_reading(
 
 def _same_as_before(work: Work, table: SourceTable, before: Sequence[CheckOutcome]) -> Reading:
     """Same files, same contract: nothing is read, and what the checks said still stands."""
-    touch(work.con, work.day, _asset(table), work.run_id)
+    committed(work.con, lambda: touch(work.con, work.day, _asset(table), work.run_id))
     if not returns_path(work, table, work.day).exists():
         write_returns(work, table, work.day)
     rows = rows_at(work.con, table, work.day)
@@ -232,7 +232,7 @@ def _left_alone(work: Work, table: SourceTable, gone: Withdrawn, state: str, bas
     partition: dict[str, PartitionValue] = {"reference_date": work.day, "asset": _asset(table)}
     create_reading(work.con, partition, state, work.run_id)
     replace(work.con, [(work.catalogue.output(READINGS), "new_reading")], partition)
-    leave_for_confirmation(work.con, work.day, _asset(table), basis)
+    committed(work.con, lambda: leave_for_confirmation(work.con, work.day, _asset(table), basis))
     return Reading({"取下げの確認待ち": len(gone.to_confirm)}, outcomes)
 
 

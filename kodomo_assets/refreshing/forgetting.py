@@ -35,7 +35,7 @@ from kodomo_assets.store.forgetting import OF_CHILD, OF_DATE, OF_REQUEST, Count,
 from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import confidential, publish, published_file, publishing_run, retire
 from kodomo_assets.store.register import REQUESTS
-from kodomo_assets.store.rewriting import put_in_place
+from kodomo_assets.store.rewriting import new_place, put_in_place
 from kodomo_assets.store.subjects import identify, is_about
 from kodomo_assets.vocabulary import CENTRE_FOLDER
 
@@ -199,7 +199,7 @@ def forget(
     which = forgetting.going(catalogue, today)
     rows = [one for one in forgetting.count(con, which) if one.why]
     files = _files_that_go(con, settings, catalogue, today, which)
-    new = Path(tempfile.gettempdir()) / settings.database.name
+    new = new_place(settings.database, Path(tempfile.gettempdir()))
     with forgetting.written_anew(con, new, which, key_in_force(settings.encryption_key_file)):
         _leave_rosters(con, settings, catalogue, frozenset(file.path for file in files))
         forgetting.note(con, rows, _counted(files), role, reason)

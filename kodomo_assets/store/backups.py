@@ -42,10 +42,13 @@ from kodomo_assets.sql import quoted
 from kodomo_assets.store.accounts import refreshing_account
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.encryption import VARIABLE, fingerprint, keys_in, opened_under
+from kodomo_assets.store.holding import LOCK, held
+from kodomo_assets.store.lake import read_lake, size_of
 from kodomo_assets.store.migrate import require_known
 from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import published_file
+from kodomo_assets.store.rewriting import rewritten
 
 #: What makes a folder a backup.
 MANIFEST = "backup.json"
@@ -156,9 +159,9 @@ def back_up(
                 began = time.monotonic()
                 expected = _deliveries(settings)
                 steps, under = _steps(con), opened_under(settings.database)
-                _hold_fast(settings, catalogue, own)
+                _hold_fast(settings, catalogue, own, con)
                 locked = time.monotonic() - began
-            _require_readable(own / _DATA / settings.database.name, settings.encryption_key_file)
+            _require_readable(own / _DATA / settings.file_database.name, settings.encryption_key_file)
             for name in (_DATA, _HOME):
                 _copy_tree(own / name, building / name, name, content)
             _copy_rest(settings, building / _DATA, content)
@@ -176,6 +179,7 @@ def back_up(
             "program": __version__,
             "steps": steps,
             "encrypted_under": under,
+            "in_lake": settings.store is not None,
             "host": socket.gethostname(),
             "data_dir": str(settings.data_dir),
             "left_out": left_out,
@@ -235,6 +239,7 @@ def restore(backup: Path, target: Path, key_file: Path, encryption_key_file: Pat
         restored = Settings(data_dir=building, key_file=key_file, overlay=None, dagster_home=building / RESTORED_HOME)
         told = [
             *_left_out_then(manifest),
+            *([_LAKE_NOW_A_FILE] if manifest.get("in_lake") else []),
             *_about_keys(restored, encryption_key_file, manifest.get("encrypted_under")),
             *_about_configuration(building),
         ]
@@ -330,7 +335,10 @@ def _require_readable(database: Path, key_file: Path | None) -> None:
     """
     with connect(database, key_file, read_only=True) as con:
         try:
-            names = con.execute("select schema_name, table_name from duckdb_tables() where not temporary").fetchall()
+            names = con.execute(
+                "select schema_name, table_name from duckdb_tables() "
+                "where database_name = current_database() and not internal"
+            ).fetchall()
             for schema, name in names:
                 con.execute(f"select bit_xor(hash(found)) from {quoted(schema)}.{quoted(name)} as found").fetchall()
         except duckdb.Error as error:
@@ -347,7 +355,20 @@ def _require_room(settings: Settings, folder: Path) -> None:
     history = _size(settings.dagster_home)
     # the databases lie aside on their own disk until they are in the backup
     _require_space(folder, _size(settings.data_dir) + history)
-    _require_space(settings.data_dir, settings.database.stat().st_size + history)
+    rows = settings.database.stat().st_size if settings.store is None else _LAKE_AS_FILE * _size_of_lake(settings)
+    _require_space(settings.data_dir, rows + history)
+
+
+_LAKE_NOW_A_FILE = (
+    "表は DuckLake ではなく kodomo.duckdb に戻しました：KODOMO_STORE を外すか、`kodomo move-store` で移してください"
+)
+# the rows of a lake are packed closer than those of a file
+_LAKE_AS_FILE = 10
+
+
+def _size_of_lake(settings: Settings) -> int:
+    with connect(settings.database, settings.encryption_key_file, read_only=True) as con:
+        return size_of(con)
 
 
 def _require_space(place: Path, needed: int) -> None:
@@ -382,6 +403,9 @@ def _at_rest(settings: Settings, patience: float, tell: Callable[[str], None]) -
     with ExitStack() as stack:
         while True:
             try:
+                if settings.store is not None:
+                    # whoever reads a lake keeps nobody from writing
+                    stack.enter_context(held(settings.data_dir, read_lake(settings.lake_file), None))
                 con = stack.enter_context(connect(settings.database, settings.encryption_key_file, read_only=True))
                 break
             except StoreBusyError:
@@ -405,8 +429,8 @@ def _steps(con: duckdb.DuckDBPyConnection) -> list[str]:
         return []
 
 
-def _hold_fast(settings: Settings, catalogue: Catalogue, own: Path) -> None:
-    """What must be of one moment, put aside on the same disk.
+def _hold_fast(settings: Settings, catalogue: Catalogue, own: Path, con: duckdb.DuckDBPyConnection) -> None:
+    """What must be of one moment, put aside on the same disk; of a lake its tables as a file.
 
     kodomo.duckdb comes last: to close a file gives up every lock that this process has on it.
     """
@@ -429,6 +453,10 @@ def _hold_fast(settings: Settings, catalogue: Catalogue, own: Path) -> None:
     if published.exists():
         # replaced whole, never changed
         _link(published, data / settings.analyst_database.name)
+    if settings.store is not None:
+        with rewritten(con, data / settings.file_database.name, None, lambda name: f"select t.* from {name} as t"):
+            pass
+        return
     wal = settings.database.with_name(f"{settings.database.name}.wal")
     for path in (wal, settings.database):
         if path.exists():
@@ -464,7 +492,8 @@ def _copy_rest(settings: Settings, target: Path, content: _Content) -> None:
     """Deliveries, the configuration and whatever else lies in the data folder, but what belongs to this computer."""
     database, analyst = settings.database.name, settings.analyst_database.name
     apart = {SCRATCH, settings.outbox.name, database, f"{database}.wal", f"{database}.tmp", analyst}
-    kept_out = {path.resolve() for path in (*_key_files(settings), settings.dagster_home)}
+    lake = [] if settings.store is None else [settings.data_dir / LOCK, *read_lake(settings.lake_file).places]
+    kept_out = {path.resolve() for path in (*_key_files(settings), settings.dagster_home, *lake)}
     for path in sorted(settings.data_dir.iterdir()):
         if path.name in apart or path.name.startswith(f"{analyst}."):
             continue

@@ -1,4 +1,4 @@
-"""Opens kodomo.duckdb: one writing process, no extensions from the network, files for the owner only."""
+"""Opens kodomo.duckdb, or the lake in its place: one writer, no extensions from the network, for the owner only."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from pathlib import Path
 
 import duckdb
 
-from kodomo_assets.errors import ProgramError, Said, StoreBusyError, StoreFaultError
+from kodomo_assets.errors import KeyFileError, ProgramError, Said, StoreBusyError, StoreFaultError
 from kodomo_assets.machine.cipher import TEMPORARY_FILES, load_cipher
 from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain, holder_of
 from kodomo_assets.sql import quoted
 from kodomo_assets.store.encryption import attach, keys_for, open_encrypted, open_plain
+from kodomo_assets.store.lake import NAME as LAKE
+from kodomo_assets.store.lake import is_lake, read_lake, size_of
 from kodomo_assets.store.outbox import link_new
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -60,6 +62,18 @@ def connect(
         StoreFaultError: the file cannot be opened; the message says why and what to do. Nothing was changed.
         ProgramError: this process has it open to write.
     """
+    with ExitStack() as stack:
+        try:
+            opened = _open_lake if is_lake(database) else _open_file
+            con = opened(stack, database, key_file, read_only=read_only)
+        except OSError as error:
+            raise _fault(database, error) from None
+        yield con
+
+
+def _open_file(
+    stack: ExitStack, database: Path, key_file: Path | None, *, read_only: bool
+) -> duckdb.DuckDBPyConnection:
     place = database.resolve()
     if place in _written:
         # a file's locks are the process's: to look into it and close it gives up the one that DuckDB holds
@@ -68,29 +82,49 @@ def connect(
             "process could write into it too; nothing was changed",
             database=database.name,
         )
-    with ExitStack() as stack:
-        try:
-            _require_database(database)
-            keys = () if read_only and not database.exists() else keys_for(database, key_file)
-            config = {**_CONFIG, "threads": _threads(database)}
-            if keys:
-                # a plain one of this name is DuckDB's own choice
-                config["temp_directory"] = f"{database}.tmp"
-            if not read_only:
-                # For the rest of the process: DuckDB makes its log and its temporary files when it needs them.
-                os.umask(_OWNER_ONLY)
-                database.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-                own = stack.enter_context(scratch(database.parent / SCRATCH))
-                config["temp_directory"] = str(own / "duckdb")
-                _make_whole(database, own, keys)
-            con = stack.enter_context(_opened(database, read_only, config, keys))
-            if not read_only:
-                _written.add(place)
-                stack.callback(_written.discard, place)
-                database.chmod(0o600)
-        except OSError as error:
-            raise _fault(database, error) from None
-        yield con
+    _require_database(database)
+    keys = () if read_only and not database.exists() else keys_for(database, key_file)
+    config = {**_CONFIG, "threads": _threads(database.stat().st_size if database.exists() else 0)}
+    if keys:
+        # a plain one of this name is DuckDB's own choice
+        config["temp_directory"] = f"{database}.tmp"
+    if not read_only:
+        config["temp_directory"] = str(own := _own_folder(stack, database))
+        _make_whole(database, own.parent, keys)
+    con = stack.enter_context(_opened(database, read_only, config, keys))
+    if not read_only:
+        _written.add(place)
+        stack.callback(_written.discard, place)
+        database.chmod(0o600)
+    return con
+
+
+def _open_lake(
+    stack: ExitStack, database: Path, key_file: Path | None, *, read_only: bool
+) -> duckdb.DuckDBPyConnection:
+    """As of a file; that nobody else writes is held by who opens it to write (``holding``)."""
+    if key_file is not None:
+        raise KeyFileError(
+            "KODOMO_ENCRYPTION_KEY_FILE is set, and the tables lie in DuckLake: its rows are always encrypted, under "
+            "keys that its catalogue holds. Take the variable away, and encrypt the disk of the catalogue "
+            "(docs/stores.md); nothing was changed"
+        )
+    lake = read_lake(database)
+    temporary = f"{database}.tmp" if read_only else str(_own_folder(stack, database))
+    con = duckdb.connect(config={**_CONFIG, "temp_directory": temporary, TEMPORARY_FILES: True})
+    stack.callback(con.close)
+    lake.attach(con, LAKE, read_only=read_only)
+    con.execute(f"use {LAKE}")
+    con.execute(f"set threads = {_threads(size_of(con))}")
+    return con
+
+
+def _own_folder(stack: ExitStack, database: Path) -> Path:
+    """Where everything temporary of this process goes as long as ``stack`` is open."""
+    # For the rest of the process: DuckDB makes its log and its temporary files when it needs them.
+    os.umask(_OWNER_ONLY)
+    database.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    return stack.enter_context(scratch(database.parent / SCRATCH)) / "duckdb"
 
 
 def in_memory(key_file: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -144,9 +178,8 @@ def _opened(
         con.close()
 
 
-def _threads(database: Path) -> int:
-    """How many threads the size of the database is worth, at most one for each core."""
-    size = database.stat().st_size if database.exists() else 0
+def _threads(size: int) -> int:
+    """How many threads tables of ``size`` bytes are worth, at most one for each core."""
     return min(os.cpu_count() or 1, 1 + size // _BYTES_PER_THREAD)
 
 

@@ -15,7 +15,7 @@ from kodomo_assets.catalogue import OutputTable
 from kodomo_assets.office.written import Export, shows_any, was_saved_since
 from kodomo_assets.sql import create_from_frame
 from kodomo_assets.store.outbox import remove_file, write_file
-from kodomo_assets.store.tables import replace
+from kodomo_assets.store.tables import append
 from kodomo_assets.vocabulary import OLD, STATUS, TO_DO
 
 #: Tells people something, in a sentence without a person's data.
@@ -84,7 +84,7 @@ def export(
         if is_kept and (name in made or name.startswith(tuple(kinds))) and _shows(path, stopped):
             warn(f"{path.name} shows a child whose use is stopped: read what it is kept for, and take it away by hand")
     if rows:
-        _log(con, log, day, rows)
+        _log(con, log, rows)
     return written
 
 
@@ -207,14 +207,9 @@ def _keep(path: Path, warn: Tell, *, out: bool, foreign: bool) -> None:
     warn(f"{path.name} {why}; the old one is kept as {kept.name}")
 
 
-def _log(con: duckdb.DuckDBPyConnection, table: OutputTable, day: dt.date, rows: Sequence[tuple[object, ...]]) -> None:
+def _log(con: duckdb.DuckDBPyConnection, table: OutputTable, rows: Sequence[tuple[object, ...]]) -> None:
     import pandas as pd
 
     types = {column.name: column.type for column in table.columns}
     create_from_frame(con, "exports_now", pd.DataFrame(rows, columns=list(types), dtype="object"), types)
-    con.execute(
-        "create or replace temp table new_exports as "
-        "select * from review.exports where reference_date = $1 union all by name from exports_now",
-        [day],
-    )
-    replace(con, [(table, "new_exports")], {"reference_date": day})
+    append(con, table, "exports_now")

@@ -180,10 +180,10 @@ def set_state(con: duckdb.DuckDBPyConnection, request: str, state: str, *, at: d
         RequestError: the register has no such request.
     """
     changed = con.execute(
-        f"update {REQUESTS} set state = $2, state_at = $3 where request = $1 returning request",
+        f"update {REQUESTS} set state = $2, state_at = $3 where request = $1",
         [request, state, at or dt.datetime.now(dt.UTC)],
-    ).fetchall()
-    if not changed:
+    ).fetchone()
+    if changed == (0,):
         raise _unknown()
 
 

@@ -1,4 +1,4 @@
-"""kodomo.duckdb written anew into another file, which takes its place whole.
+"""kodomo.duckdb written anew into another file, or a lake into its next generation, which takes its place whole.
 
 What is deleted or encrypted in place stays readable in DuckDB's free blocks and in its log. So what is to stay is
 written into a new file, held against the old one row by row, and put where that lies. A process that is killed on the
@@ -15,11 +15,21 @@ from pathlib import Path
 import duckdb
 
 from kodomo_assets.errors import StoreFaultError
-from kodomo_assets.sql import quoted
+from kodomo_assets.sql import literal, quoted
 from kodomo_assets.store.connection import STORAGE_VERSION
 from kodomo_assets.store.encryption import attach
+from kodomo_assets.store.lake import NAME, is_lake, read_lake, write_lake
+from kodomo_assets.store.tables import transaction
 
 _KEPT = "being_kept"
+
+
+def new_place(database: Path, folder: Path) -> Path:
+    """Where ``database`` is written anew: a file in ``folder``, of a lake one that says that it is the next one."""
+    new = folder / database.name
+    if is_lake(database):
+        write_lake(new, read_lake(database).next)
+    return new
 
 
 @contextmanager
@@ -27,6 +37,7 @@ def rewritten(con: duckdb.DuckDBPyConnection, new: Path, key: str | None, kept: 
     """Writes every table as it is here into the file ``new``; in the block it is the one in use.
 
     Args:
+        new: a file that there is not yet; or a ``kodomo.lake`` that says where the new store is to lie.
         key: the new file is encrypted under it; None: it is a plain one.
         kept: SQL of the rows of a table that stay.
 
@@ -35,11 +46,15 @@ def rewritten(con: duckdb.DuckDBPyConnection, new: Path, key: str | None, kept: 
     """
     row = con.execute("select current_database()").fetchone()
     home = str(row[0]) if row else ""
-    new.unlink(missing_ok=True)
-    attach(con, new, _KEPT, key, (f"storage_version '{STORAGE_VERSION}'",))
+    if is_lake(new):
+        read_lake(new).make(con, _KEPT)
+    else:
+        new.unlink(missing_ok=True)
+        attach(con, new, _KEPT, key, (f"storage_version '{STORAGE_VERSION}'",))
     try:
         new.chmod(0o600)
         con.execute(f"copy from database {quoted(home)} to {_KEPT} (schema)")
+        _copy_comments(con, home)
         tables = [name for (name,) in con.execute(_TABLES, [home]).fetchall()]
         for name in tables:
             con.execute(f"insert into {_KEPT}.{name} {kept(name)}")
@@ -49,7 +64,31 @@ def rewritten(con: duckdb.DuckDBPyConnection, new: Path, key: str | None, kept: 
     finally:
         con.execute(f"use {quoted(home)}")
         con.execute(f"detach {_KEPT}")
-    _to_disk(new)
+    if not is_lake(new):
+        _to_disk(new)
+
+
+def _copy_comments(con: duckdb.DuckDBPyConnection, home: str) -> None:
+    """A lake does not take them over with the tables."""
+    of_tables = con.execute(
+        "select schema_name, table_name, comment from duckdb_tables() "
+        "where database_name = $1 and not internal and comment is not null",
+        [home],
+    ).fetchall()
+    of_columns = con.execute(
+        "select schema_name, table_name, column_name, comment from duckdb_columns() "
+        "where database_name = $1 and not internal and comment is not null",
+        [home],
+    ).fetchall()
+    statements = [
+        f"comment on table {_KEPT}.{quoted(schema)}.{quoted(table)} is {literal(text)}"
+        for schema, table, text in of_tables
+    ] + [
+        f"comment on column {_KEPT}.{quoted(schema)}.{quoted(table)}.{quoted(column)} is {literal(text)}"
+        for schema, table, column, text in of_columns
+    ]
+    with transaction(con):
+        con.execute("; ".join(statements or ["select 1"]))
 
 
 _TABLES = (
@@ -61,7 +100,9 @@ _TABLES = (
 _MADE_OF = {
     "table": ("schema_name, table_name, comment", "duckdb_tables() where not internal"),
     "column": (
-        "schema_name, table_name, column_index, column_name, data_type, is_nullable, column_default, comment",
+        "schema_name, table_name, column_index, column_name, data_type, is_nullable, "
+        # a lake says NULL where a file says nothing
+        "nullif(column_default, 'NULL'), comment",
         "duckdb_columns() where not internal",
     ),
     "constraint": ("schema_name, table_name, constraint_text", "duckdb_constraints() where true"),
@@ -103,6 +144,12 @@ def _require_equal(
 
 def put_in_place(con: duckdb.DuckDBPyConnection, new: Path, database: Path) -> None:
     """Puts the file ``new`` in the place of ``database``, which ``con`` has open and never writes into again."""
+    if is_lake(database):
+        before = read_lake(database)
+        write_lake(database, read_lake(new))
+        con.execute(f"use memory; detach {NAME}")
+        before.drop(con)
+        return
     # the old file whole without its log, which must never lie beside the new one
     con.execute("checkpoint")
     con.execute("pragma disable_checkpoint_on_shutdown")

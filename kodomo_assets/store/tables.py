@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
 from kodomo_assets.checks import CheckOutcome
-from kodomo_assets.errors import CheckFailedError
+from kodomo_assets.errors import CheckFailedError, StoreBusyError
 from kodomo_assets.sql import literal, quoted
+from kodomo_assets.store.lake import collided
 
+Result = TypeVar("Result")
 Check = Callable[[duckdb.DuckDBPyConnection], Iterable[CheckOutcome]]
 PartitionValue = str | dt.date
 
@@ -114,9 +119,36 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        con.execute("rollback")
+        with suppress(duckdb.TransactionException):  # what failed may have ended it
+            con.execute("rollback")
         raise
     con.execute("commit")
+
+
+# of two writers one goes first, the other begins anew; with so many at once each had its turn by then
+_TURNS, _LONGEST_WAIT = 60, 1.0
+
+
+def committed(con: duckdb.DuckDBPyConnection, action: Callable[[], Result]) -> Result:
+    """What ``action`` writes, in one transaction: done again, whole, where another process's came first (DuckLake).
+
+    Raises:
+        StoreBusyError: others always came first; nothing was changed.
+    """
+    for turn in range(_TURNS):
+        try:
+            with transaction(con):
+                return action()
+        except duckdb.Error as error:
+            if not collided(error):
+                raise
+        # not all at the same moment again
+        time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * 2**turn)))  # noqa: S311
+    raise StoreBusyError(
+        "kodomo.lake: other processes wrote into the same table {turns} times while this one did; nothing was changed. "
+        "Run it again, with fewer workers",
+        turns=_TURNS,
+    )
 
 
 def replace(
@@ -138,8 +170,9 @@ def replace(
     Raises:
         CheckFailedError: a blocking check failed; the old rows stand.
     """
-    outcomes: list[CheckOutcome] = []
-    with transaction(con):
+
+    def write() -> list[CheckOutcome]:
+        outcomes: list[CheckOutcome] = []
         for table, source in replacements:
             keys = {name: partition[name] for name in table.partition}
             where = " and ".join(f"{quoted(name)} = ${name}" for name in keys)
@@ -151,7 +184,25 @@ def replace(
         failed = [outcome for outcome in outcomes if outcome.blocking and not outcome.passed]
         if failed:
             raise CheckFailedError("; ".join(outcome.message for outcome in failed), outcomes)
-    return [outcome for outcome in outcomes if outcome.name != _KEY_CHECK]
+        return outcomes
+
+    return [outcome for outcome in committed(con, write) if outcome.name != _KEY_CHECK]
+
+
+def append(con: duckdb.DuckDBPyConnection, table: OutputTable, source: str) -> None:
+    """Adds the rows of ``source`` (columns by name) to a table that is a log: what others add stands beside them.
+
+    Raises:
+        CheckFailedError: a key would stand twice; nothing was added.
+    """
+
+    def write() -> None:
+        con.execute(f"insert into {table.qualified} by name select * from {source}")
+        outcome = _check_key(con, table, {})
+        if not outcome.passed:
+            raise CheckFailedError(outcome.message, [outcome])
+
+    committed(con, write)
 
 
 _KEY_CHECK = "stored_key_unique"
@@ -161,7 +212,7 @@ def _check_key(con: duckdb.DuckDBPyConnection, table: OutputTable, keys: Mapping
     """A repeated key is a fault of the program, not of a delivery: it always blocks."""
     repeated = 0
     if table.key:
-        where = " and ".join(f"{quoted(name)} = ${name}" for name in keys)
+        where = " and ".join(f"{quoted(name)} = ${name}" for name in keys) or "true"
         # what is the same in the whole partition tells no two rows apart
         columns = ", ".join(quoted(name) for name in table.key if name not in keys) or "true"
         row = con.execute(

@@ -14,6 +14,8 @@ import dagster as dg
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.definitions import build_defs
+from kodomo_assets.doors.moving import move_store
 from kodomo_assets.errors import DeliveryError
 from kodomo_assets.japan.calendar import fiscal_year
 from kodomo_assets.refreshing.forgetting import check_past_retention, past_files, preview
@@ -125,6 +127,24 @@ def test_a_killed_process_leaves_the_old_database_or_the_new_one(small, where, n
     told = small.query("select name, rows, files from store.forgotten where because = $$begun$$ and name in ('inbox', 'outbox', 'sources.public_assistance') order by all")  # fmt: skip
     assert told == ([] if swapped else [("inbox", 0, 1), ("outbox", 0, 1), ("sources.public_assistance", 1, 0)])
     assert small.query("select sum(rows) > 0 from store.forgotten where because = 'date'") == [(True,)]
+
+
+def test_of_a_lake_what_goes_lies_in_no_state_of_before_either(small):
+    settings = small.settings.model_copy(update={"store": "ducklake:sqlite:catalogue.sqlite"})
+    catalogue = load_catalogue(settings.overlay)
+    move_store(settings, catalogue, print)
+    (generation,) = (settings.data_dir / "lake").iterdir()
+    assert [path.name for path in generation.iterdir()] == ["1"]
+    config = {"ops": {"store__forgotten": {"config": {"role": ROLE, "reason": REASON}}}}
+    job = build_defs(settings).resolve_job_def("forget")
+    assert job.execute_in_process(instance=small.instance, run_config=config).success
+    with connect(settings.database, read_only=True) as con:
+        assert con.execute("select resident_id from sources.public_assistance").fetchall() == [("0007654321",)]
+    assert [path.name for path in generation.iterdir()] == ["2"]
+    # in the clear the catalogue alone holds anything, and that is a new one
+    assert small_places(small, "0001234567") == set()
+    with open_to_write(settings, catalogue) as con:
+        assert con.execute("select count(*) from store.forgotten").fetchone() != (0,)
 
 
 def test_who_starts_it_in_the_ui_stands_in_the_log_of_accesses(small):

@@ -206,7 +206,7 @@ def test_a_key_that_is_missing_wrong_or_open_to_others_is_told(city: EncryptedCi
     services = Installation.of(settings, city.catalogue)
     assert services.environment["KODOMO_ENCRYPTION_KEY_FILE"] == str(key_file)
     with monkeypatch.context() as patch:
-        patch.setattr(cipher, "_PACKAGE", "kodomo_none")
+        patch.setattr(cipher, "_EXTENSION", "kodomo_none")
         with pytest.raises(ConfigurationError, match=r"not installed.*kodomo_assets\[encryption\]"), connect(settings.database, key_file):  # fmt: skip
             pass
 

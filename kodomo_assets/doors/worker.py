@@ -1,0 +1,34 @@
+"""What carries out steps where ``KODOMO_EXECUTOR`` is Celery: ``kodomo worker`` on as many machines as a city has.
+
+A worker reads the same environment as the daemon and reaches the same store, data folder and keys. Each step is a
+process of its own that ends with it: a changed city.yaml holds from the next step on, and nothing stays in memory. A
+step whose process is killed is done again by whichever worker is free; of a machine that is gone after ``_LOST``.
+"""
+
+from __future__ import annotations
+
+import celery
+from dagster_celery.make_app import make_app
+from dagster_celery.tasks import create_task
+
+_LOST = 900
+
+
+def app_of(broker: str) -> celery.Celery:
+    """The Celery app of the workers that take their steps from ``broker``."""
+    app: celery.Celery = make_app({"broker": broker, "backend": broker})  # type: ignore[no-untyped-call]
+    app.conf.update(
+        worker_max_tasks_per_child=1,
+        worker_prefetch_multiplier=1,
+        broker_transport_options={"visibility_timeout": _LOST},
+        broker_connection_retry_on_startup=True,
+    )
+    create_task(app, acks_late=True, reject_on_worker_lost=True)  # type: ignore[no-untyped-call]
+    return app
+
+
+def work(broker: str, concurrency: int) -> int:
+    """Carries out steps from ``broker``, ``concurrency`` at a time, until it is ended; the exit code."""
+    words = ("worker", "--queues", "dagster", "--concurrency", str(concurrency), "--loglevel", "warning")
+    app_of(broker).worker_main(list(words))
+    return 0

@@ -1,0 +1,79 @@
+"""The tables of a city moved into a lake and back, forgotten there, and backed up: row by row what they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kodomo_assets.__main__ import main
+from kodomo_assets.settings import Settings
+from kodomo_assets.store.connection import connect
+from kodomo_assets.store.tables import stored_columns
+from kodomo_assets_tests.conftest import City
+from kodomo_assets_tests.doors.test_encrypting import tables_of
+
+STORE = "ducklake:sqlite:catalogue.sqlite"
+
+
+def names_in(folder: Path) -> set[str]:
+    """What lies in the data folder, without the lock and what is of one lake alone."""
+    return {path.name for path in folder.iterdir() if path.name not in ("kodomo.lock", "backups.jsonl", ".scratch")}
+
+
+def test_a_city_moves_into_a_lake_and_back(begun_city: City, tmp_path: Path, monkeypatch, capsys):
+    city = begun_city.copy(tmp_path / "city")
+    settings = city.settings
+    for name, value in {
+        "KODOMO_DATA_DIR": settings.data_dir,
+        "KODOMO_KEY_FILE": settings.key_file,
+        "DAGSTER_HOME": settings.dagster_home,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    with connect(settings.database, read_only=True) as con:
+        rows, columns = tables_of(con), stored_columns(con)
+    before = names_in(settings.data_dir)
+    assert len(rows) > 100
+    assert main(["move-store"]) == 0
+    assert "何も変えていません" in capsys.readouterr().out
+
+    monkeypatch.setenv("KODOMO_STORE", STORE)
+    assert main(["summary", "2024-04-01"]) == 2
+    assert "`kodomo move-store`" in capsys.readouterr().err
+    assert main(["move-store"]) == 0
+    lake = Settings.from_environment().database
+    with connect(lake, read_only=True) as con:
+        assert tables_of(con) == rows
+        found = {
+            table: {name: (one.type, one.nullable, one.comment) for name, one in of.items()}
+            for table, of in stored_columns(con).items()
+        }
+    assert found == {
+        table: {name: (one.type, one.nullable, one.comment) for name, one in of.items()}
+        for table, of in columns.items()
+    }
+    assert not settings.file_database.exists()
+    capsys.readouterr()
+    assert main(["summary", "2024-04-01"]) == 0
+    told = capsys.readouterr().out
+    assert main(["doctor"]) in (0, 2)
+    assert "○ データベース：" in capsys.readouterr().out
+    assert main(["encrypt"]) == 2
+
+    assert main(["backup", str(tmp_path / "backups")]) == 0
+    (backup,) = (tmp_path / "backups").iterdir()
+    assert not list(backup.rglob("*.parquet"))
+    capsys.readouterr()
+    assert main(["restore", str(backup), "--to", str(tmp_path / "restored")]) == 0
+    assert "KODOMO_STORE を外すか" in capsys.readouterr().out
+    with connect(tmp_path / "restored" / "kodomo.duckdb", read_only=True) as con:
+        assert tables_of(con) == rows
+
+    monkeypatch.delenv("KODOMO_STORE")
+    assert main(["refresh", "2024-04-01"]) == 2
+    assert "KODOMO_STORE is not set" in capsys.readouterr().err
+    assert main(["move-store"]) == 0
+    assert names_in(settings.data_dir) == before | {"lake"}
+    assert list((settings.data_dir / "lake").iterdir()) == []
+    with connect(settings.database, read_only=True) as con:
+        assert tables_of(con) == rows
+    assert main(["summary", "2024-04-01"]) == 0
+    assert told in capsys.readouterr().out
