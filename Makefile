@@ -87,9 +87,11 @@ test: lint
 test-offline: $(VENV)/.dev
 	$(BIN)/python -m kodomo_assets_tests.offline
 
-# Of its own: it boots a machine with three cities. Needs root, unshare, ip, systemd and PostgreSQL.
+# Of its own: it boots a machine with three cities, and has workers of Celery killed. Needs root, unshare, ip, systemd,
+# PostgreSQL and Redis.
 test-host: $(VENV)/.dev
 	$(BIN)/python -m kodomo_assets_tests.host
+	$(BIN)/python -m kodomo_assets_tests.workers
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -21,6 +21,8 @@ _DATE = "基準日（YYYY-MM-DD）"
 _PORT = 3000
 #: The administrator of this machine's PostgreSQL, whom Debian lets in by his account of the system.
 LOCAL_POSTGRES = "host=/var/run/postgresql user=postgres"
+#: Seconds; no step of the largest city that was measured takes a minute.
+_LOST_AFTER = 900
 #: A refresh makes nearly a million objects that stay and hardly a cycle: at Python's own 700 it looks for cycles a
 #: thousand times.
 NEW_OBJECTS = 50_000
@@ -264,6 +266,13 @@ def _add_encryption(commands: argparse._SubParsersAction[Parser]) -> None:
     then.add_argument("--off", action="store_true", help="暗号化をやめて書き直す")
     worker = commands.add_parser("worker", help="KODOMO_EXECUTOR が celery のとき、更新の手順を引き受ける")
     worker.add_argument("--concurrency", type=int, default=1, metavar="N", help="同時に引き受ける数（既定 1）")
+    worker.add_argument(
+        "--lost-after",
+        type=int,
+        default=_LOST_AFTER,
+        metavar="SECONDS",
+        help="終わりが知らされない手順を、ほかの worker に渡すまでの秒数。いちばん長い手順より長く（既定 900）",
+    )
     commands.add_parser("move-store", help="すべての表を KODOMO_STORE の場所（なければ kodomo.duckdb）に移す")
 
 

@@ -544,7 +544,7 @@ def _work(settings: Settings, given: argparse.Namespace) -> int:
     prepare_home(settings)
     from kodomo_assets.doors.worker import work
 
-    return work(broker, given.concurrency)
+    return work(broker, given.concurrency, given.lost_after)
 
 
 def _move_store(settings: Settings, catalogue: Catalogue) -> int:

@@ -93,6 +93,9 @@ def _hold(stack: ExitStack, settings: Settings, catalogue: Catalogue, run: str |
     if not settings.lake_file.exists():
         lake.require_empty_place()
         write_lake(settings.lake_file, replace(lake, made=False))
+    elif hold.alone and lake.credentials != (given := Lake.of(settings).credentials):
+        # where its keys lie is no part of which store it is
+        write_lake(settings.lake_file, replace(lake, credentials=given))
     if not read_lake(settings.lake_file).made:
         with in_memory() as con:
             lake.make(con, NAME)
