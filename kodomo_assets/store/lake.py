@@ -1,4 +1,4 @@
-"""A city's tables in DuckLake instead of one file: where they lie, and how DuckDB comes to them (architecture, decision 23).
+"""A city's tables in DuckLake instead of a file: where they lie, how DuckDB comes to them (architecture, decision 23).
 
 ``kodomo.lake`` in the data folder stands where ``kodomo.duckdb`` would: it says which catalogue and which data make the
 store, so that no command takes another one, or none, for the city's. Rows lie in Parquet files, each encrypted under a
