@@ -24,7 +24,14 @@ from packaging.requirements import Requirement
 
 from kodomo_assets import __version__
 from kodomo_assets.catalogue import load_catalogue
-from kodomo_assets.errors import ConfigurationError, KeyFileError, KodomoError, StoreBusyError, StoreVersionError
+from kodomo_assets.errors import (
+    ConfigurationError,
+    KeyFileError,
+    KodomoError,
+    StoreBusyError,
+    StoreFaultError,
+    StoreVersionError,
+)
 from kodomo_assets.machine.home import CONFIGURATION, is_on_postgres, require_private_home
 from kodomo_assets.machine.ports import dagster_version_at, listeners, reachable_from_elsewhere
 from kodomo_assets.machine.scratch import SCRATCH, left_behind
@@ -277,6 +284,11 @@ class _Installation:
         except KeyFileError as error:
             self.unopened = error
             yield NOTE, "暗号化のため開けないので、中は見ていません", "管理者：「暗号化」のところを先に直してください"
+            return
+        except StoreFaultError as error:
+            # of a lake: nothing is damaged because a database or a disk does not answer
+            remedy = _RESTORE if self.settings.store is None else _LOOK_AT_LAKE
+            yield WRONG, error.said.ja or str(error), remedy
             return
         except (KodomoError, duckdb.Error) as error:
             told = (
@@ -630,6 +642,7 @@ _AS_TOLD = "上の文のとおりに直してください"
 _INSTALL = "管理者：requirements.lock のとおりに入れ直してください（docs/ja/operations.md）"
 _VARIABLES = "管理者：サービスとコマンドの環境変数を、どれも同じ値にしてください"
 _START_DAEMON = "管理者：`kodomo daemon` のサービスを起動してください。動いていないと、納品されても更新されません"
+_LOOK_AT_LAKE = "管理者：目録のデータベースと、行のディスクを見てください"
 _RESTORE = "更新の担当者：`kodomo restore` で最後のバックアップを戻してください"
 _KEY = "更新の担当者：別に保管してあるこのデータの鍵を置いてください。新しく作ると、全員が別の子どもになってしまいます"
 _BACK_UP = "`kodomo backup <別のディスク>` を毎日動かしてください"

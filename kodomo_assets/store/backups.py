@@ -43,7 +43,7 @@ from kodomo_assets.store.accounts import refreshing_account
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.encryption import VARIABLE, fingerprint, keys_in, opened_under
 from kodomo_assets.store.holding import LOCK, held
-from kodomo_assets.store.lake import read_lake, size_of
+from kodomo_assets.store.lake import read_lake, require_the_store, size_of
 from kodomo_assets.store.migrate import require_known
 from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.pseudonyms import load_own_secret
@@ -285,6 +285,7 @@ def _note(settings: Settings, now: dt.datetime, folder: Path) -> None:
 def _require_installation(settings: Settings, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BackupError("{folder}: is no folder; expected one on another disk", folder=folder)
+    require_the_store(settings)
     if not settings.database.exists():
         raise BackupError(
             "{database}: is not in KODOMO_DATA_DIR ({folder}) yet: there is nothing to back up",

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from psycopg2 import extensions
 
 LOCK = "kodomo.lock"
+# a session in which nothing is asked for minutes is one that a network forgets
+_KEEP_ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6}
+# what this process holds
+_held: list[Hold] = []
 _ADVISORY = 7_305_531
 
 
@@ -35,6 +39,10 @@ class Hold(ABC):
     """
 
     alone: bool
+
+    @abstractmethod
+    def is_lost(self) -> bool:
+        """Whether somebody else could have it by now."""
 
     @abstractmethod
     def share(self) -> None:
@@ -56,7 +64,24 @@ def held(folder: Path, lake: Lake, run: str | None) -> Iterator[Hold]:
     # PostgreSQL shows no more than 63 bytes
     who = f"kodomo run {run}" if run else f"kodomo command {uuid.uuid4()}"
     with _in_postgres(lake, who) if lake.kind == POSTGRES else _on_file(folder / LOCK, who) as hold:
-        yield hold
+        _held.append(hold)
+        try:
+            yield hold
+        finally:
+            _held.remove(hold)
+
+
+def require_held() -> None:
+    """What this process holds it still holds; asked before anything is made to stay.
+
+    Raises:
+        StoreBusyError: the database of the catalogue ended the session that held it.
+    """
+    if any(hold.is_lost() for hold in _held):
+        raise StoreBusyError(
+            "kodomo.lake: the session that held the store was ended (PostgreSQL was started anew, or the network gave "
+            "it up), and another run or command may write by now; what was stored before stands. Run it again"
+        )
 
 
 def is_held(folder: Path, lake: Lake) -> bool:
@@ -89,6 +114,9 @@ class _HoldOfFile(Hold):
         # whoever held it may have ended, and another begun, between the two looks
         elif not (self._is(who) and self._lock(exclusive=False) and self._is(who)):
             raise _busy(self._holder())
+
+    def is_lost(self) -> bool:
+        return False
 
     def share(self) -> None:
         # not in one go: another one may come in between, and then this one holds nothing
@@ -135,6 +163,15 @@ class _HoldInPostgres(Hold):
         if self._others() != {who} or not self._ask("pg_try_advisory_lock_shared") or not self._others() <= {who}:
             raise _busy(", ".join(sorted(self._others() - {who})) or "another run")
 
+    def is_lost(self) -> bool:
+        import psycopg2
+
+        try:
+            self._cursor.execute(f"{_HOLDERS_BUT_NOT} l.pid = pg_backend_pid()")
+            return self._cursor.fetchone() is None
+        except psycopg2.Error:
+            return True
+
     def share(self) -> None:
         # one session may have both, so that nobody comes in between
         self._ask("pg_try_advisory_lock_shared")
@@ -150,14 +187,15 @@ class _HoldInPostgres(Hold):
         return {str(name) for (name,) in self._cursor.fetchall()}
 
 
-_HOLDERS = f"""
+_HOLDERS_BUT_NOT = f"""
 select a.application_name
 from pg_locks as l
 join pg_stat_activity as a using (pid)
 where
-    l.locktype = 'advisory' and l.granted and l.objid = {_ADVISORY} and l.classid = 0 and l.pid <> pg_backend_pid()
-    and l.database = (select oid from pg_database where datname = current_database())
+    l.locktype = 'advisory' and l.granted and l.objid = {_ADVISORY} and l.classid = 0
+    and l.database = (select oid from pg_database where datname = current_database()) and
 """
+_HOLDERS = f"{_HOLDERS_BUT_NOT} l.pid <> pg_backend_pid()"
 
 
 @contextmanager
@@ -165,7 +203,7 @@ def _in_postgres(lake: Lake, who: str) -> Iterator[Hold]:
     import psycopg2
 
     try:
-        con = psycopg2.connect(lake.catalogue, application_name=who)
+        con = psycopg2.connect(lake.catalogue, application_name=who, **_KEEP_ALIVE)
     except psycopg2.Error as error:
         raise unreachable(error) from None
     with closing(con):

@@ -21,7 +21,7 @@ from configparser import Error as ConfigParserError
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 
@@ -33,6 +33,9 @@ from kodomo_assets.store.key_files import read_key_file
 
 #: How DuckDB names the store while it is attached.
 NAME = "kodomo"
+POINTER = "kodomo.lake"
+#: What a move has still to take away.
+FILE, LAKE = "file", "lake"
 _PREFIX, SQLITE, POSTGRES = "ducklake:", "sqlite", "postgres"
 _BUCKET = "s3://"
 _BUSY_MILLISECONDS = 10_000
@@ -53,6 +56,10 @@ class Lake:
         credentials: the file with the keys of an S3-compatible store.
         name: what it alone is called wherever it lies, so that no other city's is ever taken for it.
         made: it is there; False while it is begun for the first time.
+        folder: the data folder whose store it is: a copy of that folder may not write into it.
+        moving: what a move has still to take away, now that the new place is whole: ``FILE``, the kodomo.duckdb of
+            before, or ``LAKE``, this lake, whose tables lie in kodomo.duckdb now.
+        old: the lake of before, which is still to be taken away.
     """
 
     kind: str
@@ -62,6 +69,9 @@ class Lake:
     credentials: str | None = None
     name: str = ""
     made: bool = True
+    folder: str = ""
+    moving: str = ""
+    old: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -83,12 +93,20 @@ class Lake:
                 "password belongs into the file that PGPASSFILE names, mode 0600"
             )
         data = settings.store_data or str(settings.data_dir / "lake")
+        if not data.startswith(_BUCKET):
+            data = str((settings.data_dir / data).resolve())
+            if settings.data_dir.resolve().is_relative_to(data):
+                raise ConfigurationError(
+                    "KODOMO_STORE_DATA: holds the data folder, expected a folder of its own for the rows (lake/ in the "
+                    "data folder, where the variable is left out)"
+                )
         return cls(
             kind,
             catalogue if kind == POSTGRES else str((settings.data_dir / catalogue).resolve()),
-            data if data.startswith(_BUCKET) else str((settings.data_dir / data).resolve()),
+            data,
             credentials=str(settings.store_credentials) if settings.store_credentials else None,
             name=secrets.token_hex(4),
+            folder=str(settings.data_dir.resolve()),
         )
 
     @property
@@ -128,8 +146,11 @@ class Lake:
     def _schema(self) -> str:
         return f"{NAME}_{self.name}_{self.generation}"
 
-    def require_empty_place(self) -> None:
+    def require_empty_place(self, own: str = "") -> None:
         """Refuses to begin beside a store that lies there: a lost ``kodomo.lake`` would begin with empty tables.
+
+        Args:
+            own: the name of the store that is moved, which may lie there.
 
         Raises:
             ConfigurationError: there is one.
@@ -140,7 +161,7 @@ class Lake:
             found = [one.name for one in sorted(path.parent.glob(f"{path.stem}.*{path.suffix}"))]
         else:
             found = [str(one) for (one,) in self._in_postgres(_OF_STORES)]
-        if found:
+        if found := [one for one in found if not own or own not in one]:
             raise ConfigurationError(
                 "KODOMO_STORE: a store lies there already ({found}), and this data folder has no kodomo.lake that says "
                 "it is its own; nothing was changed. Put that file back, or name another place; what a killed "
@@ -350,6 +371,14 @@ def write_lake(database: Path, lake: Lake) -> None:
     os.replace(building, database)  # noqa: PTH105  (named so that a reader sees the atomic swap)
 
 
+def not_set() -> ConfigurationError:
+    """The tables lie in a lake, and nobody said so."""
+    return ConfigurationError(
+        "KODOMO_STORE is not set, and the tables of this data folder lie in DuckLake (kodomo.lake): start every "
+        "service and command with the same KODOMO_STORE; nothing was changed"
+    )
+
+
 def require_the_store(settings: Settings) -> None:
     """Refuses to begin a new store beside the one that is there.
 
@@ -357,18 +386,25 @@ def require_the_store(settings: Settings) -> None:
         ConfigurationError: the data folder's store is another one than ``KODOMO_STORE`` says.
     """
     file, lake = settings.file_database, settings.lake_file
+    if lake.exists() and ((left := read_lake(lake)).moving or left.old):
+        raise ConfigurationError(
+            "`kodomo move-store` was stopped at its end: the tables lie whole in the new place, and the old one is not "
+            "taken away yet; nothing was changed. Give that command again, with KODOMO_STORE as it is to be from now on"
+        )
+    if lake.exists() and read_lake(lake).folder != str(settings.data_dir.resolve()):
+        raise ConfigurationError(
+            "kodomo.lake: is that of another data folder, whose tables this one would change: this is a copy. Restore "
+            "a backup instead; or, where the folder was moved and the old one is gone, write its new path into "
+            "kodomo.lake (folder, and catalogue and data where they lie in it); nothing was changed"
+        )
     if file.exists() and lake.exists():
         raise ConfigurationError(
-            "kodomo.duckdb and kodomo.lake: both are there, as after a `kodomo move-store` that was killed once it was "
-            "done, or a backup that was put beside a lake; nothing was changed. Take the one away that is not in "
-            "force: kodomo.duckdb where KODOMO_STORE is set, else kodomo.lake"
+            "kodomo.duckdb and kodomo.lake: both are there, as after a backup that was put beside a lake; nothing "
+            "was changed. Move the one away that is not in force, and delete neither before you looked into both"
         )
     if settings.store is None:
         if lake.exists():
-            raise ConfigurationError(
-                "KODOMO_STORE is not set, and the tables of this data folder lie in DuckLake (kodomo.lake): start "
-                "every service and command with the same KODOMO_STORE; nothing was changed"
-            )
+            raise not_set()
         return
     wanted = Lake.of(settings)
     if not lake.exists():

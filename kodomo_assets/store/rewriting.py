@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ from kodomo_assets.errors import StoreFaultError
 from kodomo_assets.sql import literal, quoted
 from kodomo_assets.store.connection import STORAGE_VERSION
 from kodomo_assets.store.encryption import attach
+from kodomo_assets.store.holding import require_held
 from kodomo_assets.store.lake import NAME, is_lake, read_lake, write_lake
 from kodomo_assets.store.tables import transaction
 
@@ -61,11 +63,20 @@ def rewritten(con: duckdb.DuckDBPyConnection, new: Path, key: str | None, kept: 
         _require_equal(con, home, tables, kept)
         con.execute(f"use {_KEPT}")
         yield
-    finally:
-        con.execute(f"use {quoted(home)}")
-        con.execute(f"detach {_KEPT}")
+    except BaseException:
+        _leave(con, home)
+        if is_lake(new):
+            # nobody would know of it
+            read_lake(new).drop(con)
+        raise
+    _leave(con, home)
     if not is_lake(new):
         _to_disk(new)
+
+
+def _leave(con: duckdb.DuckDBPyConnection, home: str) -> None:
+    con.execute(f"use {quoted(home)}")
+    con.execute(f"detach {_KEPT}")
 
 
 def _copy_comments(con: duckdb.DuckDBPyConnection, home: str) -> None:
@@ -145,10 +156,15 @@ def _require_equal(
 def put_in_place(con: duckdb.DuckDBPyConnection, new: Path, database: Path) -> None:
     """Puts the file ``new`` in the place of ``database``, which ``con`` has open and never writes into again."""
     if is_lake(database):
-        before = read_lake(database)
-        write_lake(database, read_lake(new))
+        before, after = read_lake(database), read_lake(new)
+        require_held()
+        # of one place the next start knows by itself which generation is left
+        elsewhere = before.is_same_place != after.is_same_place
+        write_lake(database, replace(after, old=asdict(before)) if elsewhere else after)
         con.execute(f"use memory; detach {NAME}")
         before.drop(con)
+        if elsewhere:
+            write_lake(database, after)
         return
     # the old file whole without its log, which must never lie beside the new one
     con.execute("checkpoint")

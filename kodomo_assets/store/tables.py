@@ -16,6 +16,7 @@ from kodomo_assets.catalogue import Catalogue, OutputColumn, OutputTable
 from kodomo_assets.checks import CheckOutcome
 from kodomo_assets.errors import CheckFailedError, StoreBusyError
 from kodomo_assets.sql import literal, quoted
+from kodomo_assets.store.holding import require_held
 from kodomo_assets.store.lake import collided
 
 Result = TypeVar("Result")
@@ -138,7 +139,9 @@ def committed(con: duckdb.DuckDBPyConnection, action: Callable[[], Result]) -> R
     for turn in range(_TURNS):
         try:
             with transaction(con):
-                return action()
+                done = action()
+                require_held()
+                return done
         except duckdb.Error as error:
             if not collided(error):
                 raise

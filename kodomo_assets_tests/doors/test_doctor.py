@@ -140,7 +140,7 @@ def another_home(settings: Settings) -> None:
         (another_key, "仮名の鍵", "このデータの鍵ではありません"),
         (open_key, "仮名の鍵", "ほかの人も開けます（mode 0644）"),
         (newer_database, "データベース", "9999 of_tomorrow"),
-        (no_database_at_all, "データベース", "is no DuckDB database"),
+        (no_database_at_all, "データベース", "DuckDBのデータベースではありません"),
         (readable_inbox, "権限", "設定と違うところが"),
         (another_home, "場所", "telemetry.enabled"),
     ],

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from kodomo_assets.__main__ import main
+from kodomo_assets.catalogue import load_catalogue
+from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.tables import stored_columns
 from kodomo_assets_tests.conftest import City
 from kodomo_assets_tests.doors.test_encrypting import tables_of
@@ -17,6 +25,43 @@ STORE = "ducklake:sqlite:catalogue.sqlite"
 def names_in(folder: Path) -> set[str]:
     """What lies in the data folder, without the lock and what is of one lake alone."""
     return {path.name for path in folder.iterdir() if path.name not in ("kodomo.lock", "backups.jsonl", ".scratch")}
+
+
+KILLED = """
+import os, signal
+from kodomo_assets.__main__ import main
+from kodomo_assets.doors import moving
+moving._finish = lambda *given: os.kill(os.getpid(), signal.SIGKILL) if given[0].lake_file.exists() and moving.read_lake(given[0].lake_file).moving else None
+main(["move-store"])
+"""
+
+
+def test_a_move_that_is_killed_at_its_end_is_ended_by_the_next_one(tmp_path: Path, monkeypatch, capsys):
+    catalogue = load_catalogue()
+    for name, value in {"KODOMO_DATA_DIR": "data", "KODOMO_KEY_FILE": "keys/key", "DAGSTER_HOME": "home"}.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    with open_to_write(Settings.from_environment(), catalogue) as con:
+        con.execute("insert into linkage.schools values (date '2025-04-01', '081001', 'ひだまり小学校')")
+    for store in (STORE, ""):
+        monkeypatch.setenv("KODOMO_STORE", store)
+        killed = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        for given in (STORE, ""):
+            monkeypatch.setenv("KODOMO_STORE", given)
+            settings = Settings.from_environment()
+            with pytest.raises(ConfigurationError, match="was stopped at its end"), open_to_write(settings, catalogue):
+                pass
+        monkeypatch.setenv("KODOMO_STORE", store)
+        assert main(["move-store"]) == 0
+        assert "もう" in capsys.readouterr().out or not store
+        with open_to_write(Settings.from_environment(), catalogue) as con:
+            assert con.execute("select school_name from linkage.schools").fetchall() == [("ひだまり小学校",)]
+        data = tmp_path / "data"
+        assert (data / "kodomo.duckdb").exists() is not bool(store)
+        assert (data / "kodomo.lake").exists() is bool(store)
+    assert not list((tmp_path / "data").rglob("*.parquet"))
+    assert not list((tmp_path / "data").glob("catalogue*"))
 
 
 def test_a_city_moves_into_a_lake_and_back(begun_city: City, tmp_path: Path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,20 @@ def test_nobody_begins_with_empty_tables_beside_the_right_ones(
     for path in settings.data_dir.glob("catalogue.*"):
         path.unlink()
     with pytest.raises(StoreFaultError, match="cannot be reached or is not there"), open_to_write(settings, catalogue):
+        pass
+
+
+def test_a_copy_of_the_data_folder_writes_into_nothing(tmp_path: Path, settings: Settings, catalogue: Catalogue):
+    with open_to_write(settings, catalogue):
+        pass
+    copy = tmp_path / "copy"
+    shutil.copytree(settings.data_dir, copy)
+    copied = settings_of(tmp_path, KODOMO_DATA_DIR=str(copy))
+    with pytest.raises(ConfigurationError, match="another data folder"), open_to_write(copied, catalogue):
+        pass
+    with pytest.raises(ConfigurationError, match="holds the data folder"):
+        Lake.of(settings_of(tmp_path, KODOMO_STORE_DATA=str(tmp_path)))
+    with pytest.raises(ConfigurationError, match="KODOMO_STORE is not set"), connect(settings.file_database):
         pass
 
 
