@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import duckdb
-
 from kodomo_assets.store.connection import connect
+from kodomo_assets_tests.doors.test_encrypting import tables_of
 from kodomo_assets_tests.offline import ROOT, step
 
 DAY = "2024-04-01"
@@ -110,7 +109,7 @@ def tried(work: Path, store: str, broker: str) -> None:
         step("the second worker was killed as a whole")
         wait_for("the run came to its end without it", lambda: finished(lake), pause=5)
     with connect(lake_of(lake), read_only=True) as found, connect(lake_of(file), read_only=True) as expected:
-        here, there = tables(found), tables(expected)
+        here, there = tables_of(found), tables_of(expected)
     other = [name for name in there if here.get(name) != there[name]]
     assert (other, here.keys()) == ([], there.keys()), other
     step(f"all {len(there)} tables of the lake are those of the file, {sum(rows for rows, _ in there.values())} rows")
@@ -167,23 +166,6 @@ def lake_of(of: Mapping[str, str]) -> Path:
 def finished(of: Mapping[str, str]) -> bool:
     with connect(lake_of(of), read_only=True) as con:
         return con.execute("from published.refreshes limit 1").fetchone() is not None
-
-
-def tables(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
-    """Table -> number of rows and a sum of their hashes, without what tells when and in which run they were made."""
-    own = "database_name = current_database() and not internal"
-    found = {}
-    for schema, name in con.execute(f"select schema_name, table_name from duckdb_tables() where {own}").fetchall():
-        columns = con.execute(
-            f"select column_name from duckdb_columns() where {own} and schema_name = $1 and table_name = $2 "
-            "and data_type not like 'TIMESTAMP%' and column_name not like '%run%'",
-            [schema, name],
-        ).fetchall()
-        hashed = ", ".join(f'"{column}"' for (column,) in columns)
-        row = con.execute(f"select count(*), coalesce(sum(hash({hashed})), 0) from {schema}.{name}").fetchone()
-        assert row is not None
-        found[f"{schema}.{name}"] = row
-    return found
 
 
 def wait_for(what: str, is_so: Callable[[], object], pause: float = 0.2, seconds: int = WITHIN_SECONDS) -> None:
