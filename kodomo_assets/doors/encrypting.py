@@ -14,7 +14,7 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.store.accounts import refreshing_account
 from kodomo_assets.store.encryption import VARIABLE, add_key, fingerprint, is_encrypted, keys_in, opened_under
 from kodomo_assets.store.opening import open_to_write
-from kodomo_assets.store.rewriting import put_in_place, rewritten
+from kodomo_assets.store.rewriting import every_row, put_in_place, rewritten
 
 _KEEP_KEY = (
     "鍵の写しを、データともバックアップとも別のところに保管してください。"
@@ -71,7 +71,7 @@ def encrypt(
         if key is not None and under == fingerprint(key):
             return [f"すでに、いまの鍵（指紋 {fingerprint(key)}）で暗号化されています。何も変えていません"]
         new = Path(tempfile.gettempdir()) / database.name
-        with rewritten(con, new, key, lambda name: f"select t.* from {name} as t"):
+        with rewritten(con, new, key, every_row):
             pass
         put_in_place(con, new, database)
     if key is None:

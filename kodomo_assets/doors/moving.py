@@ -13,9 +13,9 @@ from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import in_memory
 from kodomo_assets.store.encryption import key_in_force
 from kodomo_assets.store.holding import require_held
-from kodomo_assets.store.lake import FILE, LAKE, Lake, read_lake, write_lake
+from kodomo_assets.store.lake import FILE, LAKE, Lake, read_lake, require_own, write_lake
 from kodomo_assets.store.opening import open_to_write
-from kodomo_assets.store.rewriting import put_in_place, rewritten
+from kodomo_assets.store.rewriting import every_row, put_in_place, rewritten
 
 _EVERYWHERE = "サービス（画面・自動更新）とコマンドのすべて"
 
@@ -45,7 +45,7 @@ def move_store(settings: Settings, catalogue: Catalogue, tell: Callable[[str], N
             "first refresh makes the tables where KODOMO_STORE says"
         )
     found = read_lake(lake) if lake.exists() else None
-    if found is not None and wanted is not None and found.is_same_place == wanted.is_same_place:
+    if found is not None and wanted is not None and found.place == wanted.place:
         return ["表は、もう KODOMO_STORE の場所にあります。何も変えていません"]
     if found is None and wanted is None:
         return ["表は kodomo.duckdb にあり、KODOMO_STORE はありません。何も変えていません"]
@@ -55,7 +55,7 @@ def move_store(settings: Settings, catalogue: Catalogue, tell: Callable[[str], N
         new = Path(tempfile.gettempdir()) / (file if wanted is None else lake).name
         if wanted is not None:
             write_lake(new, wanted)
-        with rewritten(con, new, None if wanted else key_in_force(settings.encryption_key_file), _all):
+        with rewritten(con, new, None if wanted else key_in_force(settings.encryption_key_file), every_row):
             pass
         require_held()
         if wanted is not None and found is not None:
@@ -76,6 +76,7 @@ def move_store(settings: Settings, catalogue: Catalogue, tell: Callable[[str], N
 def _finish(settings: Settings, tell: Callable[[str], None]) -> None:
     """Takes away what a move left, this one or one that was killed at its end: the new place is whole."""
     file, lake = settings.file_database, settings.lake_file
+    require_own(settings)
     found = read_lake(lake)
     if not found.moving and found.old is None:
         return
@@ -106,7 +107,3 @@ def _of(settings: Settings, found: Lake | None) -> Settings:
             "encryption_key_file": None,
         }
     )
-
-
-def _all(name: str) -> str:
-    return f"select t.* from {name} as t"

@@ -48,7 +48,7 @@ from kodomo_assets.store.migrate import require_known
 from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import published_file
-from kodomo_assets.store.rewriting import rewritten
+from kodomo_assets.store.rewriting import every_row, rewritten
 
 #: What makes a folder a backup.
 MANIFEST = "backup.json"
@@ -455,7 +455,7 @@ def _hold_fast(settings: Settings, catalogue: Catalogue, own: Path, con: duckdb.
         # replaced whole, never changed
         _link(published, data / settings.analyst_database.name)
     if settings.store is not None:
-        with rewritten(con, data / settings.file_database.name, None, lambda name: f"select t.* from {name} as t"):
+        with rewritten(con, data / settings.file_database.name, None, every_row):
             pass
         return
     wal = settings.database.with_name(f"{settings.database.name}.wal")

@@ -16,8 +16,8 @@ from kodomo_assets.machine.scratch import SCRATCH, scratch
 from kodomo_assets.machine.system_errors import explain, holder_of
 from kodomo_assets.sql import quoted
 from kodomo_assets.store.encryption import attach, keys_for, open_encrypted, open_plain
+from kodomo_assets.store.lake import LAKE_SUFFIX, is_lake, not_set, read_lake, size_of
 from kodomo_assets.store.lake import NAME as LAKE
-from kodomo_assets.store.lake import POINTER, is_lake, not_set, read_lake, size_of
 from kodomo_assets.store.outbox import link_new
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -190,7 +190,7 @@ def _require_database(database: Path) -> None:
         StoreFaultError: the file is no DuckDB database.
     """
     if not database.exists():
-        if database.with_name(POINTER).exists():
+        if database.with_suffix(LAKE_SUFFIX).exists():
             raise not_set()
         _require_no_remains(database)
         return

@@ -33,7 +33,8 @@ from kodomo_assets.store.key_files import read_key_file
 
 #: How DuckDB names the store while it is attached.
 NAME = "kodomo"
-POINTER = "kodomo.lake"
+#: By which the file that stands for a lake is known.
+LAKE_SUFFIX = ".lake"
 #: What a move has still to take away.
 FILE, LAKE = "file", "lake"
 _PREFIX, SQLITE, POSTGRES = "ducklake:", "sqlite", "postgres"
@@ -110,7 +111,7 @@ class Lake:
         )
 
     @property
-    def is_same_place(self) -> tuple[str, str, str]:
+    def place(self) -> tuple[str, str, str]:
         """What tells two stores apart, whatever generation."""
         return self.kind, self.catalogue, self.data
 
@@ -335,7 +336,7 @@ _HARM = Said("Who has read it can read and delete what lies in the bucket")
 
 def is_lake(database: Path) -> bool:
     """Whether ``database`` is the ``kodomo.lake`` of a store in DuckLake."""
-    return database.suffix == ".lake"
+    return database.suffix == LAKE_SUFFIX
 
 
 def read_lake(database: Path) -> Lake:
@@ -379,6 +380,21 @@ def not_set() -> ConfigurationError:
     )
 
 
+def require_own(settings: Settings) -> None:
+    """Refuses a copy of a data folder, which would write into the original's tables, or take them away.
+
+    Raises:
+        ConfigurationError: ``kodomo.lake`` is another data folder's.
+    """
+    lake = settings.lake_file
+    if lake.exists() and read_lake(lake).folder != str(settings.data_dir.resolve()):
+        raise ConfigurationError(
+            "kodomo.lake: is that of another data folder, whose tables this one would change: this is a copy. Restore "
+            "a backup instead; or, where the folder was moved and the old one is gone, write its new path into "
+            "kodomo.lake (folder, and catalogue and data where they lie in it); nothing was changed"
+        )
+
+
 def require_the_store(settings: Settings) -> None:
     """Refuses to begin a new store beside the one that is there.
 
@@ -386,16 +402,11 @@ def require_the_store(settings: Settings) -> None:
         ConfigurationError: the data folder's store is another one than ``KODOMO_STORE`` says.
     """
     file, lake = settings.file_database, settings.lake_file
+    require_own(settings)
     if lake.exists() and ((left := read_lake(lake)).moving or left.old):
         raise ConfigurationError(
             "`kodomo move-store` was stopped at its end: the tables lie whole in the new place, and the old one is not "
             "taken away yet; nothing was changed. Give that command again, with KODOMO_STORE as it is to be from now on"
-        )
-    if lake.exists() and read_lake(lake).folder != str(settings.data_dir.resolve()):
-        raise ConfigurationError(
-            "kodomo.lake: is that of another data folder, whose tables this one would change: this is a copy. Restore "
-            "a backup instead; or, where the folder was moved and the old one is gone, write its new path into "
-            "kodomo.lake (folder, and catalogue and data where they lie in it); nothing was changed"
         )
     if file.exists() and lake.exists():
         raise ConfigurationError(
@@ -414,11 +425,11 @@ def require_the_store(settings: Settings) -> None:
                 "`kodomo move-store`, which moves them, or take KODOMO_STORE away; nothing was changed"
             )
         return
-    if (found := read_lake(lake)).is_same_place != wanted.is_same_place:
+    if (found := read_lake(lake)).place != wanted.place:
         what = [
             variable
             for variable, one, other in (
-                ("KODOMO_STORE", found.is_same_place[:2], wanted.is_same_place[:2]),
+                ("KODOMO_STORE", found.place[:2], wanted.place[:2]),
                 ("KODOMO_STORE_DATA", found.data, wanted.data),
             )
             if one != other

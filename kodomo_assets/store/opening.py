@@ -62,11 +62,6 @@ def shared_by_steps(settings: Settings, catalogue: Catalogue, tell: Callable[[st
         ConfigurationError: the tables lie in a file, which one process writes.
         StoreBusyError and others: as of ``open_to_write``.
     """
-    if settings.store is None:
-        raise ConfigurationError(
-            "KODOMO_EXECUTOR: steps in processes of their own need a store that several may write: set KODOMO_STORE "
-            "(docs/stores.md), or take KODOMO_EXECUTOR away"
-        )
     with ExitStack() as stack:
         hold = _hold(stack, settings, catalogue, run)
         if hold is None:

@@ -34,6 +34,11 @@ def new_place(database: Path, folder: Path) -> Path:
     return new
 
 
+def every_row(name: str) -> str:
+    """SQL: nothing of a table goes."""
+    return f"select t.* from {name} as t"
+
+
 @contextmanager
 def rewritten(con: duckdb.DuckDBPyConnection, new: Path, key: str | None, kept: Callable[[str], str]) -> Iterator[None]:
     """Writes every table as it is here into the file ``new``; in the block it is the one in use.
@@ -159,7 +164,7 @@ def put_in_place(con: duckdb.DuckDBPyConnection, new: Path, database: Path) -> N
         before, after = read_lake(database), read_lake(new)
         require_held()
         # of one place the next start knows by itself which generation is left
-        elsewhere = before.is_same_place != after.is_same_place
+        elsewhere = before.place != after.place
         write_lake(database, replace(after, old=asdict(before)) if elsewhere else after)
         con.execute(f"use memory; detach {NAME}")
         before.drop(con)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.errors import ConfigurationError
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.connection import connect
+from kodomo_assets.store.lake import read_lake, write_lake
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.store.tables import stored_columns
 from kodomo_assets_tests.conftest import City
@@ -62,6 +65,23 @@ def test_a_move_that_is_killed_at_its_end_is_ended_by_the_next_one(tmp_path: Pat
         assert (data / "kodomo.lake").exists() is bool(store)
     assert not list((tmp_path / "data").rglob("*.parquet"))
     assert not list((tmp_path / "data").glob("catalogue*"))
+
+
+def test_a_copy_ends_no_move_of_the_original(tmp_path: Path, monkeypatch):
+    """The copy was taken in the middle of it; what it would take away is the original's."""
+    for name, value in {"KODOMO_DATA_DIR": "data", "KODOMO_KEY_FILE": "keys/key", "DAGSTER_HOME": "home"}.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setenv("KODOMO_STORE", STORE)
+    with open_to_write(Settings.from_environment(), load_catalogue()):
+        pass
+    shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    pointer = tmp_path / "copy" / "kodomo.lake"
+    write_lake(pointer, replace(read_lake(pointer), moving="lake"))
+    monkeypatch.setenv("KODOMO_DATA_DIR", str(tmp_path / "copy"))
+    monkeypatch.delenv("KODOMO_STORE")
+    assert main(["move-store"]) == 2
+    with connect(tmp_path / "data" / "kodomo.lake", read_only=True) as con:
+        assert con.execute("select count(*) from linkage.schools").fetchone() == (0,)
 
 
 def test_a_city_moves_into_a_lake_and_back(begun_city: City, tmp_path: Path, monkeypatch, capsys):
