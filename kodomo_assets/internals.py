@@ -34,11 +34,14 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 
 # The UI behind the project's guard: `dagster-webserver` offers its app only to its own command, which knows no guard.
-from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.context import IWorkspaceProcessContext, WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 
 # The daemon that ends with the UI: `dagster-daemon run` takes no signal from a parent that is gone.
-from dagster._daemon.controller import daemon_controller_from_instance
+from dagster._daemon.controller import create_daemons_from_instance, daemon_controller_from_instance
+
+# The daemons that it runs; the one that looks after runs, to which doors/loading.py adds a look at the loading.
+from dagster._daemon.daemon import DaemonIterator, DagsterDaemon, MonitoringDaemon
 
 # The attribute by which Dagster marks an error for masking: words of the project's own hold nothing to mask.
 from dagster._utils.error import USER_FACING_ERROR_ID_ATTR_NAME
@@ -50,15 +53,20 @@ __all__ = [
     "USER_FACING_ERROR_ID_ATTR_NAME",
     "AssetCheckExecutionRecord",
     "AssetCheckExecutionsTable",
+    "DaemonIterator",
+    "DagsterDaemon",
     "EventLogEntry",
     "ExecutionPlan",
+    "IWorkspaceProcessContext",
     "ModuleTarget",
+    "MonitoringDaemon",
     "MultiprocessExecutor",
     "PlanOrchestrationContext",
     "RetryMode",
     "SqliteEventLogStorage",
     "UnresolvedAssetJobDefinition",
     "WorkspaceProcessContext",
+    "create_daemons_from_instance",
     "create_execution_plan",
     "daemon_controller_from_instance",
 ]

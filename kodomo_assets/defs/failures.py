@@ -41,14 +41,18 @@ def loaded() -> Iterator[None]:
 def _in_own_words(place: str, failure: Callable[[str], Exception]) -> Iterator[None]:
     try:
         yield
-    except KodomoError as error:
-        raise failure(in_both(error.ja, str(error))) from None
     except (dg.Failure, GeneratorExit):
         raise
     except Exception as error:
-        known = explain(error)
-        ja = with_remedy(known, OF_MACHINE if known else OF_PROGRAM)
-        raise failure(in_both(ja, f"{place}: {known or unexpected(error)}")) from None
+        raise failure(in_both(*own_words(place, error))) from None
+
+
+def own_words(place: str, error: Exception) -> tuple[str, str]:
+    """What may be told of ``error``, in Japanese and in English; ``place`` says where an unforeseen one came from."""
+    if isinstance(error, KodomoError):
+        return error.ja, str(error)
+    known = explain(error)
+    return with_remedy(known, OF_MACHINE if known else OF_PROGRAM), f"{place}: {known or unexpected(error)}"
 
 
 class _Told(Exception):  # noqa: N818 (what it is comes from its other base)

@@ -10,6 +10,7 @@ from kodomo_assets.defs.executors import executor_of
 from kodomo_assets.defs.failures import told
 from kodomo_assets.defs.house import FORGET, PHASE, House
 from kodomo_assets.defs.running import end_dead_runs
+from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.refreshing.needs import AFTER_MEETING, TERMLY, YEARLY, job_name, look, watched_files
 from kodomo_assets.stages.sources.arrivals import Hashes, arriving
@@ -103,12 +104,17 @@ def _asked(house: House, job: str, context: dg.ScheduleEvaluationContext) -> dg.
     now = dt.datetime.now(dt.UTC)
     end_dead_runs(context.instance, house.settings, now)
     known = look(house.settings)
-    if isinstance(known, str):
-        return dg.SkipReason(known)
+    if isinstance(known, StoreBusyError):
+        return dg.SkipReason(busy(known))
     if late := still_arriving(house, day):
         return dg.SkipReason(f"{day}: {len(late)} files were written to just now and may not be whole yet")
     answer = ask(house, context.instance, day, known, Hashes({}), now, only=job)
     return answer.request or dg.SkipReason(answer.why)
+
+
+def busy(error: StoreBusyError) -> str:
+    """Why nothing is asked for while the database is open elsewhere."""
+    return f"a refresh is under way ({error})"
 
 
 def still_arriving(house: House, day: dt.date) -> list[str]:

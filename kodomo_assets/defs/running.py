@@ -153,6 +153,11 @@ def under_way(instance: dg.DagsterInstance, day: dt.date, now: dt.datetime) -> I
             yield record.dagster_run
 
 
+def has_a_run(instance: dg.DagsterInstance) -> bool:
+    """Whether any run has a process, or is about to have one."""
+    return bool(instance.get_runs(dg.RunsFilter(statuses=_HAS_PROCESS), limit=1))
+
+
 def failed_run(instance: dg.DagsterInstance, day: dt.date, job: str) -> dg.RunRecord | None:
     """The newest run of ``day``, or the newest of its refresh ``job``, where that failed: no other run mends it."""
     of_day = {PARTITION: day.isoformat()}

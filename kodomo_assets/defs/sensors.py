@@ -10,21 +10,25 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from kodomo_assets.defs.asking import ask, keep_hashes, kept_hashes
-from kodomo_assets.defs.failures import told
+from kodomo_assets.defs.failures import own_words, told
 from kodomo_assets.defs.house import House
-from kodomo_assets.defs.jobs import newest_reference_date
+from kodomo_assets.defs.jobs import busy, newest_reference_date
 from kodomo_assets.defs.partitions import DATE_FORMAT
-from kodomo_assets.defs.running import end_dead_runs, purge_runs
+from kodomo_assets.defs.running import end_dead_runs, has_a_run, purge_runs
 from kodomo_assets.defs.status import check_specs, tell_status
 from kodomo_assets.errors import DeliveryError, KeyFileError, StoreBusyError, StoreFaultError
 from kodomo_assets.internals import UnresolvedAssetJobDefinition
 from kodomo_assets.office.inbox import dated_folders
 from kodomo_assets.refreshing.needs import TERMLY, YEARLY, look, notes, watched_files
 from kodomo_assets.refreshing.notices import drop_notices
+from kodomo_assets.refreshing.status import write_closed
+from kodomo_assets.stages.papers.status import Closed, unreadable
 from kodomo_assets.stages.sources.arrivals import arriving, listing
 from kodomo_assets.stages.sources.readings import Account
 
-_EVERY_MINUTE = 60
+_NAME, _EVERY_MINUTE = "inbox_sensor", 60
+# so long a command that is no run may have the database open; a refresh is a run
+_OPEN_AT_MOST = dt.timedelta(minutes=30)
 
 
 def build_sensors(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) -> list[dg.SensorDefinition]:
@@ -33,7 +37,7 @@ def build_sensors(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
 
 def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
     @dg.sensor(
-        name="inbox_sensor",
+        name=_NAME,
         jobs=list(jobs),
         minimum_interval_seconds=_EVERY_MINUTE,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -44,23 +48,25 @@ def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
         ),
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        with told("inbox_sensor"):
-            return _look(house, context)
+        with told(_NAME):
+            try:
+                return _look(house, context)
+            except Exception as error:
+                # who can mend it looks at no ticks
+                _say_that_it_failed(house, error)
+                raise
 
     return inbox
 
 
 def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
     now = dt.datetime.now(dt.UTC)
-    try:
-        end_dead_runs(context.instance, house.settings, now)
-        known = look(house.settings)
-    except (KeyFileError, StoreFaultError):
-        # who can mend it looks at no ticks
-        _tell_how_things_stand(house, context, {}, now)
-        raise
-    if isinstance(known, str):
-        return dg.SensorResult(skip_reason=known, cursor=context.cursor)
+    cursor: dict[str, Any] = json.loads(context.cursor or "{}")
+    end_dead_runs(context.instance, house.settings, now)
+    known = look(house.settings)
+    if isinstance(known, StoreBusyError):
+        since = _busy_since(house, context, cursor.get("busy"), known, now)
+        return dg.SensorResult(skip_reason=busy(known), cursor=json.dumps(cursor | {"busy": since.isoformat()}))
     if known and not house.settings.inbox.is_dir():
         raise DeliveryError(
             "{inbox}/ is not there, but files of {dates} reference dates were read from it; "
@@ -68,7 +74,6 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
             inbox=house.settings.inbox.name,
             dates=len(known),
         )
-    cursor: dict[str, Any] = json.loads(context.cursor or "{}")
     hashes = kept_hashes(context.instance)
     seen, looked = cursor.get("listings", {}), {}
     requests, says = [], []
@@ -99,6 +104,35 @@ def _look(house: House, context: dg.SensorEvaluationContext) -> dg.SensorResult:
         # short: every tick keeps a copy of it, and the UI shows it above the ticks
         cursor=json.dumps({"listings": looked, "purged": purged}),
     )
+
+
+def _busy_since(
+    house: House, context: dg.SensorEvaluationContext, before: str | None, error: StoreBusyError, now: dt.datetime
+) -> dt.datetime:
+    """Since when looks have found the database open in something that is no run; told where that is too long ago.
+
+    Args:
+        before: since when the last look found it so; None where it could read it.
+    """
+    if has_a_run(context.instance):
+        return now
+    since = dt.datetime.fromisoformat(before) if before else now
+    if now - since >= _OPEN_AT_MOST:
+        local = since.astimezone(ZoneInfo(house.catalogue.calendar.timezone))
+        what = f"ほかの道具がデータベースを開いたままなので（{local:%Y-%m-%d %H:%M}から）、更新は止まっています"
+        write_closed(house.settings, house.catalogue, now, Closed(what, error.ja, str(error)))
+    return since
+
+
+def _say_that_it_failed(house: House, error: Exception) -> None:
+    """Page and notice say why nobody knows how things stand; that error is raised also where they cannot be written."""
+    with suppress(Exception):
+        closed = (
+            unreadable(error)
+            if isinstance(error, KeyFileError | StoreFaultError)
+            else Closed("受信フォルダーの見回りが失敗したので、更新は止まっています", *own_words(_NAME, error))
+        )
+        write_closed(house.settings, house.catalogue, dt.datetime.now(dt.UTC), closed)
 
 
 def _tell_how_things_stand(

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 import dagster as dg
 
 from kodomo_assets.catalogue import Catalogue
+from kodomo_assets.defs.failures import own_words
 from kodomo_assets.defs.running import PARTITION, died, failed_outside, failed_run
-from kodomo_assets.errors import KodomoError
+from kodomo_assets.errors import StoreBusyError
 from kodomo_assets.internals import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES, AssetCheckExecutionRecord
-from kodomo_assets.machine.system_errors import explain, unexpected
 from kodomo_assets.refreshing.needs import job_name
-from kodomo_assets.refreshing.status import write_status
+from kodomo_assets.refreshing.status import close, write_status
 from kodomo_assets.settings import Settings
-from kodomo_assets.stages.papers.status import Failure, Finding
+from kodomo_assets.stages.papers.status import Closed, Failure, Finding
 from kodomo_assets.told import parted
 
 # results of a check that are asked for at a time
 _PAGE = 20
+_NOT_NEW = "the page on how things stand is not new"
 
 
 def check_specs(definitions: dg.RepositoryDefinition) -> list[dg.AssetCheckSpec]:
@@ -38,15 +40,23 @@ def tell_status(
     *,
     notice: bool = False,
 ) -> str | None:
-    """Writes the page about ``day``, with ``notice`` also what cannot wait; why it could not: nothing else stops."""
+    """Writes the page about ``day``, with ``notice`` also what cannot wait; why it could not: nothing else stops.
+
+    With ``notice`` page and notice say so too, but while somebody else has the database open.
+    """
     try:
         failure = _failure(instance, day, job_name(catalogue.calendar, day))
         findings = list(_findings(instance, specs, day))
         problem = write_status(settings, catalogue, day, now, findings, failure, notice=notice)
-    except KodomoError as error:
-        return f"{day}: the page on how things stand is not new: {error}"
+    except StoreBusyError as error:
+        return f"{day}: {_NOT_NEW}: {error}"
     except Exception as error:
-        return f"{day}: the page on how things stand is not new: {explain(error) or unexpected(error)}"
+        closed = Closed("どうなっているかが分からなくなっています", *own_words(_NOT_NEW, error))
+        if notice:
+            # the reason itself may be why nothing can be written
+            with suppress(Exception):
+                close(settings, catalogue, day, now, closed)
+        return f"{day}: {_NOT_NEW}: {closed.english.removeprefix(f'{_NOT_NEW}: ')}"
     return problem and f"{day}: {problem}"
 
 

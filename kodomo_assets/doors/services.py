@@ -18,8 +18,13 @@ from dagster_webserver.version import __version__
 
 from kodomo_assets.defs.running import dagster_of
 from kodomo_assets.doors.guard import Guard
+from kodomo_assets.doors.loading import watching_daemons
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.internals import ModuleTarget, WorkspaceProcessContext, daemon_controller_from_instance
+from kodomo_assets.internals import (
+    ModuleTarget,
+    WorkspaceProcessContext,
+    daemon_controller_from_instance,
+)
 from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.machine.scratch import alone
 from kodomo_assets.machine.system_errors import explain
@@ -90,7 +95,11 @@ def run_daemon(settings: Settings, *, until_stdin_closes: bool) -> None:
         _only_daemon(settings),
         dagster_of(settings) as instance,
         daemon_controller_from_instance(
-            instance, what_to_load(), log_level="warning", code_server_log_level="warning"
+            instance,
+            what_to_load(),
+            gen_daemons=watching_daemons,
+            log_level="warning",
+            code_server_log_level="warning",
         ) as controller,
     ):
         controller.check_daemon_loop()

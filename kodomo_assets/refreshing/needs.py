@@ -144,12 +144,12 @@ def read_accounts(settings: Settings) -> dict[dt.date, Account]:
         return accounts(con)
 
 
-def look(settings: Settings) -> dict[dt.date, Account] | str:
-    """What was read, or why it cannot be told now."""
+def look(settings: Settings) -> dict[dt.date, Account] | StoreBusyError:
+    """What was read, or who has the database open, so that it cannot be told now."""
     try:
         return read_accounts(settings)
     except StoreBusyError as error:
-        return f"a refresh is under way ({error})"
+        return error
 
 
 def watched_files(settings: Settings, catalogue: Catalogue, day: dt.date) -> list[InboxFile]:

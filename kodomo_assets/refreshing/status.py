@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import KeyFileError, StoreFaultError
 from kodomo_assets.machine.scratch import SCRATCH, scratch
-from kodomo_assets.office.inbox import lying_elsewhere, scan_inbox
-from kodomo_assets.refreshing.notices import tell_notice
+from kodomo_assets.office.inbox import dated_folders, lying_elsewhere, scan_inbox
+from kodomo_assets.refreshing.notices import drop_notices, tell_notice
 from kodomo_assets.settings import Settings
-from kodomo_assets.stages.papers.status import Failure, Finding, closed_page, status_page
+from kodomo_assets.stages.papers.status import Closed, Failure, Finding, closed_page, status_page, unreadable
 from kodomo_assets.store.connection import connect, in_memory
 from kodomo_assets.store.migrate import require_current
 from kodomo_assets.store.outbox import write_file
@@ -45,7 +47,7 @@ def write_status(
         StoreBusyError: a refresh is under way, which writes the page when it ends.
         StoreVersionError: another version of the program wrote the database.
     """
-    path = settings.outbox / day.isoformat() / f"{STATUS}.html"
+    path = _place(settings, day)
     # nothing half-written lies outside the data folder, nor what does not fit into memory
     with scratch(settings.data_dir / SCRATCH):
         if settings.database.is_file():
@@ -53,7 +55,7 @@ def write_status(
                 try:
                     con = stack.enter_context(connect(settings.database, settings.encryption_key_file, read_only=True))
                 except (KeyFileError, StoreFaultError) as error:
-                    page, alarms = closed_page(catalogue, day, now, error)
+                    page, alarms = closed_page(catalogue, day, now, unreadable(error))
                 else:
                     require_current(con, catalogue)
                     page, alarms = _page(con, settings, catalogue, day, now, findings, failure)
@@ -64,6 +66,45 @@ def write_status(
                 page, alarms = _page(con, settings, catalogue, day, now, findings, failure)
         write_file(path, page)
         return tell_notice(catalogue, path.parent, day, alarms) if notice else None
+
+
+def write_closed(settings: Settings, catalogue: Catalogue, now: dt.datetime, closed: Closed) -> list[str]:
+    """Page and notice of the dates that somebody waits for say that nobody knows how things stand, and why.
+
+    Returns:
+        Why a mail could not be sent, of each date of which that is so.
+    """
+    days = _waited_for(settings, catalogue, now)
+    drop_notices(settings.outbox, days)
+    problems = [close(settings, catalogue, day, now, closed) for day in days]
+    return [problem for problem in problems if problem is not None]
+
+
+def close(settings: Settings, catalogue: Catalogue, day: dt.date, now: dt.datetime, closed: Closed) -> str | None:
+    """``write_closed`` of one date."""
+    page, alarms = closed_page(catalogue, day, now, closed)
+    path = _place(settings, day)
+    write_file(path, page)
+    return tell_notice(catalogue, path.parent, day, alarms)
+
+
+def _waited_for(settings: Settings, catalogue: Catalogue, now: dt.datetime) -> list[dt.date]:
+    """The newest date that has files and the one that has come since; none where nothing ever came.
+
+    By the folders alone: what was read cannot be asked. Where the inbox is away: the two newest that have a page.
+    """
+    calendar = catalogue.calendar
+    today = now.astimezone(ZoneInfo(calendar.timezone)).date()
+    dates = calendar.dates_until(calendar.next_reference_date(today))
+    delivered = dated_folders(settings.inbox, catalogue)
+    paged = {path.parent.name for path in settings.outbox.glob(f"*/{STATUS}.html")}
+    newest = [day for day in dates if day.isoformat() in delivered][-1:]
+    newest = newest or [day for day in dates if day.isoformat() in paged][-2:]
+    return sorted({*newest, *[day for day in dates if day <= today][-1:]}) if newest else []
+
+
+def _place(settings: Settings, day: dt.date) -> Path:
+    return settings.outbox / day.isoformat() / f"{STATUS}.html"
 
 
 def _page(

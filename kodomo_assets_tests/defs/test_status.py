@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import json
 import re
 import uuid
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -257,6 +259,68 @@ def test_while_somebody_holds_the_database_the_page_stays(office, watcher):
         _, why = watcher.look()
     assert "a refresh is under way" in why
     assert page(office) == before
+
+
+def test_a_tool_that_keeps_the_database_open_is_told_until_it_goes(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.materialize("sources.public_assistance")
+    watcher.look()
+    before = notice(office)
+    with held(office.settings.database) as process:
+        watcher.look()
+        begun = dt.datetime.fromisoformat(json.loads(watcher.cursor)["busy"])
+        # half an hour ago, by the sensor's own note
+        watcher.cursor = json.dumps(
+            json.loads(watcher.cursor) | {"busy": (begun - dt.timedelta(minutes=30)).isoformat()}
+        )
+        watcher.look()
+        since = (begun - dt.timedelta(minutes=30)).astimezone(ZoneInfo("Asia/Tokyo"))
+        stopped = f"ほかの道具がデータベースを開いたままなので（{since:%Y-%m-%d %H:%M}から）、更新は止まっています"
+        first = (notice(office), page(office))
+        assert all(stopped in text and str(process) in text for text in first)
+        watcher.look()
+        # the same: a mail goes out when it changes
+        assert notice(office) == first[0]
+        # a run is given its time, however long ago it was found open
+        run_of(office.instance, job_name="yearly_refresh", status=dg.DagsterRunStatus.STARTED, tags={PARTITION: DAY})
+        watcher.look()
+        assert dt.datetime.fromisoformat(json.loads(watcher.cursor)["busy"]) > begun
+    watcher.look()
+    assert "busy" not in json.loads(watcher.cursor)
+    assert stopped not in page(office)
+    assert notice(office) == before
+
+
+def test_a_look_that_fails_is_told_where_people_look(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.materialize("sources.public_assistance")
+    watcher.look()
+    away = office.settings.inbox.rename(office.root / "away")
+    with pytest.raises(ToldTickError, match="is a drive not connected"):
+        watcher.look()
+    failed = "受信フォルダーの見回りが失敗したので、更新は止まっています"
+    for text in (page(office), notice(office)):
+        assert failed in text
+        assert "受信フォルダー" in text.partition(failed)[2]
+    away.rename(office.settings.inbox)
+    watcher.look()
+    assert failed not in page(office)
+
+
+def test_a_database_of_another_version_is_told_where_people_look(office, watcher):
+    office.deliver("生活保護.csv", *ASSISTANCE)
+    office.materialize("sources.public_assistance")
+    watcher.look()
+    with connect(office.settings.database) as con:
+        con.execute("delete from store.migrations where number = (select max(number) from store.migrations)")
+    _, why = watcher.look()
+    assert "of an earlier version of this program" in why
+    assert "どうなっているかが分からなくなっています" in page(office)
+    assert "kodomo.duckdbは、このプログラムの前の版のものです" in page(office) + notice(office)
+
+
+def notice(office: Office) -> str:
+    return (office.settings.outbox / DAY / "要対応.txt").read_text("utf-8-sig")
 
 
 def test_a_refresh_leaves_the_page_and_it_says_nothing_of_anybody(city: City):

@@ -47,7 +47,6 @@ _NOT_READ = {
     "bad_file_name": "名前に見えない文字があります。名前を付け直してください",
     "other_office": "ほかの課の資料です。その資料を出す課のフォルダーに置いてください",
 }
-_CLOSED = "データベースが読めないので、更新は止まっています"
 _NO_DATE = "基準日のフォルダーにありません。基準日（例 2025-04-01）を名前とするフォルダーに置いてください"
 # names of files that are told of one reason
 _MOST_FILES = 5
@@ -85,6 +84,15 @@ class Failure:
 
     on: dt.datetime
     said: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Why nobody knows how things stand: ``what`` has stopped, in a few words, and the sentences of the error."""
+
+    what: str
+    japanese: str
+    english: str
 
 
 @dataclass(frozen=True)
@@ -182,18 +190,23 @@ def _pooled(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.date) 
     return [one.ranks(catalogue.bands[band].ja) for band, one in adoptions(con, row[0]).items()] if row else []
 
 
-def closed_page(catalogue: Catalogue, day: dt.date, now: dt.datetime, error: KodomoError) -> tuple[bytes, list[str]]:
-    """The page about ``day`` where kodomo.duckdb cannot be read: why, and who mends it. As ``status_page``."""
-    japanese = error.ja.splitlines()
+def unreadable(error: KodomoError) -> Closed:
+    """What is told where kodomo.duckdb cannot be read."""
+    return Closed("データベースが読めないので、更新は止まっています", error.ja, str(error))
+
+
+def closed_page(catalogue: Catalogue, day: dt.date, now: dt.datetime, closed: Closed) -> tuple[bytes, list[str]]:
+    """The page about ``day`` where nobody knows how things stand: why, and who mends it. As ``status_page``."""
+    japanese = closed.japanese.splitlines()
     facts = {
         "made_at": f"{now.astimezone(ZoneInfo(catalogue.calendar.timezone)):%Y-%m-%d %H:%M}",
-        "closed": _CLOSED,
+        "closed": closed.what,
         "japanese": japanese,
-        "english": str(error),
+        "english": closed.english,
     }
     pages = Pages(catalogue, day, packaged=True)
     page = pages.render("closed.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
-    return page, [_CLOSED, *japanese]
+    return page, [closed.what, *japanese]
 
 
 def _alarms(
