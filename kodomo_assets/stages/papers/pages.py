@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: Every template; all but the last, which they extend, make a page.
 TEMPLATES = ("office.html", "notice.html", "impact.html", "algorithm.html", "results.html", "paper.html")
 # say what is wrong, a template of a city's own too: they are none that a city replaces
-_PACKAGED_ONLY = ("status.html", "closed.html", "paper.html")
+_PACKAGED_ONLY = ("status.html", "closed.html", "old.html", "paper.html")
 _CADENCES = {"yearly": "年1回", "termly": "学期ごと"}
 
 
@@ -115,7 +115,8 @@ class Pages:
         self._environment = _compiled(tuple(templates.items()))
         # what status.html needs beside stands apart: another style would make every paper anew
         style = _packaged("paper.css") + (_packaged("status.css") if packaged else "")
-        self._policy = policy(style=style)
+        script = _packaged("status.js") if packaged else None
+        self._policy = policy(style=style, script=script)
         self._facts = {
             "day": day,
             "registry": catalogue.registry.model_dump(exclude={"templates", "agreements"}),
@@ -132,12 +133,13 @@ class Pages:
             "model_card": MODEL_CARD,
             "policy": self._policy,
             "style": style,
+            "script": script,
         }
 
     def render(
         self, template: str, title: str, entries: Sequence[Entry], more: Mapping[str, object] | None = None
     ) -> bytes:
-        """One UTF-8 HTML file about ``entries``, without a program in it.
+        """One UTF-8 HTML file about ``entries``, without a program in it but for what says that 状況.html is old.
 
         Args:
             more: what this page tells beside the registry.

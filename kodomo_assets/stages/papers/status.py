@@ -48,6 +48,8 @@ _NOT_READ = {
     "other_office": "ほかの課の資料です。その資料を出す課のフォルダーに置いてください",
 }
 _NO_DATE = "基準日のフォルダーにありません。基準日（例 2025-04-01）を名前とするフォルダーに置いてください"
+# minutes; a look writes it every minute, but for while a refresh runs
+_OLD_AFTER = 30
 # names of files that are told of one reason
 _MOST_FILES = 5
 
@@ -158,7 +160,7 @@ def status_page(
     offices = _offices(con, catalogue, lying, lacking)
     steps = list(_steps(con, local.date()))
     facts = {
-        "made_at": f"{local:%Y-%m-%d %H:%M}",
+        **_made(catalogue, day, local),
         "offices_now": offices,
         "pooled": _pooled(con, catalogue, day),
         "strange": [
@@ -173,7 +175,6 @@ def status_page(
         "steps": steps,
         "late": [step for step in steps if step.late],
         "schools": named_rows(con, "from school_sheets order by school_code"),
-        "next_date": catalogue.calendar.next_reference_date(day),
         "personal_sheet": PERSONAL_SHEET,
         "school_list": SCHOOL_LIST,
         "wrong_tables": sum(table.wrong for tables in offices.values() for table in tables),
@@ -182,6 +183,16 @@ def status_page(
     pages = Pages(catalogue, day, packaged=True)
     page = pages.render("status.html", f"{STATUS}　基準日 {day}", entries(catalogue, day), facts)
     return page, list(_alarms(catalogue, offices, steps, red, failure, zone))
+
+
+def _made(catalogue: Catalogue, day: dt.date, local: dt.datetime) -> dict[str, object]:
+    """When the page was made, and how long it is not old."""
+    return {
+        "made": local,
+        "made_at": f"{local:%Y-%m-%d %H:%M}",
+        "next_date": catalogue.calendar.next_reference_date(day),
+        "old_after": _OLD_AFTER,
+    }
 
 
 def _pooled(con: duckdb.DuckDBPyConnection, catalogue: Catalogue, day: dt.date) -> list[str]:
@@ -199,7 +210,7 @@ def closed_page(catalogue: Catalogue, day: dt.date, now: dt.datetime, closed: Cl
     """The page about ``day`` where nobody knows how things stand: why, and who mends it. As ``status_page``."""
     japanese = closed.japanese.splitlines()
     facts = {
-        "made_at": f"{now.astimezone(ZoneInfo(catalogue.calendar.timezone)):%Y-%m-%d %H:%M}",
+        **_made(catalogue, day, now.astimezone(ZoneInfo(catalogue.calendar.timezone))),
         "closed": closed.what,
         "japanese": japanese,
         "english": closed.english,
