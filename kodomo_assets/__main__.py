@@ -233,12 +233,25 @@ def _add_host(commands: argparse._SubParsersAction[Parser]) -> None:
         help="一つの市区町村に要るもの（アカウント、フォルダー、PostgreSQL のデータベース、設定）を作る。root で。"
         "二度打ってもかまわない",
     )
-    add.add_argument("code", metavar="CODE", help="全国地方公共団体コード（6桁）")
-    add.add_argument(
-        "--postgres",
-        metavar="CONNECTION",
-        default=LOCAL_POSTGRES,
-        help=f"PostgreSQL の管理者の接続。パスワードは PGPASSFILE のファイルに。既定 {LOCAL_POSTGRES}",
+    database = asked.add_parser(
+        "add-database",
+        help="そのうち PostgreSQL のロールとデータベースだけを作る（コンテナーで動かす市区町村に）。"
+        "二度打ってもかまわない",
+    )
+    for one in (add, database):
+        one.add_argument("code", metavar="CODE", help="全国地方公共団体コード（6桁）")
+        one.add_argument(
+            "--postgres",
+            metavar="CONNECTION",
+            default=LOCAL_POSTGRES,
+            help=f"PostgreSQL の管理者の接続。パスワードは PGPASSFILE のファイルに。既定 {LOCAL_POSTGRES}",
+        )
+    database.add_argument(
+        "--password-file",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="ロールのパスワードのファイル（PGPASSFILE に使える）。なければ作る",
     )
     add.add_argument("--opened-as", metavar="NAME", help="手前のプロキシを開くときの名前")
 

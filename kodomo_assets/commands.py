@@ -190,12 +190,16 @@ def _coordinate(given: argparse.Namespace) -> int:
 
 def _host(given: argparse.Namespace) -> int:
     """What a host of many cities is given: no city's own settings."""
-    if given.hosted == "add-city":
+    if given.hosted in {"add-city", "add-database"}:
         from kodomo_assets.doors import hosts
 
         # each thing is told when it is made: what fails then leaves nothing unsaid
         tell = partial(print, flush=True)
-        hosts.add_city(hosts.City(given.code), postgres=given.postgres, opened_as=given.opened_as, tell=tell)
+        city = hosts.City(given.code)
+        if given.hosted == "add-city":
+            hosts.add_city(city, postgres=given.postgres, opened_as=given.opened_as, tell=tell)
+        else:
+            hosts.add_database(city, given.password_file.resolve(), postgres=given.postgres, tell=tell)
         return 0
     from kodomo_assets.doors.collecting import collect_and_tell
 

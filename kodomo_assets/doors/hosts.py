@@ -108,12 +108,7 @@ def add_city(city: City, *, postgres: str, opened_as: str | None, tell: Callable
     Raises:
         HostError: no such code, not root, no PostgreSQL; or what is there is not this city's. What was told is made.
     """
-    if not is_municipality_code(city.code):
-        raise HostError(
-            "CODE: found {found!r}, expected the six digits of a 全国地方公共団体コード, the last of which checks the "
-            "others",
-            found=city.code,
-        )
+    _refuse_code(city)
     driver = _driver()
     wanted = _connection(driver, postgres)
     if os.name == "nt" or os.geteuid() != 0:
@@ -124,7 +119,9 @@ def add_city(city: City, *, postgres: str, opened_as: str | None, tell: Callable
         server = _server(asked, wanted)
         account = _make_account(city, tell)
         _make_folders(city, account, tell)
-        _make_role(driver, city, account, asked, server, tell)
+        with _acting(account):
+            password = _password(city, city.password_file, f"{server['hostname']}:{server['port']}", tell)
+        _make_role(driver, city, password, asked, tell)
         _make_database(driver, city, asked, tell)
     _make_home(city, account, server, tell)
     _make_environment(city, account, opened_as, tell)
@@ -134,7 +131,35 @@ def add_city(city: City, *, postgres: str, opened_as: str | None, tell: Callable
         tell(line)
 
 
+def add_database(city: City, password_file: Path, *, postgres: str, tell: Callable[[str], None]) -> None:
+    """Role and database alone, and tells each thing: in containers account, folders and variables are made elsewhere.
+
+    Args:
+        password_file: as libpq reads it (PGPASSFILE); one that is there keeps its password, however PostgreSQL was made
+            anew. It holds for whatever name PostgreSQL is reached by: this connection's need not be the city's.
+
+    Raises:
+        HostError: no such code, no PostgreSQL; or what is there is not this city's. What was told is made.
+    """
+    _refuse_code(city)
+    driver = _driver()
+    with _administrator(driver, _connection(driver, postgres)) as asked:
+        _refuse_role_of_another(city, asked)
+        password = _password(city, password_file, "*:*", tell)
+        _make_role(driver, city, password, asked, tell)
+        _make_database(driver, city, asked, tell)
+
+
 # -- what is looked at first -----------------------------------------------------------------------------------------
+
+
+def _refuse_code(city: City) -> None:
+    if not is_municipality_code(city.code):
+        raise HostError(
+            "CODE: found {found!r}, expected the six digits of a 全国地方公共団体コード, the last of which checks the "
+            "others",
+            found=city.code,
+        )
 
 
 def _driver() -> Any:
@@ -145,7 +170,7 @@ def _driver() -> Any:
         import psycopg2.sql
     except ImportError:
         raise HostError(
-            "host add-city: the package dagster-postgres is not installed: install the extra `kodomo_assets[host]`, or "
+            "host: the package dagster-postgres is not installed: install the extra `kodomo_assets[host]`, or "
             "the archive's requirements-host.lock (docs/hosts.md)"
         ) from None
     return psycopg2
@@ -205,13 +230,13 @@ def _refuse_what_is_not_its(city: City) -> None:
 @contextmanager
 def _administrator(driver: Any, wanted: Mapping[str, str]) -> Iterator[Any]:
     """How an administrator asks PostgreSQL: a cursor whose every statement stands at once."""
-    import pwd
-
     host, user = wanted.get("host", ""), wanted.get("user", "postgres")
     try:
-        # over its socket PostgreSQL knows an administrator by his account of the system
-        known = pwd.getpwnam(user) if host.startswith("/") else None
-    except KeyError:
+        import pwd
+
+        # over its socket PostgreSQL knows an administrator by his account of the system, which only root can act as
+        known = pwd.getpwnam(user) if host.startswith("/") and os.geteuid() == 0 else None
+    except (ImportError, KeyError):
         known = None
     try:
         if known is None:
@@ -357,19 +382,20 @@ def _told_of(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _make_role(
-    driver: Any, city: City, account: Account, asked: Any, server: Mapping[str, Any], tell: Callable[[str], None]
-) -> None:
-    sql = driver.sql
-    with _acting(account), _told_of(city.password_file):
-        if city.password_file.exists():
-            password = city.password_file.read_text("utf-8").strip().rpartition(":")[2]
+def _password(city: City, path: Path, server: str, tell: Callable[[str], None]) -> str:
+    with _told_of(path):
+        if path.exists():
+            password = path.read_text("utf-8").strip().rpartition(":")[2]
         else:
             password = secrets.token_urlsafe(32)
-            line = f"{server['hostname']}:{server['port']}:{city.role}:{city.role}:{password}\n"
-            _write(city.password_file, line, 0o600)
-            tell(f"作りました：{city.password_file}（PostgreSQL のパスワード）")
-        city.password_file.chmod(0o600)
+            _write(path, f"{server}:{city.role}:{city.role}:{password}\n", 0o600)
+            tell(f"作りました：{path}（PostgreSQL のパスワード）")
+        path.chmod(0o600)
+    return password
+
+
+def _make_role(driver: Any, city: City, password: str, asked: Any, tell: Callable[[str], None]) -> None:
+    sql = driver.sql
     checked = driver.extensions.encrypt_password(password, city.role, asked.connection, "scram-sha-256")
     asked.execute("select 1 from pg_roles where rolname = %s", [city.role])
     verb = "alter" if asked.fetchone() else "create"

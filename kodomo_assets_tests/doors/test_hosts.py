@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,9 @@ def test_what_a_command_line_can_get_wrong_is_told_before_anything_is_made(monke
     assert "give the command as root" in capsys.readouterr().err
     # without the extra
     monkeypatch.setitem(sys.modules, "dagster_postgres", None)
-    assert main(["host", "add-city", "011002"]) == 2
-    assert "kodomo_assets[host]" in capsys.readouterr().err
+    for command in (["add-city", "011002"], ["add-database", "011002", "--password-file", "x"]):
+        assert main(["host", *command]) == 2
+        assert "kodomo_assets[host]" in capsys.readouterr().err
 
 
 @of_root
@@ -85,6 +87,29 @@ def test_a_postgresql_that_does_not_answer_is_told_and_nothing_is_made(city):
             add_city(city, postgres=f"host=127.0.0.1 port={port} user=x", opened_as=None, tell=told.append)
     assert told == []
     assert list(city.folder.iterdir()) == []
+
+
+def test_a_database_alone_needs_no_root_and_has_its_password_made_once(city, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "postgres.pass"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for words, told in (
+        (["011003", "--password-file", str(path)], "CODE: found '011003'"),
+        (["011002", "--password-file", str(path), "--postgres", "password=x"], "--postgres: found password"),
+        # a socket of this account's own, not one that root would ask as the administrator's account
+        (["011002", "--password-file", str(path), "--postgres", f"host={tmp_path} user=root"], "No such file"),
+    ):
+        assert main(["host", "add-database", *words]) == 2
+        assert told in capsys.readouterr().err
+        assert not path.exists()
+    told = []
+    first, second = (hosts._password(city, path, "*:*", told.append) for _ in range(2))
+    assert len(first) >= 32
+    assert first == second
+    assert len(told) == 1
+    assert first not in told[0]
+    # as libpq takes it, which passes over one that others can read
+    assert path.read_text("utf-8") == f"*:*:kodomo_011002:kodomo_011002:{first}\n"
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_home_of_a_city_is_private_and_its_password_stands_elsewhere(city):
@@ -331,3 +356,111 @@ def test_the_image_installs_the_archive_s_locks_as_the_chart_s_account():
     assert set(re.findall(r"requirements[\w-]*\.lock", lines)) == {LOCK, "requirements-host.lock"}
     (uid,) = set(re.findall(r"(?:--uid |USER )(\d+)", lines))
     assert f"runAsUser: {uid}\n" in (CHART / "templates" / "city.yaml").read_text("utf-8")
+    for place in (each["KODOMO_DATA_DIR"] for each in variables_of_try()):
+        assert place in lines
+
+
+COMPOSE = ROOT / "deploy" / "compose.yaml"
+
+
+def services_of_try() -> dict[str, dict]:
+    return yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+
+
+def variables_of_try() -> list[dict[str, str]]:
+    return [one["environment"] for name, one in services_of_try().items() if name.endswith(("-daemon", "-webserver"))]
+
+
+def test_a_try_in_containers_gives_each_city_its_own_and_no_way_out():
+    compose = yaml.safe_load(COMPOSE.read_text("utf-8"))
+    services = services_of_try()
+    assert "secrets" not in compose
+    codes = {name.partition("-")[0] for name in services} - {"postgres"}
+    assert len(codes) >= 2
+    parts = ("database", "daemon", "webserver", "door")
+    assert services.keys() == {"postgres", *(f"{code}-{part}" for code in codes for part in parts)}
+    ports = []
+    for name, one in services.items():
+        assert (one["read_only"], one["cap_drop"], one["security_opt"]) == (True, ["ALL"], ["no-new-privileges:true"])
+        assert "privileged" not in one
+        code, _, part = name.partition("-")
+        if code == "postgres":
+            continue
+        assert one["image"] == f"kodomo:{__version__}"
+        assert is_municipality_code(code)
+        # nothing of another city, and nothing of the machine but what is read
+        mounted = [each.split(":") for each in one["volumes"]]
+        for source, _, *how in mounted:
+            assert source.startswith((f"{code}-", "postgres-socket")) or (source[0] == "." and how == ["ro"])
+        networks = one.get("networks", [])
+        assert {network.partition("-")[0] for network in networks} <= {code}
+        out = [network for network in networks if not (compose["networks"][network] or {}).get("internal")]
+        # only what has neither data nor password has a way out
+        assert part == "door" or out == []
+        assert part != "door" or {source for source, *_ in mounted} == {"./compose/door.py"}
+        # who has the socket is PostgreSQL's administrator
+        assert ("postgres-socket" in {source for source, *_ in mounted}) == (part == "database")
+        ports += one.get("ports", [])
+        if part != "door":
+            command_line().parse_args(one["command"])
+    assert services["postgres"].get("ports") is None
+    assert len({port.split(":")[1] for port in ports}) == len(ports) == len(codes)
+    assert {tuple(port.split(":")[::2]) for port in ports} == {("127.0.0.1", "3000")}
+
+
+def test_a_try_in_containers_has_the_variables_and_the_dagster_yaml_of_a_host():
+    names = {*VARIABLES, "PYTHONUTF8", "PGUSER", "PGDATABASE"}
+    services = services_of_try()
+    for name, one in services.items():
+        code, _, part = name.partition("-")
+        if part not in ("daemon", "webserver"):
+            continue
+        # a password is in no variable
+        assert one["environment"].keys() == names
+        assert {one["environment"]["PGUSER"], one["environment"]["PGDATABASE"]} == {City(code).role}
+        # a run is ended over the daemon's /tmp; both have the same city
+        assert f"{code}-tmp:/tmp" in one["volumes"]
+        assert one["volumes"] == services[f"{code}-daemon"]["volumes"]
+        places = {each.split(":")[1] for each in one["volumes"]}
+        settings = Settings.from_environment(one["environment"])
+        assert {str(settings.data_dir), str(settings.key_file.parent), str(settings.dagster_home), f"{settings.dagster_home}/{CONFIGURATION}"} < places  # fmt: skip
+        told = command_line().parse_args(services[f"{code}-database"]["command"])
+        assert (told.code, told.password_file.parent) == (code, settings.key_file.parent)
+    written = yaml.safe_load((COMPOSE.parent / "compose" / CONFIGURATION).read_text("utf-8"))
+    expected = yaml.safe_load(on_postgres(hosts._storage(City("011002"), {"hostname": "postgres", "port": 5432})))
+    told = expected["storage"]["postgres"]["postgres_db"]
+    told.update(username={"env": "PGUSER"}, db_name={"env": "PGDATABASE"})
+    told["params"]["passfile"] = "/srv/kodomo/key/postgres.pass"
+    assert written == expected
+
+
+def test_the_door_of_a_try_hands_on_both_ways(tmp_path):
+    text = (COMPOSE.parent / "compose" / "door.py").read_text("utf-8")
+    with socket.socket() as there:
+        there.bind(("127.0.0.2", 0))
+        there.listen()
+        port = there.getsockname()[1]
+        # one port inside a container; here it is another machine's address that has it
+        (tmp_path / "door.py").write_text(text.replace("PORT = 3000", f"PORT = {port}").replace("0.0.0.0", "127.0.0.1"))
+        with subprocess.Popen([sys.executable, str(tmp_path / "door.py"), "127.0.0.2"]) as door:
+            try:
+                came = connected(port)
+                with came, there.accept()[0] as handed:
+                    came.sendall(b"asked")
+                    assert handed.recv(100) == b"asked"
+                    handed.sendall(b"answered")
+                    handed.close()
+                    assert came.recv(100) == b"answered"
+                    assert came.recv(100) == b""
+            finally:
+                door.terminate()
+
+
+def connected(port: int) -> socket.socket:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=20)
+        except ConnectionRefusedError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
