@@ -16,6 +16,7 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError, Said, StoreBusyError
 from kodomo_assets.machine.home import prepare_home
+from kodomo_assets.own_settings import load_own
 from kodomo_assets.settings import Settings, project_root
 from kodomo_assets.store.opening import open_to_write
 from kodomo_assets.vocabulary import INSTALL_GUIDE, RESIDENT, STATUS
@@ -47,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
         return _host(given)
     if given.command == "pool" and given.step in ("plan", "total"):
         return _coordinate(given)
-    catalogue = load_catalogue(settings.overlay)
+    catalogue = load_own(settings)
     if given.command == "pool":
         return _pool(settings, catalogue, given)
     if given.command == "install-services":

@@ -6,16 +6,16 @@ import os
 
 import dagster as dg
 
-from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.defs import build_definitions
 from kodomo_assets.defs.failures import loaded
 from kodomo_assets.machine.home import protect_process, require_private_home
+from kodomo_assets.own_settings import load_own
 from kodomo_assets.settings import Settings
 
 
 def build_defs(settings: Settings) -> dg.Definitions:
     """All assets, checks, jobs and schedules for one installation."""
-    return build_definitions(settings, load_catalogue(settings.overlay))
+    return build_definitions(settings, load_own(settings))
 
 
 @dg.definitions

@@ -21,6 +21,9 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 
+# How the sensor's looks went (doors/loading.py).
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
+
 # What the event log keeps of a check, and which of its states say that the check was made.
 from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
@@ -58,12 +61,15 @@ __all__ = [
     "EventLogEntry",
     "ExecutionPlan",
     "IWorkspaceProcessContext",
+    "InstigatorState",
+    "InstigatorStatus",
     "ModuleTarget",
     "MonitoringDaemon",
     "MultiprocessExecutor",
     "PlanOrchestrationContext",
     "RetryMode",
     "SqliteEventLogStorage",
+    "TickStatus",
     "UnresolvedAssetJobDefinition",
     "WorkspaceProcessContext",
     "create_daemons_from_instance",

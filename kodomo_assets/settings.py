@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -27,14 +26,18 @@ def not_set(settings: Settings, environment: Mapping[str, str] | None = None) ->
     return {name: getattr(settings, field) for name, field in VARIABLES.items() if not given.get(name)}
 
 
+_CITY = "city.yaml"
+
+
 def _may_be_there(file: Path) -> bool:
-    """Also where whoever asks may not know: nobody goes on without the city's settings because he cannot see them."""
+    """Also where whoever asks may not know, and where it is no file: nobody goes on without the city's settings."""
     try:
-        return stat.S_ISREG(file.stat().st_mode)
+        file.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True
+    return True
 
 
 class Settings(BaseModel):
@@ -74,7 +77,7 @@ class Settings(BaseModel):
             return (root / given[name]).resolve() if given.get(name) else default
 
         data_dir = path("KODOMO_DATA_DIR", root / "data")
-        city = data_dir / "city.yaml"
+        city = data_dir / _CITY
 
         def optional(name: str) -> Path | None:
             return (root / given[name]).resolve() if given.get(name) else None
@@ -99,6 +102,12 @@ class Settings(BaseModel):
     def outbox(self) -> Path:
         """Files for people, one folder per reference date."""
         return self.data_dir / "outbox"
+
+    @property
+    def kept_overlay(self) -> Path:
+        """A copy of the city's own configuration as it could be read last, beside it."""
+        overlay = self.overlay or self.data_dir / _CITY
+        return overlay.with_name(f".{overlay.name}.last")
 
     @property
     def pool_key_file(self) -> Path:

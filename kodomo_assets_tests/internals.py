@@ -22,6 +22,7 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.instance.types import InstanceType
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.run_coordinator import DefaultRunCoordinator
+from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData, TickData
 from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
     AssetCheckExecutionRecordStatus,
@@ -41,7 +42,10 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 
 __all__ = [
     "DaemonHeartbeat",
+    "InstigatorType",
     "SensorExecutionError",
+    "SensorInstigatorData",
+    "TickData",
     "core_execute_run",
     "instance_in_memory",
     "program",

@@ -9,7 +9,7 @@ from kodomo_assets.catalogue.host import LEAST_TOLD
 from kodomo_assets.catalogue.ingest import TO_FILL_IN, Acknowledgement, Ingest
 from kodomo_assets.catalogue.interviews import PREPARATIONS
 from kodomo_assets.catalogue.items import BLANK, NO_RECORD, NOT_APPLICABLE, Item
-from kodomo_assets.catalogue.loader import load_catalogue, load_proposal
+from kodomo_assets.catalogue.loader import given_in, load_catalogue, load_proposal
 from kodomo_assets.catalogue.meeting import Step
 from kodomo_assets.catalogue.method import Weights
 from kodomo_assets.catalogue.models import Catalogue
@@ -52,6 +52,7 @@ __all__ = [
     "Weights",
     "did_you_mean",
     "first_day_kept",
+    "given_in",
     "load_catalogue",
     "load_proposal",
 ]

@@ -89,6 +89,12 @@ def load_catalogue(overlay: Path | None = None) -> Catalogue:
     return _validate(_complete(raw, origin), origin)
 
 
+def given_in(overlay: Path) -> dict[str, Any] | None:
+    """What a city's file that can be loaded lays over the defaults; None where it is empty or holds comments alone."""
+    content: dict[str, Any] | None = read_yaml(overlay.read_text("utf-8-sig"))
+    return content
+
+
 def load_proposal(overlay: Path | None, proposal: Path) -> Catalogue:
     """The settings of ``overlay`` with those of ``proposal`` laid over them: ``weights`` and ``items`` alone.
 
@@ -150,6 +156,13 @@ def _read_overlay(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigurationError(
             "{file}: cannot be read ({why})", file=path.name, why=explain(error) or type(error).__name__
+        ) from None
+    except ValueError as error:
+        # YAML reads 2024-02-30 as a day
+        raise ConfigurationError(
+            "{file}: holds a date or a number that there is not ({why}); look for days such as 30 February",
+            file=path.name,
+            why=str(error),
         ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

@@ -26,7 +26,7 @@ from kodomo_assets.stages.papers.status import Closed, unreadable
 from kodomo_assets.stages.sources.arrivals import arriving, listing
 from kodomo_assets.stages.sources.readings import Account
 
-_NAME, _EVERY_MINUTE = "inbox_sensor", 60
+NAME, _EVERY_MINUTE = "inbox_sensor", 60
 # so long a command that is no run may have the database open; a refresh is a run
 _OPEN_AT_MOST = dt.timedelta(minutes=30)
 
@@ -37,7 +37,7 @@ def build_sensors(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
 
 def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
     @dg.sensor(
-        name=_NAME,
+        name=NAME,
         jobs=list(jobs),
         minimum_interval_seconds=_EVERY_MINUTE,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -48,7 +48,7 @@ def _inbox_sensor(house: House, jobs: Sequence[UnresolvedAssetJobDefinition]) ->
         ),
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        with told(_NAME):
+        with told(NAME):
             try:
                 return _look(house, context)
             except Exception as error:
@@ -130,7 +130,7 @@ def _say_that_it_failed(house: House, error: Exception) -> None:
         closed = (
             unreadable(error)
             if isinstance(error, KeyFileError | StoreFaultError)
-            else Closed("受信フォルダーの見回りが失敗したので、更新は止まっています", *own_words(_NAME, error))
+            else Closed("受信フォルダーの見回りが失敗したので、更新は止まっています", *own_words(NAME, error))
         )
         write_closed(house.settings, house.catalogue, dt.datetime.now(dt.UTC), closed)
 

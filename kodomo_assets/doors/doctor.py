@@ -36,6 +36,7 @@ from kodomo_assets.machine.home import CONFIGURATION, is_on_postgres, require_pr
 from kodomo_assets.machine.ports import dagster_version_at, listeners, reachable_from_elsewhere
 from kodomo_assets.machine.scratch import SCRATCH, left_behind
 from kodomo_assets.machine.system_errors import explain, unexpected
+from kodomo_assets.own_settings import load_own
 from kodomo_assets.settings import Settings, not_set
 from kodomo_assets.store.accounts import look, refreshing_account
 from kodomo_assets.store.backups import made_backups, unfinished_backups
@@ -200,7 +201,7 @@ class _Installation:
     def configuration(self) -> Found:
         overlay = self.settings.overlay
         try:
-            self.catalogue = load_catalogue(overlay)
+            self.catalogue = load_own(self.settings)
         except KodomoError as error:
             there = overlay is None or overlay.is_file()
             yield (

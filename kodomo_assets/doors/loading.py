@@ -1,71 +1,124 @@
-"""Says where people look that the program cannot be loaded: then no schedule and no sensor runs that could say it."""
+"""Says where people look what the sensor cannot say: that it cannot be loaded, is off, or comes to no end."""
 
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from kodomo_assets.catalogue import Catalogue, load_catalogue
-from kodomo_assets.defs.failures import ToldLoadError
-from kodomo_assets.errors import OF_MACHINE, KodomoError, with_remedy
+from kodomo_assets.defs.failures import ToldLoadError, ToldTickError, own_words
+from kodomo_assets.defs.sensors import NAME as SENSOR
+from kodomo_assets.errors import OF_MACHINE, with_remedy
 from kodomo_assets.internals import (
     DaemonIterator,
     DagsterDaemon,
+    InstigatorState,
+    InstigatorStatus,
     IWorkspaceProcessContext,
     MonitoringDaemon,
+    TickStatus,
     create_daemons_from_instance,
 )
+from kodomo_assets.own_settings import load_kept
 from kodomo_assets.refreshing.status import write_closed
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Closed
 from kodomo_assets.told import parted
 
 _STOPPED = "プログラムが設定を読み込めないので、更新も受信フォルダーの見回りも止まっています"
+_SWITCHED_OFF = "受信フォルダーの見回りが画面で止められているので、届いた資料は読まれません"
+_HANGS = "受信フォルダーの見回りが終わらないので（{since}から）、更新は止まっています"
+_TICKS = 50
+_SENSOR_OFF = "inbox_sensor is stopped in the UI: nothing that is delivered is read, and nothing is told"
+_SENSOR_HANGS = "no tick of inbox_sensor has come to its end: is the inbox's share or the mail server answering?"
+_LOOK_FOR = (
+    "受信フォルダーの共有かメールのサーバーが答えていないことがあります。"
+    "機械の管理者に、共有がつながっているか、画面の Automation の inbox_sensor に何と出ているかを見てもらってください"
+)
+# a look comes every minute and has a minute's time
+_LATE = dt.timedelta(minutes=10)
 
 
 def watching_daemons(instance: dg.DagsterInstance) -> list[DagsterDaemon]:
-    """Dagster's daemons; the one that looks after runs also looks how the loading of the program went."""
+    """Dagster's daemons; the one that looks after runs also looks after the loading and the sensor."""
     daemons = create_daemons_from_instance(instance)
     interval = instance.run_monitoring_poll_interval_seconds
-    return [LoadingMonitor(interval) if isinstance(one, MonitoringDaemon) else one for one in daemons]
+    return [LookingMonitor(interval) if isinstance(one, MonitoringDaemon) else one for one in daemons]
 
 
-class LoadingMonitor(MonitoringDaemon):
-    """Dagster loads the program anew every minute; that it could not is told here.
+class LookingMonitor(MonitoringDaemon):
+    """Says what the sensor cannot say itself: that it cannot be loaded, is switched off, or does not come to its end.
 
-    City and mail are those of the last city.yaml that could be read since the daemon began; the packaged ones before.
-    A daemon of our own kind would be one that Dagster warns of every minute, as it expects it nowhere.
+    Dagster loads the program anew every minute. City and mail are those of the last city.yaml that could be read. A
+    daemon of our own kind would be one that Dagster warns of every minute, as it expects it nowhere.
     """
 
     def __init__(self, interval_seconds: int) -> None:
         super().__init__(interval_seconds)
-        self._read: tuple[float, Catalogue] | None = None
+        self._since = dt.datetime.now(dt.UTC)
 
     def run_iteration(self, workspace_process_context: IWorkspaceProcessContext) -> DaemonIterator:
-        """Looks once how the last loading went, and after the runs."""
-        self._look(workspace_process_context)
+        """Looks once, and after the runs."""
+        try:
+            self._look(workspace_process_context)
+        except Exception as error:
+            # a full disk, say: the runs are looked after all the same
+            self._logger.warning(own_words("monitor", error)[1])
         yield from super().run_iteration(workspace_process_context)
 
     def _look(self, workspace_process_context: IWorkspaceProcessContext) -> None:
-        settings = Settings.from_environment()
+        settings, now = Settings.from_environment(), dt.datetime.now(dt.UTC)
+        instance = workspace_process_context.instance
+        forget_the_future(instance, now)
         errors = workspace_process_context.create_request_context().code_location_errors()
-        if errors:
-            catalogue = self._read[1] if self._read else load_catalogue()
-            write_closed(settings, catalogue, dt.datetime.now(dt.UTC), Closed(_STOPPED, *_words(errors[0])))
-        else:
-            self._remember(settings)
+        closed = Closed(_STOPPED, *_words(errors[0])) if errors else self._late(instance, settings, now)
+        if closed is not None:
+            # the share of the inbox may be what hangs
+            write_closed(settings, load_kept(settings), now, closed, asks_inbox=bool(errors))
 
-    def _remember(self, settings: Settings) -> None:
-        changed = settings.overlay.stat().st_mtime if settings.overlay else 0.0
-        if self._read and self._read[0] == changed:
-            return
-        try:
-            self._read = changed, load_catalogue(settings.overlay)
-        except KodomoError:
-            # it changed a moment ago: the next loading says so
-            return
+    def _late(self, instance: dg.DagsterInstance, settings: Settings, now: dt.datetime) -> Closed | None:
+        """What is wrong with the looks of the sensor; None where they end, or said themselves why not."""
+        found = [one for one in instance.all_instigator_state() if one.instigator_name == SENSOR]
+        if not found:
+            return None
+        state = found[0]
+        if state.status == InstigatorStatus.STOPPED:
+            return Closed(
+                _SWITCHED_OFF, "→ データ担当：画面の Automation で inbox_sensor を入れてください", _SENSOR_OFF
+            )
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=_TICKS)
+        if ticks and ticks[0].error is not None and ticks[0].error.cls_name == ToldTickError.__name__:
+            return None
+        ended = [tick.timestamp for tick in ticks if tick.status in (TickStatus.SUCCESS, TickStatus.SKIPPED)]
+        since = dt.datetime.fromtimestamp(ended[0], dt.UTC) if ended else self._since
+        if now - max(since, self._since) < _LATE:
+            return None
+        zone = ZoneInfo(load_kept(settings).calendar.timezone)
+        return Closed(_HANGS.format(since=f"{since.astimezone(zone):%Y-%m-%d %H:%M}"), _LOOK_FOR, _SENSOR_HANGS)
+
+
+def forget_the_future(instance: dg.DagsterInstance, now: dt.datetime) -> int:
+    """Sensor and schedules begin anew where they last ran in the future: else they wait until it has come.
+
+    A clock that was ahead for one look would silence them for as long.
+
+    Returns:
+        How many.
+    """
+    ahead = [state for state in instance.all_instigator_state() if _is_ahead(state, now + _LATE)]
+    for state in ahead:
+        instance.delete_instigator_state(state.instigator_origin_id, state.selector_id)
+    return len(ahead)
+
+
+def _is_ahead(state: InstigatorState, latest: dt.datetime) -> bool:
+    """Whether a sensor or schedule that is on last ran after ``latest``."""
+    data = state.instigator_data
+    names = ("last_tick_timestamp", "last_tick_start_timestamp", "last_iteration_timestamp", "start_timestamp")
+    known = [value for name in names if (value := getattr(data, name, None)) is not None]
+    return state.status != InstigatorStatus.STOPPED and max(known, default=0.0) > latest.timestamp()
 
 
 def _words(error: SerializableErrorInfo) -> tuple[str, str]:

@@ -24,6 +24,7 @@ _REQUIRED: Mapping[tuple[str, ...], tuple[object, str]] = {
     ("telemetry", "enabled"): (False, "Dagster would report its use over the internet"),
     ("compute_logs", "class"): ("NoOpComputeLogManager", "what a library prints may quote a record and would be kept"),
     ("concurrency", "runs", "max_concurrent_runs"): (1, "DuckDB lets one process write"),
+    ("run_monitoring", "enabled"): (True, "nobody would end a run that hangs, nor say that nothing can be loaded"),
     ("python_logs", "managed_python_loggers"): (None, "a library's warning may quote a record and would be kept"),
 }
 _ALWAYS = {"DAGSTER_REDACT_USER_CODE_ERRORS": "1", "DAGSTER_DISABLE_TELEMETRY": "1"}

@@ -9,13 +9,16 @@ itself, so that one that could not be sent is tried again at the next look, and 
 from __future__ import annotations
 
 import datetime as dt
+import re
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 from kodomo_assets.catalogue import Catalogue
 from kodomo_assets.errors import ConfigurationError
@@ -28,7 +31,12 @@ from kodomo_assets.vocabulary import STATUS, TO_DO
 _SENT = "メール：送りました"
 _NOT_SENT = "メール：まだ送れていません"
 _CHANGE_NOT_SENT = "メール：前の内容は送りましたが、この内容はまだ送れていません"
-_ANSWERS_WITHIN = 20
+# a look has a minute, for two notices, and a server may have two addresses
+_ANSWERS_WITHIN = 8
+# what looks into a mail before it says that it takes it may need longer; it has it by then
+_TAKES_WITHIN = 15
+# after the first, second, third ... try that failed
+_TRIED_AGAIN = (dt.timedelta(minutes=1), dt.timedelta(minutes=5), dt.timedelta(minutes=20), dt.timedelta(hours=1))
 
 
 def tell_notice(catalogue: Catalogue, folder: Path, day: dt.date, alarms: Sequence[str]) -> str | None:
@@ -52,13 +60,18 @@ def tell_notice(catalogue: Catalogue, folder: Path, day: dt.date, alarms: Sequen
     if before == lines and (state == _SENT or not mails):
         return None
     pending = (_CHANGE_NOT_SENT if told else _NOT_SENT) if mails else None
-    if (before, state) != (lines, pending):
+    # what it says anew is tried at once
+    tries = _tries(path) if (before, state) == (lines, pending) else 0
+    if not tries:
         _write(path, lines, pending)
-    if not mails:
+    if pending is None:
         return None
+    if tries and time.time() - path.stat().st_mtime < _pause(tries).total_seconds():
+        return f"the mail was not sent yet ({tries} tries); it is tried again within {_pause(tries)}"
     try:
         refused = _mail(catalogue, lines)
     except (OSError, smtplib.SMTPException, ConfigurationError) as error:
+        _write(path, lines, f"{pending}（{tries + 1}回）")
         return f"the mail to {len(catalogue.notify.to)} addresses was not sent ({_why(error)}); it is tried again"
     if alarms:
         _write(path, lines, f"{_SENT}（受け取られなかった宛先 {refused} 件：notify.to）" if refused else _SENT)
@@ -74,6 +87,16 @@ def _read(path: Path) -> tuple[list[str], str | None]:
     lines = path.read_text("utf-8-sig").splitlines()
     state = next((one for one in (_SENT, _NOT_SENT, _CHANGE_NOT_SENT) if lines and lines[-1].startswith(one)), None)
     return (lines if state is None else lines[:-1]), state
+
+
+def _tries(path: Path) -> int:
+    """How often its mail was tried in vain."""
+    found = re.search(r"（(\d+)回）\s*$", path.read_text("utf-8-sig"))
+    return int(found[1]) if found else 0
+
+
+def _pause(tries: int) -> dt.timedelta:
+    return _TRIED_AGAIN[min(tries, len(_TRIED_AGAIN)) - 1]
 
 
 def _write(path: Path, lines: Sequence[str], state: str | None) -> None:
@@ -136,11 +159,42 @@ def _why(error: Exception) -> str:
     return known or explain(error) or type(error).__name__
 
 
+class _Taken(smtplib.SMTP):
+    """A mail that was handed over whole counts as sent, however long the server looks into it: else it went out again
+    at every look."""
+
+    _replies: int | None = None
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        self._replies = 0
+        try:
+            return super().data(msg)
+        finally:
+            self._replies = None
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self._replies is None:
+            return super().getreply()
+        self._replies += 1
+        if self._replies > 1 and self.sock is not None:
+            self.sock.settimeout(_TAKES_WITHIN)
+        try:
+            return super().getreply()
+        except smtplib.SMTPServerDisconnected as error:
+            if self._replies > 1 and isinstance(error.__context__, TimeoutError):
+                return 250, b""
+            raise
+
+
+class _TakenOverTls(_Taken, smtplib.SMTP_SSL):
+    pass
+
+
 def _connected(catalogue: Catalogue) -> smtplib.SMTP:
     notify, context = catalogue.notify, ssl.create_default_context()
     if notify.security == "tls":
-        return smtplib.SMTP_SSL(str(notify.server), notify.port, timeout=_ANSWERS_WITHIN, context=context)
-    server = smtplib.SMTP(str(notify.server), notify.port, timeout=_ANSWERS_WITHIN)
+        return _TakenOverTls(str(notify.server), notify.port, timeout=_ANSWERS_WITHIN, context=context)
+    server = _Taken(str(notify.server), notify.port, timeout=_ANSWERS_WITHIN)
     if notify.security == "starttls":
         server.starttls(context=context)
     return server

@@ -68,14 +68,20 @@ def write_status(
         return tell_notice(catalogue, path.parent, day, alarms) if notice else None
 
 
-def write_closed(settings: Settings, catalogue: Catalogue, now: dt.datetime, closed: Closed) -> list[str]:
+def write_closed(
+    settings: Settings, catalogue: Catalogue, now: dt.datetime, closed: Closed, *, asks_inbox: bool = True
+) -> list[str]:
     """Page and notice of the dates that somebody waits for say that nobody knows how things stand, and why.
+
+    Args:
+        asks_inbox: whether the inbox may be looked into: one on a share that hangs would hold up who asks.
 
     Returns:
         Why a mail could not be sent, of each date of which that is so.
     """
-    days = _waited_for(settings, catalogue, now)
-    drop_notices(settings.outbox, days)
+    days = _waited_for(settings, catalogue, now, asks_inbox=asks_inbox)
+    if days:
+        drop_notices(settings.outbox, days)
     problems = [close(settings, catalogue, day, now, closed) for day in days]
     return [problem for problem in problems if problem is not None]
 
@@ -88,19 +94,28 @@ def close(settings: Settings, catalogue: Catalogue, day: dt.date, now: dt.dateti
     return tell_notice(catalogue, path.parent, day, alarms)
 
 
-def _waited_for(settings: Settings, catalogue: Catalogue, now: dt.datetime) -> list[dt.date]:
+def _waited_for(settings: Settings, catalogue: Catalogue, now: dt.datetime, *, asks_inbox: bool) -> list[dt.date]:
     """The newest date that has files and the one that has come since; none where nothing ever came.
 
-    By the folders alone: what was read cannot be asked. Where the inbox is away: the two newest that have a page.
+    By the folders alone: what was read cannot be asked. Where the inbox is away: the two newest that have a page. A
+    clock that has lost the time takes no date away.
     """
     calendar = catalogue.calendar
     today = now.astimezone(ZoneInfo(calendar.timezone)).date()
-    dates = calendar.dates_until(calendar.next_reference_date(today))
-    delivered = dated_folders(settings.inbox, catalogue)
+    delivered = dated_folders(settings.inbox, catalogue) if asks_inbox else {}
     paged = {path.parent.name for path in settings.outbox.glob(f"*/{STATUS}.html")}
+    known = sorted(day for name in delivered.keys() | paged if (day := _day(name)) is not None)
+    dates = calendar.dates_until(max([calendar.next_reference_date(today), *known]))
     newest = [day for day in dates if day.isoformat() in delivered][-1:]
     newest = newest or [day for day in dates if day.isoformat() in paged][-2:]
     return sorted({*newest, *[day for day in dates if day <= today][-1:]}) if newest else []
+
+
+def _day(name: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(name)
+    except ValueError:
+        return None
 
 
 def _place(settings: Settings, day: dt.date) -> Path:

@@ -6,6 +6,7 @@ import datetime as dt
 import email
 import email.policy
 import errno
+import os
 import smtplib
 import socketserver
 import threading
@@ -33,6 +34,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.mails: list[tuple[list[str], str, str]] = []
         self.refuses = False
         self.unknown = ""
+        self.ponders: threading.Event | None = None
 
     @property
     def port(self) -> int:
@@ -63,6 +65,8 @@ class Handler(socketserver.StreamRequestHandler):
                     lines.append(line.removeprefix(b"."))
                 message = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
                 self.server.mails.append((to, str(message["Subject"]), message.get_content()))
+                if self.server.ponders is not None:
+                    self.server.ponders.wait(60)
             say("554 no" if self.server.refuses and word.upper().startswith("MAIL") else "250 ok")
             if word.upper() == "QUIT":
                 return
@@ -128,9 +132,12 @@ def test_a_mail_goes_out_when_it_appears_changes_and_goes(tmp_path, server):
 def test_a_mail_that_cannot_be_sent_is_tried_again(tmp_path, server):
     catalogue = city(tmp_path, server.port)
     server.refuses = True
-    for _ in range(2):
-        assert "was not sent" in (tell_notice(catalogue, tmp_path, DAY, ["一"]) or "")
-        assert lines(tmp_path)[-1] == "メール：まだ送れていません"
+    for number in (1, 2, 3):
+        assert "was not sent (" in (tell_notice(catalogue, tmp_path, DAY, ["一"]) or "")
+        assert lines(tmp_path)[-1] == f"メール：まだ送れていません（{number}回）"
+        # not at every look: a server that does not answer would take all of its time
+        assert f"not sent yet ({number} tries)" in (tell_notice(catalogue, tmp_path, DAY, ["一"]) or "")
+        later(tmp_path, hours=1)
     server.refuses = False
     assert tell_notice(catalogue, tmp_path, DAY, ["一"]) is None
     assert lines(tmp_path)[-1] == "メール：送りました"
@@ -139,8 +146,26 @@ def test_a_mail_that_cannot_be_sent_is_tried_again(tmp_path, server):
     assert "was not sent" in (tell_notice(catalogue, tmp_path, DAY, []) or "")
     assert (tmp_path / "要対応.txt").exists()
     server.refuses = False
+    later(tmp_path, minutes=1)
     assert tell_notice(catalogue, tmp_path, DAY, []) is None
     assert not (tmp_path / "要対応.txt").exists()
+
+
+def later(folder: Path, **time: float) -> None:
+    """The notice as it stands so long after it was written."""
+    path = folder / "要対応.txt"
+    then = path.stat().st_mtime - dt.timedelta(**time).total_seconds()
+    os.utime(path, (then, then))
+
+
+def test_a_mail_that_was_handed_over_is_sent_however_long_it_is_looked_into(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(notices, "_TAKES_WITHIN", 0.05)
+    server.ponders = threading.Event()
+    assert tell_notice(city(tmp_path, server.port), tmp_path, DAY, ["一"]) is None
+    assert lines(tmp_path)[-1] == "メール：送りました"
+    server.ponders.set()
+    assert tell_notice(city(tmp_path, server.port), tmp_path, DAY, ["一"]) is None
+    assert len(server.mails) == 1
 
 
 def test_what_nobody_was_told_of_ends_without_a_mail(tmp_path, server):
@@ -177,11 +202,12 @@ def test_who_was_told_of_any_of_it_is_told_that_it_is_over(tmp_path, server):
     tell_notice(catalogue, tmp_path, DAY, ["一"])
     server.refuses = True
     tell_notice(catalogue, tmp_path, DAY, ["二"])
-    assert lines(tmp_path)[-1] == "メール：前の内容は送りましたが、この内容はまだ送れていません"
+    assert lines(tmp_path)[-1] == "メール：前の内容は送りましたが、この内容はまだ送れていません（1回）"
     # mended before the change could be told: the file does not go on telling of it
     tell_notice(catalogue, tmp_path, DAY, [])
     assert lines(tmp_path)[0] == "要対応　基準日 2025-04-01：なくなりました"
     server.refuses = False
+    later(tmp_path, minutes=1)
     assert tell_notice(catalogue, tmp_path, DAY, []) is None
     assert [subject.endswith("：なくなりました") for _, subject, _ in server.mails] == [False, True]
     assert not (tmp_path / "要対応.txt").exists()
@@ -222,7 +248,7 @@ def test_what_keeps_a_mail_back_is_told_and_the_file_stands_all_the_same(tmp_pat
     if "password_file" in more:
         monkeypatch.setattr(smtplib.SMTP, "starttls", lambda *_, **__: None)
     assert why in (tell_notice(city(tmp_path, server.port, **more), tmp_path, DAY, ["一"]) or "")
-    assert (lines(tmp_path)[1], lines(tmp_path)[-1]) == ("・一", "メール：まだ送れていません")
+    assert (lines(tmp_path)[1], lines(tmp_path)[-1]) == ("・一", "メール：まだ送れていません（1回）")
 
 
 def test_of_a_date_that_nobody_waits_for_no_notice_stays(tmp_path):
