@@ -37,6 +37,7 @@ from kodomo_assets.machine.ports import dagster_version_at, listeners, reachable
 from kodomo_assets.machine.scratch import SCRATCH, left_behind
 from kodomo_assets.machine.system_errors import explain, unexpected
 from kodomo_assets.own_settings import load_own
+from kodomo_assets.refreshing.notices import unsent_notices
 from kodomo_assets.settings import Settings, not_set
 from kodomo_assets.store.accounts import look, refreshing_account
 from kodomo_assets.store.backups import made_backups, unfinished_backups
@@ -193,6 +194,12 @@ class _Installation:
                     f"{folder}：このアカウントでは読み書きできません",
                     "管理者：更新のアカウントのものにし、書き込めるディスクに置いてください（`kodomo accounts`）",
                 )
+        if self.settings.database.is_file() and not self.settings.inbox.is_dir():
+            yield (
+                WRONG,
+                f"{self.settings.inbox} がありません。ここから読んだデータがあります",
+                "管理者：受信フォルダーの共有（ディスク）がつながっているか見てください",
+            )
         home = self.settings.dagster_home
         if (home / CONFIGURATION).exists():
             require_private_home({"DAGSTER_HOME": str(home)})
@@ -560,6 +567,13 @@ class _Installation:
         if self.now - last > _SILENT_AFTER:
             yield WRONG, f"止まっています（最後に動いたのは {self._told(last)}）", _START_DAEMON
             return
+        if last > self.now + _LEEWAY:
+            yield (
+                WRONG,
+                f"これから来る時刻（{self._told(last)}）に動いたことになっています",
+                "管理者：機械の時計が進んでいました。時計を合わせ、デーモンを起動し直してください",
+            )
+            return
         failing = sorted(name for name, beat in beats.items() if beat.errors)
         if failing:
             yield (
@@ -592,7 +606,15 @@ class _Installation:
         newest = max(pages, key=lambda path: path.stat().st_mtime)
         made = dt.datetime.fromtimestamp(newest.stat().st_mtime, dt.UTC)
         told = f"outbox/{newest.parent.name}/{newest.name}（{self._told(made)}）"
-        if self.now - made > _PAGE_OLD_AFTER:
+        if unsent := unsent_notices(self.settings.outbox):
+            yield (
+                WRONG,
+                f"知らせのメールが送れていません：outbox/{unsent[-1].parent.name}/{unsent[-1].name}",
+                "設定の担当者：city.yaml の notify とメールのサーバーを見てください",
+            )
+        if made > self.now + _LEEWAY:
+            yield WRONG, f"これから来る時刻に作ったことになっています：{told}", "管理者：機械の時計を合わせてください"
+        elif self.now - made > _PAGE_OLD_AFTER:
             yield NOTE, f"古くなっています：{told}", "デーモンが動いていれば、1 分ごとに新しくなります"
         else:
             yield WELL, f"納品と検査のようすは {told}"

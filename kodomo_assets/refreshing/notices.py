@@ -89,6 +89,11 @@ def _read(path: Path) -> tuple[list[str], str | None]:
     return (lines if state is None else lines[:-1]), state
 
 
+def unsent_notices(outbox: Path) -> list[Path]:
+    """Those of which a mail was tried and could not be sent."""
+    return [path for path in sorted(outbox.glob(f"*/{TO_DO}.txt")) if _tries(path)]
+
+
 def _tries(path: Path) -> int:
     """How often its mail was tried in vain."""
     found = re.search(r"（(\d+)回）\s*$", path.read_text("utf-8-sig"))

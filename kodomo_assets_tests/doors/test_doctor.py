@@ -23,6 +23,7 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.doors.doctor import NOTE, WELL, WRONG, Finding, examine, page
 from kodomo_assets.machine.home import make_home
 from kodomo_assets.machine.ports import listeners, reachable_from_elsewhere
+from kodomo_assets.own_settings import load_own
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.backups import back_up
 from kodomo_assets.store.connection import connect
@@ -132,6 +133,17 @@ def another_home(settings: Settings) -> None:
     path.write_text(path.read_text("utf-8").replace("enabled: false", "enabled: true"), "utf-8")
 
 
+def inbox_away(settings: Settings) -> None:
+    settings.inbox.rename(settings.data_dir / "away")
+
+
+def lost_settings(settings: Settings) -> None:
+    file = settings.data_dir / "city.yaml"
+    file.write_text("screening: {share_percent: 7}", "utf-8")
+    load_own(Settings.from_environment())
+    file.write_bytes(b"")
+
+
 @pytest.mark.parametrize(
     ("spoil", "what", "told"),
     [
@@ -143,6 +155,8 @@ def another_home(settings: Settings) -> None:
         (no_database_at_all, "データベース", "DuckDBのデータベースではありません"),
         (readable_inbox, "権限", "設定と違うところが"),
         (another_home, "場所", "telemetry.enabled"),
+        (inbox_away, "場所", "ここから読んだデータがあります"),
+        (lost_settings, "設定", "city.yaml: is empty, but"),
     ],
 )
 def test_what_is_wrong_is_found(settings: Settings, spoil: Callable[[Settings], None], what: str, told: str):
@@ -300,12 +314,32 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-@pytest.mark.parametrize(("age", "mark", "told"), [(10, WELL, "動いています"), (3600, WRONG, "止まっています")])
+@pytest.mark.parametrize(
+    ("age", "mark", "told"),
+    [
+        (10, WELL, "動いています"),
+        (3600, WRONG, "止まっています"),
+        (-864_000, WRONG, "これから来る時刻（"),
+    ],
+)
 def test_whether_the_daemon_lives_is_told(settings, instance, age, mark, told):
     instance.add_daemon_heartbeat(DaemonHeartbeat(NOW.timestamp() - age, "SENSOR", "x", []))
     (daemon,) = found(settings, "デーモン")
     assert daemon.mark == mark
     assert daemon.found.startswith(told)
+
+
+def test_a_page_of_tomorrow_and_a_mail_that_was_not_sent_are_told(settings):
+    folder = settings.outbox / "2025-04-01"
+    folder.mkdir(parents=True)
+    (folder / "状況.html").write_text("", "utf-8")
+    (folder / "要対応.txt").write_text("要対応\r\nメール：まだ送れていません（3回）\r\n", "utf-8")
+    tomorrow = NOW.timestamp() + 86_400
+    os.utime(folder / "状況.html", (tomorrow, tomorrow))
+    assert [(one.mark, one.found.partition("：")[0]) for one in found(settings, "状況のページ")] == [
+        (WRONG, "知らせのメールが送れていません"),
+        (WRONG, "これから来る時刻に作ったことになっています"),
+    ]
 
 
 def test_where_no_variable_names_the_home_it_is_the_usual_one(settings, instance, monkeypatch):

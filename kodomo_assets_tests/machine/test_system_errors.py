@@ -224,7 +224,7 @@ def test_an_error_that_nobody_foresaw_ends_in_a_sentence_too(monkeypatch, capsys
     def broken(*_arguments: object) -> None:
         raise RuntimeError("山田 太郎")
 
-    monkeypatch.setattr("kodomo_assets.commands.load_catalogue", broken)
+    monkeypatch.setattr("kodomo_assets.commands.load_own", broken)
     assert main(["summary", "2025-04-01"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: unexpected RuntimeError in ")
