@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
+import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -42,6 +45,8 @@ _MAGIC_AT, _MAGIC = 8, b"DUCK"
 
 # what this process has open to write
 _written: set[Path] = set()
+# a block over an open database ended by an error, of which circles of objects may hold results
+_failed = threading.Event()
 
 
 @contextmanager
@@ -157,6 +162,9 @@ def cursor_of(con: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnect
 def _opened(
     database: Path, read_only: bool, config: dict[str, str | bool | int | float | list[str]], keys: Sequence[str]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
+    if _failed.is_set():
+        _failed.clear()
+        gc.collect()
     try:
         if keys:
             con = open_encrypted(database, keys, config, read_only=read_only)
@@ -174,8 +182,22 @@ def _opened(
         ) from None
     try:
         yield con
+    except BaseException as error:
+        _let_go(error)
+        raise
     finally:
         con.close()
+
+
+def _let_go(error: BaseException) -> None:
+    """Takes from ``error`` the results that were being read where it was raised.
+
+    One of them keeps its DuckDB alive after the connection was closed, and DuckDB 1.5 waits for ever, busily, for that
+    end when the same process opens the file again: a run that was told to stop never ended. What only a circle of
+    objects holds goes with the garbage collector, before the next opening.
+    """
+    traceback.clear_frames(error.__traceback__)
+    _failed.set()
 
 
 def _threads(size: int) -> int:
