@@ -130,6 +130,12 @@ class KeyFileError(ConfigurationError):
     remedy: ClassVar[str] = "鍵のファイルか、その場所の指定のことです。機械の管理者に、上の文を渡してください"
 
 
+class HomeError(ConfigurationError):
+    """Dagster's home is not there, or its dagster.yaml does not say what it must."""
+
+    remedy: ClassVar[str] = "Dagsterの置き場所（DAGSTER_HOME）のことです。機械の管理者に、上の文を渡してください"
+
+
 class DeliveryError(KodomoError):
     """A delivered file cannot be read as its table, or a delivery that a refresh needs is not there."""
 

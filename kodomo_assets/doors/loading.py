@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from kodomo_assets.defs.failures import ToldLoadError, ToldTickError, own_words
+from kodomo_assets.defs.running import has_a_run
 from kodomo_assets.defs.sensors import NAME as SENSOR
 from kodomo_assets.errors import OF_MACHINE, with_remedy
 from kodomo_assets.internals import (
@@ -22,14 +24,19 @@ from kodomo_assets.internals import (
     create_daemons_from_instance,
 )
 from kodomo_assets.own_settings import load_kept
+from kodomo_assets.refreshing.notices import mail_alone
 from kodomo_assets.refreshing.status import write_closed
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Closed
 from kodomo_assets.told import parted
+from kodomo_assets.vocabulary import STATUS
 
 _STOPPED = "プログラムが設定を読み込めないので、更新も受信フォルダーの見回りも止まっています"
 _SWITCHED_OFF = "受信フォルダーの見回りが画面で止められているので、届いた資料は読まれません"
 _HANGS = "受信フォルダーの見回りが終わらないので（{since}から）、更新は止まっています"
+_NOT_WRITTEN = "状況.htmlを作り直せません。資料が届いたか、更新が動いたかは、ここからは分かりません"
+_PAGE_STANDS = "the looks come to their ends, and 状況.html is not new: is there room, may it be written?"
+_PAGE_OLD, _MAILED_AGAIN = dt.timedelta(minutes=30), dt.timedelta(hours=1)
 _TICKS = 50
 _SENSOR_OFF = "inbox_sensor is stopped in the UI: nothing that is delivered is read, and nothing is told"
 _SENSOR_HANGS = "no tick of inbox_sensor has come to its end: is the inbox's share or the mail server answering?"
@@ -58,6 +65,7 @@ class LookingMonitor(MonitoringDaemon):
     def __init__(self, interval_seconds: int) -> None:
         super().__init__(interval_seconds)
         self._since = dt.datetime.now(dt.UTC)
+        self._mailed: dt.datetime | None = None
 
     def run_iteration(self, workspace_process_context: IWorkspaceProcessContext) -> DaemonIterator:
         """Looks once, and after the runs."""
@@ -65,7 +73,9 @@ class LookingMonitor(MonitoringDaemon):
             self._look(workspace_process_context)
         except Exception as error:
             # a full disk, say: the runs are looked after all the same
-            self._logger.warning(own_words("monitor", error)[1])
+            japanese, english = own_words("monitor", error)
+            self._logger.warning(english)
+            self._mail_alone([_NOT_WRITTEN, *japanese.splitlines()])
         yield from super().run_iteration(workspace_process_context)
 
     def _look(self, workspace_process_context: IWorkspaceProcessContext) -> None:
@@ -77,6 +87,17 @@ class LookingMonitor(MonitoringDaemon):
         if closed is not None:
             # the share of the inbox may be what hangs
             write_closed(settings, load_kept(settings), now, closed, asks_inbox=bool(errors))
+
+    def _mail_alone(self, lines: Sequence[str]) -> None:
+        """A mail without the notice that would keep it from going out twice: once an hour as long as it lasts."""
+        now = dt.datetime.now(dt.UTC)
+        if self._mailed is not None and now - self._mailed < _MAILED_AGAIN:
+            return
+        self._mailed = now
+        try:
+            mail_alone(load_kept(Settings.from_environment()), lines)
+        except Exception as error:
+            self._logger.warning(own_words("mail", error)[1])
 
     def _late(self, instance: dg.DagsterInstance, settings: Settings, now: dt.datetime) -> Closed | None:
         """What is wrong with the looks of the sensor; None where they end, or said themselves why not."""
@@ -94,9 +115,17 @@ class LookingMonitor(MonitoringDaemon):
         ended = [tick.timestamp for tick in ticks if tick.status in (TickStatus.SUCCESS, TickStatus.SKIPPED)]
         since = dt.datetime.fromtimestamp(ended[0], dt.UTC) if ended else self._since
         if now - max(since, self._since) < _LATE:
-            return None
+            return None if has_a_run(instance) else _not_written(settings, now, self._since)
         zone = ZoneInfo(load_kept(settings).calendar.timezone)
         return Closed(_HANGS.format(since=f"{since.astimezone(zone):%Y-%m-%d %H:%M}"), _LOOK_FOR, _SENSOR_HANGS)
+
+
+def _not_written(settings: Settings, now: dt.datetime, since: dt.datetime) -> Closed | None:
+    """Where the looks come to their ends and write no page: what keeps them says whoever writes it next."""
+    made = [path.stat().st_mtime for path in settings.outbox.glob(f"*/{STATUS}.html")]
+    if not made or now.timestamp() - max(*made, since.timestamp()) <= _PAGE_OLD.total_seconds():
+        return None
+    return Closed(_NOT_WRITTEN, "→ 機械の管理者：ディスクの空きと outbox を見てください", _PAGE_STANDS)
 
 
 def forget_the_future(instance: dg.DagsterInstance, now: dt.datetime) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from kodomo_assets.errors import ConfigurationError, Said
+from kodomo_assets.errors import HomeError, Said
 from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.settings import Settings
 
@@ -34,7 +34,7 @@ def prepare_home(settings: Settings) -> None:
     """DAGSTER_HOME for this process and its children, and what keeps their errors from telling about anyone.
 
     Raises:
-        ConfigurationError: see ``make_home``.
+        HomeError: see ``make_home``.
     """
     os.umask(0o077)
     make_home(settings)
@@ -46,7 +46,7 @@ def make_home(settings: Settings) -> None:
     """DAGSTER_HOME on the disk: made or set to mode 0700, with the shipped configuration where it has none.
 
     Raises:
-        ConfigurationError: the folder cannot be made, or its dagster.yaml lacks a setting that protects people.
+        HomeError: the folder cannot be made, or its dagster.yaml lacks a setting that protects people.
     """
     home = settings.dagster_home
     target = home / CONFIGURATION
@@ -60,7 +60,7 @@ def make_home(settings: Settings) -> None:
             part.chmod(0o600)
             part.replace(target)
     except OSError as error:
-        raise ConfigurationError(
+        raise HomeError(
             "DAGSTER_HOME {home}: cannot be made private ({why}); expected a folder of the account that runs the "
             "refreshes",
             home=home,
@@ -73,20 +73,18 @@ def require_private_home(environment: Mapping[str, str]) -> None:
     """Refuses a Dagster process whose DAGSTER_HOME is not configured to keep people's data out.
 
     Raises:
-        ConfigurationError: DAGSTER_HOME is not set, or its dagster.yaml is missing or lacks a setting.
+        HomeError: DAGSTER_HOME is not set, or its dagster.yaml is missing or lacks a setting.
     """
     remedy = Said("start with `python -m kodomo_assets ui` or `refresh`, which make it")
     if not environment.get("DAGSTER_HOME"):
-        raise ConfigurationError(
-            "DAGSTER_HOME is not set: Dagster would keep its logs anywhere; {remedy}", remedy=remedy
-        )
+        raise HomeError("DAGSTER_HOME is not set: Dagster would keep its logs anywhere; {remedy}", remedy=remedy)
     path = Path(environment["DAGSTER_HOME"]) / CONFIGURATION
     try:
         found = yaml.safe_load(path.read_bytes())
     except FileNotFoundError:
-        raise ConfigurationError("{path}: is missing; {remedy}", path=path, remedy=remedy) from None
+        raise HomeError("{path}: is missing; {remedy}", path=path, remedy=remedy) from None
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(
+        raise HomeError(
             "{path}: cannot be read ({why}); take it away, then {remedy}",
             path=path,
             why=type(error).__name__,
@@ -95,7 +93,7 @@ def require_private_home(environment: Mapping[str, str]) -> None:
     for key, (expected, why) in _REQUIRED.items():
         value = _value(found, key)
         if value != expected and not (expected is None and not value):
-            raise ConfigurationError(
+            raise HomeError(
                 "{path}: {key}: found {found!r}, expected {expected!r} ({why}); mend the line, or take the file away "
                 "and the shipped one is put there",
                 path=path,

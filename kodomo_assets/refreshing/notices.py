@@ -80,6 +80,16 @@ def tell_notice(catalogue: Catalogue, folder: Path, day: dt.date, alarms: Sequen
     return f"the server took {refused} of the addresses not: look at notify.to" if refused else None
 
 
+def mail_alone(catalogue: Catalogue, lines: Sequence[str]) -> None:
+    """What cannot be written, to those who get the notices; nothing where no mail is sent.
+
+    Raises:
+        OSError, SMTPException, ConfigurationError: nobody got it.
+    """
+    if catalogue.notify.server is not None:
+        _mail(catalogue, [TO_DO, *lines])
+
+
 def _read(path: Path) -> tuple[list[str], str | None]:
     """What the notice says, and its state; nothing where there is none."""
     if not path.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,3 +165,31 @@ def test_a_clock_that_lost_the_time_takes_no_notice_away(settings):
     shutil.rmtree(settings.outbox / DAY)
     write_closed(settings, load_catalogue(), long_ago, Closed("止まっています", "理由", "why"))
     assert not settings.outbox.exists() or not [*settings.outbox.iterdir()]
+
+
+def test_what_cannot_be_written_is_mailed_once_an_hour(settings, server):
+    """As on a full disk: page and notice stand still, and say what was before."""
+    notify = f"{{server: 127.0.0.1, port: {server.port}, sender: kodomo@city.example, to: [a@city.example]}}"
+    (settings.data_dir / "city.yaml").write_text(f"notify: {notify}\n", "utf-8")
+    # nothing can be put in its place
+    (settings.outbox / DAY / "状況.html").mkdir(parents=True)
+    (settings.outbox / DAY / "状況.html" / "x").write_text("", "utf-8")
+    long_ago = (NOW - dt.timedelta(hours=2)).timestamp()
+    os.utime(settings.outbox / DAY / "状況.html", (long_ago, long_ago))
+    with dg.DagsterInstance.get() as instance:
+        state = sensor_state(instance, InstigatorStatus.RUNNING, NOW)
+        instance.create_tick(
+            TickData(
+                state.instigator_origin_id, "inbox_sensor", InstigatorType.SENSOR, TickStatus.SKIPPED, NOW.timestamp(),
+                selector_id=state.selector_id, end_timestamp=NOW.timestamp(),
+            )
+        )  # fmt: skip
+        (monitor,) = (one for one in watching_daemons(instance) if isinstance(one, LookingMonitor))
+    look(monitor)
+    assert server.mails == []
+    monitor._since = NOW - dt.timedelta(hours=1)
+    for _ in range(2):
+        look(monitor)
+    ((to, subject, text),) = server.mails
+    assert (to, subject) == (["a@city.example"], "kodomo：要対応")
+    assert "状況.htmlを作り直せません" in text
