@@ -16,9 +16,9 @@ import duckdb
 from kodomo_assets.catalogue import Catalogue, load_catalogue
 from kodomo_assets.errors import ConfigurationError, DeliveryError, KodomoError, Said, StoreBusyError
 from kodomo_assets.machine.home import prepare_home
-from kodomo_assets.own_settings import load_own
 from kodomo_assets.settings import Settings, project_root
 from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.store.own_settings import load_own
 from kodomo_assets.vocabulary import INSTALL_GUIDE, RESIDENT, STATUS
 
 _ELSEWHERE = (

@@ -9,8 +9,8 @@ import dagster as dg
 from kodomo_assets.defs import build_definitions
 from kodomo_assets.defs.failures import loaded
 from kodomo_assets.machine.home import protect_process, require_private_home
-from kodomo_assets.own_settings import load_own
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.own_settings import load_own
 
 
 def build_defs(settings: Settings) -> dg.Definitions:

@@ -36,7 +36,6 @@ from kodomo_assets.machine.home import CONFIGURATION, is_on_postgres, require_pr
 from kodomo_assets.machine.ports import dagster_version_at, listeners, reachable_from_elsewhere
 from kodomo_assets.machine.scratch import SCRATCH, left_behind
 from kodomo_assets.machine.system_errors import explain, unexpected
-from kodomo_assets.own_settings import load_own
 from kodomo_assets.refreshing.notices import unsent_notices
 from kodomo_assets.settings import Settings, not_set
 from kodomo_assets.store.accounts import look, refreshing_account
@@ -47,6 +46,7 @@ from kodomo_assets.store.lake import require_the_store, size_of
 from kodomo_assets.store.migrate import require_current, require_known
 from kodomo_assets.store.modes import others_may
 from kodomo_assets.store.opening import half_written, is_written
+from kodomo_assets.store.own_settings import load_own
 from kodomo_assets.store.pseudonyms import load_own_secret
 from kodomo_assets.store.publish import published_file, publishing_run
 from kodomo_assets.vocabulary import STATUS

@@ -23,11 +23,11 @@ from kodomo_assets.internals import (
     TickStatus,
     create_daemons_from_instance,
 )
-from kodomo_assets.own_settings import load_kept
 from kodomo_assets.refreshing.notices import mail_alone
 from kodomo_assets.refreshing.status import write_closed
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Closed
+from kodomo_assets.store.own_settings import load_kept
 from kodomo_assets.told import parted
 from kodomo_assets.vocabulary import STATUS
 

@@ -23,6 +23,7 @@ from kodomo_assets.store.holding import Hold, held, is_held
 from kodomo_assets.store.lake import NAME, Lake, read_lake, require_the_store, tidy, write_lake
 from kodomo_assets.store.migrate import bring_up_to_date, require_known
 from kodomo_assets.store.modes import keep_private
+from kodomo_assets.store.own_settings import keep_own
 from kodomo_assets.store.pseudonyms import require_key
 from kodomo_assets.store.publish import half_published, published_file
 
@@ -108,6 +109,7 @@ def _make_ready(
             left.drop(con)
     require_known(con)
     require_key(con, catalogue, settings.key_file)
+    keep_own(settings)
     for step in bring_up_to_date(con, catalogue):
         tell(f"{settings.database.name} was brought to this version: step {step} is done")
 

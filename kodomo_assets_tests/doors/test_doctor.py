@@ -23,11 +23,11 @@ from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.doors.doctor import NOTE, WELL, WRONG, Finding, examine, page
 from kodomo_assets.machine.home import make_home
 from kodomo_assets.machine.ports import listeners, reachable_from_elsewhere
-from kodomo_assets.own_settings import load_own
 from kodomo_assets.settings import Settings
 from kodomo_assets.store.backups import back_up
 from kodomo_assets.store.connection import connect
 from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.store.own_settings import keep_own
 from kodomo_assets_tests.defs.conftest import started
 from kodomo_assets_tests.holder import held
 from kodomo_assets_tests.internals import DaemonHeartbeat
@@ -140,7 +140,7 @@ def inbox_away(settings: Settings) -> None:
 def lost_settings(settings: Settings) -> None:
     file = settings.data_dir / "city.yaml"
     file.write_text("screening: {share_percent: 7}", "utf-8")
-    load_own(Settings.from_environment())
+    keep_own(Settings.from_environment())
     file.write_bytes(b"")
 
 

@@ -22,6 +22,7 @@ from kodomo_assets.machine.home import prepare_home
 from kodomo_assets.refreshing.status import write_closed
 from kodomo_assets.settings import Settings
 from kodomo_assets.stages.papers.status import Closed
+from kodomo_assets.store.own_settings import keep_own
 from kodomo_assets_tests.internals import InstigatorType, SensorInstigatorData, TickData
 from kodomo_assets_tests.papers.test_notices import server
 
@@ -69,6 +70,8 @@ def test_what_cannot_be_loaded_is_told_on_page_and_notice_and_by_mail(settings, 
     city = settings.data_dir / "city.yaml"
     notify = f"{{server: 127.0.0.1, port: {server.port}, sender: kodomo@city.example, to: [a@city.example]}}"
     city.write_text(f"notify: {notify}\n", "utf-8")
+    # as a refresh leaves it
+    keep_own(Settings.from_environment())
     look(monitor)
     assert not settings.outbox.exists()
     city.write_text(f"notify: {notify}\nscreening: {{share: 0.1}}\n", "utf-8")
@@ -171,6 +174,7 @@ def test_what_cannot_be_written_is_mailed_once_an_hour(settings, server):
     """As on a full disk: page and notice stand still, and say what was before."""
     notify = f"{{server: 127.0.0.1, port: {server.port}, sender: kodomo@city.example, to: [a@city.example]}}"
     (settings.data_dir / "city.yaml").write_text(f"notify: {notify}\n", "utf-8")
+    keep_own(Settings.from_environment())
     # nothing can be put in its place
     (settings.outbox / DAY / "状況.html").mkdir(parents=True)
     (settings.outbox / DAY / "状況.html" / "x").write_text("", "utf-8")

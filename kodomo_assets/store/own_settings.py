@@ -7,7 +7,8 @@ city: every school is screened, every paper is blank, and no mail goes out any m
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
+
+import yaml
 
 from kodomo_assets.catalogue import Catalogue, given_in, load_catalogue
 from kodomo_assets.errors import ConfigurationError, Said
@@ -16,15 +17,14 @@ from kodomo_assets.store.outbox import write_into
 
 
 def load_own(settings: Settings) -> Catalogue:
-    """The catalogue with the city's own file, of which a copy is kept beside it.
+    """The catalogue with the city's own file.
 
     Raises:
-        ConfigurationError: as ``load_catalogue``; or the file is gone or empty, and was read before.
+        ConfigurationError: as ``load_catalogue``; or the file is gone or empty, and ``keep_own`` kept one.
     """
     kept, overlay = settings.kept_overlay, settings.overlay
     catalogue = load_catalogue(overlay)
-    given = None if overlay is None else given_in(overlay)
-    if given is None and kept.is_file():
+    if kept.is_file() and (overlay is None or given_in(overlay) is None):
         raise ConfigurationError(
             "{file}: {state}, but this installation was refreshed with settings of its own, of which {kept} beside it "
             "is a copy; expected the file: put it back, or write {{}} into it where the defaults are to hold",
@@ -32,17 +32,21 @@ def load_own(settings: Settings) -> Catalogue:
             state=Said("is not there") if overlay is None else Said("is empty"),
             kept=kept.name,
         )
-    # who may not write there refreshes nothing
-    with suppress(OSError):
-        _keep(kept, overlay.read_bytes() if overlay is not None and given else None)
     return catalogue
 
 
-def _keep(kept: Path, content: bytes | None) -> None:
-    if content is None:
-        kept.unlink(missing_ok=True)
-    elif not kept.is_file() or kept.read_bytes() != content:
-        write_into(kept, content)
+def keep_own(settings: Settings) -> None:
+    """Keeps a copy of the city's own file beside it: what is stored from now on was made under it."""
+    overlay = settings.overlay
+    # it was loaded a moment ago; whoever edits it is not stopped, and who may not write there keeps none
+    with suppress(OSError, ValueError, yaml.YAMLError):
+        if overlay is None or (given := given_in(overlay)) is None:
+            return
+        content = overlay.read_bytes()
+        if not given:
+            settings.kept_overlay.unlink(missing_ok=True)
+        elif not settings.kept_overlay.is_file() or settings.kept_overlay.read_bytes() != content:
+            write_into(settings.kept_overlay, content)
 
 
 def load_kept(settings: Settings) -> Catalogue:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from kodomo_assets.errors import ConfigurationError
-from kodomo_assets.own_settings import load_kept, load_own
 from kodomo_assets.settings import Settings
+from kodomo_assets.store.opening import open_to_write
+from kodomo_assets.store.own_settings import keep_own, load_kept, load_own
 
 OWN = "screening: {share_percent: 7}\n"
 
@@ -19,10 +20,14 @@ def settings_in(root: Path) -> Settings:
 
 @pytest.fixture
 def city(tmp_path: Path) -> Path:
-    """A city.yaml that was read."""
+    """A city.yaml under which something was stored."""
     file = tmp_path / "city.yaml"
     file.write_text(OWN, "utf-8")
     assert load_own(settings_in(tmp_path)).screening.share_percent == 7
+    # to look at it leaves everything as it is
+    assert [*tmp_path.iterdir()] == [file]
+    with open_to_write(settings_in(tmp_path), load_own(settings_in(tmp_path))):
+        pass
     return file
 
 
@@ -72,6 +77,9 @@ def test_a_file_that_got_lost_is_told(city, lost, told):
     city.unlink(missing_ok=True)
     city.write_text("{}", "utf-8")
     assert load_own(settings_in(city.parent)).screening.share_percent == 10
+    keep_own(settings_in(city.parent))
+    city.unlink()
+    assert load_own(settings_in(city.parent)).screening.share_percent == 10
 
 
 def test_an_installation_without_settings_of_its_own_needs_none(tmp_path):
@@ -79,6 +87,7 @@ def test_an_installation_without_settings_of_its_own_needs_none(tmp_path):
         if content is not None:
             (tmp_path / "city.yaml").write_text(content, "utf-8")
         assert load_own(settings_in(tmp_path)).screening.share_percent == 10
+        keep_own(settings_in(tmp_path))
     (tmp_path / "city.yaml").unlink()
     assert load_own(settings_in(tmp_path)).screening.share_percent == 10
 
