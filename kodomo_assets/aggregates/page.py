@@ -44,6 +44,7 @@ def page(database: Path, catalogue: Catalogue, now: dt.datetime, told: Sequence[
             {
                 "title": "市区町村の状況（共同利用）",
                 "policy": policy(style=style),
+                "script": None,
                 "style": style,
                 "made_at": f"{now.astimezone(zone):%Y-%m-%d %H:%M}",
                 "round_to": ROUND_TO,
