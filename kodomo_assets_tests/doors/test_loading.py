@@ -88,7 +88,9 @@ def test_what_cannot_be_loaded_is_told_on_page_and_notice_and_by_mail(settings, 
 # ---- the looks of the sensor
 
 
-NOW = dt.datetime.now(dt.UTC)
+def now() -> dt.datetime:
+    """When it is asked: a file of tests may be loaded long before its turn comes."""
+    return dt.datetime.now(dt.UTC)
 
 
 def sensor_state(instance: dg.DagsterInstance, status: InstigatorStatus, last: dt.datetime) -> InstigatorState:
@@ -112,7 +114,7 @@ def closed(settings) -> Callable[[dt.timedelta], str]:
     def found(began: dt.timedelta) -> str:
         with dg.DagsterInstance.get() as instance:
             (monitor,) = (one for one in watching_daemons(instance) if isinstance(one, LookingMonitor))
-        monitor._since = NOW - began
+        monitor._since = now() - began
         look(monitor)
         notice = settings.outbox / DAY / "要対応.txt"
         return notice.read_text("utf-8-sig") if notice.exists() else ""
@@ -122,18 +124,18 @@ def closed(settings) -> Callable[[dt.timedelta], str]:
 
 def test_a_sensor_that_is_switched_off_is_told(closed):
     with dg.DagsterInstance.get() as instance:
-        sensor_state(instance, InstigatorStatus.STOPPED, NOW)
+        sensor_state(instance, InstigatorStatus.STOPPED, now())
     assert "受信フォルダーの見回りが画面で止められているので" in closed(dt.timedelta(0))
 
 
 def test_looks_that_come_to_no_end_are_told_but_not_at_the_start(closed):
     """As where the inbox lies on a share that hangs: Dagster ends the looks from outside."""
-    since = NOW - dt.timedelta(hours=2)
+    since = now() - dt.timedelta(hours=2)
     with dg.DagsterInstance.get() as instance:
-        state = sensor_state(instance, InstigatorStatus.RUNNING, NOW)
+        state = sensor_state(instance, InstigatorStatus.RUNNING, now())
         for then, status in (
             (since, TickStatus.SKIPPED),
-            (NOW - dt.timedelta(minutes=1), TickStatus.FAILURE),
+            (now() - dt.timedelta(minutes=1), TickStatus.FAILURE),
         ):
             instance.create_tick(
                 TickData(
@@ -151,11 +153,11 @@ def test_looks_that_come_to_no_end_are_told_but_not_at_the_start(closed):
 def test_what_last_ran_in_the_future_begins_anew(settings):
     """A clock that was ahead for one look would silence the sensor until that time has come."""
     with dg.DagsterInstance.get() as instance:
-        sensor_state(instance, InstigatorStatus.RUNNING, NOW + dt.timedelta(days=10))
-        assert forget_the_future(instance, NOW) == 1
+        sensor_state(instance, InstigatorStatus.RUNNING, now() + dt.timedelta(days=10))
+        assert forget_the_future(instance, now()) == 1
         assert instance.all_instigator_state() == []
-        sensor_state(instance, InstigatorStatus.RUNNING, NOW)
-        assert forget_the_future(instance, NOW) == 0
+        sensor_state(instance, InstigatorStatus.RUNNING, now())
+        assert forget_the_future(instance, now()) == 0
         assert len(instance.all_instigator_state()) == 1
 
 
@@ -178,20 +180,20 @@ def test_what_cannot_be_written_is_mailed_once_an_hour(settings, server):
     # nothing can be put in its place
     (settings.outbox / DAY / "状況.html").mkdir(parents=True)
     (settings.outbox / DAY / "状況.html" / "x").write_text("", "utf-8")
-    long_ago = (NOW - dt.timedelta(hours=2)).timestamp()
+    long_ago = (now() - dt.timedelta(hours=2)).timestamp()
     os.utime(settings.outbox / DAY / "状況.html", (long_ago, long_ago))
     with dg.DagsterInstance.get() as instance:
-        state = sensor_state(instance, InstigatorStatus.RUNNING, NOW)
+        state = sensor_state(instance, InstigatorStatus.RUNNING, now())
         instance.create_tick(
             TickData(
-                state.instigator_origin_id, "inbox_sensor", InstigatorType.SENSOR, TickStatus.SKIPPED, NOW.timestamp(),
-                selector_id=state.selector_id, end_timestamp=NOW.timestamp(),
+                state.instigator_origin_id, "inbox_sensor", InstigatorType.SENSOR, TickStatus.SKIPPED, now().timestamp(),
+                selector_id=state.selector_id, end_timestamp=now().timestamp(),
             )
         )  # fmt: skip
         (monitor,) = (one for one in watching_daemons(instance) if isinstance(one, LookingMonitor))
     look(monitor)
     assert server.mails == []
-    monitor._since = NOW - dt.timedelta(hours=1)
+    monitor._since = now() - dt.timedelta(hours=1)
     for _ in range(2):
         look(monitor)
     ((to, subject, text),) = server.mails
