@@ -14,12 +14,13 @@ from kodomo_assets.defs.house import FORGET
 from kodomo_assets.defs.partitions import DATE_FORMAT
 from kodomo_assets.defs.status import check_specs, tell_status
 from kodomo_assets.defs.store import REASON, ROLE, forgotten
+from kodomo_assets.machine.system_errors import explain
 from kodomo_assets.refreshing.needs import AFTER_MEETING, job_name
 from kodomo_assets.settings import Settings
 
 _LOGGER = "progress"
-# as machine.system_errors tells of a statement that was interrupted
-_STOPPED = "it was stopped in the middle"
+# how a statement is told of that was interrupted
+_STOPPED = str(explain(RuntimeError("Query interrupted")))
 
 
 def refresh(settings: Settings, catalogue: Catalogue, day: dt.date, instance: dg.DagsterInstance) -> bool:
@@ -57,9 +58,9 @@ def _run(settings: Settings, catalogue: Catalogue, name: str, day: dt.date, inst
     )
     well = ended_well(result)
     if any(_STOPPED in _cause(event) for event in result.get_step_failure_events()):
-        # DuckDB 1.5 never ends what it was interrupted in, and to open the file once more would wait for that end for
-        # ever: the next look or command writes the page
-        return well
+        # DuckDB 1.5 never ends what it was interrupted in, and whoever opens the file once more in this process waits
+        # for that end for ever: the next look or command writes the page
+        raise KeyboardInterrupt
     specs = check_specs(definitions.get_repository_def())
     told = tell_status(settings, catalogue, instance, specs, day, dt.datetime.now(dt.UTC))
     if told is not None:

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 
 import pytest
 
 from kodomo_assets.catalogue import load_catalogue
 from kodomo_assets.stages.papers.status import Closed, closed_page
+from kodomo_assets_tests.review.test_page import BROWSER, browser
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+__all__ = ["browser"]
+
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="NO CHROMIUM INSTALLED: the old page was not looked at")
 MADE = dt.datetime(2025, 5, 12, 3, 0, tzinfo=dt.timezone(dt.timedelta(hours=9)))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=BROWSER,
-            args=[
-                "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                "--disable-component-update", "--disable-sync",
-            ],
-        )  # fmt: skip
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(
